@@ -1,0 +1,64 @@
+# risk-stream: `make` alone lists what there is.
+# Everything is kept in this folder: .venv/ (Python packages) and .servers/ (Kafka's jars for the tests).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check fix bench docs servers clean
+
+# The first interpreter of 3.11 or newer that has the venv module; `make install PYTHON=/path/to/python3.12` names another.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+# The stamp holds what was installed: the lock, the project's own declaration and where the folder stands.
+WANTED := $(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | tr ' ' -)-$(CURDIR)
+ARGS ?=
+
+help:  ## This list
+	@echo "risk-stream: real-time risk monitoring on Kafka and Faust. Two commands to begin with: make demo, make test"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install:  ## Put the locked dependencies and risk-stream itself into .venv (needs only Python 3.11+ and make)
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(WANTED)" ]; then exit 0; fi; \
+	if [ -z "$(PYTHON)" ]; then \
+		echo "risk-stream needs Python 3.11 or newer with its venv module, and found $$(python3 --version 2>/dev/null || echo no python3): install one" \
+			"(Debian: apt-get install python3 python3-venv) or name it: make install PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	[ -x $(BIN)/python ] || { echo "== making .venv with $$($(PYTHON) --version) ($(PYTHON))"; $(PYTHON) -m venv .venv; }; \
+	echo "== installing the locked dependencies (requirements.lock, hashes checked): about a minute the first time"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
+	printf '%s' "$(WANTED)" > $(STAMP); \
+	echo "== installed"
+
+demo: install  ## A simulated market, a worker and live alerts in this terminal (Ctrl-C stops it all): ARGS="--for 30s"
+	@$(BIN)/risk-stream demo $(ARGS)
+
+test: install servers  ## The whole suite on real Kafka, redis-server and Prometheus: ARGS="-k rules"
+	@echo "== testing (each live test that is skipped for want of a server is named at the end)"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: install  ## Lint, format and types, as the tests hold them
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fix: install  ## Let ruff mend what it can, and format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: install servers  ## Every figure of the README, next to its rival: ARGS="engine --quick" for one
+	@if [ -n "$(ARGS)" ]; then $(BIN)/python -m bench $(ARGS); \
+	else for name in engine worker latency cards; do $(BIN)/python -m bench $$name; done; fi
+
+docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics)
+	@$(BIN)/python -m docs.generate
+
+servers:  ## Get what the live tests run on: Kafka's jars by Maven, Prometheus and Java from the system's packages
+	@tests/live/install.sh
+
+clean:  ## Remove what make put here: .venv, .servers and caches
+	rm -rf .venv .servers .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
