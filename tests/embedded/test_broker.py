@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -70,7 +69,7 @@ def test_another_binary_than_the_pinned_one_is_not_run(monkeypatch: pytest.Monke
     fake = tmp_path / "bin" / "tansu"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\ntouch ran\n")
-    os.chmod(fake, 0o755)
+    fake.chmod(0o755)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
     with pytest.raises(EmbeddedError, match="not the one that was pinned"):
         EmbeddedBroker().start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -140,4 +139,4 @@ def test_its_stdin_is_closed() -> None:
         while child.exit_code is None and time.monotonic() < deadline:
             time.sleep(0.02)
         assert child.log_tail() == "''"
-        assert os.path.basename(child.log) == "reader.log"
+        assert child.log.name == "reader.log"

@@ -1,0 +1,52 @@
+"""The suite's own promise: what did not run is named, and CI does not pass without its live tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+SUITE = """
+import pytest
+
+def test_plain(): pass
+
+@pytest.mark.live
+def test_on_kafka(): pytest.skip("Kafka's jars are not here: make servers")
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A small suite under this suite's conftest."""
+    pytester.makeconftest((Path(__file__).parent / "conftest.py").read_text())
+    pytester.makeini("[pytest]\nmarkers = live: needs servers\n")
+    pytester.makepyfile(SUITE)
+    monkeypatch.delenv("CI", raising=False)
+    return pytester
+
+
+def test_a_skipped_live_test_is_named_with_its_reason(suite: pytest.Pytester) -> None:
+    """On a machine without Java the run passes and says what it left out."""
+    result = suite.runpytest_subprocess()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*not run: 1*", "*::test_on_kafka: Kafka's jars are not here: make servers"])
+
+
+def test_ci_refuses_a_run_without_its_live_tests(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same run is red there."""
+    monkeypatch.setenv("CI", "true")
+    result = suite.runpytest_subprocess()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["CI is set, so a live test that did not run fails the run."])
+    result.assert_outcomes(passed=1, skipped=1)
+
+
+def test_ci_passes_when_everything_ran(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing skipped, nothing said."""
+    monkeypatch.setenv("CI", "true")
+    result = suite.runpytest_subprocess("-k", "plain")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*not run*")

@@ -1,0 +1,141 @@
+"""The house as it is drawn: imports point one way, every module says what it is for, none is too long to read."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "risk_stream"
+MODULES = sorted(path for folder in (PACKAGE, ROOT / "bench") for path in folder.rglob("*.py"))
+
+#: Lower rooms know nothing of higher ones. Rooms on one floor may know their neighbours only where FRIENDS says so.
+FLOORS = {
+    "catalogue": 0,
+    "features": 1,
+    "rules": 2,
+    "engine": 3,
+    "settings": 4,
+    "embedded": 4,
+    "simulate": 4,
+    "sinks": 4,
+    "stream": 5,
+    "console": 5,
+    "cli": 6,
+    "__main__": 7,
+}
+FRIENDS = {("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
+CORE = {"catalogue", "features", "rules", "engine"}
+#: What talks to the world: the core is a function of its input and imports none of it.
+SHELL = {
+    *("faust", "mode", "aiokafka", "kafka", "redis", "prometheus_client", "asyncio", "aiohttp", "typer", "rich"),
+    *("socket", "subprocess", "threading", "multiprocessing", "psutil", "watchfiles", "pydantic_settings", "random"),
+}
+MAX_LINES, MAX_FUNCTION_LINES = 600, 90
+
+
+def room(module: str) -> str | None:
+    """The room of a dotted module name of ours; None for the package itself and for others' modules."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "risk_stream" and len(parts) > 1 else None
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
+            module = node.module or ""
+            found |= {f"{module}.{alias.name}" for alias in node.names} if module == "risk_stream" else {module}
+    return found
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def own_room(path: Path) -> str | None:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "risk_stream" and parts[1] != "__init__" else None
+
+
+def test_there_is_something_to_look_at() -> None:
+    """A moved folder must not make the other tests here say yes to nothing."""
+    rooms = {own_room(path) for path in MODULES}
+    assert {"catalogue", "features", "rules", "engine", "stream", "sinks", "embedded", "simulate", "cli"} <= rooms
+
+
+def test_every_room_has_its_floor() -> None:
+    """A new room says where it stands."""
+    assert {own_room(path) for path in MODULES} - {None} <= set(FLOORS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_point_down(path: Path) -> None:
+    """cli -> stream, console -> sinks, embedded, simulate -> engine -> rules -> features -> catalogue."""
+    here = own_room(path)
+    if here is None:
+        return
+    for module in imports(path):
+        there = room(module)
+        if there is None or there in {here, "__version__"}:
+            continue
+        assert FLOORS[there] < FLOORS[here] or (here, there) in FRIENDS, f"{name(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if own_room(path) in CORE], ids=name)
+def test_the_core_does_no_io(path: Path) -> None:
+    """No broker, no terminal, no thread, no chance: the same input gives the same judgements."""
+    assert {module.split(".")[0] for module in imports(path)} & SHELL == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if own_room(path) in CORE], ids=name)
+def test_the_core_reads_no_clock(path: Path) -> None:
+    """Time is the event's time: nothing in the core asks what time it is."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            asked = f"{node.value.id}.{node.attr}"
+            assert asked not in {"time.time", "time.monotonic", "time.time_ns", "datetime.now", "datetime.utcnow"}, (
+                f"{name(path)}:{node.lineno} reads the clock"
+            )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_says_what_it_is_for_and_can_be_read(path: Path) -> None:
+    """One sentence first, under 600 lines, no function over 90."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    docstring = ast.get_docstring(tree)
+    assert docstring, f"{name(path)} has no docstring"
+    assert docstring.splitlines()[0].endswith((".", ":")), f"{name(path)} does not begin with a sentence"
+    assert len(text.splitlines()) < MAX_LINES
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length < MAX_FUNCTION_LINES, f"{name(path)}:{node.lineno} {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=name)
+def test_a_package_only_exports(path: Path) -> None:
+    """`__init__.py` holds a docstring, imports and names, no code."""
+    for node in ast.parse(path.read_text()).body[1:]:
+        assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign), f"{name(path)}:{node.lineno}"
+
+
+def test_nothing_is_left_for_later() -> None:
+    """No stub, no reminder, no disabled code."""
+    words = ["TO" + "DO", "FIX" + "ME", "X" * 3, "NotImplemented" + "Error"]
+    left = [f"{name(p)}: {word}" for p in MODULES for word in words if word in p.read_text()]
+    assert left == []
+
+
+def test_the_version_is_said_once() -> None:
+    """pyproject and the package agree."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f'__version__ = "{declared}"' in (PACKAGE / "__init__.py").read_text()
