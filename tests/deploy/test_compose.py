@@ -1,0 +1,180 @@
+"""The compose file holds together: every name in it leads somewhere, nothing is published to the world, nothing floats."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from risk_stream.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("risk-stream:")}
+
+services = pytest.mark.parametrize("name", SERVICES)
+ours = pytest.mark.parametrize("name", OURS)
+
+
+def test_it_is_valid_by_the_compose_specification() -> None:
+    """No misspelt key, unknown condition or malformed port or duration."""
+    if importlib.util.find_spec("compose_spec") is None:
+        pytest.skip("the compose-spec package is not installed")
+    import compose_spec
+
+    compose_spec.PyCompose.from_json(json.dumps(COMPOSE)).validate()
+
+
+def test_everything_around_a_worker_is_there() -> None:
+    """What the README promises."""
+    assert {"kafka", "redis", "prometheus", "alertmanager", "grafana", "worker", "topics", "simulator"} == set(SERVICES)
+
+
+@services
+def test_its_image_is_pinned(name: str) -> None:
+    """The same file gives the same servers next year."""
+    assert re.search(r":v?\d+\.\d+\.\d+(-[a-z]+)?$", SERVICES[name]["image"])
+
+
+@services
+def test_its_ports_are_for_this_machine_only(name: str) -> None:
+    """Nothing here has a password to speak of, so nothing is offered to the network."""
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith("127.0.0.1:")
+
+
+@services
+def test_what_it_waits_for_can_be_waited_for(name: str) -> None:
+    """A healthy service has a health check, a finished one ends."""
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        assert other in SERVICES
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        else:
+            assert "restart" not in SERVICES[other]
+
+
+@services
+def test_what_it_mounts_is_in_the_repository(name: str) -> None:
+    """A missing folder would be mounted as an empty one, without a word."""
+    for mount in SERVICES[name].get("volumes", []):
+        source = mount.split(":")[0]
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+@services
+def test_a_server_that_stays_says_whether_it_is_well(name: str) -> None:
+    """Whatever restarts by itself has a health check, but the simulator, which serves nobody."""
+    if "restart" in SERVICES[name] and name != "simulator":
+        assert "healthcheck" in SERVICES[name]
+
+
+@ours
+def test_its_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renamed setting would otherwise be ignored in silence."""
+    known = load_settings()
+    for key, value in OURS[name]["environment"].items():
+        assert hasattr(known, key.removeprefix("RISK_STREAM_").lower()), key
+        monkeypatch.setenv(key, value)
+    settings = load_settings()
+    assert settings.broker == "kafka:19092"
+    assert settings.redis.startswith("redis://redis:")
+
+
+@ours
+def test_it_has_no_rights_it_does_not_need(name: str) -> None:
+    """Read-only, no capabilities, no way to new ones."""
+    assert OURS[name]["read_only"] is True
+    assert OURS[name]["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in OURS[name]["security_opt"]
+
+
+@ours
+def test_its_command_is_one_of_ours(name: str) -> None:
+    """`risk-stream COMMAND --help` knows every option it is started with."""
+    from typer.main import get_command
+
+    from risk_stream.cli import app
+
+    command: Any = get_command(app)
+    context = command.make_context("risk-stream", [*OURS[name]["command"], "--help"], resilient_parsing=True)
+    words = list(OURS[name]["command"])
+    while words and hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= options
+    assert context is not None
+
+
+def test_prometheus_scrapes_the_port_the_worker_serves() -> None:
+    """However many workers there are: by the name they share."""
+    config = YAML(typ="safe").load(ROOT / "docker/prometheus/prometheus.yml")
+    scraped = next(job for job in config["scrape_configs"] if job["job_name"] == "risk-stream")["dns_sd_configs"][0]
+    assert scraped["names"] == ["worker"]
+    assert str(scraped["port"]) == SERVICES["worker"]["environment"]["RISK_STREAM_METRICS_PORT"]
+    assert SERVICES["worker"]["environment"]["RISK_STREAM_METRICS_HOST"] == "0.0.0.0"
+    assert "ports" not in SERVICES["worker"]
+
+
+def test_the_image_is_small_and_runs_without_rights() -> None:
+    """Two stages, hashes checked, a user of its own, a health check."""
+    text = (ROOT / "Dockerfile").read_text()
+    assert text.count("\nFROM ") + text.startswith("FROM ") == 2
+    assert "--require-hashes" in text
+    assert re.search(r"^USER 10001$", text, re.MULTILINE)
+    assert "HEALTHCHECK" in text
+    for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
+        for path in source.split():
+            assert (ROOT / path).exists()
+            assert f"!{path}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_grafana_finds_its_data_source_and_dashboards() -> None:
+    """Provisioned paths are those that compose mounts."""
+    provisioning = ROOT / "docker/grafana/provisioning"
+    source = YAML(typ="safe").load(provisioning / "datasources/prometheus.yml")["datasources"][0]
+    provider = YAML(typ="safe").load(provisioning / "dashboards/risk-stream.yml")["providers"][0]
+    assert source["url"] == "http://prometheus:9090"
+    assert f"./dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "dashboards" / Path(home).name).exists()
+    assert Path(home).parent == Path(provider["options"]["path"])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("promtool", ["check", "rules", "docker/prometheus/rules.yml"]),
+        ("promtool", ["check", "config", "--syntax-only", "docker/prometheus/prometheus.yml"]),
+        ("amtool", ["check-config", "docker/alertmanager/alertmanager.yml"]),
+    ],
+    ids=["prometheus rules", "prometheus", "alertmanager"],
+)
+def test_its_own_tool_accepts_the_configuration(tool: str, arguments: list[str]) -> None:
+    """As the server itself would read it."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not on PATH")
+    done = subprocess.run([tool, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_silences_another_alert_names_alerts_that_exist() -> None:
+    """A renamed alert would silence nothing."""
+    rules = YAML(typ="safe").load(ROOT / "docker/prometheus/rules.yml")["groups"][0]["rules"]
+    names = {rule["alert"] for rule in rules}
+    assert all(rule["annotations"].keys() >= {"summary", "action"} for rule in rules)
+    for inhibit in YAML(typ="safe").load(ROOT / "docker/alertmanager/alertmanager.yml")["inhibit_rules"]:
+        for matcher in inhibit["source_matchers"] + inhibit["target_matchers"]:
+            pattern = re.split(r'\s*=~?\s*"?', matcher)[1].strip('"')
+            assert any(re.fullmatch(pattern, name) for name in names), matcher
