@@ -1,0 +1,7 @@
+"""Windowed aggregates of keys, exact as of each event: what they are, how they are laid out, the state that keeps them."""
+
+from risk_stream.features.aggregate import Aggregate, Op
+from risk_stream.features.layout import KindLayout
+from risk_stream.features.state import KeyState, StateFull
+
+__all__ = ["Aggregate", "KeyState", "KindLayout", "Op", "StateFull"]

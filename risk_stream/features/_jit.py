@@ -1,0 +1,45 @@
+"""How the kernels are compiled: without the GIL, once per machine, and anew when any kernel module changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["SOURCES", "Bools", "Floats", "Ints", "entry", "inner"]
+
+Ints: TypeAlias = "NDArray[np.int64]"
+Bools: TypeAlias = "NDArray[np.bool_]"
+Floats: TypeAlias = "NDArray[np.float64]"
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def inner(function: _F) -> _F:
+    """Compile a function that only other kernels call; its machine code is part of theirs."""
+    return cast("_F", njit(nogil=True)(function))
+
+
+def entry(function: _F) -> _F:
+    """Compile a function that Python calls, and keep its machine code on disk.
+
+    numba's cache looks at the file of the entry alone. So an entry is a closure over `SOURCES`, which numba does look
+    at: an edit of any kernel module compiles it anew.
+    """
+    return cast("_F", njit(nogil=True, cache=True)(function))
+
+
+def _fingerprint() -> int:
+    digest = hashlib.blake2b(digest_size=4)
+    for path in sorted(Path(__file__).parent.glob("_*.py")):
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest(), "big")
+
+
+#: A hash over the source text of every kernel module.
+SOURCES = _fingerprint()

@@ -1,0 +1,270 @@
+"""Kernels: the accel, a long log's cells kept from event to event and moved in O(rows that expired).
+
+It holds what `scan` would return as of the key's latest event, and per distinct group a table value -> latest row.
+It is volatile: dropped when a row comes behind others, when the block is compacted and when the plan changes.
+"""
+
+from __future__ import annotations
+
+from risk_stream.features._jit import Ints, inner
+from risk_stream.features._kernel_heap import (
+    allocate,
+    below,
+    block_class,
+    class_for,
+    class_words,
+    first_row,
+    mul_high,
+    panes_of,
+    set_caches,
+)
+from risk_stream.features._kernel_scan import count_whole, mix, scan
+from risk_stream.features._words import (
+    A_CLASS,
+    A_EPOCH,
+    A_TABLE,
+    A_TIME,
+    A_WINDOWS,
+    C_ALL,
+    C_COLUMN,
+    C_GROUP,
+    C_MASK,
+    C_NEED,
+    C_WHOLE,
+    C_WINDOW,
+    CELL,
+    COUNT_,
+    DISTINCT_,
+    FIRST_AT,
+    G_MATCH,
+    G_TABLE,
+    G_VALUE,
+    G_WORDS,
+    HEADER,
+    LAST_AT,
+    MATCH_AT,
+    MAX_AT,
+    MIN_AT,
+    MISSING,
+    NEED_EXTREMES,
+    NEED_ROWS,
+    NEED_SET,
+    NEED_SQUARES,
+    NEED_SUM,
+    P_CELLS,
+    P_CELLS_AT,
+    P_EPOCH,
+    P_GROUPS_AT,
+    P_ROW,
+    P_SCRATCH_STARTS,
+    P_TABLES,
+    P_TABLES_AT,
+    P_WINDOWS,
+    R_MASK,
+    R_TIME,
+    SQ_HIGH,
+    SQ_LOW,
+    SUM_,
+    VALUES,
+    Plan,
+)
+
+__all__ = ["build", "step"]
+
+
+@inner
+def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, column: int) -> int:
+    """Where in a distinct table a value's latest row is, or would be."""
+    slot = mix(value) & mask
+    while heap[table + slot] != 0 and heap[base + (heap[table + slot] - 1) * row + column] != value:
+        slot = (slot + 1) & mask
+    return table + slot
+
+
+@inner
+def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Plan, scratch: Ints) -> int:
+    """A key's accel as of `time` and its rows up to `stop`; 0 where memory lacks."""
+    head = plan.head
+    row = head[P_ROW]
+    first = first_row(heap, block)
+    base = block + HEADER
+    slots = 16
+    while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // row):
+        slots <<= 1
+    size_class = class_for(head[P_TABLES_AT] + head[P_TABLES] * slots)
+    accel = allocate(heap, size_class)
+    if accel == 0:
+        return 0
+    set_caches(heap, block, panes_of(heap, block), accel)
+    heap[accel + A_EPOCH] = head[P_EPOCH]
+    heap[accel + A_CLASS] = size_class
+    heap[accel + A_TIME] = time
+    heap[accel + A_TABLE] = slots - 1
+    scan(heap, base, first, stop, present, time, plan, heap, accel, scratch)
+    table = accel + head[P_TABLES_AT]
+    last_group = -1
+    for c in range(head[P_CELLS]):
+        if plan.cells[c, C_GROUP] == last_group or plan.cells[c, C_WHOLE] != 0:
+            continue
+        last_group = plan.cells[c, C_GROUP]
+        mask = plan.cells[c, C_MASK]
+        column = plan.cells[c, C_COLUMN]
+        group = accel + head[P_GROUPS_AT] + last_group * G_WORDS
+        last_match = last_value = -1
+        j = stop - 1
+        while j >= first and last_value < 0:
+            r = base + j * row
+            if heap[r + R_MASK] & mask != 0:
+                last_match = max(last_match, j)
+                if heap[r + column] != MISSING:
+                    last_value = j
+            j -= 1
+        heap[group + G_MATCH] = last_match
+        heap[group + G_VALUE] = last_value
+        if plan.cells[c, C_ALL] & NEED_SET:
+            heap[group + G_TABLE] = table
+            heap[table : table + slots] = 0
+            for k in range(first, last_value + 1):
+                r = base + k * row
+                if heap[r + R_MASK] & mask != 0 and heap[r + column] != MISSING:
+                    heap[_place(heap, base, row, table, slots - 1, heap[r + column], column)] = k + 1
+            table += slots
+    return accel
+
+
+@inner
+def step(heap: Ints, block: int, stop: int, present: int, time: int, plan: Plan, accel: int, scratch: Ints) -> None:
+    """Move an accel on to `time` and, where the present event has a row (present < stop), to that row."""
+    head = plan.head
+    row = head[P_ROW]
+    first = first_row(heap, block)
+    base = block + HEADER
+    heap[accel + A_TIME] = time
+    for w in range(head[P_WINDOWS]):
+        start = heap[accel + A_WINDOWS + w]
+        limit = time - plan.windows[w]
+        scratch[head[P_SCRATCH_STARTS] + w] = start
+        while start < stop and (start < first or heap[base + start * row + R_TIME] <= limit):
+            start += 1
+        heap[accel + A_WINDOWS + w] = start
+    cell = accel + head[P_CELLS_AT]
+    cells = head[P_CELLS]
+    for c in range(cells):
+        old = scratch[head[P_SCRATCH_STARTS] + plan.cells[c, C_WINDOW]]
+        start = heap[accel + A_WINDOWS + plan.cells[c, C_WINDOW]]
+        if plan.cells[c, C_WHOLE] != 0:
+            count_whole(heap, cell, start, stop, present)
+            cell += CELL
+            continue
+        group = accel + head[P_GROUPS_AT] + plan.cells[c, C_GROUP] * G_WORDS
+        _step_cell(heap, base, old, start, stop, present, plan, c, cell, group, heap[accel + A_TABLE])
+        cell += CELL
+        if present < stop and (c + 1 == cells or plan.cells[c + 1, C_GROUP] != plan.cells[c, C_GROUP]):
+            _publish(heap, base, present, plan, c, group, heap[accel + A_TABLE])
+
+
+@inner
+def _publish(heap: Ints, base: int, present: int, plan: Plan, c: int, group: int, slots: int) -> None:
+    """After a group's last cell: the present row is now its latest."""
+    row = plan.head[P_ROW]
+    r = base + present * row
+    if heap[r + R_MASK] & plan.cells[c, C_MASK] == 0:
+        return
+    heap[group + G_MATCH] = present
+    column = plan.cells[c, C_COLUMN]
+    if heap[r + column] != MISSING:
+        heap[group + G_VALUE] = present
+        if plan.cells[c, C_ALL] & NEED_SET:
+            heap[_place(heap, base, row, heap[group + G_TABLE], slots, heap[r + column], column)] = present + 1
+
+
+@inner
+def _step_cell(
+    heap: Ints,
+    base: int,
+    old: int,
+    start: int,
+    stop: int,
+    present: int,
+    plan: Plan,
+    c: int,
+    cell: int,
+    group: int,
+    slots: int,
+) -> None:
+    """One cell: take the rows [old, start) out, put the present row in."""
+    row = plan.head[P_ROW]
+    mask = plan.cells[c, C_MASK]
+    column = plan.cells[c, C_COLUMN]
+    need = plan.cells[c, C_NEED]
+    table = heap[group + G_TABLE] if need & NEED_SET else 0
+    for j in range(old, start):
+        r = base + j * row
+        if heap[r + R_MASK] & mask != 0:
+            heap[cell + COUNT_] -= 1
+            v = heap[r + column]
+            if v != MISSING:
+                heap[cell + VALUES] -= 1
+                if need & NEED_SUM:
+                    heap[cell + SUM_] -= v
+                if need & NEED_SQUARES:
+                    heap[cell + SQ_HIGH] -= mul_high(v, v) + below(heap[cell + SQ_LOW], v * v)
+                    heap[cell + SQ_LOW] -= v * v
+                if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] == j + 1:
+                    heap[cell + DISTINCT_] -= 1
+    joins = False
+    if present < stop:
+        r = base + present * row
+        if heap[r + R_MASK] & mask != 0:
+            heap[cell + COUNT_] += 1
+            v = heap[r + column]
+            if v != MISSING:
+                joins = True
+                heap[cell + VALUES] += 1
+                if need & NEED_SUM:
+                    heap[cell + SUM_] += v
+                if need & NEED_SQUARES:
+                    heap[cell + SQ_LOW] += v * v
+                    heap[cell + SQ_HIGH] += mul_high(v, v) + below(heap[cell + SQ_LOW], v * v)
+                if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] - 1 < start:
+                    heap[cell + DISTINCT_] += 1
+    if need & NEED_EXTREMES:
+        _step_extremes(heap, base, row, start, stop, present, joins, mask, column, cell)
+    last = heap[group + G_MATCH]
+    heap[cell + MATCH_AT] = last if last >= start else -1
+    if need & NEED_ROWS:
+        last = heap[group + G_VALUE]
+        heap[cell + LAST_AT] = last if last >= start else -1
+        at = max(heap[cell + FIRST_AT], start)
+        if heap[cell + VALUES] == 0:
+            at = -1
+        while at >= 0 and (heap[base + at * row + R_MASK] & mask == 0 or heap[base + at * row + column] == MISSING):
+            at += 1
+        heap[cell + FIRST_AT] = at
+
+
+@inner
+def _step_extremes(
+    heap: Ints, base: int, row: int, start: int, stop: int, present: int, joins: bool, mask: int, column: int, cell: int
+) -> None:
+    """The rows of the smallest and largest value: looked for anew only when one of them has expired."""
+    least = heap[cell + MIN_AT]
+    most = heap[cell + MAX_AT]
+    if joins:
+        v = heap[base + present * row + column]
+        if least < 0 or v <= heap[base + least * row + column]:
+            least = present
+        if most < 0 or v >= heap[base + most * row + column]:
+            most = present
+    if (0 <= least < start) or (0 <= most < start):
+        least = most = -1
+        for j in range(start, stop):
+            r = base + j * row
+            if heap[r + R_MASK] & mask != 0 and heap[r + column] != MISSING:
+                v = heap[r + column]
+                if least < 0 or v <= heap[base + least * row + column]:
+                    least = j
+                if most < 0 or v >= heap[base + most * row + column]:
+                    most = j
+    heap[cell + MIN_AT] = least
+    heap[cell + MAX_AT] = most

@@ -1,0 +1,149 @@
+"""Kernels: the rows of one key: made room for, put in their place in time, dropped by the cap."""
+
+from __future__ import annotations
+
+from risk_stream.features._jit import Ints, inner
+from risk_stream.features._kernel_heap import (
+    accel_of,
+    allocate,
+    block_class,
+    class_for,
+    class_words,
+    end_row,
+    first_row,
+    panes_of,
+    release,
+    row_words,
+    set_caches,
+)
+from risk_stream.features._kernel_index import moved
+from risk_stream.features._words import (
+    A_CLASS,
+    B_SHAPE,
+    B_SPAN,
+    B_TRUNC,
+    H_ROWS,
+    HEADER,
+    MISSING,
+    P_KEEP,
+    P_ROW,
+    R_MASK,
+    R_SEQ,
+    R_TIME,
+    R_VALUES,
+    Plan,
+)
+
+__all__ = ["drop_accel", "is_full", "make_room", "open_row", "place_of", "write_row"]
+
+
+@inner
+def drop_accel(heap: Ints, block: int) -> None:
+    """Forget a key's accel; it is rebuilt when it is next worth it."""
+    accel = accel_of(heap, block)
+    if accel != 0:
+        release(heap, accel, heap[accel + A_CLASS])
+        set_caches(heap, block, panes_of(heap, block), 0)
+
+
+@inner
+def is_full(heap: Ints, block: int, row: int) -> bool:
+    """Whether there is no room behind the newest row, or the rows are narrower than the plan's."""
+    words = class_words(block_class(heap, block))
+    return row_words(heap, block) != row or HEADER + (end_row(heap, block) + 1) * row > words
+
+
+@inner
+def _trim(heap: Ints, block: int, keep_from: int) -> int:
+    """Drop rows that no window can reach any more; -> index of the first that stays."""
+    row = row_words(heap, block)
+    first = first_row(heap, block)
+    end = end_row(heap, block)
+    start = first
+    while first < end and heap[block + HEADER + first * row + R_TIME] <= keep_from:
+        first += 1
+    if first > start:
+        last_time = heap[block + HEADER + (first - 1) * row + R_TIME]
+        heap[block + B_TRUNC] = max(heap[block + B_TRUNC], last_time)
+        heap[H_ROWS] -= first - start
+        heap[block + B_SPAN] = (first << 32) | end
+    return first
+
+
+@inner
+def make_room(heap: Ints, chunks: Ints, plan: Plan, chunk: int, slot: int, block: int, now: int) -> int:
+    """Trim a key's log, slide it down, and move it to a larger block if less than a quarter came free.
+
+    Returns its block, with rows as wide as the plan's (columns they did not have are missing); 0 where memory lacks.
+    """
+    drop_accel(heap, block)
+    width = plan.head[P_ROW]
+    old_width = row_words(heap, block)
+    first = _trim(heap, block, now - plan.head[P_KEEP])
+    rows = end_row(heap, block) - first
+    size_class = block_class(heap, block)
+    room = (class_words(size_class) - HEADER) // width
+    target = size_class
+    if width != old_width or rows > room - max(1, room >> 2):
+        target = class_for(HEADER + width * (rows + max(2, rows >> 2)))
+    new = block
+    if target != size_class or width != old_width:
+        new = allocate(heap, target)
+        if new == 0:
+            return 0
+        heap[new : new + HEADER] = heap[block : block + HEADER]
+        heap[new + B_SHAPE] = (width << 32) | target
+    source = block + HEADER + first * old_width
+    to = new + HEADER
+    if width == old_width:
+        for i in range(rows * width):
+            heap[to + i] = heap[source + i]
+    else:
+        for r in range(rows):
+            for i in range(old_width):
+                heap[to + r * width + i] = heap[source + r * old_width + i]
+            for i in range(old_width, width):
+                heap[to + r * width + i] = MISSING
+    heap[new + B_SPAN] = rows
+    if new != block:
+        moved(heap, chunks, chunk, slot, new)
+        release(heap, block, size_class)
+    return new
+
+
+@inner
+def place_of(heap: Ints, block: int, time: int) -> int:
+    """The index where a row of this time belongs: behind all rows with time <= its own."""
+    row = row_words(heap, block)
+    first = first_row(heap, block)
+    at = end_row(heap, block)
+    while at > first and heap[block + HEADER + (at - 1) * row + R_TIME] > time:
+        at -= 1
+    return at
+
+
+@inner
+def open_row(heap: Ints, block: int, at: int) -> int:
+    """Shift the rows from `at` on by one; -> where the new row's words are."""
+    row = row_words(heap, block)
+    end = end_row(heap, block)
+    rows = block + HEADER
+    for i in range(end * row - 1, at * row - 1, -1):
+        heap[rows + i + row] = heap[rows + i]
+    heap[block + B_SPAN] += 1
+    heap[H_ROWS] += 1
+    return rows + at * row
+
+
+@inner
+def write_row(rows: Ints, at: int, time: int, mask: int, seq: int, plan: Plan, columns: Ints, i: int) -> None:
+    """Write event i as a row; in a text column 0 is missing."""
+    rows[at + R_TIME] = time
+    rows[at + R_MASK] = mask
+    rows[at + R_SEQ] = seq
+    for v in range(len(plan.sources)):
+        source = plan.sources[v]
+        value = columns[source, i] if source >= 0 else MISSING
+        if value == 0 and plan.texts[v] != 0:
+            value = MISSING
+        rows[at + R_VALUES + v] = value

@@ -1,0 +1,182 @@
+"""Where each thing stands in the int64 arrays that the kernels share: one place for all the magic numbers.
+
+heap     one reserve, committed as it is touched. Head words, then blocks of size classes 24, 32, 48, 64, 96 ... words.
+block    one key: a header of 8 words (a cache line), then its rows in order of event time.
+row      time, mask of (event type, where) bits, seq, then one fixed-point value per column.
+chunks   one line per chunk of the index: base in the heap, slots - 1, entries.
+cells    what a scan or an accel knows as of a row: window starts, three words per group, one cell per used
+         (group, window). A *group* is a (mask, column); its cells stand together, shortest window first.
+panes    one key beyond its cap: per (group, window) a ring of panes over what the cap dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from risk_stream.features._jit import Floats, Ints
+
+__all__ = ["Memory", "Plan"]
+
+MISSING: Final = -(2**63)  # the catalogue's; a numba constant must be a plain literal of this package
+NEVER: Final = -(1 << 62)  # a time before all times
+LOW32: Final = 0xFFFFFFFF
+
+# heap: head words
+H_NEXT: Final = 0  # first word never used
+H_LIMIT: Final = 1
+H_LIVE: Final = 2  # words in blocks that are in use
+H_KEYS: Final = 3
+H_ROWS: Final = 4
+H_DROPPED: Final = 5  # rows a cap dropped
+H_BEHIND: Final = 6  # rows that came too late to be kept
+H_EVICTED: Final = 7  # keys whose rows had all expired
+H_FREE: Final = 8  # + size class: first free block
+H_WORDS: Final = 128
+
+# block header
+B_KEY: Final = 0  # three words
+B_HASH: Final = 3
+B_SPAN: Final = 4  # first row << 32 | end row
+B_SHAPE: Final = 5  # words per row << 32 | size class
+B_TRUNC: Final = 6  # the latest time of a row no longer kept
+B_CACHE: Final = 7  # panes / 8 << 32 | accel / 8
+HEADER: Final = 8
+
+# row
+R_TIME: Final = 0
+R_MASK: Final = 1
+R_SEQ: Final = 2
+R_VALUES: Final = 3
+
+# chunks
+K_BASE: Final = 0
+K_MASK: Final = 1
+K_USED: Final = 2
+K_WORDS: Final = 8
+FIRST_SLOTS: Final = 64
+
+# cells: head words, then windows, groups, cells
+A_EPOCH: Final = 0  # of the plan that built it
+A_CLASS: Final = 1
+A_TIME: Final = 2  # as of which it stands
+A_TABLE: Final = 3  # slots of each distinct table - 1
+A_WINDOWS: Final = 8  # start row of each window
+G_MATCH: Final = 0  # latest row that matches
+G_VALUE: Final = 1  # latest row that matches and has a value
+G_TABLE: Final = 2  # its distinct table: value -> 1 + latest row
+G_WORDS: Final = 3
+
+# cell
+COUNT_: Final = 0  # rows that match
+VALUES: Final = 1  # of these, rows with a value
+SUM_: Final = 2  # mod 2**64
+SQ_LOW: Final = 3  # sum of squares, 128 bits
+SQ_HIGH: Final = 4
+MIN_AT: Final = 5  # rows, -1 for none
+MAX_AT: Final = 6
+FIRST_AT: Final = 7
+LAST_AT: Final = 8  # the latest value before the present row
+MATCH_AT: Final = 9  # the latest match before the present row
+DISTINCT_: Final = 10
+CELL: Final = 11
+
+# pane
+N_TAG: Final = 0  # time // width, NEVER if unused
+N_FROM: Final = 1  # earliest and latest time in it
+N_TO: Final = 2
+N_COUNT: Final = 3
+N_VALUES: Final = 4
+N_SUM: Final = 5
+N_MIN: Final = 6
+N_MAX: Final = 7
+PANE: Final = 8
+PANES: Final = 32  # per ring: so a pane is a 32nd of its window
+RING: Final = PANE * PANES
+PANES_HEAD: Final = 8  # class, slots
+
+# operations, as numbers, in the order of Op
+OP_COUNT: Final = 0
+OP_SUM: Final = 1
+OP_MEAN: Final = 2
+OP_MIN: Final = 3
+OP_MAX: Final = 4
+OP_STD: Final = 5
+OP_DISTINCT: Final = 6
+OP_FIRST: Final = 7
+OP_LAST: Final = 8
+OP_SINCE: Final = 9
+
+# what a cell must know for them
+NEED_SUM: Final = 1
+NEED_EXTREMES: Final = 2
+NEED_SET: Final = 4
+NEED_ROWS: Final = 8
+NEED_SQUARES: Final = 16
+
+# plan.head
+P_WINDOWS: Final = 0  # how many
+P_GROUPS: Final = 1
+P_CELLS: Final = 2
+P_OUTPUTS: Final = 3
+P_EPOCH: Final = 4
+P_ROW: Final = 5  # words per row
+P_CAP: Final = 6  # rows per key
+P_KEEP: Final = 7  # ms that a row is kept
+P_SCAN: Final = 8  # logs below this many rows are scanned, never cached
+P_GROUPS_AT: Final = 9  # in cells
+P_CELLS_AT: Final = 10
+P_TABLES_AT: Final = 11
+P_TABLES: Final = 12  # groups with a distinct table
+P_KNOWN: Final = 13  # the latest time of any output's known-since
+P_LONGEST: Final = 14  # ms
+P_SLOTS: Final = 15  # rings per key beyond its cap
+P_SCRATCH_ROW: Final = 16  # in scratch
+P_SCRATCH_STARTS: Final = 17
+P_SCRATCH_CELLS: Final = 18
+P_SCRATCH_SET: Final = 19
+P_SHIFT: Final = 20  # hash >> shift is the chunk
+P_BLOCK: Final = 21  # size class of a new key
+P_SET_EPOCH: Final = 22  # in scratch: tag of the set's present use
+P_WORDS: Final = 24
+
+# plan.cells, a line per cell
+C_WINDOW: Final = 0
+C_GROUP: Final = 1
+C_MASK: Final = 2
+C_COLUMN: Final = 3  # word of the row
+C_NEED: Final = 4
+C_ALL: Final = 5  # what any cell of its group needs
+C_WHOLE: Final = 6  # every row matches and nothing but counting is needed
+C_SLOT: Final = 7  # ring of panes, -1 for none
+C_MS: Final = 8  # its window
+C_WORDS: Final = 9
+
+# plan.outputs, a line per aggregate
+F_OP: Final = 0
+F_CELL: Final = 1
+F_COLUMN: Final = 2
+F_MS: Final = 3
+F_TEXT: Final = 4
+F_SLOT: Final = 5
+F_KNOWN: Final = 6  # what lies before this time was not all seen
+F_WORDS: Final = 7
+
+
+class Plan(NamedTuple):
+    """A layout as data for the kernels: nothing is compiled for it."""
+
+    head: Ints  # [P_WORDS]
+    windows: Ints  # ms, shortest first
+    cells: Ints  # [cells, C_WORDS]
+    outputs: Ints  # [outputs, F_WORDS]
+    scales: Floats  # [outputs] 10**decimals
+    sources: Ints  # [columns of the state]: column of the input, -1 where it has none
+    texts: Ints  # [columns of the state]: 1 where 0 means missing
+
+
+class Memory(NamedTuple):
+    """The arrays a state lives in."""
+
+    heap: Ints
+    chunks: Ints  # [chunks, K_WORDS]
+    scratch: Ints

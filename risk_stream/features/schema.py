@@ -1,0 +1,288 @@
+"""What the rows of one living state mean, over all the layouts it has had, and a layout as data for the kernels.
+
+A layout numbers its bits and columns by itself. A state that takes on a new layout keeps its rows: what the new
+layout asks for and the rows already say keeps its place, what is new is added behind, and is known since then only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from risk_stream.features._jit import Ints
+from risk_stream.features._words import (
+    A_WINDOWS,
+    C_WORDS,
+    CELL,
+    F_WORDS,
+    G_WORDS,
+    HEADER,
+    NEED_EXTREMES,
+    NEED_ROWS,
+    NEED_SET,
+    NEED_SQUARES,
+    NEED_SUM,
+    NEVER,
+    P_WORDS,
+    R_SEQ,
+    R_VALUES,
+    Plan,
+)
+from risk_stream.features.aggregate import Aggregate, Op
+from risk_stream.features.layout import MOST_BITS, KindLayout
+
+__all__ = ["Schema", "compile_plan"]
+
+_NEED: Final = {
+    Op.COUNT: 0,
+    Op.SUM: NEED_SUM,
+    Op.MEAN: NEED_SUM,
+    Op.MIN: NEED_EXTREMES,
+    Op.MAX: NEED_EXTREMES,
+    Op.STD: NEED_SUM | NEED_SQUARES,
+    Op.DISTINCT: NEED_SET,
+    Op.FIRST: NEED_ROWS,
+    Op.LAST: NEED_ROWS,
+    Op.SINCE: 0,
+}
+_OPS: Final = tuple(Op)
+_IN_PANES: Final = {Op.COUNT, Op.SUM, Op.MEAN, Op.MIN, Op.MAX}
+#: A column for groups that only count: a word of the row that is never missing.
+_NO_COLUMN: Final = R_SEQ
+
+_Bit = tuple[str, str]
+_Column = tuple[str, int, bool]
+_Group = tuple[int, int, bool]
+_Cell = tuple[_Group, int]
+
+
+def _columns_of(layout: KindLayout) -> list[_Column]:
+    return [(name, layout.decimals[name], name in layout.text_columns) for name in layout.columns]
+
+
+@dataclass
+class Schema:
+    """Which bit and which column of a row means what, and since when; columns are never used for another meaning."""
+
+    bits: dict[_Bit, int] = field(default_factory=dict)
+    columns: dict[_Column, int] = field(default_factory=dict)
+    rings: dict[_Cell, int] = field(default_factory=dict)
+    bits_since: dict[_Bit, int] = field(default_factory=dict)
+    columns_since: dict[_Column, int] = field(default_factory=dict)
+    kept_since: int = NEVER
+    longest_ms: int = 0
+
+    def retired(self, layout: KindLayout) -> list[_Bit]:
+        """The bits that must be taken from the rows, for `layout` to have room for its own; most often none."""
+        new = [bit for bit in layout.bits if bit not in self.bits]
+        if len(self.bits) + len(new) <= MOST_BITS:
+            return []
+        return [bit for bit in self.bits if bit not in set(layout.bits)]
+
+    def forget(self, bits: list[_Bit]) -> None:
+        """Free the numbers of bits that no row has any more."""
+        for bit in bits:
+            del self.bits[bit]
+            self.bits_since.pop(bit, None)
+
+    def take(self, layout: KindLayout, since: int, lateness_ms: int) -> None:
+        """Give the layout's bits and columns their places; those it did not have so far are known after `since`."""
+        free = iter(sorted(set(range(MOST_BITS)) - set(self.bits.values())))
+        for bit in layout.bits:
+            if bit not in self.bits:
+                self.bits[bit] = next(free)
+            self.bits_since.setdefault(bit, since)
+        for column in _columns_of(layout):
+            self.columns.setdefault(column, len(self.columns))
+            self.columns_since.setdefault(column, since)
+        # What the layout does not ask for is not written from now on: a later layout that does starts anew.
+        self.bits_since = {bit: self.bits_since[bit] for bit in layout.bits}
+        self.columns_since = {column: self.columns_since[column] for column in _columns_of(layout)}
+        if layout.longest_ms > self.longest_ms and since != NEVER:
+            self.kept_since = max(self.kept_since, since - self.longest_ms - lateness_ms)
+        self.longest_ms = layout.longest_ms
+
+    def bit_map(self, layout: KindLayout) -> Ints | None:
+        """The state's bit for each of the layout's; None where they are the same."""
+        places = [self.bits[bit] for bit in layout.bits]
+        return None if places == list(range(len(places))) else np.array(places, np.int64)
+
+    def known_since(self, aggregate: Aggregate, column: _Column | None) -> int:
+        """The time after which nothing that this aggregate is made of went by unseen."""
+        sinces = [self.bits_since[event, aggregate.where] for event in aggregate.of]
+        if column is not None:
+            sinces.append(self.columns_since[column])
+        return max(self.kept_since, *sinces)
+
+    def covers_all(self, mask: int) -> bool:
+        """Whether every row has one of these bits: for each (type, where), itself or (type, "") is among them."""
+        return all(
+            mask >> place & 1 or mask >> self.bits.get((event, ""), place) & 1
+            for (event, _), place in self.bits.items()
+        )
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 64) if word >> 63 else word
+
+
+@dataclass
+class _Draft:
+    """Groups and cells of a layout while they are collected."""
+
+    schema: Schema
+    layout: KindLayout
+    groups: dict[_Group, None] = field(default_factory=dict)
+    cells: dict[_Cell, int] = field(default_factory=dict)  # -> what it must know
+
+    def mask(self, a: Aggregate) -> int:
+        mask = 0
+        for event in a.of:
+            mask |= 1 << self.schema.bits[event, a.where]
+        return mask
+
+    def column(self, a: Aggregate) -> _Column | None:
+        if a.field is None or not a.op.needs_field:
+            return None
+        return a.field, a.decimals, a.field in self.layout.text_columns
+
+    def group(self, a: Aggregate) -> _Group:
+        """Where an aggregate is computed: one that only counts joins any pass over the same rows."""
+        mask = self.mask(a)
+        column = self.column(a)
+        if column is not None:
+            return _signed(mask), R_VALUES + self.schema.columns[column], a.op is Op.DISTINCT
+        if not self.schema.covers_all(mask):
+            for group in sorted(self.groups, key=lambda g: g[2]):
+                if group[0] == _signed(mask):
+                    return group
+        return _signed(mask), _NO_COLUMN, False
+
+    def collect(self) -> dict[str, _Cell]:
+        """All aggregates' cells, those with values first; -> aggregate id -> cell."""
+        found: dict[str, _Cell] = {}
+        for a in sorted(self.layout.aggregates, key=lambda a: not a.op.needs_field):
+            group = self.group(a)
+            self.groups.setdefault(group)
+            cell = (group, a.window_ms)
+            self.cells[cell] = self.cells.get(cell, 0) | _NEED[a.op]
+            if a.op in _IN_PANES:
+                self.schema.rings.setdefault(cell, len(self.schema.rings))
+            found[a.id] = cell
+        return found
+
+    def whole(self, group: _Group) -> bool:
+        mask, column, _ = group
+        return column == _NO_COLUMN and self.schema.covers_all(mask & (1 << 64) - 1)
+
+
+def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, shift: int) -> Plan:
+    """A layout as arrays, in the places the schema gave it. A few milliseconds; nothing is compiled by numba."""
+    draft = _Draft(schema, layout)
+    found = draft.collect()
+    windows = sorted({a.window_ms for a in layout.aggregates})
+    groups = list(draft.groups)
+    order = sorted(draft.cells, key=lambda cell: (groups.index(cell[0]), cell[1]))
+    group_need = dict.fromkeys(groups, 0)
+    for (group, _), need in draft.cells.items():
+        group_need[group] |= need
+
+    cells = np.zeros((len(order), C_WORDS), np.int64)
+    for c, (group, window_ms) in enumerate(order):
+        cells[c] = (
+            windows.index(window_ms),
+            groups.index(group),
+            group[0],
+            group[1],
+            draft.cells[group, window_ms],
+            group_need[group],
+            draft.whole(group),
+            schema.rings.get((group, window_ms), -1),
+            window_ms,
+        )
+    outputs = np.zeros((len(layout.aggregates), F_WORDS), np.int64)
+    for f, a in enumerate(layout.aggregates):
+        cell = found[a.id]
+        outputs[f] = (
+            _OPS.index(a.op),
+            order.index(cell),
+            cell[0][1],
+            a.window_ms,
+            a.text and a.op in {Op.FIRST, Op.LAST},
+            schema.rings.get(cell, -1) if a.op in _IN_PANES else -1,
+            schema.known_since(a, draft.column(a)),
+        )
+    sources = np.full(len(schema.columns), -1, np.int64)
+    for v, column in enumerate(_columns_of(layout)):
+        sources[schema.columns[column]] = v
+    return Plan(
+        head=_head(schema, layout, windows, groups, order, outputs, group_need, epoch, scan_below, keep_ms, shift),
+        windows=np.array(windows, np.int64),
+        cells=cells,
+        outputs=outputs,
+        scales=np.array([10.0**a.decimals if a.op.needs_field else 1.0 for a in layout.aggregates], np.float64),
+        sources=sources,
+        texts=np.array([text for _, _, text in schema.columns], np.int64),
+    )
+
+
+def _head(
+    schema: Schema,
+    layout: KindLayout,
+    windows: list[int],
+    groups: list[_Group],
+    order: list[_Cell],
+    outputs: Ints,
+    group_need: dict[_Group, int],
+    epoch: int,
+    scan_below: int,
+    keep_ms: int,
+    shift: int,
+) -> Ints:
+    """The plan's counts, sizes and offsets, in the order of the P_ words."""
+    row = R_VALUES + len(schema.columns)
+    groups_at = A_WINDOWS + len(windows)
+    cells_at = groups_at + len(groups) * G_WORDS
+    tables_at = cells_at + len(order) * CELL
+    scratch_row = P_WORDS
+    scratch_starts = scratch_row + row
+    scratch_cells = scratch_starts + len(windows)
+    head = np.zeros(P_WORDS, np.int64)
+    known = max((int(since) for since in outputs[:, -1]), default=NEVER)
+    tables = sum(need & NEED_SET != 0 for need in group_need.values())
+    head[:22] = (
+        len(windows),
+        len(groups),
+        len(order),
+        len(outputs),
+        epoch,
+        row,
+        layout.cap,
+        keep_ms,
+        scan_below,
+        groups_at,
+        cells_at,
+        tables_at,
+        tables,
+        known,
+        layout.longest_ms,
+        len(schema.rings),
+        scratch_row,
+        scratch_starts,
+        scratch_cells,
+        scratch_cells + tables_at,
+        shift,
+        _first_class(row),
+    )
+    return head
+
+
+def _first_class(row: int) -> int:
+    """The size class of a new key's block: room for its header and two rows."""
+    words, size_class = 24, 0
+    while words < HEADER + 2 * row:
+        size_class += 1
+        words = (24 << (size_class >> 1)) if size_class & 1 == 0 else (32 << (size_class >> 1))
+    return size_class
