@@ -1,0 +1,122 @@
+"""The slow truth about windows: plain lists, exact integers, every value worked out from the definition each time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from risk_stream.features import Aggregate, KindLayout, Op
+
+MISSING = -(2**63)
+NEVER = -(2**62)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event as a key sees it: fields by name in fixed point, MISSING or absent where it has none."""
+
+    time: int
+    counts_for: frozenset[tuple[str, str]] = frozenset()
+    fields: dict[str, int] = field(default_factory=dict, hash=False)
+    key: int | None = 0
+
+
+@dataclass
+class Log:
+    """The events of one key that are kept, oldest first, and what is known of the others."""
+
+    kept: list[Event] = field(default_factory=list)
+    gone: list[Event] = field(default_factory=list)
+    gone_until: int = NEVER
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One aggregate as of one event: `value` None where missing, a text's hash as an int."""
+
+    value: float | int | None
+    exact: bool
+    at_least: float = -math.inf  # what a flagged count must reach, and must not exceed
+    at_most: float = math.inf
+
+
+class Reference:
+    """All windows of one kind of key. `apply` puts one event in its place and answers for every aggregate."""
+
+    def __init__(self, layout: KindLayout) -> None:
+        self.layout = layout
+        self.logs: dict[int, Log] = {}
+
+    def apply(self, event: Event) -> list[Answer]:
+        if event.key is None:
+            return [Answer(None, exact=True) for _ in self.layout.aggregates]
+        log = self.logs.setdefault(event.key, Log())
+        place = sum(e.time <= event.time for e in log.kept)
+        before, window = log.kept[:place], log.kept[:place]
+        if event.counts_for & set(self.layout.bits):
+            full = len(log.kept) >= self.layout.cap
+            if event.time < log.gone_until or (full and place == 0):
+                before, window = [], [event]
+                log.gone.append(event)
+                log.gone_until = max(log.gone_until, event.time)
+            else:
+                log.kept.insert(place, event)
+                if full:
+                    log.gone.append(log.kept.pop(0))
+                    log.gone_until = max(log.gone_until, log.gone[-1].time)
+                    before = before[1:]
+                window = [*before, event]
+        return [self._answer(a, log, before, window, event.time) for a in self.layout.aggregates]
+
+    def _answer(self, a: Aggregate, log: Log, before: list[Event], window: list[Event], now: int) -> Answer:
+        since = now - a.window_ms
+        value = self._value(a, [e for e in before if e.time > since], [e for e in window if e.time > since], now)
+        if log.gone_until <= since:
+            return Answer(value, exact=True)
+        kept = sum(e.time > since and matches(a, e) for e in window)
+        gone = [e for e in log.gone if since < e.time <= now and matches(a, e) and all(e is not w for w in window)]
+        return Answer(value, exact=False, at_least=kept, at_most=kept + len(gone))
+
+    def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:  # noqa: PLR0911
+        scale = 10.0**a.decimals
+        if a.op is Op.COUNT:
+            return sum(matches(a, e) for e in window)
+        if a.op is Op.SINCE:
+            times = [e.time for e in before if matches(a, e)]
+            return (now - times[-1]) / 1000 if times else None
+        values = self._values(a, window)
+        if a.op is Op.SUM:
+            return wrapped(sum(values)) / scale
+        if a.op is Op.DISTINCT:
+            return len(set(values))
+        if a.op is Op.LAST:
+            values = self._values(a, before)
+        if not values:
+            return None
+        if a.op in {Op.FIRST, Op.LAST}:
+            value = values[0 if a.op is Op.FIRST else -1]
+            return value if a.text else value / scale
+        if a.op is Op.MEAN:
+            return wrapped(sum(values)) / (len(values) * scale)
+        if a.op is Op.STD:
+            n = len(values)
+            variance = Fraction(sum(v * v for v in values), n) - Fraction(sum(values), n) ** 2
+            return math.sqrt(variance) / scale
+        return (min(values) if a.op is Op.MIN else max(values)) / scale
+
+    def _values(self, a: Aggregate, events: list[Event]) -> list[int]:
+        assert a.field is not None
+        values = [e.fields.get(a.field, MISSING) for e in events if matches(a, e)]
+        missing = {MISSING, 0} if a.field in self.layout.text_columns else {MISSING}
+        return [v for v in values if v not in missing]
+
+
+def matches(a: Aggregate, event: Event) -> bool:
+    """Whether an event counts for an aggregate."""
+    return any((event_type, a.where) in event.counts_for for event_type in a.of)
+
+
+def wrapped(n: int) -> int:
+    """The int64 that n becomes modulo 2**64."""
+    return (n + 2**63) % 2**64 - 2**63

@@ -1,0 +1,140 @@
+"""Layouts and streams for the tests of windows, drawn by Hypothesis or from a seed, and how to run both sides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+
+from risk_stream.features import Aggregate, KeyState, KindLayout, Op
+from tests.features.reference import MISSING, Answer, Event
+
+LATENESS = 60
+TYPES = ("order", "transfer")
+WHERES = ("", "large", "out")
+FIELDS = {"amount": 2, "price": 8, "quantity": 0, "merchant": 0}
+TEXTS = frozenset({"merchant"})
+WINDOWS = (1, 40, 200, 1500)
+BIG = 2**53 - 1
+
+
+def aggregate(
+    op: Op,
+    field: str | None = None,
+    *,
+    of: tuple[str, ...] = ("order",),
+    where: str = "",
+    window_ms: int = 1000,
+    name: str = "",
+) -> Aggregate:
+    """An aggregate by customer over the fields of these tests."""
+    used = field if op.needs_field else None
+    text = used in TEXTS and op in {Op.FIRST, Op.LAST}
+    id = name or f"{op.value} {used} {of} {where} {window_ms}"
+    return Aggregate(id, op, of, where, "customer", window_ms, used, FIELDS.get(used or "", 0), text)
+
+
+def layout(aggregates: Sequence[Aggregate], cap: int = 1024) -> KindLayout:
+    """Their layout."""
+    return KindLayout("customer", aggregates, cap=cap, text_fields=TEXTS)
+
+
+@st.composite
+def aggregates(draw: st.DrawFn) -> Aggregate:
+    """Any aggregate that a rule file could ask for."""
+    op = draw(st.sampled_from(Op))
+    numbers_only = op not in {Op.DISTINCT, Op.FIRST, Op.LAST}
+    name = draw(st.sampled_from([f for f in FIELDS if f not in TEXTS or not numbers_only]))
+    of = draw(st.sampled_from([("order",), ("transfer",), TYPES]))
+    return aggregate(
+        op, name, of=of, where=draw(st.sampled_from(WHERES)), window_ms=draw(st.sampled_from(WINDOWS))
+    )
+
+
+def layouts(*, caps: Sequence[int] = (1024,)) -> st.SearchStrategy[KindLayout]:
+    """Up to 14 different aggregates."""
+    lists = st.lists(aggregates(), min_size=1, max_size=14, unique_by=lambda a: a.id)
+    return st.builds(layout, lists, st.sampled_from(caps))
+
+
+VALUES = st.one_of(
+    st.just(MISSING), st.integers(-3, 3), st.integers(-(10**6), 10**6), st.sampled_from([BIG, -BIG, BIG - 1])
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, most: int = 90) -> list[Event]:
+    """Events of a few keys with ties, gaps and late ones, some without a key, some that count for nothing."""
+    keys = st.sampled_from([None, 0, 0, 0, 1, 2])
+    step = draw(st.sampled_from([0, 3, 30, 400]))
+    now, events = 10_000, []
+    for _ in range(draw(st.integers(1, most))):
+        now += draw(st.integers(0, step))
+        late = draw(st.sampled_from([0, 0, 0, 0, 1, 7, LATENESS]))
+        event_type = draw(st.sampled_from(["login", *TYPES, *TYPES]))
+        wheres = {""} | draw(st.sets(st.sampled_from(WHERES)))
+        counts_for = frozenset((event_type, where) for where in wheres if event_type != "login")
+        fields = {name: draw(VALUES) for name in FIELDS}
+        events.append(Event(now - late, counts_for, fields, draw(keys)))
+    return events
+
+
+def seeded_stream(seed: int, n: int, *, keys: int = 3, step: int = 3, late: float = 0.05, span: int = 10**6) -> list[Event]:
+    """A longer stream, for logs long enough to be cached, compacted and capped."""
+    rng = np.random.default_rng(seed)
+    now, events = 10_000, []
+    for _ in range(n):
+        now += int(rng.integers(0, step + 1))
+        event_type = ("login", *TYPES, *TYPES)[rng.integers(5)]
+        wheres = {"", *(w for w in WHERES if rng.random() < 0.4)}
+        fields = {f: int(rng.integers(-span, span)) if rng.random() < 0.9 else MISSING for f in FIELDS}
+        fields["merchant"] = int(rng.integers(0, 30)) * 0x9E3779B97F4A7C
+        behind = int(rng.integers(0, LATENESS)) if rng.random() < late else 0
+        counts_for = frozenset((event_type, w) for w in wheres if event_type != "login")
+        events.append(Event(now - behind, counts_for, fields, int(rng.integers(keys))))
+    return events
+
+
+def run(
+    state: KeyState, events: Sequence[Event], cuts: Sequence[int] = (), seq0: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Apply events to a state in batches that end at `cuts`; -> values and flags of all."""
+    layout, parts = state.layout, []
+    places = {bit: b for b, bit in enumerate(layout.bits)}
+    bounds = [0, *sorted({c for c in cuts if 0 < c < len(events)}), len(events)]
+    for begin, end in zip(bounds, bounds[1:], strict=False):
+        batch = events[begin:end]
+        keys = np.array([[e.key or 0, 7, -1] for e in batch], np.int64).reshape(-1, 3)
+        masks = [sum(1 << places[bit] for bit in e.counts_for if bit in places) for e in batch]
+        columns = [[e.fields.get(name, MISSING) for e in batch] for name in layout.columns]
+        parts.append(
+            state.apply(
+                keys,
+                np.array([e.key is not None for e in batch], np.bool_),
+                np.array([e.time for e in batch], np.int64),
+                np.array(masks, np.uint64).view(np.int64),
+                np.array(columns, np.int64).reshape(len(layout.columns), len(batch)),
+                seq0 + begin,
+            )
+        )
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def differs(a: Aggregate, got: float, flagged: bool, want: Answer) -> str:
+    """What is wrong with a value, "" for nothing."""
+    if flagged == want.exact:
+        return f"flagged {flagged}, exact {want.exact}"
+    if flagged:
+        if a.op is Op.COUNT and not want.at_least <= got <= want.at_most:
+            return f"count {got} outside [{want.at_least}, {want.at_most}]"
+        return ""
+    if a.text:
+        as_hash = int(np.float64(got).view(np.int64))
+        return "" if as_hash == (want.value or 0) else f"text {as_hash}, not {want.value}"
+    if want.value is None:
+        return "" if math.isnan(got) else f"{got}, not missing"
+    if a.op is Op.STD:
+        return "" if math.isclose(got, want.value, rel_tol=1e-9, abs_tol=0) else f"{got}, not {want.value}"
+    return "" if got == want.value else f"{got!r}, not {want.value!r}"

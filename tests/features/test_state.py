@@ -1,0 +1,160 @@
+"""What a user of windows is promised: every value exact as of its event, whatever the order, the batches, the caches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from risk_stream.features import KeyState, KindLayout, Op
+from tests.features.reference import MISSING, Event, Reference
+from tests.features.streams import (
+
+    LATENESS,
+    TYPES,
+
+    aggregate,
+    differs,
+    layout,
+    layouts,
+    run,
+    seeded_stream,
+    streams,
+)
+
+EVERYTHING = [
+    aggregate(op, "merchant" if op in {Op.DISTINCT, Op.FIRST} else "amount", of=of, where=where, window_ms=window)
+    for op, of, where, window in zip(
+        list(Op) * 4,
+        [("order",), TYPES, ("transfer",)] * 14,
+        ["", "large", "", "out", ""] * 8,
+        [40, 1500, 200, 10_000] * 10,
+        strict=False,
+    )
+]
+
+
+def state_of(layout: KindLayout, *, scan_below: int = 48, reserve_mib: int = 8) -> KeyState:
+    return KeyState(layout, reserve_mib=reserve_mib, chunks=2, lateness_ms=LATENESS, scan_below=scan_below)
+
+
+def compare(layout: KindLayout, events: list[Event], values: np.ndarray, flags: np.ndarray) -> int:
+    """Hold every value to the reference; -> how many were flagged."""
+    truth, flagged = Reference(layout), 0
+    for i, event in enumerate(events):
+        for f, (a, want) in enumerate(zip(layout.aggregates, truth.apply(event), strict=True)):
+            inexact = bool(flags[i] >> f & 1)
+            flagged += inexact
+            if event.key is None:
+                assert values[i, f] == 0 if a.text else np.isnan(values[i, f])
+                continue
+            wrong = differs(a, float(values[i, f]), inexact, want)
+            assert not wrong, f"event {i} {event}: {a.id}: {wrong}"
+    return flagged
+
+
+@given(layouts(), streams(), st.lists(st.integers(1, 90), max_size=6), st.sampled_from([2, 5, 48]))
+@settings(max_examples=120, deadline=None)
+def test_every_value_is_what_the_definition_says(
+    layout: KindLayout, events: list[Event], cuts: list[int], scan_below: int
+) -> None:
+    """Late events, equal times, missing values, any batches, long logs cached or not: equal to plain lists."""
+    values, flags = run(state_of(layout, scan_below=scan_below), events, cuts)
+    assert compare(layout, events, values, flags) == 0
+
+
+@given(layouts(caps=(1, 2, 5, 20)), streams(), st.lists(st.integers(1, 90), max_size=6), st.sampled_from([2, 48]))
+@settings(max_examples=120, deadline=None)
+def test_what_a_cap_makes_inexact_is_flagged_and_nothing_else(
+    layout: KindLayout, events: list[Event], cuts: list[int], scan_below: int
+) -> None:
+    """An unflagged value is exact; a flagged count lies between what is kept and what is true."""
+    values, flags = run(state_of(layout, scan_below=scan_below), events, cuts)
+    compare(layout, events, values, flags)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_long_logs_are_exact_through_caches_and_compactions(seed: int) -> None:
+    """Thousands of events of a few keys, cached, late, trimmed, compacted, capped: equal to plain lists."""
+    cap = (1024, 150)[seed % 2]
+    asked = layout(EVERYTHING, cap)
+    events = seeded_stream(seed, 1500, late=(0.0, 0.02, 0.2)[seed % 3], step=(2, 9)[seed % 2])
+    values, flags = run(state_of(asked), events, range(0, 1500, 37))
+    flagged = compare(asked, events, values, flags)
+    assert (flagged > 0) == (cap == 150)
+
+
+@pytest.mark.parametrize("scan_below", [1, 10, 48, 10_000])
+def test_values_do_not_depend_on_batches_or_caches(scan_below: int) -> None:
+    """The same stream, cut anywhere and cached from any length on, gives the same bits."""
+    asked = layout(EVERYTHING, 100)
+    events = seeded_stream(11, 2500, late=0.1)
+    want, want_flags = run(state_of(asked), events)
+    rng = np.random.default_rng(scan_below)
+    got, flags = run(state_of(asked, scan_below=scan_below), events, rng.integers(0, 2500, 200).tolist())
+    assert np.array_equal(want.view(np.int64), got.view(np.int64))
+    assert np.array_equal(want_flags, flags)
+
+
+def test_many_keys_keep_apart() -> None:
+    """Thousands of keys through growing indexes: each sees its own events only."""
+    asked = layout([aggregate(Op.COUNT, window_ms=10**9), aggregate(Op.LAST, "amount", window_ms=10**9)])
+    state = state_of(asked)
+    events = [
+        Event(i, frozenset({("order", "")}), {"amount": 100 * (i % 5000)}, key=i % 5000) for i in range(15_000)
+    ]
+    values, _ = run(state, events)
+    assert state.keys == 5000
+    assert state.rows == 15_000
+    assert values[10_000:, 0].tolist() == [3.0] * 5000
+    assert values[10_000:, 1].tolist() == [float(k) for k in range(5000)]
+
+
+def test_an_event_that_counts_for_nothing_is_answered_and_not_kept() -> None:
+    """It sees the windows as of its own time, in the past too, and leaves no trace, not even a key."""
+    asked = layout([aggregate(Op.COUNT), aggregate(Op.SINCE)])
+    order = frozenset({("order", "")})
+    state = state_of(asked)
+    values, _ = run(state, [Event(500), Event(1000, order), Event(1400), Event(900), Event(2500), Event(5, key=9)])
+    assert values[:, 0].tolist() == [0, 1, 1, 0, 0, 0]
+    assert values[2, 1] == 0.4
+    assert np.isnan(values[[0, 1, 3, 4, 5], 1]).all()
+    assert (state.keys, state.rows) == (1, 1)
+
+
+def test_values_come_in_the_units_of_the_field() -> None:
+    """Money in major units, correctly rounded; texts as hashes; time since in seconds."""
+    asked = layout(
+        [
+            aggregate(Op.SUM, "amount"),
+            aggregate(Op.MEAN, "price"),
+            aggregate(Op.LAST, "merchant"),
+            aggregate(Op.SINCE),
+        ]
+    )
+    order = frozenset({("order", "")})
+    events = [
+        Event(1000, order, {"amount": 1999, "price": 10**8, "merchant": 77}),
+        Event(1250, order, {"amount": 1, "price": 2 * 10**8, "merchant": 0}),
+        Event(1300, order, {"amount": MISSING, "price": MISSING, "merchant": -5}),
+    ]
+    values, _ = run(state_of(asked), events)
+    assert values[:, 0].tolist() == [19.99, 20.0, 20.0]
+    assert values[:, 1].tolist() == [1.0, 1.5, 1.5]
+    assert values.view(np.int64)[:, 2].tolist() == [0, 77, 77]
+    assert values[1:, 3].tolist() == [0.25, 0.05]
+
+
+def test_a_deviation_is_right_where_float_sums_of_squares_are_not() -> None:
+    """A spread of 1 around 10**15, and what is left after a spike of 9 * 10**15 has passed."""
+    asked = layout([aggregate(Op.STD, "quantity", window_ms=10)])
+    order = frozenset({("order", "")})
+    events = [Event(i, order, {"quantity": 10**15 + i % 2 * 2}) for i in range(1, 101)]
+    events += [Event(200, order, {"quantity": 9 * 10**15})]
+    events += [Event(205 + i, order, {"quantity": 1 + i % 2 * 2}) for i in range(100)]
+    values, _ = run(state_of(asked, scan_below=4), events)
+    assert values[99, 0] == 1.0
+    assert values[-1, 0] == 1.0
+
+
