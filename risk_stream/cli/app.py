@@ -1,0 +1,118 @@
+"""The command `risk-stream`: its subcommands, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from risk_stream import __version__
+from risk_stream.cli import demo, doctor, events, replay, rules, simulate, topics, worker
+from risk_stream.cli.output import CommandError, errors, examples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="risk-stream",
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    epilog=examples("risk-stream demo", "risk-stream replay trades.jsonl --format table", "risk-stream COMMAND --help"),
+)
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Say the version and end.", is_eager=True),
+) -> None:
+    """Watch trades and loan events being judged against rules, as they happen.
+
+    Settings come from the environment, RISK_STREAM_NAME; docs/operations.md lists them.
+    """
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+for _module in (demo, worker, simulate, replay, events, doctor):
+    _module.register(app)
+app.add_typer(rules.app, name="rules")
+app.add_typer(topics.app, name="topics")
+
+
+@app.command("version", epilog=examples("risk-stream version"))
+def _version() -> None:
+    """Say the version, and those of the parts a report should name."""
+    typer.echo(f"risk-stream {__version__}")
+    typer.echo(f"Python {sys.version.split()[0]}")
+    for package in ("faust", "aiokafka", "pyarrow", "numpy", "numba"):
+        typer.echo(f"{package} {importlib.import_module(package).__version__}")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 1 could not, 2 wrong use, 70 our own mistake, 130 Ctrl-C."""
+    try:
+        code = app(args=arguments, prog_name="risk-stream", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except typer.TyperException as error:
+        _say(f"{error.format_message().rstrip('.')}. Try risk-stream --help.")
+        return error.exit_code
+    except CommandError as error:
+        _say(str(error))
+        return 1
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:  # `risk-stream … | head`: nobody reads on, which is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _say(f"{error.filename or 'the system'}: {(error.strerror or str(error)).lower()}.")
+        return 1
+    except Exception as error:  # noqa: BLE001 - the top of the process: a traceback is for the log, not for the user
+        if sentences := _known(error):
+            for sentence in sentences:
+                _say(sentence)
+            return 1
+        _say(f"This should not happen: {type(error).__name__}: {error}. What led to it is in {_keep_traceback()}.")
+        return 70
+
+
+def main() -> NoReturn:
+    """What the installed script calls."""
+    sys.exit(run())
+
+
+def _say(sentence: str) -> None:
+    console = errors()
+    console.print("[bold red]risk-stream:[/] ", end="")
+    console.print(sentence, markup=False)
+
+
+def _known(error: Exception) -> list[str]:
+    """What the rooms below say for themselves; imported only now, for they take their time to import."""
+    from risk_stream.catalogue import ProblemsError
+    from risk_stream.embedded import EmbeddedError
+    from risk_stream.settings import SettingsError
+
+    if isinstance(error, ProblemsError):
+        return [str(problem) for problem in error.problems]
+    return [str(error)] if isinstance(error, EmbeddedError | SettingsError) else []
+
+
+def _keep_traceback() -> Path:
+    with tempfile.NamedTemporaryFile("w", prefix="risk-stream-", suffix=".log", delete=False) as file:
+        traceback.print_exc(file=file)
+        return Path(file.name)

@@ -1,0 +1,98 @@
+"""What a broker says of itself: its version, its limits, its topics; an embedded one may not say all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["BrokerView", "admin", "look_at", "unreachable"]
+
+#: How long a broker may take to answer, ms.
+PATIENCE_MS = 5_000
+_INIT_PRODUCER_ID = 22
+
+
+@dataclass(slots=True)
+class BrokerView:
+    """A broker as a client sees it; `error` says in one sentence why it sees nothing."""
+
+    error: str = ""
+    version: str = ""
+    brokers: int = 0
+    min_session_seconds: float | None = None
+    transactions: bool = False
+    topics: dict[str, int] = field(default_factory=dict)  # name -> partitions
+
+
+def unreachable(address: str) -> str:
+    """Why nobody answers at any of the addresses, in one sentence; empty where somebody does."""
+    reasons = []
+    for part in address.split(","):
+        host, _, port = part.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=PATIENCE_MS / 1000).close()
+        except OSError as error:
+            reasons.append(f"{part.strip()}: {(error.strerror or str(error)).lower()}")
+        else:
+            return ""
+    return f"Kafka does not answer at {'; '.join(reasons)}"
+
+
+@contextlib.contextmanager
+def admin(address: str) -> Iterator[Any]:
+    """kafka-python's admin client, quiet about its retries.
+
+    Raises:
+        ConnectionError: nobody answers there; the text is one sentence.
+    """
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    if nobody := unreachable(address):
+        raise ConnectionError(nobody)
+    servers = [part.strip() for part in address.split(",")]
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=servers, request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
+        )
+    except (KafkaError, OSError, ValueError) as error:
+        raise ConnectionError(f"{address} answers, but is no Kafka ({type(error).__name__})") from error
+    with contextlib.closing(client):
+        yield client
+
+
+def look_at(address: str) -> BrokerView:
+    """Everything the broker says; never raises."""
+    from kafka.errors import KafkaError
+
+    view = BrokerView()
+    try:
+        with admin(address) as client:
+            cluster = client.describe_cluster()
+            view.brokers = len(cluster["brokers"])
+            view.topics = {t["name"]: len(t["partitions"]) for t in client.describe_topics()}
+            first = cluster["brokers"][0]["broker_id"]
+            view.version = "speaks Kafka's protocol"
+            with contextlib.suppress(KafkaError, KeyError, TypeError, ValueError):
+                view.version = f"Kafka {client.get_broker_version_data(first).broker_version_str} or newer"
+            with contextlib.suppress(KafkaError, KeyError, TypeError, ValueError):
+                _limits(client, first, view)
+    except ConnectionError as error:
+        view.error = str(error)
+    except KafkaError as error:
+        view.error = f"Kafka at {address} answers, but not to this: {type(error).__name__}"
+    return view
+
+
+def _limits(client: Any, broker: int, view: BrokerView) -> None:
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    asked = [ConfigResource(ConfigResourceType.BROKER, str(broker))]
+    found = client.describe_configs(asked, config_filter="all")["broker"][str(broker)]
+    view.min_session_seconds = int(found["group.min.session.timeout.ms"]["value"]) / 1000
+    view.transactions = "transaction.state.log.replication.factor" in found

@@ -1,0 +1,47 @@
+"""What most commands begin with: the settings, the catalogue and the rules of the house."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from risk_stream.catalogue import Catalogue
+    from risk_stream.rules import Plan
+    from risk_stream.settings import Settings
+
+__all__ = ["catalogue_of", "plan_of", "rule_paths", "settings_with"]
+
+#: The rule packs beside the package, in a clone of the repository.
+SHIPPED_RULES = Path(__file__).parents[2] / "rules"
+
+
+def settings_with(**given: object) -> Settings:
+    """The settings of the environment, with those given (and not None) above them."""
+    from risk_stream.settings import load_settings
+
+    return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def catalogue_of(settings: Settings) -> Catalogue:
+    """The core's event types and the house's own."""
+    from risk_stream.catalogue import load_catalogue
+
+    return load_catalogue(*settings.events)
+
+
+def rule_paths(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
+    """The rules asked for, else those of the settings, else the shipped ones where `rules` is not here."""
+    paths = list(given) or list(settings.rules)
+    if paths == [Path("rules")] and not paths[0].exists() and SHIPPED_RULES.is_dir():
+        return [SHIPPED_RULES]
+    return paths
+
+
+def plan_of(settings: Settings, given: Sequence[Path] = ()) -> Plan:
+    """The checked plan of the rules asked for, else of the settings."""
+    from risk_stream.rules import load_plan
+
+    return load_plan(rule_paths(settings, given), catalogue_of(settings))

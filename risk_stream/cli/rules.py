@@ -1,0 +1,89 @@
+"""`risk-stream rules …`: look at rule files without touching anything that runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import orjson
+import typer
+
+from risk_stream.cli.house import catalogue_of, rule_paths, settings_with
+from risk_stream.cli.output import CommandError, errors, examples, output
+
+if TYPE_CHECKING:
+    from risk_stream.rules import Plan
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Check rule files.", no_args_is_help=False)
+
+
+@app.callback(invoke_without_command=True)
+def _root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(
+    epilog=examples("risk-stream rules check", "risk-stream rules check house/rules rules/pre_loan.yaml --format json")
+)
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Rule files or folders; those of the settings if none.")
+    ] = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+) -> None:
+    """Check rule files as a worker would: every problem, with file, line and column. Exit code 1 if there is any."""
+    from risk_stream.catalogue import ProblemsError
+    from risk_stream.rules import load_plan
+
+    settings = settings_with()
+    asked = rule_paths(settings, paths or ())
+    for path in asked:
+        if not path.exists():
+            raise CommandError(f"{path} does not exist: name a rule file or a folder of them.")
+    try:
+        plan = load_plan(asked, catalogue_of(settings))
+    except ProblemsError as error:
+        _say_problems(error, format)
+        raise typer.Exit(1) from error
+    _say_plan(plan, format)
+
+
+def _say_problems(error: object, format: str) -> None:
+    problems = error.problems  # type: ignore[attr-defined]
+    if format == "json":
+        shown = [
+            {"file": p.file, "line": p.line, "column": p.column, "rule": p.rule, "message": p.message} for p in problems
+        ]
+        typer.echo(orjson.dumps({"ok": False, "problems": shown}))
+        return
+    for problem in problems:
+        output().print(str(problem), markup=False)
+    files = len({problem.file for problem in problems})
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    errors().print(
+        f"[bold red]{count}[/] in {files} file{'s' if files > 1 else ''}: a worker would keep its last good rules."
+    )
+
+
+def _say_plan(plan: Plan, format: str) -> None:
+    modes = Counter(rule.mode for rule in plan.rules)
+    stages = Counter(rule.stage for rule in plan.rules)
+    files = len({rule.file for rule in plan.rules})
+    features = sum(len(layout.aggregates) for layout in plan.layouts.values())
+    warnings = [str(warning) for warning in getattr(plan, "warnings", ())]
+    if format == "json":
+        counts = {"rules": len(plan.rules), "files": files, "aggregates": features, "modes": modes, "stages": stages}
+        typer.echo(orjson.dumps({"ok": True, "plan": plan.version, **counts, "warnings": warnings}))
+        return
+    for warning in warnings:
+        output().print(f"warning: {warning}", markup=False)
+    by_stage = ", ".join(f"{count} {stage}" for stage, count in sorted(stages.items()))
+    quiet = ", ".join(f"{modes[mode]} {mode}" for mode in ("shadow", "off") if modes[mode])
+    output().print(
+        f"[bold green]ok[/] {len(plan.rules)} rules in {files} files ({by_stage}{'; ' + quiet if quiet else ''}), "
+        f"{features} windowed features over {', '.join(plan.layouts) or 'no key'}, plan {plan.version}"
+    )

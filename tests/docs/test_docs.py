@@ -1,0 +1,103 @@
+"""The documents say what the program does: generated parts are current, examples load, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from docs.generate import pages
+from risk_stream.catalogue import load_catalogue
+from risk_stream.rules import load_plan
+from risk_stream.settings import Settings
+from risk_stream.sinks.prometheus import METRICS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = [
+    (path, text)
+    for path in PAGES
+    for text in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+]
+RULE_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("stage:")]
+
+page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+
+
+@pytest.mark.parametrize("path", list(pages()), ids=lambda path: path.name)
+def test_generated_parts_are_current(path: Path) -> None:
+    """`make docs` would change nothing."""
+    assert path.read_text() == pages()[path]
+
+
+def test_every_setting_is_in_the_operations_page() -> None:
+    """With its meaning."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    for name, field in Settings.model_fields.items():
+        assert f"`RISK_STREAM_{name.upper()}`" in text
+        assert field.description
+
+
+def test_every_metric_is_in_the_operations_page() -> None:
+    """By its full name."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert len(METRICS) >= 10
+    for metric in METRICS:
+        assert f"`{metric.name}`" in text
+
+
+def test_there_are_rule_examples() -> None:
+    """One in the README, one in the reference."""
+    assert {path.name for path, _ in RULE_EXAMPLES} >= {"README.md", "rules.md"}
+
+
+@pytest.mark.parametrize(("path", "text"), RULE_EXAMPLES, ids=[p.name for p, _ in RULE_EXAMPLES])
+def test_a_rule_example_loads(path: Path, text: str, tmp_path: Path) -> None:
+    """What a reader copies works."""
+    (tmp_path / "example.yaml").write_text(text)
+    assert load_plan([tmp_path], load_catalogue()).rules
+
+
+@pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[p.name for p, _ in EXAMPLES])
+def test_a_yaml_example_is_yaml(path: Path, text: str) -> None:
+    """No tab, no missing quote."""
+    assert YAML(typ="safe").load(text)
+
+
+@page
+def test_links_lead_somewhere(path: Path) -> None:
+    """To files of the repository that exist, and to headings they have."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if target.startswith(("http:", "https:")):
+            continue
+        name, _, heading = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}, target
+
+
+@page
+def test_the_commands_it_shows_exist(path: Path) -> None:
+    """`risk-stream …` in a console block is a command of ours with options it has; `make …` a target."""
+    from typer.main import get_command
+
+    from risk_stream.cli import app
+
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for block in re.findall(r"^```console\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
+        for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+            words = [w for w in re.split(r"\s*[|>]\s*", line)[0].split() if not re.match(r"[A-Z_]+=", w)]
+            if words[:1] == ["make"] and len(words) > 1:
+                assert words[1] in targets, line
+            if words[:1] != ["risk-stream"] or len(words) < 2:
+                continue
+            command, rest = get_command(app), words[1:]
+            while rest and hasattr(command, "commands"):
+                assert rest[0] in command.commands, line
+                command = command.commands[rest.pop(0)]
+            known = {option for parameter in command.params for option in parameter.opts}
+            assert {word for word in rest if re.match(r"--?[a-z]", word)} <= known | {"--help"}, line
