@@ -1,1 +1,42 @@
-"""Event types as data: what an event may hold, decoding it into columns, and saying what is wrong with it."""
+"""Event types as data: what an event may hold, decoding it into columns, and saying what is wrong with it.
+
+What every other room stands on; it imports none of them. `load_catalogue` reads the YAML, `Decoder` makes an
+`EventBatch` of records, and `read_yaml` reads any file a person writes, with the place of every value.
+"""
+
+from __future__ import annotations
+
+from risk_stream.catalogue._ipc import MessageError
+from risk_stream.catalogue.batch import EventBatch, Value
+from risk_stream.catalogue.decode import REASONS, Decoder, Reject
+from risk_stream.catalogue.hashing import pack_key, text_hash
+from risk_stream.catalogue.load import load_catalogue
+from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, suggest
+from risk_stream.catalogue.types import ENVELOPE, MISSING, Catalogue, EventType, Field, FieldType, KeyKind
+from risk_stream.catalogue.yaml import Node, read_yaml
+
+__all__ = [
+    "ENVELOPE",
+    "MISSING",
+    "REASONS",
+    "Catalogue",
+    "CatalogueError",
+    "Decoder",
+    "EventBatch",
+    "EventType",
+    "Field",
+    "FieldType",
+    "KeyKind",
+    "MessageError",
+    "Node",
+    "Problem",
+    "ProblemsError",
+    "Reject",
+    "Value",
+    "did_you_mean",
+    "load_catalogue",
+    "pack_key",
+    "read_yaml",
+    "suggest",
+    "text_hash",
+]

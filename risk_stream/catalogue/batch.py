@@ -1,0 +1,266 @@
+"""The unit of work: n events in the order they arrived, as one wide Arrow table with views for windows and rules.
+
+Columns, each there only if some event of the batch has it: `id` utf8, `type` int16 (code in the catalogue), `time` int64
+(ms since 1970 UTC), `entity` and `channel` utf8, then the fields. A text field is utf8 with nulls. Every other field is
+int64 fixed-point, value * 10**decimals, MISSING where it is not there: sums are exact in any order. Names with `_` in
+front are the stream's own (int64). Names with a dot carry aggregates of an earlier hop: `f.ID` float64 with NaN for
+missing, `h.ID` int64 text hashes, `x.ID` int64 flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from risk_stream.catalogue._ipc import read_message, write_message
+from risk_stream.catalogue.hashing import hash_column, pack_column, text_hash
+from risk_stream.catalogue.types import MISSING, Catalogue, Field, FieldType
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["EventBatch", "Value"]
+
+#: A field's value in natural units: money and numbers as float, timestamps as ms, None where missing.
+Value: TypeAlias = float | int | str | bool | None
+
+
+class EventBatch:
+    """n events in arrival order. Immutable: every method that changes something gives a new batch. Accessors cache."""
+
+    __slots__ = ("_cache", "_names", "catalogue", "n", "table")
+
+    def __init__(self, catalogue: Catalogue, table: pa.RecordBatch) -> None:
+        self.catalogue, self.table, self.n = catalogue, table, table.num_rows
+        self._names: dict[str, int] = {name: i for i, name in enumerate(table.schema.names)}
+        self._cache: dict[tuple[str, str], Any] = {}
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __repr__(self) -> str:
+        return f"EventBatch({self.n} events, {', '.join(self._names)})"
+
+    # What is in it.
+
+    @property
+    def types(self) -> NDArray[np.int16]:
+        """int16[n]: each event's type, as its code in the catalogue."""
+        codes: NDArray[np.int16] = self._numbers("type")
+        return codes
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """int64[n]: each event's time, ms since 1970 UTC."""
+        return self._numbers("time")
+
+    @property
+    def stamps(self) -> NDArray[np.int64]:
+        """int64[n]: each event's place in the order of its log; MISSING before one was given."""
+        return self.fixed("_stamp")
+
+    def has(self, name: str) -> bool:
+        """Whether the batch has a column of that name, that is, whether some event may have the field."""
+        return name in self._names
+
+    def fixed(self, name: str) -> NDArray[np.int64]:
+        """int64[n]: a field that is not text, times 10**decimals; MISSING where an event has none."""
+        if name in self._names:
+            column = self._numbers(name)
+            if column.dtype != np.int64:
+                raise TypeError(f'"{name}" is not a fixed-point column')
+            return column
+        if name not in self.catalogue.fields and name[:1] != "_":
+            raise KeyError(name)
+        return self._keep("fixed", name, lambda: np.full(self.n, MISSING, np.int64))
+
+    def number(self, name: str) -> NDArray[np.float64]:
+        """float64[n]: a field that is not text, in natural units; NaN where an event has none."""
+        return self._keep("number", name, lambda: self._natural(name))
+
+    def hashes(self, name: str) -> NDArray[np.int64]:
+        """int64[n]: `text_hash` of a text field; 0 where an event has none."""
+        return self._keep("hashes", name, lambda: self._hashed(name))
+
+    def keys(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(int64[n, 3], bool[n]): the keys of a kind as `pack_key` has them, and which events have one."""
+        self.catalogue.kind(kind)
+        keys: tuple[NDArray[np.int64], NDArray[np.bool_]] = self._keep("keys", kind, lambda: self._packed(kind))
+        return keys
+
+    def partition(self, kind: str, count: int) -> NDArray[np.int64]:
+        """int64[n]: which of `count` partitions each event's key of a kind lives on, -1 where it has none.
+
+        hash modulo count: the same in every process and release.
+        """
+        self.catalogue.kind(kind)
+        hashes = self.hashes(kind)
+        placed = (hashes.view(np.uint64) % np.uint64(count)).astype(np.int64)
+        placed[hashes == 0] = -1
+        return placed
+
+    def text(self, name: str, row: int) -> str | None:
+        """A text field of one event; of `type`, its name. None where it has none."""
+        if name == "type":
+            return self.catalogue.types[int(self.types[row])].name
+        at = self._names.get(name)
+        if at is None:
+            return None
+        text: str | None = self.table.column(at)[row].as_py()
+        return text
+
+    def value(self, name: str, row: int) -> Value:
+        """A field of one event in natural units: float, int (whole numbers, ms), bool or str; None where it has none."""
+        field = self.catalogue.fields.get(name)
+        if name == "type" or (field is not None and field.type.is_text):
+            return self.text(name, row)
+        if name not in self._names:
+            return None
+        fixed = int(self.fixed(name)[row])
+        return None if fixed == MISSING else _natural_value(field, fixed)
+
+    def row(self, row: int) -> dict[str, Value]:
+        """One event as a dict of the fields it has, in natural units; `time` in ms."""
+        known = self.catalogue.fields
+        values = {name: self.value(name, row) for name in self._names if name in known}
+        return {name: value for name, value in values.items() if value is not None}
+
+    # Other batches.
+
+    def take(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> EventBatch:
+        """The events at these places, in this order."""
+        index = np.asarray(indices, np.int64)
+        n = len(index)
+        first = int(index[0]) if n else 0
+        # A run of neighbours is a view of the same memory.
+        if n == 0 or (int(index[-1]) - first == n - 1 and (n < 3 or bool((np.diff(index) == 1).all()))):
+            return self if n == self.n and first == 0 else EventBatch(self.catalogue, self.table.slice(first, n))
+        return EventBatch(self.catalogue, self.table.take(pa.array(index)))
+
+    def with_columns(self, columns: Mapping[str, Any]) -> EventBatch:
+        """With columns added or replaced: arrays of n values as they are stored, or lists of text for text fields."""
+        arrays, fields = list(self.table.columns), list(self.table.schema)
+        for name, values in columns.items():
+            array = pa.array(values, column_type(self.catalogue, name))
+            if len(array) != self.n:
+                raise ValueError(f'"{name}" has {len(array)} values for {self.n} events')
+            at = self._names.get(name)
+            if at is None:
+                arrays.append(array)
+                fields.append(pa.field(name, array.type))
+            else:
+                arrays[at] = array
+        batch = EventBatch(self.catalogue, pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields)))
+        batch._cache = {key: kept for key, kept in self._cache.items() if key[1] not in columns}
+        return batch
+
+    @staticmethod
+    def concat(batches: Sequence[EventBatch]) -> EventBatch:
+        """The events of several batches of one catalogue, one after another; what a batch has not, its events lack."""
+        if len(batches) == 1:
+            return batches[0]
+        if not batches:
+            raise ValueError("nothing to concatenate: give at least one batch")
+        catalogue = batches[0].catalogue
+        if any(b.catalogue is not catalogue and b.catalogue.version != catalogue.version for b in batches):
+            raise ValueError("batches of different catalogues cannot be concatenated")
+        names = list(dict.fromkeys(name for batch in batches for name in batch._names))
+        columns = [pa.concat_arrays([batch._column(name) for batch in batches]) for name in names]
+        return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, names))
+
+    def to_ipc(self, **meta: str | int) -> bytes:
+        """The batch as an Arrow IPC stream; `meta` travels in its schema."""
+        return write_message(self.catalogue, self.table, meta)
+
+    @staticmethod
+    def from_ipc(catalogue: Catalogue, data: bytes) -> tuple[EventBatch, dict[str, str]]:
+        """A batch that `to_ipc` wrote, perhaps under another catalogue, and its meta. Raises MessageError if it cannot be."""
+        table, meta = read_message(catalogue, data)
+        return EventBatch(catalogue, table), meta
+
+    @staticmethod
+    def empty(catalogue: Catalogue) -> EventBatch:
+        """A batch of no events."""
+        return EventBatch.of_columns(catalogue, {"id": [], "type": [], "time": []})
+
+    @staticmethod
+    def of_columns(catalogue: Catalogue, columns: Mapping[str, Any]) -> EventBatch:
+        """A batch of columns as they are stored; `id`, `type` (codes) and `time` must be among them."""
+        arrays = [pa.array(values, column_type(catalogue, name)) for name, values in columns.items()]
+        return EventBatch(catalogue, pa.RecordBatch.from_arrays(arrays, list(columns)))
+
+    # Inside.
+
+    def _keep(self, what: str, name: str, make: Any) -> Any:
+        kept = self._cache.get((what, name))
+        if kept is None:
+            kept = self._cache[what, name] = make()
+        return kept
+
+    def _numbers(self, name: str) -> Any:
+        return self._keep("fixed", name, lambda: self.table.column(self._names[name]).to_numpy(zero_copy_only=True))
+
+    def _natural(self, name: str) -> NDArray[np.float64]:
+        fixed = self.fixed(name)
+        field = self.catalogue.fields.get(name)
+        natural = fixed.astype(np.float64)
+        if field is not None and field.decimals:
+            natural /= 10.0**field.decimals
+        natural[fixed == MISSING] = np.nan
+        return natural
+
+    def _hashed(self, name: str) -> NDArray[np.int64]:
+        if name == "type":
+            return np.array([text_hash(t.name) for t in self.catalogue.types], np.int64)[self.types]
+        at = self._names.get(name)
+        if at is not None:
+            column = self.table.column(at)
+            if column.type != pa.utf8():
+                raise TypeError(f'"{name}" is not a text column')
+            return hash_column(column)
+        if name not in self.catalogue.fields:
+            raise KeyError(name)
+        return np.zeros(self.n, np.int64)
+
+    def _packed(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        at = self._names.get(kind)
+        if at is None:
+            return np.zeros((self.n, 3), np.int64), np.zeros(self.n, np.bool_)
+        return pack_column(self.table.column(at))
+
+    def _column(self, name: str) -> pa.Array:
+        """A column, made up of missing values where the batch has none."""
+        at = self._names.get(name)
+        return self.table.column(at) if at is not None else missing_column(self.catalogue, name, self.n)
+
+
+def column_type(catalogue: Catalogue, name: str) -> pa.DataType:
+    """The Arrow type of a column, by its name."""
+    if name == "type":
+        return pa.int16()
+    field = catalogue.fields.get(name)
+    if field is not None and field.type.is_text:
+        return pa.utf8()
+    return pa.float64() if name.startswith("f.") else pa.int64()
+
+
+def missing_column(catalogue: Catalogue, name: str, n: int) -> pa.Array:
+    """n times nothing: null text, MISSING numbers, NaN or 0 for what is carried."""
+    of = column_type(catalogue, name)
+    if of == pa.utf8():
+        return pa.nulls(n, of)
+    if of == pa.float64():
+        return pa.array(np.full(n, np.nan))
+    return pa.array(np.full(n, 0 if "." in name else MISSING, np.int64))
+
+
+def _natural_value(field: Field | None, fixed: int) -> Value:
+    if field is None or field.type in {FieldType.INTEGER, FieldType.TIMESTAMP}:
+        return fixed
+    if field.type is FieldType.BOOLEAN:
+        return fixed != 0
+    value: float = fixed / 10**field.decimals
+    return value

@@ -1,0 +1,323 @@
+"""From records of the house's topics to batches: JSON to checked columns, and for each refused record a sentence.
+
+The fast path decodes with msgspec Structs made from the catalogue, turns them into columns and checks whole columns.
+Whatever it cannot accept, one record at a time, goes to the slow path (`explain`), which decides and explains. A bad
+record never affects its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from risk_stream.catalogue._fixed import to_fixed
+from risk_stream.catalogue.batch import EventBatch
+from risk_stream.catalogue.explain import REASONS, Limits, Refusal, Stored, parse_time, read_record
+from risk_stream.catalogue.hashing import text_sizes
+from risk_stream.catalogue.types import Catalogue, EventType, Field, FieldType
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["REASONS", "Decoder", "Reject"]
+
+#: What decoding one record can raise for what is in it.
+_UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, OverflowError, ValueError)
+#: What turning values into a column can raise for what is in them.
+_UNFIT = (pa.ArrowException, UnicodeError, TypeError, ValueError, OverflowError)
+
+_DEFAULTS = Limits()
+
+Rows: TypeAlias = "NDArray[np.intp]"
+Mask: TypeAlias = "NDArray[np.bool_]"
+#: A column before it is one: a value for each event, None where it has none.
+Values: TypeAlias = "tuple[Any, ...] | NDArray[np.object_]"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was refused: its place in what was given, why (one of REASONS), and what to do about it."""
+
+    index: int
+    reason: str
+    message: str
+
+
+class Decoder:
+    """Decodes and checks records of any event type of a catalogue. Not for two threads at once.
+
+    An event's `time` must lie within `earliest` and `latest` (ms since 1970 UTC), a record within `max_bytes`.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        earliest: int = _DEFAULTS.earliest,
+        latest: int = _DEFAULTS.latest,
+        max_bytes: int = _DEFAULTS.max_bytes,
+    ) -> None:
+        self.catalogue = catalogue
+        self.limits = Limits(earliest=earliest, latest=latest, max_bytes=max_bytes)
+        self._structs = [_struct(t) for t in catalogue.types]
+        self._codes = {struct: code for code, struct in enumerate(self._structs)}
+        union: Any = self._structs[0]
+        for struct in self._structs[1:]:
+            union |= struct
+        self._decode = msgspec.json.Decoder(union).decode
+        self._any_key = [code for code, t in enumerate(catalogue.types) if t.any_key]
+        self._fields = [f for f in catalogue.fields.values() if f.name not in {"type", "id"}]
+
+    def decode(
+        self, values: Sequence[bytes | None], ids: Callable[[int], str]
+    ) -> tuple[EventBatch, Rows, list[Reject]]:
+        """(accepted events, the index in `values` of each, refused records). `ids(i)` names an event that has no id."""
+        structs, index, bad = self._structs_of(values)
+        batch, wrong = self._columns(structs, index, ids)
+        if wrong is not None:
+            bad += index[wrong].tolist()
+            good = np.flatnonzero(~wrong)
+            batch, index = batch.take(good), index[good]
+        if not bad:
+            return batch, index, []
+        return self._slowly(values, ids, sorted(bad), batch, index)
+
+    # Records to structs.
+
+    def _structs_of(self, values: Sequence[bytes | None]) -> tuple[list[Any], Rows, list[int]]:
+        """(structs, index of each, indices of what would not decode)."""
+        decode, max_bytes = self._decode, self.limits.max_bytes
+        try:
+            if max(map(len, values), default=0) <= max_bytes:  # type: ignore[arg-type]  None raises TypeError
+                return list(map(decode, values)), np.arange(len(values)), []  # type: ignore[arg-type]
+        except _UNDECODABLE:
+            pass
+        structs: list[Any] = []
+        index: list[int] = []
+        bad: list[int] = []
+        for i, value in enumerate(values):
+            try:
+                if value is None or len(value) > max_bytes:
+                    bad.append(i)
+                    continue
+                structs.append(decode(value))
+                index.append(i)
+            except _UNDECODABLE:
+                bad.append(i)
+        return structs, np.array(index, np.intp), bad
+
+    # Structs to columns.
+
+    def _columns(self, structs: list[Any], index: Rows, ids: Callable[[int], str]) -> tuple[EventBatch, Mask | None]:
+        """(a batch of all structs, which of them are wrong or None)."""
+        n = len(structs)
+        if n == 0:
+            return EventBatch.empty(self.catalogue), None
+        codes, values = self._by_field(structs)
+        checked = _Columns(self.catalogue, self.limits, codes)
+        checked.ids(values["id"], index, ids)
+        checked.columns["type"] = pa.array(codes)
+        for field in self._fields:
+            if (column := values.get(field.name)) is not None:
+                checked.add(field, column)
+        for code in self._any_key:
+            checked.any_key(code)
+        return checked.batch(), checked.wrong
+
+    def _by_field(self, structs: list[Any]) -> tuple[NDArray[np.int16], dict[str, Values]]:
+        """(type codes, values by field name): the events of each type taken apart together, then put back in order."""
+        n = len(structs)
+        kinds = list(map(type, structs))
+        astuple = msgspec.structs.astuple
+        if kinds.count(kinds[0]) == n:
+            columns: Any = zip(*map(astuple, structs), strict=True)
+            names = kinds[0].__struct_fields__
+            return np.full(n, self._codes[kinds[0]], np.int16), dict(zip(names, columns, strict=True))
+        codes = np.fromiter(map(self._codes.__getitem__, kinds), np.int16, n)
+        order = np.argsort(codes, kind="stable")
+        ends = np.searchsorted(codes[order], np.arange(len(self._structs)), side="right").tolist()
+        wide: dict[str, NDArray[np.object_]] = {}
+        places, start = order.tolist(), 0
+        for struct, end in zip(self._structs, ends, strict=True):
+            if end == start:
+                continue
+            rows = order[start:end]
+            columns = zip(*map(astuple, [structs[i] for i in places[start:end]]), strict=True)
+            for name, column in zip(struct.__struct_fields__, columns, strict=True):
+                if name not in wide:
+                    wide[name] = np.full(n, None, object)
+                wide[name][rows] = column
+            start = end
+        return codes, dict(wide)
+
+    # What the fast path left.
+
+    def _slowly(
+        self, values: Sequence[bytes | None], ids: Callable[[int], str], bad: list[int], batch: EventBatch, index: Rows
+    ) -> tuple[EventBatch, Rows, list[Reject]]:
+        """Decide on each record in `bad` alone, and put those accepted after all back in their places."""
+        rejects: list[Reject] = []
+        parts, places = [batch], [index]
+        for i in bad:
+            try:
+                stored = read_record(self.catalogue, self.limits, values[i])
+            except Refusal as refusal:
+                rejects.append(Reject(i, refusal.reason, refusal.message))
+                continue
+            stored.setdefault("id", ids(i))
+            parts.append(self._one(stored))
+            places.append(np.array([i], np.intp))
+        if len(parts) > 1:
+            rows = np.concatenate(places)
+            order = np.argsort(rows)
+            batch, index = EventBatch.concat([p for p in parts if len(p)]).take(order), rows[order]
+        return batch, index, rejects
+
+    def _one(self, stored: Stored) -> EventBatch:
+        columns = {name: [value] for name, value in stored.items()}
+        columns["type"] = [self.catalogue.code(str(stored["type"]))]
+        return EventBatch.of_columns(self.catalogue, columns)
+
+
+class _Columns:
+    """Columns of n events as they pass the checks; `wrong` marks events that the slow path shall look at."""
+
+    def __init__(self, catalogue: Catalogue, limits: Limits, codes: NDArray[np.int16]) -> None:
+        self.catalogue, self.limits, self.codes = catalogue, limits, codes
+        self.columns: dict[str, pa.Array] = {}
+        self.wrong: Mask | None = None
+
+    def batch(self) -> EventBatch:
+        return EventBatch(self.catalogue, pa.RecordBatch.from_arrays(list(self.columns.values()), list(self.columns)))
+
+    def mark(self, wrong: Mask) -> None:
+        self.wrong = wrong if self.wrong is None else self.wrong | wrong
+
+    def ids(self, values: Values, index: Rows, ids: Callable[[int], str]) -> None:
+        """The column `id`, with a name for each event that brought none."""
+        column = self._text(self.catalogue.fields["id"], values)
+        if column.null_count:
+            lacking = column.is_null().to_numpy(zero_copy_only=False)
+            named = column.to_pylist()
+            for row in np.flatnonzero(lacking).tolist():
+                named[row] = ids(int(index[row]))
+            column = pa.array(named, pa.utf8())
+        self.columns["id"] = column
+
+    def add(self, field: Field, values: Values) -> None:
+        """One field's column; none where no event has it."""
+        if field.type.is_text:
+            column = self._text(field, values)
+            if column.null_count < len(column):
+                self.columns[field.name] = column
+            return
+        floats = self._floats(field, values)
+        if floats.null_count == len(floats):
+            return
+        fixed, wrong = to_fixed(floats.to_numpy(zero_copy_only=False), field)
+        if wrong is not None:
+            self.mark(wrong)
+        if field.type is FieldType.TIMESTAMP:
+            earliest, latest = self.limits.times_of(field)
+            if floats.null_count or not (fixed.min() >= earliest and fixed.max() <= latest):
+                there = floats.is_valid().to_numpy(zero_copy_only=False)
+                self.mark(there & ((fixed < earliest) | (fixed > latest)))
+        self.columns[field.name] = pa.array(fixed)
+
+    def any_key(self, code: int) -> None:
+        """Events of this type must have one of its keys, whichever."""
+        rows = self.codes == code
+        if rows.any():
+            for name in self.catalogue.types[code].keys.values():
+                if name in self.columns:
+                    rows &= ~self.columns[name].is_valid().to_numpy(zero_copy_only=False)
+            if rows.any():
+                self.mark(rows)
+
+    def _text(self, field: Field, values: Values) -> pa.Array:
+        try:
+            column = pa.array(values, pa.utf8())
+        except _UNFIT:
+            column, unfit = _one_by_one(values, pa.utf8())
+            self.mark(unfit)
+        longest, empty = text_sizes(column)
+        if longest > self.limits.text_of(field):
+            sizes = np.diff(np.frombuffer(column.buffers()[1], np.int32, len(column) + 1))
+            self.mark(sizes > self.limits.text_of(field))
+        if empty > column.null_count:
+            # Empty text is missing. Where it must not be, the slow path says so.
+            there = np.array([value == "" for value in values])
+            column = pa.array([value or None for value in values], pa.utf8())
+            self.mark(there & self._required(field))
+        return column
+
+    def _required(self, field: Field) -> Mask:
+        """bool[n]: the events whose type requires the field."""
+        declared = [t.field(field.name) for t in self.catalogue.types]
+        return np.array([f is not None and f.required for f in declared], np.bool_)[self.codes]
+
+    def _floats(self, field: Field, values: Values) -> pa.Array:
+        if field.type is FieldType.BOOLEAN:
+            return pa.array(values, pa.bool_()).cast(pa.int8()).cast(pa.float64())
+        try:
+            return pa.array(values, pa.float64())
+        except _UNFIT:
+            if field.type is FieldType.TIMESTAMP:
+                values = tuple(_ms_or_text(value) if isinstance(value, str) else value for value in values)
+            column, unfit = _one_by_one(values, pa.float64())
+            self.mark(unfit)
+            return column
+
+
+def _ms_or_text(text: str) -> float | str | None:
+    """ISO 8601 text as ms; text that is none as it is, so that it fits no column."""
+    try:
+        return float(parse_time(text))
+    except (ValueError, OverflowError):
+        return text
+
+
+def _one_by_one(values: Values, of: pa.DataType) -> tuple[pa.Array, Mask]:
+    """(a column with null for what does not fit it, which that is)."""
+    fitting: list[Any] = []
+    unfit = np.zeros(len(values), np.bool_)
+    for i, value in enumerate(values):
+        try:
+            fitting.append(pa.scalar(value, of).as_py())
+        except _UNFIT:
+            fitting.append(None)
+            unfit[i] = True
+    return pa.array(fitting, of), unfit
+
+
+def _struct(event_type: EventType) -> type[msgspec.Struct]:
+    """The Struct an event type is decoded to; its fields are in catalogue order, `type` is its tag."""
+    declared = []
+    for field in event_type.all_fields:
+        if field.name == "type":
+            continue
+        of = _annotation(field)
+        declared.append((field.name, of) if field.required else (field.name, of | None, None))
+    return msgspec.defstruct(
+        f"Event_{event_type.name}", declared, tag=event_type.name, tag_field="type", kw_only=True, gc=False
+    )
+
+
+def _annotation(field: Field) -> Any:
+    if field.type is FieldType.STRING:
+        return str
+    if field.type is FieldType.CHOICE:
+        return Literal[field.choices]
+    if field.type is FieldType.BOOLEAN:
+        return bool
+    if field.type is FieldType.TIMESTAMP:
+        return float | str
+    if field.minimum is None and field.maximum is None:
+        return float
+    bounds: dict[str, Any] = {"ge": field.minimum, "le": field.maximum}
+    return Annotated[float, msgspec.Meta(**{name: bound for name, bound in bounds.items() if bound is not None})]
