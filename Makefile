@@ -6,9 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check fix bench docs servers clean
 
-# The first interpreter of 3.11 or newer that has the venv module; `make install PYTHON=/path/to/python3.12` names another.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+# `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
+PYTHON ?=
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 BIN := .venv/bin
 STAMP := .venv/.installed
 # The stamp holds what was installed: the lock, the project's own declaration and where the folder stands.
@@ -22,11 +22,15 @@ help:  ## This list
 
 install:  ## Put the locked dependencies and risk-stream itself into .venv (needs only Python 3.11+ and make)
 	@if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(WANTED)" ]; then exit 0; fi; \
-	if [ -z "$(PYTHON)" ]; then \
-		echo "risk-stream needs Python 3.11 or newer with its venv module, and found $$(python3 --version 2>/dev/null || echo no python3): install one" \
-			"(Debian: apt-get install python3 python3-venv) or name it: make install PYTHON=/path/to/python3.12" >&2; exit 1; \
+	python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then for p in python3.12 python3.11 python3.13 python3; do \
+		if $$p -c '$(SUITABLE)' >/dev/null 2>&1; then python=$$p; break; fi; done; fi; \
+	if ! "$$python" -c '$(SUITABLE)' >/dev/null 2>&1; then \
+		echo "risk-stream needs Python 3.11 or newer with its venv module, and found" \
+			"$$({ $${python:-python3} --version 2>/dev/null || echo no python3; } | head -1): install one (Debian: apt-get install" \
+			"python3 python3-venv) or name it: make install PYTHON=/path/to/python3.12" >&2; exit 1; \
 	fi; \
-	[ -x $(BIN)/python ] || { echo "== making .venv with $$($(PYTHON) --version) ($(PYTHON))"; $(PYTHON) -m venv .venv; }; \
+	[ -x $(BIN)/python ] || { echo "== making .venv with $$($$python --version) ($$python)"; $$python -m venv .venv; }; \
 	echo "== installing the locked dependencies (requirements.lock, hashes checked): about a minute the first time"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
