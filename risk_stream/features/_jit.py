@@ -22,7 +22,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def inner(function: _F) -> _F:
     """Compile a function that only other kernels call; its machine code is part of theirs."""
-    return cast("_F", njit(nogil=True)(function))
+    return cast("_F", njit(nogil=True, error_model="numpy")(function))
 
 
 def entry(function: _F) -> _F:
@@ -31,7 +31,7 @@ def entry(function: _F) -> _F:
     numba's cache looks at the file of the entry alone. So an entry is a closure over `SOURCES`, which numba does look
     at: an edit of any kernel module compiles it anew.
     """
-    return cast("_F", njit(nogil=True, cache=True)(function))
+    return cast("_F", njit(nogil=True, cache=True, error_model="numpy")(function))
 
 
 def _fingerprint() -> int:

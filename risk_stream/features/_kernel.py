@@ -30,6 +30,7 @@ from risk_stream.features._words import (
     B_SPAN,
     B_TRUNC,
     F_TEXT,
+    F_WORDS,
     FIRST_SLOTS,
     H_BEHIND,
     H_DROPPED,
@@ -46,6 +47,7 @@ from risk_stream.features._words import (
     P_CAP,
     P_EPOCH,
     P_KEEP,
+    P_OUTPUT_LINES,
     P_ROW,
     P_SCAN,
     P_SCRATCH_CELLS,
@@ -53,8 +55,6 @@ from risk_stream.features._words import (
     P_SHIFT,
     R_MASK,
     R_TIME,
-    Memory,
-    Plan,
 )
 
 __all__ = ["apply_batch", "forget_bits", "sweep_keys", "translate_masks"]
@@ -68,21 +68,33 @@ FULL = -1
 
 
 @inner
-def _alone(memory: Memory, plan: Plan, block: int, time: int, stop: int, out: Floats, texts: Ints, i: int) -> int:
+def _alone(
+    heap: Ints,
+    chunks: Ints,
+    scratch: Ints,
+    plan: Ints,
+    block: int,
+    time: int,
+    stop: int,
+    out: Floats,
+    texts: Ints,
+    i: int,
+) -> int:
     """Outputs of an event without its key's log: of nothing (stop 0) or of its own row in scratch (stop 1)."""
-    scratch = memory.scratch
-    base = plan.head[P_SCRATCH_ROW]
-    at = plan.head[P_SCRATCH_CELLS]
+    base = plan[P_SCRATCH_ROW]
+    at = plan[P_SCRATCH_CELLS]
     scan(scratch, base, 0, stop, 0, time, plan, scratch, at, scratch)
-    trunc = memory.heap[block + B_TRUNC] if block != 0 else NEVER
-    panes = panes_of(memory.heap, block) if block != 0 else 0
-    return emit(scratch, base, time, plan, scratch, at, memory.heap, panes, trunc, out, texts, i)
+    trunc = heap[block + B_TRUNC] if block != 0 else NEVER
+    panes = panes_of(heap, block) if block != 0 else 0
+    return emit(scratch, base, time, plan, scratch, at, heap, panes, trunc, out, texts, i)
 
 
 @inner
 def _behind(
-    memory: Memory,
-    plan: Plan,
+    heap: Ints,
+    chunks: Ints,
+    scratch: Ints,
+    plan: Ints,
     block: int,
     time: int,
     mask: int,
@@ -93,21 +105,20 @@ def _behind(
     i: int,
 ) -> int:
     """An event older than the rows its key still keeps: judged by itself, counted, kept in panes only."""
-    heap, scratch = memory.heap, memory.scratch
-    at = plan.head[P_SCRATCH_ROW]
+    at = plan[P_SCRATCH_ROW]
     write_row(scratch, at, time, mask, seq, plan, columns, i)
     heap[block + B_TRUNC] = max(heap[block + B_TRUNC], time)
-    flags = _alone(memory, plan, block, time, 1, out, texts, i)
+    flags = _alone(heap, chunks, scratch, plan, block, time, 1, out, texts, i)
     add_to_panes(heap, block, scratch, at, plan)
     heap[H_BEHIND] += 1
     return flags
 
 
 @inner
-def _drop_oldest(heap: Ints, block: int, plan: Plan) -> None:
+def _drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
     """The cap: the oldest row goes into the panes."""
     first = first_row(heap, block)
-    r = block + HEADER + first * plan.head[P_ROW]
+    r = block + HEADER + first * plan[P_ROW]
     add_to_panes(heap, block, heap, r, plan)
     heap[block + B_TRUNC] = max(heap[block + B_TRUNC], heap[r + R_TIME])
     heap[block + B_SPAN] += 1 << 32
@@ -116,13 +127,14 @@ def _drop_oldest(heap: Ints, block: int, plan: Plan) -> None:
 
 
 @inner
-def _cells_of(memory: Memory, plan: Plan, block: int, place: int, stop: int, time: int, inserted: bool) -> int:
+def _cells_of(
+    heap: Ints, chunks: Ints, scratch: Ints, plan: Ints, block: int, place: int, stop: int, time: int, inserted: bool
+) -> int:
     """Bring the cells of a key up to `time`; -> its accel, or 0 where they are in scratch."""
-    heap, scratch = memory.heap, memory.scratch
     accel = accel_of(heap, block)
     in_order = place == (end_row(heap, block) - 1 if inserted else end_row(heap, block))
     if accel != 0 and (
-        heap[accel + A_EPOCH] != plan.head[P_EPOCH]
+        heap[accel + A_EPOCH] != plan[P_EPOCH]
         or (inserted and not in_order)
         or (in_order and time < heap[accel + A_TIME])
     ):
@@ -132,19 +144,21 @@ def _cells_of(memory: Memory, plan: Plan, block: int, place: int, stop: int, tim
         if accel != 0:
             step(heap, block, stop, place, time, plan, accel, scratch)
             return accel
-        if end_row(heap, block) - first_row(heap, block) >= plan.head[P_SCAN]:
+        if end_row(heap, block) - first_row(heap, block) >= plan[P_SCAN]:
             accel = build(heap, block, stop, place, time, plan, scratch)
             if accel != 0:
                 return accel
     first = first_row(heap, block)
-    scan(heap, block + HEADER, first, stop, place, time, plan, scratch, plan.head[P_SCRATCH_CELLS], scratch)
+    scan(heap, block + HEADER, first, stop, place, time, plan, scratch, plan[P_SCRATCH_CELLS], scratch)
     return 0
 
 
 @inner
 def _apply_event(
-    memory: Memory,
-    plan: Plan,
+    heap: Ints,
+    chunks: Ints,
+    scratch: Ints,
+    plan: Ints,
     key_hash: int,
     keys: Ints,
     time: int,
@@ -156,15 +170,14 @@ def _apply_event(
     i: int,
 ) -> int:
     """Insert event i, if it counts for anything, and write its outputs; -> flags, or FULL with nothing changed."""
-    heap, chunks = memory.heap, memory.chunks
-    row = plan.head[P_ROW]
-    chunk = chunk_of(key_hash, plan.head[P_SHIFT])
+    row = plan[P_ROW]
+    chunk = chunk_of(key_hash, plan[P_SHIFT])
     k0, k1, k2 = keys[i, 0], keys[i, 1], keys[i, 2]
     block, slot = find(heap, chunks, chunk, key_hash, k0, k1, k2)
     if block == 0:
         if mask == 0:
-            return _alone(memory, plan, 0, time, 0, out, texts, i)
-        block, slot = insert_key(heap, chunks, chunk, key_hash, k0, k1, k2, plan.head[P_BLOCK], row)
+            return _alone(heap, chunks, scratch, plan, 0, time, 0, out, texts, i)
+        block, slot = insert_key(heap, chunks, chunk, key_hash, k0, k1, k2, plan[P_BLOCK], row)
         if block == 0:
             return FULL
     elif is_full(heap, block, row) and (mask != 0 or row_words(heap, block) != row):
@@ -175,26 +188,28 @@ def _apply_event(
     stop = place
     if mask != 0:
         first = first_row(heap, block)
-        full = end_row(heap, block) - first >= plan.head[P_CAP]
+        full = end_row(heap, block) - first >= plan[P_CAP]
         if time < heap[block + B_TRUNC] or (full and place == first):
-            return _behind(memory, plan, block, time, mask, seq, columns, out, texts, i)
+            return _behind(heap, chunks, scratch, plan, block, time, mask, seq, columns, out, texts, i)
         write_row(heap, open_row(heap, block, place), time, mask, seq, plan, columns, i)
         if full:
             _drop_oldest(heap, block, plan)
         stop = place + 1
-    accel = _cells_of(memory, plan, block, place, stop, time, mask != 0)
+    accel = _cells_of(heap, chunks, scratch, plan, block, place, stop, time, mask != 0)
     panes = panes_of(heap, block)
     trunc = heap[block + B_TRUNC]
     if accel != 0:
         return emit(heap, block + HEADER, time, plan, heap, accel, heap, panes, trunc, out, texts, i)
-    at = plan.head[P_SCRATCH_CELLS]
-    return emit(heap, block + HEADER, time, plan, memory.scratch, at, heap, panes, trunc, out, texts, i)
+    at = plan[P_SCRATCH_CELLS]
+    return emit(heap, block + HEADER, time, plan, scratch, at, heap, panes, trunc, out, texts, i)
 
 
 @inner
 def _apply(
-    memory: Memory,
-    plan: Plan,
+    heap: Ints,
+    chunks: Ints,
+    scratch: Ints,
+    plan: Ints,
     keys: Ints,
     present: Bools,
     times: Ints,
@@ -207,8 +222,7 @@ def _apply(
     flags: Ints,
 ) -> int:
     """Apply events [start, n) in order; -> n, or the index of the event for which memory lacks."""
-    heap, chunks = memory.heap, memory.chunks
-    shift = plan.head[P_SHIFT]
+    shift = plan[P_SHIFT]
     hashes = np.empty(GROUP, np.int64)
     n = len(times)
     for begin in range(start, n, GROUP):
@@ -225,14 +239,16 @@ def _apply(
         for i in range(begin, end):
             if present[i]:
                 h = hashes[i - begin]
-                found = _apply_event(memory, plan, h, keys, times[i], masks[i], seq + i, columns, out, texts, i)
+                found = _apply_event(
+                    heap, chunks, scratch, plan, h, keys, times[i], masks[i], seq + i, columns, out, texts, i
+                )
                 if found == FULL:
                     return i
                 flags[i] = found
             else:
                 for f in range(out.shape[1]):
                     out[i, f] = np.nan
-                    if plan.outputs[f, F_TEXT] != 0:
+                    if plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_TEXT] != 0:
                         texts[i, f] = 0
     return n
 
@@ -252,9 +268,8 @@ def _evict(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
 
 
 @inner
-def _sweep(memory: Memory, plan: Plan, start: int, budget: int, now: int) -> int:
+def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> int:
     """Evict expired keys chunk by chunk from chunk `start` on until `budget` slots were seen; -> the next chunk."""
-    heap, chunks = memory.heap, memory.chunks
     seen = 0
     done = 0
     chunk = start
@@ -272,7 +287,7 @@ def _sweep(memory: Memory, plan: Plan, start: int, budget: int, now: int) -> int
             newest = NEVER
             if end > first_row(heap, block):
                 newest = heap[block + HEADER + (end - 1) * row_words(heap, block) + R_TIME]
-            if max(newest, heap[block + B_TRUNC]) <= now - plan.head[P_KEEP]:
+            if max(newest, heap[block + B_TRUNC]) <= now - plan[P_KEEP]:
                 _evict(heap, chunks, chunk, slot, block)
                 if heap[base + slot] == 0:
                     slot -= 1
@@ -290,9 +305,8 @@ def _sweep(memory: Memory, plan: Plan, start: int, budget: int, now: int) -> int
 
 
 @inner
-def _forget(memory: Memory, bits: int) -> None:
+def _forget(heap: Ints, chunks: Ints, bits: int) -> None:
     """Take `bits` out of the mask of every row."""
-    heap, chunks = memory.heap, memory.chunks
     for chunk in range(len(chunks)):
         for slot in range(chunks[chunk, K_MASK] + 1):
             entry_word = heap[chunks[chunk, K_BASE] + slot]
@@ -320,8 +334,10 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
 
     @entry
     def apply_batch(
-        memory: Memory,
-        plan: Plan,
+        heap: Ints,
+        chunks: Ints,
+        scratch: Ints,
+        plan: Ints,
         keys: Ints,
         present: Bools,
         times: Ints,
@@ -335,16 +351,16 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
     ) -> int:
         if sources < 0:
             return start
-        return _apply(memory, plan, keys, present, times, masks, columns, seq, start, out, texts, flags)
+        return _apply(heap, chunks, scratch, plan, keys, present, times, masks, columns, seq, start, out, texts, flags)
 
     @entry
-    def sweep_keys(memory: Memory, plan: Plan, start: int, budget: int, now: int) -> int:
-        return _sweep(memory, plan, start, budget, now) if sources >= 0 else start
+    def sweep_keys(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> int:
+        return _sweep(heap, chunks, plan, start, budget, now) if sources >= 0 else start
 
     @entry
-    def forget_bits(memory: Memory, bits: int) -> None:
+    def forget_bits(heap: Ints, chunks: Ints, bits: int) -> None:
         if sources >= 0:
-            _forget(memory, bits)
+            _forget(heap, chunks, bits)
 
     @entry
     def translate_masks(masks: Ints, bits: Ints, out: Ints) -> None:

@@ -30,8 +30,10 @@ from risk_stream.features._words import (
     C_GROUP,
     C_MASK,
     C_NEED,
+    C_SPAN,
     C_WHOLE,
     C_WINDOW,
+    C_WORDS,
     CELL,
     COUNT_,
     DISTINCT_,
@@ -51,6 +53,7 @@ from risk_stream.features._words import (
     NEED_SET,
     NEED_SQUARES,
     NEED_SUM,
+    P_CELL_LINES,
     P_CELLS,
     P_CELLS_AT,
     P_EPOCH,
@@ -59,6 +62,7 @@ from risk_stream.features._words import (
     P_SCRATCH_STARTS,
     P_TABLES,
     P_TABLES_AT,
+    P_WINDOW_LINES,
     P_WINDOWS,
     R_MASK,
     R_TIME,
@@ -66,7 +70,6 @@ from risk_stream.features._words import (
     SQ_LOW,
     SUM_,
     VALUES,
-    Plan,
 )
 
 __all__ = ["build", "step"]
@@ -82,34 +85,35 @@ def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, c
 
 
 @inner
-def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Plan, scratch: Ints) -> int:
+def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Ints, scratch: Ints) -> int:
     """A key's accel as of `time` and its rows up to `stop`; 0 where memory lacks."""
-    head = plan.head
-    row = head[P_ROW]
+    row = plan[P_ROW]
     first = first_row(heap, block)
     base = block + HEADER
     slots = 16
     while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // row):
         slots <<= 1
-    size_class = class_for(head[P_TABLES_AT] + head[P_TABLES] * slots)
+    size_class = class_for(plan[P_TABLES_AT] + plan[P_TABLES] * slots)
     accel = allocate(heap, size_class)
     if accel == 0:
         return 0
     set_caches(heap, block, panes_of(heap, block), accel)
-    heap[accel + A_EPOCH] = head[P_EPOCH]
+    heap[accel + A_EPOCH] = plan[P_EPOCH]
     heap[accel + A_CLASS] = size_class
     heap[accel + A_TIME] = time
     heap[accel + A_TABLE] = slots - 1
     scan(heap, base, first, stop, present, time, plan, heap, accel, scratch)
-    table = accel + head[P_TABLES_AT]
-    last_group = -1
-    for c in range(head[P_CELLS]):
-        if plan.cells[c, C_GROUP] == last_group or plan.cells[c, C_WHOLE] != 0:
+    table = accel + plan[P_TABLES_AT]
+    line = plan[P_CELL_LINES]
+    stop_line = line + plan[P_CELLS] * C_WORDS
+    while line < stop_line:
+        next_line = line + plan[line + C_SPAN] * C_WORDS
+        if plan[line + C_WHOLE] != 0:
+            line = next_line
             continue
-        last_group = plan.cells[c, C_GROUP]
-        mask = plan.cells[c, C_MASK]
-        column = plan.cells[c, C_COLUMN]
-        group = accel + head[P_GROUPS_AT] + last_group * G_WORDS
+        group = accel + plan[P_GROUPS_AT] + plan[line + C_GROUP] * G_WORDS
+        mask = plan[line + C_MASK]
+        column = plan[line + C_COLUMN]
         last_match = last_value = -1
         j = stop - 1
         while j >= first and last_value < 0:
@@ -121,7 +125,7 @@ def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Plan
             j -= 1
         heap[group + G_MATCH] = last_match
         heap[group + G_VALUE] = last_value
-        if plan.cells[c, C_ALL] & NEED_SET:
+        if plan[line + C_ALL] & NEED_SET:
             heap[group + G_TABLE] = table
             heap[table : table + slots] = 0
             for k in range(first, last_value + 1):
@@ -129,52 +133,52 @@ def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Plan
                 if heap[r + R_MASK] & mask != 0 and heap[r + column] != MISSING:
                     heap[_place(heap, base, row, table, slots - 1, heap[r + column], column)] = k + 1
             table += slots
+        line = next_line
     return accel
 
 
 @inner
-def step(heap: Ints, block: int, stop: int, present: int, time: int, plan: Plan, accel: int, scratch: Ints) -> None:
+def step(heap: Ints, block: int, stop: int, present: int, time: int, plan: Ints, accel: int, scratch: Ints) -> None:
     """Move an accel on to `time` and, where the present event has a row (present < stop), to that row."""
-    head = plan.head
-    row = head[P_ROW]
+    row = plan[P_ROW]
     first = first_row(heap, block)
     base = block + HEADER
     heap[accel + A_TIME] = time
-    for w in range(head[P_WINDOWS]):
+    for w in range(plan[P_WINDOWS]):
         start = heap[accel + A_WINDOWS + w]
-        limit = time - plan.windows[w]
-        scratch[head[P_SCRATCH_STARTS] + w] = start
+        limit = time - plan[plan[P_WINDOW_LINES] + w]
+        scratch[plan[P_SCRATCH_STARTS] + w] = start
         while start < stop and (start < first or heap[base + start * row + R_TIME] <= limit):
             start += 1
         heap[accel + A_WINDOWS + w] = start
-    cell = accel + head[P_CELLS_AT]
-    cells = head[P_CELLS]
-    for c in range(cells):
-        old = scratch[head[P_SCRATCH_STARTS] + plan.cells[c, C_WINDOW]]
-        start = heap[accel + A_WINDOWS + plan.cells[c, C_WINDOW]]
-        if plan.cells[c, C_WHOLE] != 0:
+    cell = accel + plan[P_CELLS_AT]
+    for c in range(plan[P_CELLS]):
+        line = plan[P_CELL_LINES] + c * C_WORDS
+        old = scratch[plan[P_SCRATCH_STARTS] + plan[line + C_WINDOW]]
+        start = heap[accel + A_WINDOWS + plan[line + C_WINDOW]]
+        if plan[line + C_WHOLE] != 0:
             count_whole(heap, cell, start, stop, present)
             cell += CELL
             continue
-        group = accel + head[P_GROUPS_AT] + plan.cells[c, C_GROUP] * G_WORDS
-        _step_cell(heap, base, old, start, stop, present, plan, c, cell, group, heap[accel + A_TABLE])
+        group = accel + plan[P_GROUPS_AT] + plan[line + C_GROUP] * G_WORDS
+        _step_cell(heap, base, old, start, stop, present, plan, line, cell, group, heap[accel + A_TABLE])
         cell += CELL
-        if present < stop and (c + 1 == cells or plan.cells[c + 1, C_GROUP] != plan.cells[c, C_GROUP]):
-            _publish(heap, base, present, plan, c, group, heap[accel + A_TABLE])
+        if present < stop and plan[line + C_SPAN] == 1:
+            _publish(heap, base, present, plan, line, group, heap[accel + A_TABLE])
 
 
 @inner
-def _publish(heap: Ints, base: int, present: int, plan: Plan, c: int, group: int, slots: int) -> None:
+def _publish(heap: Ints, base: int, present: int, plan: Ints, line: int, group: int, slots: int) -> None:
     """After a group's last cell: the present row is now its latest."""
-    row = plan.head[P_ROW]
+    row = plan[P_ROW]
     r = base + present * row
-    if heap[r + R_MASK] & plan.cells[c, C_MASK] == 0:
+    if heap[r + R_MASK] & plan[line + C_MASK] == 0:
         return
     heap[group + G_MATCH] = present
-    column = plan.cells[c, C_COLUMN]
+    column = plan[line + C_COLUMN]
     if heap[r + column] != MISSING:
         heap[group + G_VALUE] = present
-        if plan.cells[c, C_ALL] & NEED_SET:
+        if plan[line + C_ALL] & NEED_SET:
             heap[_place(heap, base, row, heap[group + G_TABLE], slots, heap[r + column], column)] = present + 1
 
 
@@ -186,17 +190,17 @@ def _step_cell(
     start: int,
     stop: int,
     present: int,
-    plan: Plan,
-    c: int,
+    plan: Ints,
+    line: int,
     cell: int,
     group: int,
     slots: int,
 ) -> None:
     """One cell: take the rows [old, start) out, put the present row in."""
-    row = plan.head[P_ROW]
-    mask = plan.cells[c, C_MASK]
-    column = plan.cells[c, C_COLUMN]
-    need = plan.cells[c, C_NEED]
+    row = plan[P_ROW]
+    mask = plan[line + C_MASK]
+    column = plan[line + C_COLUMN]
+    need = plan[line + C_NEED]
     table = heap[group + G_TABLE] if need & NEED_SET else 0
     for j in range(old, start):
         r = base + j * row

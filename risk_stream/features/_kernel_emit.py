@@ -18,8 +18,10 @@ from risk_stream.features._words import (
     F_KNOWN,
     F_MS,
     F_OP,
+    F_SCALE,
     F_SLOT,
     F_TEXT,
+    F_WORDS,
     FIRST_AT,
     LAST_AT,
     MATCH_AT,
@@ -29,7 +31,6 @@ from risk_stream.features._words import (
     OP_DISTINCT,
     OP_FIRST,
     OP_LAST,
-    OP_MAX,
     OP_MEAN,
     OP_MIN,
     OP_SINCE,
@@ -38,6 +39,7 @@ from risk_stream.features._words import (
     P_CELLS_AT,
     P_KNOWN,
     P_LONGEST,
+    P_OUTPUT_LINES,
     P_OUTPUTS,
     P_ROW,
     R_TIME,
@@ -45,7 +47,6 @@ from risk_stream.features._words import (
     SQ_LOW,
     SUM_,
     VALUES,
-    Plan,
 )
 
 __all__ = ["emit"]
@@ -74,7 +75,7 @@ def emit(
     rows: Ints,
     base: int,
     time: int,
-    plan: Plan,
+    plan: Ints,
     cells: Ints,
     at: int,
     heap: Ints,
@@ -85,24 +86,24 @@ def emit(
     i: int,
 ) -> int:
     """Write the outputs of event i; -> flags, bit f set where output f is not exact."""
-    head = plan.head
-    row = head[P_ROW]
+    row = plan[P_ROW]
     flags = 0
-    doubtful = time - head[P_LONGEST] < max(trunc, head[P_KNOWN])
-    for f in range(head[P_OUTPUTS]):
-        op = plan.outputs[f, F_OP]
-        cell = at + head[P_CELLS_AT] + plan.outputs[f, F_CELL] * CELL
-        column = plan.outputs[f, F_COLUMN]
-        scale = plan.scales[f]
-        after = time - plan.outputs[f, F_MS]
+    doubtful = time - plan[P_LONGEST] < max(trunc, plan[P_KNOWN])
+    for f in range(plan[P_OUTPUTS]):
+        line = plan[P_OUTPUT_LINES] + f * F_WORDS
+        op = plan[line + F_OP]
+        cell = at + plan[P_CELLS_AT] + plan[line + F_CELL] * CELL
+        column = plan[line + F_COLUMN]
+        scale = np.float64(plan[line + F_SCALE])
+        after = time - plan[line + F_MS]
         count = cells[cell + COUNT_]
         values = cells[cell + VALUES]
         total = cells[cell + SUM_]
         more = least = most = 0
-        if doubtful and after < max(trunc, plan.outputs[f, F_KNOWN]):
+        if doubtful and after < max(trunc, plan[line + F_KNOWN]):
             flags |= 1 << f
-            if panes != 0 and plan.outputs[f, F_SLOT] >= 0:
-                extra, more, added, least, most = fold_panes(heap, panes, plan.outputs[f, F_SLOT], after, time)
+            if panes != 0 and plan[line + F_SLOT] >= 0:
+                extra, more, added, least, most = fold_panes(heap, panes, plan[line + F_SLOT], after, time)
                 count += extra
                 total += added
         result = np.nan
@@ -134,7 +135,7 @@ def emit(
                 v = kept if more == 0 else (min(v, kept) if op == OP_MIN else max(v, kept))
             result = v / scale
         if op == OP_FIRST or op == OP_LAST:
-            if plan.outputs[f, F_TEXT] != 0:
+            if plan[line + F_TEXT] != 0:
                 texts[i, f] = rows[base + found * row + column] if found >= 0 else 0
                 continue
             if found >= 0:

@@ -1,8 +1,8 @@
-"""Kernels: time panes, what is left of the rows that a cap dropped: count, sum, min and max per 32nd of a window.
+"""Kernels: time panes, what is left of the rows that a cap dropped: count, sum, min and max per 31st of a window.
 
-Each (group, window) that is asked for one of these has a ring of 32 panes of a 32nd of the window each, on a fixed
-grid of time. A pane counts only where all that is in it lies inside the window: so a count stays a lower bound, short
-of at most one pane. A key has panes from the moment its cap first drops a row.
+Each (group, window) that is asked for one of these has a ring of panes on a fixed grid of time: 31 cover
+the window, the 32nd is being filled. A pane counts only where all that is in it lies inside the window: so a count
+stays a lower bound, short of at most one pane. A key has panes from the moment its cap first drops a row.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from risk_stream.features._words import (
     C_MASK,
     C_MS,
     C_SLOT,
+    C_WORDS,
     MISSING,
     N_COUNT,
     N_FROM,
@@ -24,6 +25,7 @@ from risk_stream.features._words import (
     N_TO,
     N_VALUES,
     NEVER,
+    P_CELL_LINES,
     P_CELLS,
     P_SLOTS,
     PANE,
@@ -32,7 +34,6 @@ from risk_stream.features._words import (
     R_MASK,
     R_TIME,
     RING,
-    Plan,
 )
 
 __all__ = ["add_to_panes", "fold_panes"]
@@ -62,17 +63,18 @@ def _panes_for(heap: Ints, block: int, slots: int) -> int:
 
 
 @inner
-def add_to_panes(heap: Ints, block: int, rows: Ints, r: int, plan: Plan) -> None:
+def add_to_panes(heap: Ints, block: int, rows: Ints, r: int, plan: Ints) -> None:
     """Put the row at rows[r ...], which is no longer kept, into the key's panes."""
-    panes = _panes_for(heap, block, plan.head[P_SLOTS])
+    panes = _panes_for(heap, block, plan[P_SLOTS])
     if panes == 0:
         return
     time = rows[r + R_TIME]
-    for c in range(plan.head[P_CELLS]):
-        slot = plan.cells[c, C_SLOT]
-        if slot < 0 or slot >= heap[panes + 1] or rows[r + R_MASK] & plan.cells[c, C_MASK] == 0:
+    for c in range(plan[P_CELLS]):
+        line = plan[P_CELL_LINES] + c * C_WORDS
+        slot = plan[line + C_SLOT]
+        if slot < 0 or slot >= heap[panes + 1] or rows[r + R_MASK] & plan[line + C_MASK] == 0:
             continue
-        tag = time // max(1, plan.cells[c, C_MS] // PANES)
+        tag = time // ((plan[line + C_MS] + PANES - 2) // (PANES - 1))
         pane = panes + PANES_HEAD + slot * RING + (tag % PANES) * PANE
         if tag < heap[pane + N_TAG]:
             continue
@@ -86,7 +88,7 @@ def add_to_panes(heap: Ints, block: int, rows: Ints, r: int, plan: Plan) -> None
         heap[pane + N_FROM] = min(heap[pane + N_FROM], time)
         heap[pane + N_TO] = max(heap[pane + N_TO], time)
         heap[pane + N_COUNT] += 1
-        v = rows[r + plan.cells[c, C_COLUMN]]
+        v = rows[r + plan[line + C_COLUMN]]
         if v != MISSING:
             first = heap[pane + N_VALUES] == 0
             heap[pane + N_MIN] = v if first else min(v, heap[pane + N_MIN])

@@ -25,13 +25,15 @@ from risk_stream.features._words import (
     H_ROWS,
     HEADER,
     MISSING,
+    P_COLUMNS,
     P_KEEP,
     P_ROW,
+    P_SOURCES,
+    P_TEXTS,
     R_MASK,
     R_SEQ,
     R_TIME,
     R_VALUES,
-    Plan,
 )
 
 __all__ = ["drop_accel", "is_full", "make_room", "open_row", "place_of", "write_row"]
@@ -71,15 +73,15 @@ def _trim(heap: Ints, block: int, keep_from: int) -> int:
 
 
 @inner
-def make_room(heap: Ints, chunks: Ints, plan: Plan, chunk: int, slot: int, block: int, now: int) -> int:
+def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block: int, now: int) -> int:
     """Trim a key's log, slide it down, and move it to a larger block if less than a quarter came free.
 
     Returns its block, with rows as wide as the plan's (columns they did not have are missing); 0 where memory lacks.
     """
     drop_accel(heap, block)
-    width = plan.head[P_ROW]
+    width = plan[P_ROW]
     old_width = row_words(heap, block)
-    first = _trim(heap, block, now - plan.head[P_KEEP])
+    first = _trim(heap, block, now - plan[P_KEEP])
     rows = end_row(heap, block) - first
     size_class = block_class(heap, block)
     room = (class_words(size_class) - HEADER) // width
@@ -136,14 +138,14 @@ def open_row(heap: Ints, block: int, at: int) -> int:
 
 
 @inner
-def write_row(rows: Ints, at: int, time: int, mask: int, seq: int, plan: Plan, columns: Ints, i: int) -> None:
+def write_row(rows: Ints, at: int, time: int, mask: int, seq: int, plan: Ints, columns: Ints, i: int) -> None:
     """Write event i as a row; in a text column 0 is missing."""
     rows[at + R_TIME] = time
     rows[at + R_MASK] = mask
     rows[at + R_SEQ] = seq
-    for v in range(len(plan.sources)):
-        source = plan.sources[v]
+    for v in range(plan[P_COLUMNS]):
+        source = plan[plan[P_SOURCES] + v]
         value = columns[source, i] if source >= 0 else MISSING
-        if value == 0 and plan.texts[v] != 0:
+        if value == 0 and plan[plan[P_TEXTS] + v] != 0:
             value = MISSING
         rows[at + R_VALUES + v] = value

@@ -8,10 +8,11 @@ from risk_stream.features._words import (
     A_WINDOWS,
     C_ALL,
     C_COLUMN,
-    C_GROUP,
     C_MASK,
+    C_SPAN,
     C_WHOLE,
     C_WINDOW,
+    C_WORDS,
     CELL,
     COUNT_,
     DISTINCT_,
@@ -23,19 +24,20 @@ from risk_stream.features._words import (
     MISSING,
     NEED_SET,
     NEED_SQUARES,
+    P_CELL_LINES,
     P_CELLS,
     P_CELLS_AT,
     P_ROW,
     P_SCRATCH_SET,
-    P_SET_EPOCH,
+    P_WINDOW_LINES,
     P_WINDOWS,
     R_MASK,
     R_TIME,
+    S_EPOCH,
     SQ_HIGH,
     SQ_LOW,
     SUM_,
     VALUES,
-    Plan,
 )
 
 __all__ = ["count_whole", "mix", "scan"]
@@ -63,7 +65,7 @@ def scan(
     stop: int,
     present: int,
     time: int,
-    plan: Plan,
+    plan: Ints,
     cells: Ints,
     at: int,
     scratch: Ints,
@@ -72,47 +74,44 @@ def scan(
 
     `present` is the index of the present event's row, or where it would be: last and since look below it.
     """
-    head = plan.head
-    row = head[P_ROW]
+    row = plan[P_ROW]
     j = stop
-    for w in range(head[P_WINDOWS]):
-        limit = time - plan.windows[w]
+    for w in range(plan[P_WINDOWS]):
+        limit = time - plan[plan[P_WINDOW_LINES] + w]
         while j > first and rows[base + (j - 1) * row + R_TIME] > limit:
             j -= 1
         cells[at + A_WINDOWS + w] = j
-    cell = at + head[P_CELLS_AT]
-    c = 0
-    while c < head[P_CELLS]:
-        c1 = c + 1
-        while c1 < head[P_CELLS] and plan.cells[c1, C_GROUP] == plan.cells[c, C_GROUP]:
-            c1 += 1
-        if plan.cells[c, C_WHOLE] != 0:
-            for k in range(c, c1):
-                start = cells[at + A_WINDOWS + plan.cells[k, C_WINDOW]]
-                count_whole(cells, cell + (k - c) * CELL, start, stop, present)
-        elif plan.cells[c, C_ALL] & NEED_SET:
-            _scan_distinct(rows, base, first, stop, present, plan, c, c1, cells, at, cell, scratch)
+    cell = at + plan[P_CELLS_AT]
+    line = plan[P_CELL_LINES]
+    stop_line = line + plan[P_CELLS] * C_WORDS
+    while line < stop_line:
+        next_line = line + plan[line + C_SPAN] * C_WORDS
+        if plan[line + C_WHOLE] != 0:
+            for at_line in range(line, next_line, C_WORDS):
+                count_whole(cells, cell, cells[at + A_WINDOWS + plan[at_line + C_WINDOW]], stop, present)
+                cell += CELL
+        elif plan[line + C_ALL] & NEED_SET != 0:
+            cell = _scan_distinct(rows, base, first, stop, present, plan, line, next_line, cells, at, cell, scratch)
         else:
-            _scan_group(rows, base, stop, present, plan, c, c1, cells, at, cell)
-        cell += (c1 - c) * CELL
-        c = c1
+            cell = _scan_group(rows, base, stop, present, plan, line, next_line, cells, at, cell)
+        line = next_line
 
 
 @inner
 def _scan_group(
-    rows: Ints, base: int, stop: int, present: int, plan: Plan, c0: int, c1: int, cells: Ints, at: int, cell: int
-) -> None:
-    """The cells of one group: counts, sums, squares, and the rows of extremes, first and last."""
-    row = plan.head[P_ROW]
-    mask = plan.cells[c0, C_MASK]
-    column = plan.cells[c0, C_COLUMN]
-    squares = plan.cells[c0, C_ALL] & NEED_SQUARES
+    rows: Ints, base: int, stop: int, present: int, plan: Ints, line: int, end: int, cells: Ints, at: int, cell: int
+) -> int:
+    """The cells of one group, lines [line, end): counts, sums, squares, and the rows of extremes, first and last; -> what follows."""
+    row = plan[P_ROW]
+    mask = plan[line + C_MASK]
+    column = plan[line + C_COLUMN]
+    squares = plan[line + C_ALL] & NEED_SQUARES
     count = values = total = low = high = 0
     least = most = 0
     min_at = max_at = first_at = last_at = match_at = -1
     j = stop - 1
-    for c in range(c0, c1):
-        start = cells[at + A_WINDOWS + plan.cells[c, C_WINDOW]]
+    for at_line in range(line, end, C_WORDS):
+        start = cells[at + A_WINDOWS + plan[at_line + C_WINDOW]]
         while j >= start:
             r = base + j * row
             if rows[r + R_MASK] & mask != 0:
@@ -147,6 +146,7 @@ def _scan_group(
         cells[cell + LAST_AT] = last_at
         cells[cell + MATCH_AT] = match_at
         cell += CELL
+    return cell
 
 
 @inner
@@ -156,29 +156,29 @@ def _scan_distinct(
     first: int,
     stop: int,
     present: int,
-    plan: Plan,
-    c0: int,
-    c1: int,
+    plan: Ints,
+    line: int,
+    end: int,
     cells: Ints,
     at: int,
     cell: int,
     scratch: Ints,
-) -> None:
-    """The cells of one group that counts distinct values, with a set in scratch that is emptied by a new epoch."""
-    row = plan.head[P_ROW]
-    mask = plan.cells[c0, C_MASK]
-    column = plan.cells[c0, C_COLUMN]
-    table = plan.head[P_SCRATCH_SET]
+) -> int:
+    """The cells of one group that counts distinct values, with a set in scratch that is emptied by a new epoch; -> what follows."""
+    row = plan[P_ROW]
+    mask = plan[line + C_MASK]
+    column = plan[line + C_COLUMN]
+    table = plan[P_SCRATCH_SET]
     slots = 16
     while slots < 2 * (stop - first + 1):
         slots <<= 1
-    scratch[P_SET_EPOCH] += 1
-    epoch = scratch[P_SET_EPOCH]
+    scratch[S_EPOCH] += 1
+    epoch = scratch[S_EPOCH]
     count = values = distinct = 0
     match_at = -1
     j = stop - 1
-    for c in range(c0, c1):
-        start = cells[at + A_WINDOWS + plan.cells[c, C_WINDOW]]
+    for at_line in range(line, end, C_WORDS):
+        start = cells[at + A_WINDOWS + plan[at_line + C_WINDOW]]
         while j >= start:
             r = base + j * row
             if rows[r + R_MASK] & mask != 0:
@@ -203,3 +203,4 @@ def _scan_distinct(
         cells[cell + MATCH_AT] = match_at
         cells[cell + DISTINCT_] = distinct
         cell += CELL
+    return cell

@@ -1,9 +1,13 @@
 """Where each thing stands in the int64 arrays that the kernels share: one place for all the magic numbers.
 
+Kernels take plain arrays, few of them: numba counts references on every use of an array that stands in a tuple.
+
 heap     one reserve, committed as it is touched. Head words, then blocks of size classes 24, 32, 48, 64, 96 ... words.
 block    one key: a header of 8 words (a cache line), then its rows in order of event time.
 row      time, mask of (event type, where) bits, seq, then one fixed-point value per column.
 chunks   one line per chunk of the index: base in the heap, slots - 1, entries.
+plan     a layout as data: head words, then lines for windows, cells, outputs and columns. Nothing is compiled for it.
+scratch  the row of an event that is not kept, the cells of a key that has no accel, a set of distinct values.
 cells    what a scan or an accel knows as of a row: window starts, three words per group, one cell per used
          (group, window). A *group* is a (mask, column); its cells stand together, shortest window first.
 panes    one key beyond its cap: per (group, window) a ring of panes over what the cap dropped.
@@ -11,11 +15,7 @@ panes    one key beyond its cap: per (group, window) a ring of panes over what t
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-from risk_stream.features._jit import Floats, Ints
-
-__all__ = ["Memory", "Plan"]
+from typing import Final
 
 MISSING: Final = -(2**63)  # the catalogue's; a numba constant must be a plain literal of this package
 NEVER: Final = -(1 << 62)  # a time before all times
@@ -90,7 +90,7 @@ N_SUM: Final = 5
 N_MIN: Final = 6
 N_MAX: Final = 7
 PANE: Final = 8
-PANES: Final = 32  # per ring: so a pane is a 32nd of its window
+PANES: Final = 32  # per ring: 31 cover the window, one is being filled
 RING: Final = PANE * PANES
 PANES_HEAD: Final = 8  # class, slots
 
@@ -113,7 +113,7 @@ NEED_SET: Final = 4
 NEED_ROWS: Final = 8
 NEED_SQUARES: Final = 16
 
-# plan.head
+# plan: head words
 P_WINDOWS: Final = 0  # how many
 P_GROUPS: Final = 1
 P_CELLS: Final = 2
@@ -136,10 +136,19 @@ P_SCRATCH_CELLS: Final = 18
 P_SCRATCH_SET: Final = 19
 P_SHIFT: Final = 20  # hash >> shift is the chunk
 P_BLOCK: Final = 21  # size class of a new key
-P_SET_EPOCH: Final = 22  # in scratch: tag of the set's present use
-P_WORDS: Final = 24
+P_WINDOW_LINES: Final = 22  # in plan: a word per window, ms, shortest first
+P_CELL_LINES: Final = 23
+P_OUTPUT_LINES: Final = 24
+P_SOURCES: Final = 25  # a word per column of the rows: its column in the input, -1 where it has none
+P_TEXTS: Final = 26  # a word per column of the rows: 1 where 0 means missing
+P_COLUMNS: Final = 27  # how many
+P_WORDS: Final = 28
 
-# plan.cells, a line per cell
+# scratch: head words, then the row, starts, cells and set that the plan gives a place
+S_EPOCH: Final = 0  # tag of the set's present use
+S_WORDS: Final = 8
+
+# plan: a line per cell, in the order of cells
 C_WINDOW: Final = 0
 C_GROUP: Final = 1
 C_MASK: Final = 2
@@ -149,9 +158,10 @@ C_ALL: Final = 5  # what any cell of its group needs
 C_WHOLE: Final = 6  # every row matches and nothing but counting is needed
 C_SLOT: Final = 7  # ring of panes, -1 for none
 C_MS: Final = 8  # its window
-C_WORDS: Final = 9
+C_SPAN: Final = 9  # cells from this one to the end of its group
+C_WORDS: Final = 10
 
-# plan.outputs, a line per aggregate
+# plan: a line per output
 F_OP: Final = 0
 F_CELL: Final = 1
 F_COLUMN: Final = 2
@@ -159,24 +169,5 @@ F_MS: Final = 3
 F_TEXT: Final = 4
 F_SLOT: Final = 5
 F_KNOWN: Final = 6  # what lies before this time was not all seen
-F_WORDS: Final = 7
-
-
-class Plan(NamedTuple):
-    """A layout as data for the kernels: nothing is compiled for it."""
-
-    head: Ints  # [P_WORDS]
-    windows: Ints  # ms, shortest first
-    cells: Ints  # [cells, C_WORDS]
-    outputs: Ints  # [outputs, F_WORDS]
-    scales: Floats  # [outputs] 10**decimals
-    sources: Ints  # [columns of the state]: column of the input, -1 where it has none
-    texts: Ints  # [columns of the state]: 1 where 0 means missing
-
-
-class Memory(NamedTuple):
-    """The arrays a state lives in."""
-
-    heap: Ints
-    chunks: Ints  # [chunks, K_WORDS]
-    scratch: Ints
+F_SCALE: Final = 7  # 10**decimals
+F_WORDS: Final = 8

@@ -16,6 +16,7 @@ from risk_stream.features._words import (
     A_WINDOWS,
     C_WORDS,
     CELL,
+    F_KNOWN,
     F_WORDS,
     G_WORDS,
     HEADER,
@@ -25,10 +26,38 @@ from risk_stream.features._words import (
     NEED_SQUARES,
     NEED_SUM,
     NEVER,
+    P_BLOCK,
+    P_CAP,
+    P_CELLS,
+    P_CELLS_AT,
+    P_CELL_LINES,
+    P_COLUMNS,
+    P_EPOCH,
+    P_GROUPS,
+    P_GROUPS_AT,
+    P_KEEP,
+    P_KNOWN,
+    P_LONGEST,
+    P_OUTPUTS,
+    P_OUTPUT_LINES,
+    P_ROW,
+    P_SCAN,
+    P_SCRATCH_CELLS,
+    P_SCRATCH_ROW,
+    P_SCRATCH_SET,
+    P_SCRATCH_STARTS,
+    P_SHIFT,
+    P_SLOTS,
+    P_SOURCES,
+    P_TABLES,
+    P_TABLES_AT,
+    P_TEXTS,
+    P_WINDOWS,
+    P_WINDOW_LINES,
     P_WORDS,
     R_SEQ,
     R_VALUES,
-    Plan,
+    S_WORDS,
 )
 from risk_stream.features.aggregate import Aggregate, Op
 from risk_stream.features.layout import MOST_BITS, KindLayout
@@ -178,8 +207,8 @@ class _Draft:
         return column == _NO_COLUMN and self.schema.covers_all(mask & (1 << 64) - 1)
 
 
-def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, shift: int) -> Plan:
-    """A layout as arrays, in the places the schema gave it. A few milliseconds; nothing is compiled by numba."""
+def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, shift: int) -> Ints:
+    """A layout as data for the kernels, in the places the schema gave it. A few milliseconds; nothing is compiled by numba."""
     draft = _Draft(schema, layout)
     found = draft.collect()
     windows = sorted({a.window_ms for a in layout.aggregates})
@@ -201,6 +230,7 @@ def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: 
             draft.whole(group),
             schema.rings.get((group, window_ms), -1),
             window_ms,
+            sum(g == group and ms >= window_ms for g, ms in order),
         )
     outputs = np.zeros((len(layout.aggregates), F_WORDS), np.int64)
     for f, a in enumerate(layout.aggregates):
@@ -213,19 +243,20 @@ def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: 
             a.text and a.op in {Op.FIRST, Op.LAST},
             schema.rings.get(cell, -1) if a.op in _IN_PANES else -1,
             schema.known_since(a, draft.column(a)),
+            10**a.decimals if a.op.needs_field else 1,
         )
     sources = np.full(len(schema.columns), -1, np.int64)
     for v, column in enumerate(_columns_of(layout)):
         sources[schema.columns[column]] = v
-    return Plan(
-        head=_head(schema, layout, windows, groups, order, outputs, group_need, epoch, scan_below, keep_ms, shift),
-        windows=np.array(windows, np.int64),
-        cells=cells,
-        outputs=outputs,
-        scales=np.array([10.0**a.decimals if a.op.needs_field else 1.0 for a in layout.aggregates], np.float64),
-        sources=sources,
-        texts=np.array([text for _, _, text in schema.columns], np.int64),
-    )
+    texts = np.array([text for _, _, text in schema.columns], np.int64)
+    head = _head(schema, layout, windows, groups, order, group_need)
+    head[[P_EPOCH, P_SCAN, P_KEEP, P_SHIFT]] = epoch, scan_below, keep_ms, shift
+    head[P_KNOWN] = max((int(since) for since in outputs[:, F_KNOWN]), default=NEVER)
+    parts = [np.array(windows, np.int64), cells.ravel(), outputs.ravel(), sources, texts]
+    for word, part in zip((P_WINDOW_LINES, P_CELL_LINES, P_OUTPUT_LINES, P_SOURCES, P_TEXTS), parts, strict=True):
+        head[word] = len(head)
+        head = np.concatenate([head, part])
+    return head
 
 
 def _head(
@@ -234,48 +265,38 @@ def _head(
     windows: list[int],
     groups: list[_Group],
     order: list[_Cell],
-    outputs: Ints,
     group_need: dict[_Group, int],
-    epoch: int,
-    scan_below: int,
-    keep_ms: int,
-    shift: int,
 ) -> Ints:
-    """The plan's counts, sizes and offsets, in the order of the P_ words."""
+    """The plan's head words that follow from its parts."""
     row = R_VALUES + len(schema.columns)
     groups_at = A_WINDOWS + len(windows)
     cells_at = groups_at + len(groups) * G_WORDS
     tables_at = cells_at + len(order) * CELL
-    scratch_row = P_WORDS
-    scratch_starts = scratch_row + row
+    scratch_starts = S_WORDS + row
     scratch_cells = scratch_starts + len(windows)
+    words = {
+        P_WINDOWS: len(windows),
+        P_GROUPS: len(groups),
+        P_CELLS: len(order),
+        P_OUTPUTS: len(layout.aggregates),
+        P_ROW: row,
+        P_CAP: layout.cap,
+        P_GROUPS_AT: groups_at,
+        P_CELLS_AT: cells_at,
+        P_TABLES_AT: tables_at,
+        P_TABLES: sum(need & NEED_SET != 0 for need in group_need.values()),
+        P_LONGEST: layout.longest_ms,
+        P_SLOTS: len(schema.rings),
+        P_SCRATCH_ROW: S_WORDS,
+        P_SCRATCH_STARTS: scratch_starts,
+        P_SCRATCH_CELLS: scratch_cells,
+        P_SCRATCH_SET: scratch_cells + tables_at,
+        P_BLOCK: _first_class(row),
+        P_COLUMNS: len(schema.columns),
+    }
     head = np.zeros(P_WORDS, np.int64)
-    known = max((int(since) for since in outputs[:, -1]), default=NEVER)
-    tables = sum(need & NEED_SET != 0 for need in group_need.values())
-    head[:22] = (
-        len(windows),
-        len(groups),
-        len(order),
-        len(outputs),
-        epoch,
-        row,
-        layout.cap,
-        keep_ms,
-        scan_below,
-        groups_at,
-        cells_at,
-        tables_at,
-        tables,
-        known,
-        layout.longest_ms,
-        len(schema.rings),
-        scratch_row,
-        scratch_starts,
-        scratch_cells,
-        scratch_cells + tables_at,
-        shift,
-        _first_class(row),
-    )
+    for word, value in words.items():
+        head[word] = value
     return head
 
 

@@ -25,7 +25,6 @@ from risk_stream.features._words import (
     K_WORDS,
     NEVER,
     P_SCRATCH_SET,
-    Memory,
 )
 from risk_stream.features.layout import KindLayout
 from risk_stream.features.schema import Schema, compile_plan
@@ -106,7 +105,7 @@ class KeyState:
             bits = 0
             for bit in retired:
                 bits |= 1 << self._schema.bits[bit]
-            forget_bits(self._memory, np.int64(np.uint64(bits)))
+            forget_bits(self._heap, self._chunks, np.int64(np.uint64(bits)))
             self._schema.forget(retired)
         self._schema.take(layout, since, self._lateness_ms)
         self._epoch += 1
@@ -123,8 +122,7 @@ class KeyState:
         slots = 16
         while slots < 2 * (layout.cap + 2):
             slots <<= 1
-        scratch = np.zeros(int(self._plan.head[P_SCRATCH_SET]) + 2 * slots, np.int64)
-        self._memory = Memory(self._heap, self._chunks, scratch)
+        self._scratch = np.zeros(int(self._plan[P_SCRATCH_SET]) + 2 * slots, np.int64)
 
     @property
     def layout(self) -> KindLayout:
@@ -172,11 +170,14 @@ class KeyState:
             int(seq0),
         )
         texts = out.view(np.int64)
-        done = apply_batch(self._memory, self._plan, *args, 0, out, texts, flags)
+        done = apply_batch(self._heap, self._chunks, self._scratch, self._plan, *args, 0, out, texts, flags)
         while done < n:
             if not self._find_room():
                 raise StateFull(self._full_message(), done)
-            at, done = done, apply_batch(self._memory, self._plan, *args, done, out, texts, flags)
+            at, done = (
+                done,
+                apply_batch(self._heap, self._chunks, self._scratch, self._plan, *args, done, out, texts, flags),
+            )
             if at == done:
                 raise StateFull(self._full_message(), done)
         self._clock = max(self._clock, int(times.max()))
@@ -207,7 +208,7 @@ class KeyState:
     def _sweep(self, now_ms: int, budget_keys: int) -> int:
         before = self.evicted
         if budget_keys > 0:
-            self._next_chunk = sweep_keys(self._memory, self._plan, self._next_chunk, budget_keys, now_ms)
+            self._next_chunk = sweep_keys(self._heap, self._chunks, self._plan, self._next_chunk, budget_keys, now_ms)
         return self.evicted - before
 
     @property
