@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from risk_stream.features._jit import SOURCES, Bools, Floats, Ints, entry, inner
-from risk_stream.features._kernel_accel import build, step
-from risk_stream.features._kernel_emit import emit
+from risk_stream.features._jit import SOURCES, Bools, Ints, entry, inner
+from risk_stream.features._kernel_emit import no_outputs
+from risk_stream.features._kernel_event import FULL, apply_event
 from risk_stream.features._kernel_heap import (
-    accel_of,
     block_class,
     end_row,
     first_row,
@@ -20,20 +19,11 @@ from risk_stream.features._kernel_heap import (
     release,
     row_words,
 )
-from risk_stream.features._kernel_index import chunk_of, find, insert_key, reindex, remove, slot_of
-from risk_stream.features._kernel_panes import add_to_panes
-from risk_stream.features._kernel_rows import drop_accel, is_full, make_room, open_row, place_of, write_row
-from risk_stream.features._kernel_scan import scan
+from risk_stream.features._kernel_index import chunk_of, reindex, remove, slot_of
+from risk_stream.features._kernel_rows import drop_accel
 from risk_stream.features._words import (
-    A_EPOCH,
-    A_TIME,
-    B_SPAN,
     B_TRUNC,
-    F_TEXT,
-    F_WORDS,
     FIRST_SLOTS,
-    H_BEHIND,
-    H_DROPPED,
     H_EVICTED,
     H_KEYS,
     H_ROWS,
@@ -43,15 +33,7 @@ from risk_stream.features._words import (
     K_USED,
     LOW32,
     NEVER,
-    P_BLOCK,
-    P_CAP,
-    P_EPOCH,
     P_KEEP,
-    P_OUTPUT_LINES,
-    P_ROW,
-    P_SCAN,
-    P_SCRATCH_CELLS,
-    P_SCRATCH_ROW,
     P_SHIFT,
     R_MASK,
     R_TIME,
@@ -63,152 +45,12 @@ __all__ = ["apply_batch", "forget_bits", "sweep_keys", "translate_masks"]
 GROUP = 64
 #: Cache lines of a block asked for: its header and the oldest dozen rows.
 LINES = 12
-#: What `_apply_event` returns where memory lacks; flags are never negative.
-FULL = -1
-
-
-@inner
-def _alone(
-    heap: Ints,
-    chunks: Ints,
-    scratch: Ints,
-    plan: Ints,
-    block: int,
-    time: int,
-    stop: int,
-    out: Floats,
-    texts: Ints,
-    i: int,
-) -> int:
-    """Outputs of an event without its key's log: of nothing (stop 0) or of its own row in scratch (stop 1)."""
-    base = plan[P_SCRATCH_ROW]
-    at = plan[P_SCRATCH_CELLS]
-    scan(scratch, base, 0, stop, 0, time, plan, scratch, at, scratch)
-    trunc = heap[block + B_TRUNC] if block != 0 else NEVER
-    panes = panes_of(heap, block) if block != 0 else 0
-    return emit(scratch, base, time, plan, scratch, at, heap, panes, trunc, out, texts, i)
-
-
-@inner
-def _behind(
-    heap: Ints,
-    chunks: Ints,
-    scratch: Ints,
-    plan: Ints,
-    block: int,
-    time: int,
-    mask: int,
-    seq: int,
-    columns: Ints,
-    out: Floats,
-    texts: Ints,
-    i: int,
-) -> int:
-    """An event older than the rows its key still keeps: judged by itself, counted, kept in panes only."""
-    at = plan[P_SCRATCH_ROW]
-    write_row(scratch, at, time, mask, seq, plan, columns, i)
-    heap[block + B_TRUNC] = max(heap[block + B_TRUNC], time)
-    flags = _alone(heap, chunks, scratch, plan, block, time, 1, out, texts, i)
-    add_to_panes(heap, block, scratch, at, plan)
-    heap[H_BEHIND] += 1
-    return flags
-
-
-@inner
-def _drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
-    """The cap: the oldest row goes into the panes."""
-    first = first_row(heap, block)
-    r = block + HEADER + first * plan[P_ROW]
-    add_to_panes(heap, block, heap, r, plan)
-    heap[block + B_TRUNC] = max(heap[block + B_TRUNC], heap[r + R_TIME])
-    heap[block + B_SPAN] += 1 << 32
-    heap[H_DROPPED] += 1
-    heap[H_ROWS] -= 1
-
-
-@inner
-def _cells_of(
-    heap: Ints, chunks: Ints, scratch: Ints, plan: Ints, block: int, place: int, stop: int, time: int, inserted: bool
-) -> int:
-    """Bring the cells of a key up to `time`; -> its accel, or 0 where they are in scratch."""
-    accel = accel_of(heap, block)
-    in_order = place == (end_row(heap, block) - 1 if inserted else end_row(heap, block))
-    if accel != 0 and (
-        heap[accel + A_EPOCH] != plan[P_EPOCH]
-        or (inserted and not in_order)
-        or (in_order and time < heap[accel + A_TIME])
-    ):
-        drop_accel(heap, block)
-        accel = 0
-    if in_order:
-        if accel != 0:
-            step(heap, block, stop, place, time, plan, accel, scratch)
-            return accel
-        if end_row(heap, block) - first_row(heap, block) >= plan[P_SCAN]:
-            accel = build(heap, block, stop, place, time, plan, scratch)
-            if accel != 0:
-                return accel
-    first = first_row(heap, block)
-    scan(heap, block + HEADER, first, stop, place, time, plan, scratch, plan[P_SCRATCH_CELLS], scratch)
-    return 0
-
-
-@inner
-def _apply_event(
-    heap: Ints,
-    chunks: Ints,
-    scratch: Ints,
-    plan: Ints,
-    key_hash: int,
-    keys: Ints,
-    time: int,
-    mask: int,
-    seq: int,
-    columns: Ints,
-    out: Floats,
-    texts: Ints,
-    i: int,
-) -> int:
-    """Insert event i, if it counts for anything, and write its outputs; -> flags, or FULL with nothing changed."""
-    row = plan[P_ROW]
-    chunk = chunk_of(key_hash, plan[P_SHIFT])
-    k0, k1, k2 = keys[i, 0], keys[i, 1], keys[i, 2]
-    block, slot = find(heap, chunks, chunk, key_hash, k0, k1, k2)
-    if block == 0:
-        if mask == 0:
-            return _alone(heap, chunks, scratch, plan, 0, time, 0, out, texts, i)
-        block, slot = insert_key(heap, chunks, chunk, key_hash, k0, k1, k2, plan[P_BLOCK], row)
-        if block == 0:
-            return FULL
-    elif is_full(heap, block, row) and (mask != 0 or row_words(heap, block) != row):
-        block = make_room(heap, chunks, plan, chunk, slot, block, time)
-        if block == 0:
-            return FULL
-    place = place_of(heap, block, time)
-    stop = place
-    if mask != 0:
-        first = first_row(heap, block)
-        full = end_row(heap, block) - first >= plan[P_CAP]
-        if time < heap[block + B_TRUNC] or (full and place == first):
-            return _behind(heap, chunks, scratch, plan, block, time, mask, seq, columns, out, texts, i)
-        write_row(heap, open_row(heap, block, place), time, mask, seq, plan, columns, i)
-        if full:
-            _drop_oldest(heap, block, plan)
-        stop = place + 1
-    accel = _cells_of(heap, chunks, scratch, plan, block, place, stop, time, mask != 0)
-    panes = panes_of(heap, block)
-    trunc = heap[block + B_TRUNC]
-    if accel != 0:
-        return emit(heap, block + HEADER, time, plan, heap, accel, heap, panes, trunc, out, texts, i)
-    at = plan[P_SCRATCH_CELLS]
-    return emit(heap, block + HEADER, time, plan, scratch, at, heap, panes, trunc, out, texts, i)
 
 
 @inner
 def _apply(
     heap: Ints,
     chunks: Ints,
-    scratch: Ints,
     plan: Ints,
     keys: Ints,
     present: Bools,
@@ -217,8 +59,7 @@ def _apply(
     columns: Ints,
     seq: int,
     start: int,
-    out: Floats,
-    texts: Ints,
+    out: Ints,
     flags: Ints,
 ) -> int:
     """Apply events [start, n) in order; -> n, or the index of the event for which memory lacks."""
@@ -239,17 +80,12 @@ def _apply(
         for i in range(begin, end):
             if present[i]:
                 h = hashes[i - begin]
-                found = _apply_event(
-                    heap, chunks, scratch, plan, h, keys, times[i], masks[i], seq + i, columns, out, texts, i
-                )
+                found = apply_event(heap, chunks, plan, h, keys, times[i], masks[i], seq + i, columns, out, i)
                 if found == FULL:
                     return i
                 flags[i] = found
             else:
-                for f in range(out.shape[1]):
-                    out[i, f] = np.nan
-                    if plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_TEXT] != 0:
-                        texts[i, f] = 0
+                no_outputs(plan, out, i)
     return n
 
 
@@ -336,7 +172,6 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
     def apply_batch(
         heap: Ints,
         chunks: Ints,
-        scratch: Ints,
         plan: Ints,
         keys: Ints,
         present: Bools,
@@ -345,13 +180,12 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         columns: Ints,
         seq: int,
         start: int,
-        out: Floats,
-        texts: Ints,
+        out: Ints,
         flags: Ints,
     ) -> int:
         if sources < 0:
             return start
-        return _apply(heap, chunks, scratch, plan, keys, present, times, masks, columns, seq, start, out, texts, flags)
+        return _apply(heap, chunks, plan, keys, present, times, masks, columns, seq, start, out, flags)
 
     @entry
     def sweep_keys(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> int:

@@ -13,12 +13,11 @@ from risk_stream.features._kernel_heap import (
     block_class,
     class_for,
     class_words,
-    first_row,
     mul_high,
     panes_of,
     set_caches,
 )
-from risk_stream.features._kernel_scan import count_whole, mix, scan
+from risk_stream.features._kernel_scan import count_whole, mix
 from risk_stream.features._words import (
     A_CLASS,
     A_EPOCH,
@@ -72,7 +71,7 @@ from risk_stream.features._words import (
     VALUES,
 )
 
-__all__ = ["build", "step"]
+__all__ = ["finish", "new_accel", "step"]
 
 
 @inner
@@ -85,24 +84,27 @@ def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, c
 
 
 @inner
-def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Ints, scratch: Ints) -> int:
-    """A key's accel as of `time` and its rows up to `stop`; 0 where memory lacks."""
-    row = plan[P_ROW]
-    first = first_row(heap, block)
-    base = block + HEADER
+def new_accel(heap: Ints, block: int, plan: Ints) -> int:
+    """A key's accel, its cells still to be filled; 0 where memory lacks."""
     slots = 16
-    while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // row):
+    while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // plan[P_ROW]):
         slots <<= 1
     size_class = class_for(plan[P_TABLES_AT] + plan[P_TABLES] * slots)
     accel = allocate(heap, size_class)
-    if accel == 0:
-        return 0
-    set_caches(heap, block, panes_of(heap, block), accel)
-    heap[accel + A_EPOCH] = plan[P_EPOCH]
-    heap[accel + A_CLASS] = size_class
+    if accel != 0:
+        set_caches(heap, block, panes_of(heap, block), accel)
+        heap[accel + A_EPOCH] = plan[P_EPOCH]
+        heap[accel + A_CLASS] = size_class
+        heap[accel + A_TABLE] = slots - 1
+    return accel
+
+
+@inner
+def finish(heap: Ints, base: int, first: int, stop: int, time: int, plan: Ints, accel: int) -> None:
+    """Add to an accel's cells, just scanned, what `step` needs besides: each group's latest rows and distinct table."""
+    row = plan[P_ROW]
+    slots = heap[accel + A_TABLE] + 1
     heap[accel + A_TIME] = time
-    heap[accel + A_TABLE] = slots - 1
-    scan(heap, base, first, stop, present, time, plan, heap, accel, scratch)
     table = accel + plan[P_TABLES_AT]
     line = plan[P_CELL_LINES]
     stop_line = line + plan[P_CELLS] * C_WORDS
@@ -134,27 +136,24 @@ def build(heap: Ints, block: int, stop: int, present: int, time: int, plan: Ints
                     heap[_place(heap, base, row, table, slots - 1, heap[r + column], column)] = k + 1
             table += slots
         line = next_line
-    return accel
 
 
 @inner
-def step(heap: Ints, block: int, stop: int, present: int, time: int, plan: Ints, accel: int, scratch: Ints) -> None:
+def step(heap: Ints, base: int, first: int, stop: int, present: int, time: int, plan: Ints, accel: int) -> None:
     """Move an accel on to `time` and, where the present event has a row (present < stop), to that row."""
     row = plan[P_ROW]
-    first = first_row(heap, block)
-    base = block + HEADER
     heap[accel + A_TIME] = time
     for w in range(plan[P_WINDOWS]):
         start = heap[accel + A_WINDOWS + w]
         limit = time - plan[plan[P_WINDOW_LINES] + w]
-        scratch[plan[P_SCRATCH_STARTS] + w] = start
+        heap[plan[P_SCRATCH_STARTS] + w] = start
         while start < stop and (start < first or heap[base + start * row + R_TIME] <= limit):
             start += 1
         heap[accel + A_WINDOWS + w] = start
     cell = accel + plan[P_CELLS_AT]
     for c in range(plan[P_CELLS]):
         line = plan[P_CELL_LINES] + c * C_WORDS
-        old = scratch[plan[P_SCRATCH_STARTS] + plan[line + C_WINDOW]]
+        old = heap[plan[P_SCRATCH_STARTS] + plan[line + C_WINDOW]]
         start = heap[accel + A_WINDOWS + plan[line + C_WINDOW]]
         if plan[line + C_WHOLE] != 0:
             count_whole(heap, cell, start, stop, present)

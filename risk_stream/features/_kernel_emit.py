@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from risk_stream.features._jit import Floats, Ints, inner
+from risk_stream.features._jit import Ints, inner
 from risk_stream.features._kernel_heap import below, mul_high
 from risk_stream.features._kernel_panes import fold_panes
 from risk_stream.features._words import (
@@ -49,7 +49,7 @@ from risk_stream.features._words import (
     VALUES,
 )
 
-__all__ = ["emit"]
+__all__ = ["emit", "no_outputs"]
 
 
 @inner
@@ -71,21 +71,8 @@ def _deviation(total: int, low: int, high: int, n: int) -> float:
 
 
 @inner
-def emit(
-    rows: Ints,
-    base: int,
-    time: int,
-    plan: Ints,
-    cells: Ints,
-    at: int,
-    heap: Ints,
-    panes: int,
-    trunc: int,
-    out: Floats,
-    texts: Ints,
-    i: int,
-) -> int:
-    """Write the outputs of event i; -> flags, bit f set where output f is not exact."""
+def emit(heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, trunc: int, out: Ints, i: int) -> int:
+    """Write the outputs of event i, as the bits of float64 or a text's hash; -> flags, bit f set where output f is not exact."""
     row = plan[P_ROW]
     flags = 0
     doubtful = time - plan[P_LONGEST] < max(trunc, plan[P_KNOWN])
@@ -96,9 +83,9 @@ def emit(
         column = plan[line + F_COLUMN]
         scale = np.float64(plan[line + F_SCALE])
         after = time - plan[line + F_MS]
-        count = cells[cell + COUNT_]
-        values = cells[cell + VALUES]
-        total = cells[cell + SUM_]
+        count = heap[cell + COUNT_]
+        values = heap[cell + VALUES]
+        total = heap[cell + SUM_]
         more = least = most = 0
         if doubtful and after < max(trunc, plan[line + F_KNOWN]):
             flags |= 1 << f
@@ -113,32 +100,40 @@ def emit(
         elif op == OP_SUM:
             result = total / scale
         elif op == OP_DISTINCT:
-            result = np.float64(cells[cell + DISTINCT_])
+            result = np.float64(heap[cell + DISTINCT_])
         elif op == OP_SINCE:
-            if cells[cell + MATCH_AT] >= 0:
-                result = (time - rows[base + cells[cell + MATCH_AT] * row + R_TIME]) / 1000.0
+            if heap[cell + MATCH_AT] >= 0:
+                result = (time - heap[base + heap[cell + MATCH_AT] * row + R_TIME]) / 1000.0
         elif op == OP_LAST:
-            found = cells[cell + LAST_AT]
+            found = heap[cell + LAST_AT]
         elif values + more == 0:
             pass
         elif op == OP_MEAN:
             result = total / ((values + more) * scale)
         elif op == OP_STD:
             if values != 0:
-                result = _deviation(total, cells[cell + SQ_LOW], cells[cell + SQ_HIGH], values) / scale
+                result = _deviation(total, heap[cell + SQ_LOW], heap[cell + SQ_HIGH], values) / scale
         elif op == OP_FIRST:
-            found = cells[cell + FIRST_AT]
+            found = heap[cell + FIRST_AT]
         else:
             v = least if op == OP_MIN else most
             if values != 0:
-                kept = rows[base + cells[cell + (MIN_AT if op == OP_MIN else MAX_AT)] * row + column]
+                kept = heap[base + heap[cell + (MIN_AT if op == OP_MIN else MAX_AT)] * row + column]
                 v = kept if more == 0 else (min(v, kept) if op == OP_MIN else max(v, kept))
             result = v / scale
         if op == OP_FIRST or op == OP_LAST:
             if plan[line + F_TEXT] != 0:
-                texts[i, f] = rows[base + found * row + column] if found >= 0 else 0
+                out[i, f] = heap[base + found * row + column] if found >= 0 else 0
                 continue
             if found >= 0:
-                result = rows[base + found * row + column] / scale
-        out[i, f] = result
+                result = heap[base + found * row + column] / scale
+        out[i, f] = np.float64(result).view(np.int64)
     return flags
+
+
+@inner
+def no_outputs(plan: Ints, out: Ints, i: int) -> None:
+    """Write that all outputs of event i are missing."""
+    for f in range(plan[P_OUTPUTS]):
+        text = plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_TEXT] != 0
+        out[i, f] = 0 if text else np.float64(np.nan).view(np.int64)

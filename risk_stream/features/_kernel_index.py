@@ -82,14 +82,14 @@ def reindex(heap: Ints, chunks: Ints, chunk: int, slots: int) -> bool:
 @inner
 def insert_key(
     heap: Ints, chunks: Ints, chunk: int, key_hash: int, k0: int, k1: int, k2: int, size_class: int, row: int
-) -> tuple[int, int]:
-    """(block, slot) of a new key without rows; block 0 where memory lacks."""
+) -> int:
+    """The block of a new key without rows; 0 where memory lacks."""
     slots = chunks[chunk, K_MASK] + 1
     if (chunks[chunk, K_USED] + 1) * 2 > slots and not reindex(heap, chunks, chunk, 2 * slots):
-        return 0, 0
+        return 0
     block = allocate(heap, size_class)
     if block == 0:
-        return 0, 0
+        return 0
     _, slot = find(heap, chunks, chunk, key_hash, k0, k1, k2)
     heap[block] = k0
     heap[block + 1] = k1
@@ -102,7 +102,7 @@ def insert_key(
     heap[chunks[chunk, K_BASE] + slot] = (((key_hash >> 20) & LOW32) << 32) | (block >> 3)
     chunks[chunk, K_USED] += 1
     heap[H_KEYS] += 1
-    return block, slot
+    return block
 
 
 @inner

@@ -63,16 +63,16 @@ def _panes_for(heap: Ints, block: int, slots: int) -> int:
 
 
 @inner
-def add_to_panes(heap: Ints, block: int, rows: Ints, r: int, plan: Ints) -> None:
-    """Put the row at rows[r ...], which is no longer kept, into the key's panes."""
+def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
+    """Put the row at heap[r ...], which is no longer kept, into the key's panes."""
     panes = _panes_for(heap, block, plan[P_SLOTS])
     if panes == 0:
         return
-    time = rows[r + R_TIME]
+    time = heap[r + R_TIME]
     for c in range(plan[P_CELLS]):
         line = plan[P_CELL_LINES] + c * C_WORDS
         slot = plan[line + C_SLOT]
-        if slot < 0 or slot >= heap[panes + 1] or rows[r + R_MASK] & plan[line + C_MASK] == 0:
+        if slot < 0 or slot >= heap[panes + 1] or heap[r + R_MASK] & plan[line + C_MASK] == 0:
             continue
         tag = time // ((plan[line + C_MS] + PANES - 2) // (PANES - 1))
         pane = panes + PANES_HEAD + slot * RING + (tag % PANES) * PANE
@@ -88,7 +88,7 @@ def add_to_panes(heap: Ints, block: int, rows: Ints, r: int, plan: Ints) -> None
         heap[pane + N_FROM] = min(heap[pane + N_FROM], time)
         heap[pane + N_TO] = max(heap[pane + N_TO], time)
         heap[pane + N_COUNT] += 1
-        v = rows[r + plan[line + C_COLUMN]]
+        v = heap[r + plan[line + C_COLUMN]]
         if v != MISSING:
             first = heap[pane + N_VALUES] == 0
             heap[pane + N_MIN] = v if first else min(v, heap[pane + N_MIN])

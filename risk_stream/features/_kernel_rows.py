@@ -138,14 +138,14 @@ def open_row(heap: Ints, block: int, at: int) -> int:
 
 
 @inner
-def write_row(rows: Ints, at: int, time: int, mask: int, seq: int, plan: Ints, columns: Ints, i: int) -> None:
+def write_row(heap: Ints, at: int, time: int, mask: int, seq: int, plan: Ints, columns: Ints, i: int) -> None:
     """Write event i as a row; in a text column 0 is missing."""
-    rows[at + R_TIME] = time
-    rows[at + R_MASK] = mask
-    rows[at + R_SEQ] = seq
+    heap[at + R_TIME] = time
+    heap[at + R_MASK] = mask
+    heap[at + R_SEQ] = seq
     for v in range(plan[P_COLUMNS]):
         source = plan[plan[P_SOURCES] + v]
         value = columns[source, i] if source >= 0 else MISSING
         if value == 0 and plan[plan[P_TEXTS] + v] != 0:
             value = MISSING
-        rows[at + R_VALUES + v] = value
+        heap[at + R_VALUES + v] = value

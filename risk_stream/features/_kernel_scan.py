@@ -17,6 +17,7 @@ from risk_stream.features._words import (
     COUNT_,
     DISTINCT_,
     FIRST_AT,
+    H_SET_EPOCH,
     LAST_AT,
     MATCH_AT,
     MAX_AT,
@@ -33,7 +34,6 @@ from risk_stream.features._words import (
     P_WINDOWS,
     R_MASK,
     R_TIME,
-    S_EPOCH,
     SQ_HIGH,
     SQ_LOW,
     SUM_,
@@ -51,26 +51,15 @@ def mix(value: int) -> int:
 
 
 @inner
-def count_whole(cells: Ints, cell: int, start: int, stop: int, present: int) -> None:
+def count_whole(heap: Ints, cell: int, start: int, stop: int, present: int) -> None:
     """A cell of a group that every row belongs to and that only counts: no row need be looked at."""
-    cells[cell + COUNT_] = stop - start
-    cells[cell + MATCH_AT] = present - 1 if present - 1 >= start else -1
+    heap[cell + COUNT_] = stop - start
+    heap[cell + MATCH_AT] = present - 1 if present - 1 >= start else -1
 
 
 @inner
-def scan(
-    rows: Ints,
-    base: int,
-    first: int,
-    stop: int,
-    present: int,
-    time: int,
-    plan: Ints,
-    cells: Ints,
-    at: int,
-    scratch: Ints,
-) -> None:
-    """Fill cells[at ...] as of `time` from rows [first, stop), backward, the shortest window first.
+def scan(heap: Ints, base: int, first: int, stop: int, present: int, time: int, plan: Ints, at: int) -> None:
+    """Fill the cells at `at` as of `time` from rows [first, stop), backward, the shortest window first.
 
     `present` is the index of the present event's row, or where it would be: last and since look below it.
     """
@@ -78,9 +67,9 @@ def scan(
     j = stop
     for w in range(plan[P_WINDOWS]):
         limit = time - plan[plan[P_WINDOW_LINES] + w]
-        while j > first and rows[base + (j - 1) * row + R_TIME] > limit:
+        while j > first and heap[base + (j - 1) * row + R_TIME] > limit:
             j -= 1
-        cells[at + A_WINDOWS + w] = j
+        heap[at + A_WINDOWS + w] = j
     cell = at + plan[P_CELLS_AT]
     line = plan[P_CELL_LINES]
     stop_line = line + plan[P_CELLS] * C_WORDS
@@ -88,18 +77,18 @@ def scan(
         next_line = line + plan[line + C_SPAN] * C_WORDS
         if plan[line + C_WHOLE] != 0:
             for at_line in range(line, next_line, C_WORDS):
-                count_whole(cells, cell, cells[at + A_WINDOWS + plan[at_line + C_WINDOW]], stop, present)
+                count_whole(heap, cell, heap[at + A_WINDOWS + plan[at_line + C_WINDOW]], stop, present)
                 cell += CELL
         elif plan[line + C_ALL] & NEED_SET != 0:
-            cell = _scan_distinct(rows, base, first, stop, present, plan, line, next_line, cells, at, cell, scratch)
+            cell = _scan_distinct(heap, base, first, stop, present, plan, line, next_line, at, cell)
         else:
-            cell = _scan_group(rows, base, stop, present, plan, line, next_line, cells, at, cell)
+            cell = _scan_group(heap, base, stop, present, plan, line, next_line, at, cell)
         line = next_line
 
 
 @inner
 def _scan_group(
-    rows: Ints, base: int, stop: int, present: int, plan: Ints, line: int, end: int, cells: Ints, at: int, cell: int
+    heap: Ints, base: int, stop: int, present: int, plan: Ints, line: int, end: int, at: int, cell: int
 ) -> int:
     """The cells of one group, lines [line, end): counts, sums, squares, and the rows of extremes, first and last; -> what follows."""
     row = plan[P_ROW]
@@ -111,14 +100,14 @@ def _scan_group(
     min_at = max_at = first_at = last_at = match_at = -1
     j = stop - 1
     for at_line in range(line, end, C_WORDS):
-        start = cells[at + A_WINDOWS + plan[at_line + C_WINDOW]]
+        start = heap[at + A_WINDOWS + plan[at_line + C_WINDOW]]
         while j >= start:
             r = base + j * row
-            if rows[r + R_MASK] & mask != 0:
+            if heap[r + R_MASK] & mask != 0:
                 count += 1
                 if match_at < 0 and j < present:
                     match_at = j
-                v = rows[r + column]
+                v = heap[r + column]
                 if v != MISSING:
                     values += 1
                     total += v
@@ -135,23 +124,23 @@ def _scan_group(
                         low += v * v
                         high += mul_high(v, v) + below(low, v * v)
             j -= 1
-        cells[cell + COUNT_] = count
-        cells[cell + VALUES] = values
-        cells[cell + SUM_] = total
-        cells[cell + SQ_LOW] = low
-        cells[cell + SQ_HIGH] = high
-        cells[cell + MIN_AT] = min_at
-        cells[cell + MAX_AT] = max_at
-        cells[cell + FIRST_AT] = first_at
-        cells[cell + LAST_AT] = last_at
-        cells[cell + MATCH_AT] = match_at
+        heap[cell + COUNT_] = count
+        heap[cell + VALUES] = values
+        heap[cell + SUM_] = total
+        heap[cell + SQ_LOW] = low
+        heap[cell + SQ_HIGH] = high
+        heap[cell + MIN_AT] = min_at
+        heap[cell + MAX_AT] = max_at
+        heap[cell + FIRST_AT] = first_at
+        heap[cell + LAST_AT] = last_at
+        heap[cell + MATCH_AT] = match_at
         cell += CELL
     return cell
 
 
 @inner
 def _scan_distinct(
-    rows: Ints,
+    heap: Ints,
     base: int,
     first: int,
     stop: int,
@@ -159,12 +148,10 @@ def _scan_distinct(
     plan: Ints,
     line: int,
     end: int,
-    cells: Ints,
     at: int,
     cell: int,
-    scratch: Ints,
 ) -> int:
-    """The cells of one group that counts distinct values, with a set in scratch that is emptied by a new epoch; -> what follows."""
+    """The cells of one group that counts distinct values, with a set emptied by a new epoch; -> what follows."""
     row = plan[P_ROW]
     mask = plan[line + C_MASK]
     column = plan[line + C_COLUMN]
@@ -172,35 +159,35 @@ def _scan_distinct(
     slots = 16
     while slots < 2 * (stop - first + 1):
         slots <<= 1
-    scratch[S_EPOCH] += 1
-    epoch = scratch[S_EPOCH]
+    heap[H_SET_EPOCH] += 1
+    epoch = heap[H_SET_EPOCH]
     count = values = distinct = 0
     match_at = -1
     j = stop - 1
     for at_line in range(line, end, C_WORDS):
-        start = cells[at + A_WINDOWS + plan[at_line + C_WINDOW]]
+        start = heap[at + A_WINDOWS + plan[at_line + C_WINDOW]]
         while j >= start:
             r = base + j * row
-            if rows[r + R_MASK] & mask != 0:
+            if heap[r + R_MASK] & mask != 0:
                 count += 1
                 if match_at < 0 and j < present:
                     match_at = j
-                v = rows[r + column]
+                v = heap[r + column]
                 if v != MISSING:
                     values += 1
                     x = table + 2 * (mix(v) & (slots - 1))
-                    while scratch[x] == epoch and scratch[x + 1] != v:
+                    while heap[x] == epoch and heap[x + 1] != v:
                         x += 2
                         if x == table + 2 * slots:
                             x = table
-                    if scratch[x] != epoch:
-                        scratch[x] = epoch
-                        scratch[x + 1] = v
+                    if heap[x] != epoch:
+                        heap[x] = epoch
+                        heap[x + 1] = v
                         distinct += 1
             j -= 1
-        cells[cell + COUNT_] = count
-        cells[cell + VALUES] = values
-        cells[cell + MATCH_AT] = match_at
-        cells[cell + DISTINCT_] = distinct
+        heap[cell + COUNT_] = count
+        heap[cell + VALUES] = values
+        heap[cell + MATCH_AT] = match_at
+        heap[cell + DISTINCT_] = distinct
         cell += CELL
     return cell

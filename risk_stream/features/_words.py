@@ -2,12 +2,12 @@
 
 Kernels take plain arrays, few of them: numba counts references on every use of an array that stands in a tuple.
 
-heap     one reserve, committed as it is touched. Head words, then blocks of size classes 24, 32, 48, 64, 96 ... words.
+heap     one reserve, committed as it is touched. Head words, then blocks of size classes 24, 32, 48, 64, 96 ... words,
+         one of them the scratch: the row of an event that is not kept, the cells of a key without accel, a set.
 block    one key: a header of 8 words (a cache line), then its rows in order of event time.
 row      time, mask of (event type, where) bits, seq, then one fixed-point value per column.
 chunks   one line per chunk of the index: base in the heap, slots - 1, entries.
 plan     a layout as data: head words, then lines for windows, cells, outputs and columns. Nothing is compiled for it.
-scratch  the row of an event that is not kept, the cells of a key that has no accel, a set of distinct values.
 cells    what a scan or an accel knows as of a row: window starts, three words per group, one cell per used
          (group, window). A *group* is a (mask, column); its cells stand together, shortest window first.
 panes    one key beyond its cap: per (group, window) a ring of panes over what the cap dropped.
@@ -30,7 +30,8 @@ H_ROWS: Final = 4
 H_DROPPED: Final = 5  # rows a cap dropped
 H_BEHIND: Final = 6  # rows that came too late to be kept
 H_EVICTED: Final = 7  # keys whose rows had all expired
-H_FREE: Final = 8  # + size class: first free block
+H_SET_EPOCH: Final = 8  # tag of the present use of the set in scratch
+H_FREE: Final = 16  # + size class: first free block
 H_WORDS: Final = 128
 
 # block header
@@ -130,10 +131,10 @@ P_TABLES: Final = 12  # groups with a distinct table
 P_KNOWN: Final = 13  # the latest time of any output's known-since
 P_LONGEST: Final = 14  # ms
 P_SLOTS: Final = 15  # rings per key beyond its cap
-P_SCRATCH_ROW: Final = 16  # in scratch
-P_SCRATCH_STARTS: Final = 17
-P_SCRATCH_CELLS: Final = 18
-P_SCRATCH_SET: Final = 19
+P_SCRATCH_ROW: Final = 16  # in heap: the row of an event that is not kept
+P_SCRATCH_STARTS: Final = 17  # window starts before a step
+P_SCRATCH_CELLS: Final = 18  # cells of a key without accel
+P_SCRATCH_SET: Final = 19  # (epoch, value) of distinct values
 P_SHIFT: Final = 20  # hash >> shift is the chunk
 P_BLOCK: Final = 21  # size class of a new key
 P_WINDOW_LINES: Final = 22  # in plan: a word per window, ms, shortest first
@@ -144,9 +145,6 @@ P_TEXTS: Final = 26  # a word per column of the rows: 1 where 0 means missing
 P_COLUMNS: Final = 27  # how many
 P_WORDS: Final = 28
 
-# scratch: head words, then the row, starts, cells and set that the plan gives a place
-S_EPOCH: Final = 0  # tag of the set's present use
-S_WORDS: Final = 8
 
 # plan: a line per cell, in the order of cells
 C_WINDOW: Final = 0

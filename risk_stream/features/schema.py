@@ -28,9 +28,9 @@ from risk_stream.features._words import (
     NEVER,
     P_BLOCK,
     P_CAP,
+    P_CELL_LINES,
     P_CELLS,
     P_CELLS_AT,
-    P_CELL_LINES,
     P_COLUMNS,
     P_EPOCH,
     P_GROUPS,
@@ -38,26 +38,21 @@ from risk_stream.features._words import (
     P_KEEP,
     P_KNOWN,
     P_LONGEST,
-    P_OUTPUTS,
     P_OUTPUT_LINES,
+    P_OUTPUTS,
     P_ROW,
     P_SCAN,
-    P_SCRATCH_CELLS,
-    P_SCRATCH_ROW,
-    P_SCRATCH_SET,
-    P_SCRATCH_STARTS,
     P_SHIFT,
     P_SLOTS,
     P_SOURCES,
     P_TABLES,
     P_TABLES_AT,
     P_TEXTS,
-    P_WINDOWS,
     P_WINDOW_LINES,
+    P_WINDOWS,
     P_WORDS,
     R_SEQ,
     R_VALUES,
-    S_WORDS,
 )
 from risk_stream.features.aggregate import Aggregate, Op
 from risk_stream.features.layout import MOST_BITS, KindLayout
@@ -272,8 +267,6 @@ def _head(
     groups_at = A_WINDOWS + len(windows)
     cells_at = groups_at + len(groups) * G_WORDS
     tables_at = cells_at + len(order) * CELL
-    scratch_starts = S_WORDS + row
-    scratch_cells = scratch_starts + len(windows)
     words = {
         P_WINDOWS: len(windows),
         P_GROUPS: len(groups),
@@ -287,10 +280,6 @@ def _head(
         P_TABLES: sum(need & NEED_SET != 0 for need in group_need.values()),
         P_LONGEST: layout.longest_ms,
         P_SLOTS: len(schema.rings),
-        P_SCRATCH_ROW: S_WORDS,
-        P_SCRATCH_STARTS: scratch_starts,
-        P_SCRATCH_CELLS: scratch_cells,
-        P_SCRATCH_SET: scratch_cells + tables_at,
         P_BLOCK: _first_class(row),
         P_COLUMNS: len(schema.columns),
     }

@@ -24,7 +24,13 @@ from risk_stream.features._words import (
     K_MASK,
     K_WORDS,
     NEVER,
+    P_ROW,
+    P_SCRATCH_CELLS,
+    P_SCRATCH_ROW,
     P_SCRATCH_SET,
+    P_SCRATCH_STARTS,
+    P_TABLES_AT,
+    P_WINDOWS,
 )
 from risk_stream.features.layout import KindLayout
 from risk_stream.features.schema import Schema, compile_plan
@@ -46,8 +52,10 @@ class StateFull(Exception):  # noqa: N818 - says what is so, as StopIteration do
 
 
 def _reserve(mib: int) -> Ints:
-    """So many MiB of zeros, given by the system page by page as they are first touched."""
-    pages = mmap.mmap(-1, mib << 20)
+    """So many MiB of zeros, given by the system page by page as they are first touched; in huge pages where it can."""
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(mib << 17, np.int64)
+    pages = mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         pages.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(pages, np.int64)
@@ -119,10 +127,21 @@ class KeyState:
             shift=self._shift,
         )
         self._bit_map = self._schema.bit_map(layout)
-        slots = 16
-        while slots < 2 * (layout.cap + 2):
+        self._place_scratch()
+
+    def _place_scratch(self) -> None:
+        """Give the plan its working space in the heap: a row, window starts, cells, and a set for all rows of a key."""
+        plan, slots = self._plan, 16
+        while slots < 2 * (self._layout.cap + 2):
             slots <<= 1
-        self._scratch = np.zeros(int(self._plan[P_SCRATCH_SET]) + 2 * slots, np.int64)
+        sizes = [plan[P_ROW], plan[P_WINDOWS], plan[P_TABLES_AT], 2 * slots]
+        places = np.concatenate([[0], np.cumsum(sizes)]) + int(self._heap[H_NEXT])
+        end = int(places[-1] + 7) // 8 * 8
+        if end > len(self._heap):
+            raise StateFull(self._full_message(), 0)
+        self._heap[H_LIVE] += end - self._heap[H_NEXT]
+        self._heap[H_NEXT] = end
+        plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET]] = places[:4]
 
     @property
     def layout(self) -> KindLayout:
@@ -169,14 +188,14 @@ class KeyState:
             np.ascontiguousarray(columns, np.int64),
             int(seq0),
         )
-        texts = out.view(np.int64)
-        done = apply_batch(self._heap, self._chunks, self._scratch, self._plan, *args, 0, out, texts, flags)
+        bits = out.view(np.int64)
+        done = apply_batch(self._heap, self._chunks, self._plan, *args, 0, bits, flags)
         while done < n:
             if not self._find_room():
                 raise StateFull(self._full_message(), done)
             at, done = (
                 done,
-                apply_batch(self._heap, self._chunks, self._scratch, self._plan, *args, done, out, texts, flags),
+                apply_batch(self._heap, self._chunks, self._plan, *args, done, bits, flags),
             )
             if at == done:
                 raise StateFull(self._full_message(), done)

@@ -1,0 +1,159 @@
+"""Kernels: one event put into the windows of its key, and all outputs as of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from risk_stream.features._jit import Ints, inner
+from risk_stream.features._kernel_accel import finish, new_accel, step
+from risk_stream.features._kernel_emit import emit
+from risk_stream.features._kernel_heap import accel_of, end_row, first_row, panes_of, row_words
+from risk_stream.features._kernel_index import chunk_of, find, insert_key
+from risk_stream.features._kernel_panes import add_to_panes
+from risk_stream.features._kernel_rows import drop_accel, is_full, make_room, open_row, place_of, write_row
+from risk_stream.features._kernel_scan import scan
+from risk_stream.features._words import (
+    A_EPOCH,
+    A_TIME,
+    B_SPAN,
+    B_TRUNC,
+    H_BEHIND,
+    H_DROPPED,
+    H_ROWS,
+    HEADER,
+    NEVER,
+    P_BLOCK,
+    P_CAP,
+    P_EPOCH,
+    P_ROW,
+    P_SCAN,
+    P_SCRATCH_CELLS,
+    P_SCRATCH_ROW,
+    P_SHIFT,
+    R_TIME,
+)
+
+__all__ = ["FULL", "apply_event"]
+
+#: What `apply_event` returns where memory lacks; flags are never negative.
+FULL = -1
+
+
+@inner
+def apply_event(
+    heap: Ints,
+    chunks: Ints,
+    plan: Ints,
+    key_hash: int,
+    keys: Ints,
+    time: int,
+    mask: int,
+    seq: int,
+    columns: Ints,
+    out: Ints,
+    i: int,
+) -> int:
+    """Insert event i, if it counts for anything, and write its outputs; -> flags, or FULL with nothing changed."""
+    block = _block_for(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
+    if block == FULL:
+        return FULL
+    # Without a log: of a key that has no rows, or older than all that its key keeps, so judged by itself.
+    base = plan[P_SCRATCH_ROW]
+    first = place = stop = panes = 0
+    trunc = np.int64(NEVER)
+    alone = True
+    if block != 0:
+        place = place_of(heap, block, time)
+        first = first_row(heap, block)
+        full = end_row(heap, block) - first >= plan[P_CAP]
+        alone = mask != 0 and (time < heap[block + B_TRUNC] or (full and place == first))
+        if alone:
+            write_row(heap, base, time, mask, seq, plan, columns, i)
+            heap[block + B_TRUNC] = max(heap[block + B_TRUNC], time)
+            first = place = 0
+            stop = 1
+        else:
+            base = block + HEADER
+            stop = place
+            if mask != 0:
+                write_row(heap, open_row(heap, block, place), time, mask, seq, plan, columns, i)
+                stop += 1
+                if full:
+                    _drop_oldest(heap, block, plan)
+                    first += 1
+        panes = panes_of(heap, block)
+        trunc = heap[block + B_TRUNC]
+    cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, mask, alone)
+    flags = emit(heap, base, time, plan, cells, panes, trunc, out, i)
+    if alone and block != 0:
+        heap[H_BEHIND] += 1
+        add_to_panes(heap, block, base, plan)
+    return flags
+
+
+@inner
+def _block_for(
+    heap: Ints, chunks: Ints, plan: Ints, key_hash: int, k0: int, k1: int, k2: int, mask: int, time: int
+) -> int:
+    """The block of a key, with room for one more row if the event has one; 0 if it has none and needs none, or FULL."""
+    row = plan[P_ROW]
+    chunk = chunk_of(key_hash, plan[P_SHIFT])
+    block, slot = find(heap, chunks, chunk, key_hash, k0, k1, k2)
+    if block == 0:
+        if mask == 0:
+            return 0
+        block = insert_key(heap, chunks, chunk, key_hash, k0, k1, k2, plan[P_BLOCK], row)
+    elif is_full(heap, block, row) and (mask != 0 or row_words(heap, block) != row):
+        block = make_room(heap, chunks, plan, chunk, slot, block, time)
+    else:
+        return block
+    return block if block != 0 else FULL
+
+
+@inner
+def _drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
+    """The cap: the oldest row goes into the panes."""
+    first = first_row(heap, block)
+    r = block + HEADER + first * plan[P_ROW]
+    add_to_panes(heap, block, r, plan)
+    heap[block + B_TRUNC] = max(heap[block + B_TRUNC], heap[r + R_TIME])
+    heap[block + B_SPAN] += 1 << 32
+    heap[H_DROPPED] += 1
+    heap[H_ROWS] -= 1
+
+
+@inner
+def _usable_accel(heap: Ints, plan: Ints, block: int, in_order: bool, mask: int, time: int) -> int:
+    """A key's accel where it stands just before an event in order, else 0; one that is no longer true is dropped."""
+    accel = accel_of(heap, block)
+    if accel == 0:
+        return 0
+    old = heap[accel + A_EPOCH] != plan[P_EPOCH]
+    if old or (mask != 0 and not in_order) or (in_order and time < heap[accel + A_TIME]):
+        drop_accel(heap, block)
+        return 0
+    return accel if in_order else 0
+
+
+@inner
+def _cells_as_of(
+    heap: Ints, plan: Ints, block: int, base: int, first: int, stop: int, place: int, time: int, mask: int, alone: bool
+) -> int:
+    """Bring the cells up to an event; -> where they are: in the key's accel, or in scratch."""
+    cells = plan[P_SCRATCH_CELLS]
+    building = False
+    if not alone:
+        in_order = stop == end_row(heap, block)
+        accel = _usable_accel(heap, plan, block, in_order, mask, time)
+        if accel != 0:
+            step(heap, base, first, stop, place, time, plan, accel)
+            return accel
+        if in_order and stop - first >= plan[P_SCAN]:
+            accel = new_accel(heap, block, plan)
+            if accel != 0:
+                cells = accel
+                building = True
+    scan(heap, base, first, stop, place, time, plan, cells)
+    if building:
+        finish(heap, base, first, stop, time, plan, cells)
+    return cells
