@@ -9,14 +9,17 @@ from __future__ import annotations
 from risk_stream.catalogue._ipc import MessageError
 from risk_stream.catalogue.batch import EventBatch, Value
 from risk_stream.catalogue.decode import REASONS, Decoder, Reject
+from risk_stream.catalogue.describe import MASK, describe, mask_personal
 from risk_stream.catalogue.hashing import pack_key, text_hash
 from risk_stream.catalogue.load import load_catalogue
 from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, suggest
+from risk_stream.catalogue.schema import json_schema
 from risk_stream.catalogue.types import ENVELOPE, MISSING, Catalogue, EventType, Field, FieldType, KeyKind
 from risk_stream.catalogue.yaml import Node, read_yaml
 
 __all__ = [
     "ENVELOPE",
+    "MASK",
     "MISSING",
     "REASONS",
     "Catalogue",
@@ -33,8 +36,11 @@ __all__ = [
     "ProblemsError",
     "Reject",
     "Value",
+    "describe",
     "did_you_mean",
+    "json_schema",
     "load_catalogue",
+    "mask_personal",
     "pack_key",
     "read_yaml",
     "suggest",

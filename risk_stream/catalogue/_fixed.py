@@ -21,6 +21,7 @@ _LIMIT_WHOLE = 2.0**53
 _LIMIT_DECIMAL = 2.0**51
 #: What is left behind the last decimal beyond this, plus two roundings of the double, was written there.
 _SLACK, _ROUNDINGS = 1e-3, 2.0**-52
+_STRICT = frozenset((FieldType.MONEY, FieldType.INTEGER))
 
 
 def limit_of(field: Field) -> float:
@@ -28,30 +29,33 @@ def limit_of(field: Field) -> float:
     return _LIMIT_DECIMAL if field.decimals else _LIMIT_WHOLE
 
 
-def to_fixed(values: NDArray[np.float64], field: Field) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
-    """(int64[n], which are wrong or None): values in natural units as fixed-point, NaN as MISSING.
+def to_fixed(values: NDArray[np.float64], field: Field) -> tuple[NDArray[np.int64], bool, NDArray[np.bool_] | None]:
+    """(int64[n], whether any value is there, which are wrong or None): natural units to fixed-point, NaN to MISSING.
 
     Wrong is what is too large, and money or a whole number with more decimals than it has.
     """
     out, bad = np.empty(values.size, np.int64), np.empty(values.size, np.bool_)
-    strict = field.type in {FieldType.MONEY, FieldType.INTEGER}
-    any_bad = _convert(values, 10.0**field.decimals, limit_of(field), strict, out, bad)
-    return out, bad if any_bad else None
+    strict = field.type in _STRICT
+    present, wrong = _convert(values, 10.0**field.decimals, limit_of(field), strict, out, bad)
+    return out, present > 0, bad if wrong else None
 
 
 @njit(nogil=True, cache=True)
-def _convert(values: Any, scale: float, limit: float, strict: bool, out: Any, bad: Any) -> bool:
-    any_bad = False
+def _convert(values: Any, scale: float, limit: float, strict: bool, out: Any, bad: Any) -> Any:
+    """(values that are there, values that are wrong)."""
+    present, wrong = 0, 0
     for i in range(values.size):
         x = values[i]
         bad[i] = False
+        out[i] = MISSING
         if np.isnan(x):
-            out[i] = MISSING
             continue
+        present += 1
         scaled = x * scale
         fixed = np.rint(scaled)
-        wrong = not abs(fixed) < limit or (strict and abs(scaled - fixed) > _SLACK + abs(scaled) * _ROUNDINGS)
-        bad[i] = wrong
-        any_bad |= wrong
-        out[i] = MISSING if wrong else np.int64(fixed)
-    return any_bad
+        if not abs(fixed) < limit or (strict and abs(scaled - fixed) > _SLACK + abs(scaled) * _ROUNDINGS):
+            bad[i] = True
+            wrong += 1
+        else:
+            out[i] = np.int64(fixed)
+    return present, wrong

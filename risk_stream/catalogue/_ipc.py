@@ -1,20 +1,23 @@
-"""A batch as bytes between processes: an Arrow IPC stream that a worker with another catalogue reads right or refuses."""
+"""A batch as bytes between processes: an Arrow stream that a worker with another catalogue reads right or refuses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
+from risk_stream.catalogue.hashing import is_sound
 from risk_stream.catalogue.types import Catalogue
 
-__all__ = ["MessageError", "read_message", "write_message"]
+__all__ = ["MessageError", "column_type", "read_message", "write_message"]
 
 #: Event type names in the order of the writer's codes, and decimals of its columns: what numbers in columns mean.
 _TYPES, _DECIMALS = "risk.types", "risk.decimals"
 _OURS = "risk."
+_UTF8 = pa.utf8()
 
 
 class MessageError(ValueError):
@@ -27,7 +30,7 @@ def write_message(catalogue: Catalogue, table: pa.RecordBatch, meta: Mapping[str
         raise ValueError(f"meta names beginning with {_OURS} are the format's own")
     said = {name: str(value) for name, value in meta.items()}
     said[_TYPES] = "\n".join(t.name for t in catalogue.types)
-    said[_DECIMALS] = _decimals(catalogue, table.schema.names)
+    said[_DECIMALS] = _expected(catalogue, tuple(table.schema.names)).decimals
     schema = table.schema.with_metadata(said)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as writer:
@@ -41,41 +44,59 @@ def read_message(catalogue: Catalogue, data: bytes) -> tuple[pa.RecordBatch, dic
     try:
         with pa.ipc.open_stream(data) as reader:
             table = reader.read_next_batch()
-        table.validate(full=True)  # kernels follow the offsets in it
+        table.validate()
+        meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
     except (pa.ArrowException, StopIteration, OSError, ValueError) as error:
         raise MessageError(f"these bytes are no batch of events: {error or 'they end too soon'}") from None
-    meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
     if _TYPES not in meta or _DECIMALS not in meta:
         raise MessageError("this Arrow message was not written by risk-stream")
-    names = table.schema.names
-    _check_columns(catalogue, table)
-    if meta[_DECIMALS] != _decimals(catalogue, names):
-        raise MessageError(f"its columns have decimals {meta[_DECIMALS]}; here they are {_decimals(catalogue, names)}")
+    if lacking := {"id", "type", "time"} - set(table.schema.names):
+        raise MessageError(f"it lacks the column {min(lacking)}")
+    expected = _expected(catalogue, tuple(table.schema.names))
+    if not table.schema.equals(expected.schema):
+        _check_columns(catalogue, table)
+    for column in table.columns:
+        if column.type == _UTF8 and not is_sound(column):
+            raise MessageError("the offsets of a text column are broken")
+        if column.type != _UTF8 and column.null_count:
+            raise MessageError("a column of numbers has nulls")
+    if meta[_DECIMALS] != expected.decimals:
+        raise MessageError(f"its columns have decimals {meta[_DECIMALS]}; here they are {expected.decimals}")
     table = _with_own_codes(catalogue, table, meta[_TYPES])
     return table, {name: value for name, value in meta.items() if not name.startswith(_OURS)}
 
 
-def _decimals(catalogue: Catalogue, names: list[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What columns of these names are under a catalogue."""
+
+    schema: pa.Schema
+    decimals: str
+
+
+@lru_cache(maxsize=512)
+def _expected(catalogue: Catalogue, names: tuple[str, ...]) -> _Expected:
     known = catalogue.fields
-    return ",".join(f"{n}:{known[n].decimals}" for n in names if n in known and known[n].decimals)
+    decimals = ",".join(f"{n}:{known[n].decimals}" for n in names if n in known and known[n].decimals)
+    return _Expected(pa.schema([(n, column_type(catalogue, n)) for n in names]), decimals)
+
+
+def column_type(catalogue: Catalogue, name: str) -> pa.DataType:
+    """The Arrow type of a column, by its name."""
+    if name == "type":
+        return pa.int16()
+    field = catalogue.fields.get(name)
+    if (field is not None and field.type.is_text) or name.startswith("t."):
+        return _UTF8
+    return pa.float64() if name.startswith("f.") else pa.int64()
 
 
 def _check_columns(catalogue: Catalogue, table: pa.RecordBatch) -> None:
-    for name in ("id", "type", "time"):
-        if name not in table.schema.names:
-            raise MessageError(f'it lacks the column "{name}"')
-    for field, column in zip(table.schema, table.columns, strict=True):
-        declared = catalogue.fields.get(field.name)
-        wanted: Any = pa.int64()
-        if field.name == "type":
-            wanted = pa.int16()
-        elif field.name.startswith("f."):
-            wanted = pa.float64()
-        elif declared is None and "." not in field.name and not field.name.startswith("_"):
-            wanted = field.type if field.type == pa.utf8() else wanted  # a field only the writer knows
-        elif declared is not None and declared.type.is_text:
-            wanted = pa.utf8()
-        if field.type != wanted or (wanted != pa.utf8() and column.null_count):
+    for field in table.schema:
+        wanted = column_type(catalogue, field.name)
+        # A field that only the writer's catalogue has travels on as it is.
+        foreign = field.name[:1] != "_" and "." not in field.name and field.name not in catalogue.fields
+        if field.type != wanted and not (foreign and field.type == _UTF8):
             raise MessageError(f'column "{field.name}" is {field.type}, not {wanted}')
 
 

@@ -1,21 +1,21 @@
 """The unit of work: n events in the order they arrived, as one wide Arrow table with views for windows and rules.
 
-Columns, each there only if some event of the batch has it: `id` utf8, `type` int16 (code in the catalogue), `time` int64
-(ms since 1970 UTC), `entity` and `channel` utf8, then the fields. A text field is utf8 with nulls. Every other field is
-int64 fixed-point, value * 10**decimals, MISSING where it is not there: sums are exact in any order. Names with `_` in
-front are the stream's own (int64). Names with a dot carry aggregates of an earlier hop: `f.ID` float64 with NaN for
-missing, `h.ID` int64 text hashes, `x.ID` int64 flags.
+Columns, each there only if some event of the batch has it: `id` utf8, `type` int16 (code in the catalogue), `time`
+int64 (ms since 1970 UTC), `entity` and `channel` utf8, then the fields. A text field is utf8 with nulls. Every other
+field is int64 fixed-point, value * 10**decimals, MISSING where it is not there: sums are exact in any order. Names with
+`_` in front are the stream's own (int64). Names with a dot carry aggregates of an earlier hop: `f.ID` float64 with NaN
+for missing, `h.ID` int64 text hashes and `t.ID` the texts behind them, `x.ID` int64 flags.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from risk_stream.catalogue._ipc import read_message, write_message
+from risk_stream.catalogue._ipc import column_type, read_message, write_message
 from risk_stream.catalogue.hashing import hash_column, pack_column, text_hash
 from risk_stream.catalogue.types import MISSING, Catalogue, Field, FieldType
 
@@ -26,6 +26,7 @@ __all__ = ["EventBatch", "Value"]
 
 #: A field's value in natural units: money and numbers as float, timestamps as ms, None where missing.
 Value: TypeAlias = float | int | str | bool | None
+_Made = TypeVar("_Made")
 
 
 class EventBatch:
@@ -34,7 +35,8 @@ class EventBatch:
     __slots__ = ("_cache", "_names", "catalogue", "n", "table")
 
     def __init__(self, catalogue: Catalogue, table: pa.RecordBatch) -> None:
-        self.catalogue, self.table, self.n = catalogue, table, table.num_rows
+        self.catalogue, self.table = catalogue, table
+        self.n: int = table.num_rows
         self._names: dict[str, int] = {name: i for i, name in enumerate(table.schema.names)}
         self._cache: dict[tuple[str, str], Any] = {}
 
@@ -55,7 +57,8 @@ class EventBatch:
     @property
     def times(self) -> NDArray[np.int64]:
         """int64[n]: each event's time, ms since 1970 UTC."""
-        return self._numbers("time")
+        times: NDArray[np.int64] = self._numbers("time")
+        return times
 
     @property
     def stamps(self) -> NDArray[np.int64]:
@@ -69,7 +72,7 @@ class EventBatch:
     def fixed(self, name: str) -> NDArray[np.int64]:
         """int64[n]: a field that is not text, times 10**decimals; MISSING where an event has none."""
         if name in self._names:
-            column = self._numbers(name)
+            column: NDArray[np.int64] = self._numbers(name)
             if column.dtype != np.int64:
                 raise TypeError(f'"{name}" is not a fixed-point column')
             return column
@@ -88,8 +91,7 @@ class EventBatch:
     def keys(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(int64[n, 3], bool[n]): the keys of a kind as `pack_key` has them, and which events have one."""
         self.catalogue.kind(kind)
-        keys: tuple[NDArray[np.int64], NDArray[np.bool_]] = self._keep("keys", kind, lambda: self._packed(kind))
-        return keys
+        return self._keep("keys", kind, lambda: self._packed(kind))
 
     def partition(self, kind: str, count: int) -> NDArray[np.int64]:
         """int64[n]: which of `count` partitions each event's key of a kind lives on, -1 where it has none.
@@ -113,7 +115,7 @@ class EventBatch:
         return text
 
     def value(self, name: str, row: int) -> Value:
-        """A field of one event in natural units: float, int (whole numbers, ms), bool or str; None where it has none."""
+        """A field of one event in natural units: float, int (also ms), bool or str; None where it has none."""
         field = self.catalogue.fields.get(name)
         if name == "type" or (field is not None and field.type.is_text):
             return self.text(name, row)
@@ -167,8 +169,8 @@ class EventBatch:
         catalogue = batches[0].catalogue
         if any(b.catalogue is not catalogue and b.catalogue.version != catalogue.version for b in batches):
             raise ValueError("batches of different catalogues cannot be concatenated")
-        names = list(dict.fromkeys(name for batch in batches for name in batch._names))
-        columns = [pa.concat_arrays([batch._column(name) for batch in batches]) for name in names]
+        names = list(dict.fromkeys(name for batch in batches for name in batch.table.schema.names))
+        columns = [pa.concat_arrays([_column(batch, name) for batch in batches]) for name in names]
         return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, names))
 
     def to_ipc(self, **meta: str | int) -> bytes:
@@ -177,7 +179,7 @@ class EventBatch:
 
     @staticmethod
     def from_ipc(catalogue: Catalogue, data: bytes) -> tuple[EventBatch, dict[str, str]]:
-        """A batch that `to_ipc` wrote, perhaps under another catalogue, and its meta. Raises MessageError if it cannot be."""
+        """(batch, meta) of bytes that `to_ipc` wrote, perhaps under another catalogue. Raises MessageError."""
         table, meta = read_message(catalogue, data)
         return EventBatch(catalogue, table), meta
 
@@ -194,8 +196,8 @@ class EventBatch:
 
     # Inside.
 
-    def _keep(self, what: str, name: str, make: Any) -> Any:
-        kept = self._cache.get((what, name))
+    def _keep(self, what: str, name: str, make: Callable[[], _Made]) -> _Made:
+        kept: _Made | None = self._cache.get((what, name))
         if kept is None:
             kept = self._cache[what, name] = make()
         return kept
@@ -231,30 +233,17 @@ class EventBatch:
             return np.zeros((self.n, 3), np.int64), np.zeros(self.n, np.bool_)
         return pack_column(self.table.column(at))
 
-    def _column(self, name: str) -> pa.Array:
-        """A column, made up of missing values where the batch has none."""
-        at = self._names.get(name)
-        return self.table.column(at) if at is not None else missing_column(self.catalogue, name, self.n)
 
-
-def column_type(catalogue: Catalogue, name: str) -> pa.DataType:
-    """The Arrow type of a column, by its name."""
-    if name == "type":
-        return pa.int16()
-    field = catalogue.fields.get(name)
-    if field is not None and field.type.is_text:
-        return pa.utf8()
-    return pa.float64() if name.startswith("f.") else pa.int64()
-
-
-def missing_column(catalogue: Catalogue, name: str, n: int) -> pa.Array:
-    """n times nothing: null text, MISSING numbers, NaN or 0 for what is carried."""
-    of = column_type(catalogue, name)
+def _column(batch: EventBatch, name: str) -> pa.Array:
+    """A column; where the batch has none, null text, MISSING numbers, and NaN or 0 for what is carried."""
+    if batch.has(name):
+        return batch.table.column(name)
+    of = column_type(batch.catalogue, name)
     if of == pa.utf8():
-        return pa.nulls(n, of)
+        return pa.nulls(len(batch), of)
     if of == pa.float64():
-        return pa.array(np.full(n, np.nan))
-    return pa.array(np.full(n, 0 if "." in name else MISSING, np.int64))
+        return pa.array(np.full(len(batch), np.nan))
+    return pa.array(np.full(len(batch), 0 if "." in name else MISSING, np.int64))
 
 
 def _natural_value(field: Field | None, fixed: int) -> Value:

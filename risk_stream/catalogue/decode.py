@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import msgspec
 import numpy as np
@@ -19,7 +20,7 @@ from risk_stream.catalogue._fixed import to_fixed
 from risk_stream.catalogue.batch import EventBatch
 from risk_stream.catalogue.explain import REASONS, Limits, Refusal, Stored, parse_time, read_record
 from risk_stream.catalogue.hashing import text_sizes
-from risk_stream.catalogue.types import Catalogue, EventType, Field, FieldType
+from risk_stream.catalogue.types import MISSING, Catalogue, EventType, Field, FieldType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,8 +36,8 @@ _DEFAULTS = Limits()
 
 Rows: TypeAlias = "NDArray[np.intp]"
 Mask: TypeAlias = "NDArray[np.bool_]"
-#: A column before it is one: a value for each event, None where it has none.
-Values: TypeAlias = "tuple[Any, ...] | NDArray[np.object_]"
+#: A column before it is one: a value for each event, None where it has none; or numbers with NaN for None.
+Values: TypeAlias = "list[Any] | NDArray[np.float64]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,12 @@ class Decoder:
             union |= struct
         self._decode = msgspec.json.Decoder(union).decode
         self._any_key = [code for code, t in enumerate(catalogue.types) if t.any_key]
-        self._fields = [f for f in catalogue.fields.values() if f.name not in {"type", "id"}]
+        self._fields = {f.name: f for f in catalogue.fields.values() if f.name not in {"type", "id"}}
+        self._texts = {name for name, f in self._fields.items() if f.type.is_text}
+        #: Decoded to numbers and None only; a timestamp may be text still.
+        self._numeric = {
+            name for name, f in self._fields.items() if not f.type.is_text and f.type is not FieldType.TIMESTAMP
+        }
 
     def decode(
         self, values: Sequence[bytes | None], ids: Callable[[int], str]
@@ -93,8 +99,9 @@ class Decoder:
         """(structs, index of each, indices of what would not decode)."""
         decode, max_bytes = self._decode, self.limits.max_bytes
         try:
-            if max(map(len, values), default=0) <= max_bytes:  # type: ignore[arg-type]  None raises TypeError
-                return list(map(decode, values)), np.arange(len(values)), []  # type: ignore[arg-type]
+            given = cast("Sequence[bytes]", values)  # None raises TypeError
+            if max(map(len, given), default=0) <= max_bytes:
+                return list(map(decode, given)), np.arange(len(given)), []
         except _UNDECODABLE:
             pass
         structs: list[Any] = []
@@ -122,9 +129,11 @@ class Decoder:
         checked = _Columns(self.catalogue, self.limits, codes)
         checked.ids(values["id"], index, ids)
         checked.columns["type"] = pa.array(codes)
-        for field in self._fields:
-            if (column := values.get(field.name)) is not None:
-                checked.add(field, column)
+        for name, column in values.items():
+            if name in self._texts:
+                checked.text(self._fields[name], column)
+            elif name != "id":
+                checked.numbers(self._fields[name], column)
         for code in self._any_key:
             checked.any_key(code)
         return checked.batch(), checked.wrong
@@ -133,27 +142,29 @@ class Decoder:
         """(type codes, values by field name): the events of each type taken apart together, then put back in order."""
         n = len(structs)
         kinds = list(map(type, structs))
-        astuple = msgspec.structs.astuple
         if kinds.count(kinds[0]) == n:
-            columns: Any = zip(*map(astuple, structs), strict=True)
-            names = kinds[0].__struct_fields__
-            return np.full(n, self._codes[kinds[0]], np.int16), dict(zip(names, columns, strict=True))
+            return np.full(n, self._codes[kinds[0]], np.int16), _take_apart(structs)
         codes = np.fromiter(map(self._codes.__getitem__, kinds), np.int16, n)
         order = np.argsort(codes, kind="stable")
+        places = order.tolist()
         ends = np.searchsorted(codes[order], np.arange(len(self._structs)), side="right").tolist()
-        wide: dict[str, NDArray[np.object_]] = {}
-        places, start = order.tolist(), 0
-        for struct, end in zip(self._structs, ends, strict=True):
+        wide: dict[str, NDArray[Any]] = {}
+        start = 0
+        for end in ends:
             if end == start:
                 continue
             rows = order[start:end]
-            columns = zip(*map(astuple, [structs[i] for i in places[start:end]]), strict=True)
-            for name, column in zip(struct.__struct_fields__, columns, strict=True):
-                if name not in wide:
-                    wide[name] = np.full(n, None, object)
-                wide[name][rows] = column
+            for name, column in _take_apart([structs[i] for i in places[start:end]]).items():
+                if name in self._numeric:
+                    if name not in wide:
+                        wide[name] = np.full(n, np.nan)
+                    wide[name][rows] = np.fromiter(column, np.float64, len(column))
+                else:
+                    if name not in wide:
+                        wide[name] = np.full(n, None, object)
+                    wide[name][rows] = column
             start = end
-        return codes, dict(wide)
+        return codes, {name: a if name in self._numeric else a.tolist() for name, a in wide.items()}
 
     # What the fast path left.
 
@@ -209,24 +220,29 @@ class _Columns:
             column = pa.array(named, pa.utf8())
         self.columns["id"] = column
 
-    def add(self, field: Field, values: Values) -> None:
-        """One field's column; none where no event has it."""
-        if field.type.is_text:
-            column = self._text(field, values)
-            if column.null_count < len(column):
-                self.columns[field.name] = column
+    def text(self, field: Field, values: Values) -> None:
+        """A text field's column; none where no event has it."""
+        column = self._text(field, values)
+        if column.null_count < len(column):
+            self.columns[field.name] = column
+
+    def numbers(self, field: Field, values: Values) -> None:
+        """Another field's column; none where no event has it."""
+        if isinstance(values, np.ndarray):
+            floats = values
+        elif field.type is FieldType.TIMESTAMP:
+            floats = self._times(values)
+        else:
+            floats = np.fromiter(values, np.float64, len(values))  # None becomes NaN
+        fixed, present, wrong = to_fixed(floats, field)
+        if not present:
             return
-        floats = self._floats(field, values)
-        if floats.null_count == len(floats):
-            return
-        fixed, wrong = to_fixed(floats.to_numpy(zero_copy_only=False), field)
         if wrong is not None:
             self.mark(wrong)
         if field.type is FieldType.TIMESTAMP:
             earliest, latest = self.limits.times_of(field)
-            if floats.null_count or not (fixed.min() >= earliest and fixed.max() <= latest):
-                there = floats.is_valid().to_numpy(zero_copy_only=False)
-                self.mark(there & ((fixed < earliest) | (fixed > latest)))
+            if not (fixed.min() >= earliest and fixed.max() <= latest):
+                self.mark((fixed != MISSING) & ((fixed < earliest) | (fixed > latest)))
         self.columns[field.name] = pa.array(fixed)
 
     def any_key(self, code: int) -> None:
@@ -261,17 +277,26 @@ class _Columns:
         declared = [t.field(field.name) for t in self.catalogue.types]
         return np.array([f is not None and f.required for f in declared], np.bool_)[self.codes]
 
-    def _floats(self, field: Field, values: Values) -> pa.Array:
-        if field.type is FieldType.BOOLEAN:
-            return pa.array(values, pa.bool_()).cast(pa.int8()).cast(pa.float64())
+    def _times(self, values: Values) -> NDArray[np.float64]:
+        """Timestamps, numbers or ISO 8601 text, as numbers; NaN for what is missing, and what is no time is marked."""
         try:
-            return pa.array(values, pa.float64())
+            column = pa.array(values, pa.float64())
         except _UNFIT:
-            if field.type is FieldType.TIMESTAMP:
-                values = tuple(_ms_or_text(value) if isinstance(value, str) else value for value in values)
+            values = [_ms_or_text(value) if isinstance(value, str) else value for value in values]
             column, unfit = _one_by_one(values, pa.float64())
             self.mark(unfit)
-            return column
+        floats: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
+        return floats
+
+
+def _take_apart(structs: list[Any]) -> dict[str, Values]:
+    """Structs of one type as a list of values for each field.
+
+    One flat list, then strides: no tuple outlives its turn, so the garbage collector is not called in the midst of it.
+    """
+    names = structs[0].__struct_fields__
+    flat = list(chain.from_iterable(map(msgspec.structs.astuple, structs)))
+    return {name: flat[i :: len(names)] for i, name in enumerate(names)}
 
 
 def _ms_or_text(text: str) -> float | str | None:

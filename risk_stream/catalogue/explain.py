@@ -1,4 +1,4 @@
-"""What is wrong with one record, in a sentence one can act on; slow and careful, for the few that the fast path left."""
+"""What is wrong with one record, in a sentence to act on; slow and careful, for the few that the fast path left."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def _parse(limits: Limits, value: bytes | None) -> Mapping[str, Any]:
     if not value:
         raise Refusal("json", "the record is empty; send an event as a JSON object, and no tombstones")
     if len(value) > limits.max_bytes:
-        said = f"the record has {len(value):,} bytes and at most {limits.max_bytes:,} are read; leave out what is not declared"
-        raise Refusal("size", said)
+        most = f"at most {limits.max_bytes:,} are read"
+        raise Refusal("size", f"the record has {len(value):,} bytes and {most}; leave out what is not declared")
     try:
         text = value.decode()
     except UnicodeDecodeError as error:
@@ -129,14 +129,15 @@ def _not_json(text: str) -> Refusal:
         json.loads(text, parse_constant=constants.append)
     except json.JSONDecodeError as error:
         near = _clip(text[error.pos : error.pos + 20]) if error.pos < len(text) else "the end"
-        return Refusal("json", f"not JSON at character {error.pos + 1} ({near}): {error.msg.lower()}; send one JSON object")
+        said = f"not JSON at character {error.pos + 1} ({near}): {error.msg[:1].lower()}{error.msg[1:]}"
+        return Refusal("json", f"{said}; send one JSON object")
     except RecursionError:
         return Refusal("depth", "the record is nested too deeply; send the fields of an event side by side")
     except ValueError as error:
         return Refusal("json", f"not JSON: {error}; send one JSON object")
     if constants:
         return Refusal("json", f"{constants[0]} is not JSON; leave a number out, or send null, where there is none")
-    return Refusal("encoding", r"the record holds half a surrogate pair (\ud800 to \udfff) or a number beyond all size; correct it")
+    return Refusal("encoding", r"the record holds half a surrogate pair (\ud800 to \udfff); encode its text as UTF-8")
 
 
 def _type_of(catalogue: Catalogue, record: Mapping[str, Any]) -> EventType:
@@ -163,7 +164,9 @@ def _missing(field: Field, event_type: EventType, record: Mapping[str, Any]) -> 
 
 
 def _wrong(field: Field, found: Any, expected: str) -> Refusal:
-    return Refusal("field", f'"{field.name}" is {"a hidden value" if field.personal else _found(found)}; expected {expected}')
+    # A personal value must not leak into logs by way of a message; of what kind it is may be said.
+    shown = _kind(found) if field.personal else _found(found)
+    return Refusal("field", f'"{field.name}" is {shown}; expected {expected}')
 
 
 def _read_text(field: Field, found: Any, limits: Limits) -> str:
@@ -173,8 +176,9 @@ def _read_text(field: Field, found: Any, limits: Limits) -> str:
         size = len(found.encode())
     except UnicodeEncodeError:
         raise Refusal("encoding", f'"{field.name}" holds half a surrogate pair; encode the record as UTF-8') from None
-    if size > limits.text_of(field):
-        raise Refusal("size", f'"{field.name}" has {size:,} bytes; at most {limits.text_of(field):,} are allowed, so shorten it')
+    most = limits.text_of(field)
+    if size > most:
+        raise Refusal("size", f'"{field.name}" has {size:,} bytes; at most {most:,} are allowed, so shorten it')
     return found
 
 
@@ -185,7 +189,7 @@ def _read_choice(field: Field, found: Any, limits: Limits) -> str:
     return text
 
 
-def _read_boolean(field: Field, found: Any, limits: Limits) -> int:
+def _read_boolean(field: Field, found: Any, _: Limits) -> int:
     if not isinstance(found, bool):
         raise _wrong(field, found, "true or false")
     return int(found)
@@ -212,7 +216,7 @@ def _read_time(field: Field, found: Any, limits: Limits) -> int:
     return ms
 
 
-def _read_number(field: Field, found: Any, limits: Limits) -> int:
+def _read_number(field: Field, found: Any, _: Limits) -> int:
     what = {"integer": "a whole number", "money": "an amount in major units", "number": "a number"}[field.type.value]
     if isinstance(found, bool) or not isinstance(found, int | float):
         hint = ", not in quotes" if isinstance(found, str) else ""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["KEY_BYTES", "hash_column", "pack_column", "pack_key", "text_hash", "text_sizes"]
+__all__ = ["KEY_BYTES", "hash_column", "is_sound", "pack_column", "pack_key", "text_hash", "text_sizes"]
 
 #: Bytes of a key that fit into its three words beside the length; a longer key is known by a 128-bit hash.
 KEY_BYTES = 23
@@ -30,8 +30,7 @@ _TOP = np.uint64(2**63)
 _NO_BYTES = np.zeros(0, np.uint8)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _load(typing_context: Any, data: Any, at: Any) -> Any:
+def _load_eight(_: Any, data: Any, at: Any) -> Any:
     """The eight bytes of `data` that begin at `at`, which need not be aligned."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -42,15 +41,17 @@ def _load(typing_context: Any, data: Any, at: Any) -> Any:
         loaded.align = 1
         return loaded
 
-    del typing_context
-    return types.uint64(data, types.int64), generate
+    return types.uint64(data, at), generate
+
+
+_load: Any = intrinsic(_load_eight)
 
 
 @njit(nogil=True, cache=True)
-def _word(data: Any, at: int, left: int) -> Any:
+def _word(data: Any, at: Any, left: Any) -> Any:
     """Up to eight bytes from `at`, the rest zero; never reads behind the end of `data`."""
     if at + 8 <= data.size:
-        word = _load(data, at)
+        word = _load(data, np.int64(at))
         if left < 8:
             word &= _ALL >> (_8 * np.uint64(8 - left))
         return word
@@ -61,7 +62,7 @@ def _word(data: Any, at: int, left: int) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _hash(data: Any, start: int, end: int, seed: Any) -> Any:
+def _hash(data: Any, start: Any, end: Any, seed: Any) -> Any:
     """The 64-bit hash of data[start:end]."""
     h = seed ^ (np.uint64(end - start) * _MIX_1)
     at = start
@@ -84,7 +85,7 @@ def _hash_all(offsets: Any, valid: Any, first: int, data: Any, out: Any) -> None
             continue
         h = _hash(data, start, end, _SEED)
         # 0 and -2**63 both mean missing somewhere.
-        out[i] = np.int64(_ONE) if (h == _ZERO or h == _TOP) else np.int64(h)
+        out[i] = np.int64(_ONE) if h in (_ZERO, _TOP) else np.int64(h)
 
 
 @njit(nogil=True, cache=True)
@@ -111,12 +112,23 @@ def _pack_all(offsets: Any, valid: Any, first: int, data: Any, out: Any, present
 
 @njit(nogil=True, cache=True)
 def _sizes(offsets: Any) -> Any:
-    longest, empty = 0, 0
+    longest, empty = np.int64(0), 0
     for i in range(offsets.size - 1):
         size = np.int64(offsets[i + 1]) - np.int64(offsets[i])
-        longest = max(longest, size)
+        if size > longest:  # noqa: PLR1730  numba has no max of what mypy calls these
+            longest = size
         empty += size == 0
     return longest, empty
+
+
+@njit(nogil=True, cache=True)
+def _rise(offsets: Any, size: int) -> bool:
+    before = np.int64(0)
+    for offset in offsets:
+        if offset < before or offset > size:
+            return False
+        before = np.int64(offset)
+    return True
 
 
 def _buffers(column: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8], int, NDArray[np.uint8]]:
@@ -151,13 +163,19 @@ def text_sizes(column: pa.Array) -> tuple[int, int]:
     return int(longest), int(empty)
 
 
+def is_sound(column: pa.Array) -> bool:
+    """Whether the offsets of a utf8 column rise within its bytes, so that kernels can follow them."""
+    starts, _, _, data = _buffers(column)
+    return bool(_rise(starts, data.size))
+
+
 def text_hash(text: str) -> int:
     """The hash of one text, as `hash_column` has it; 0 for empty text only."""
     return int(hash_column(pa.array([text], pa.utf8()))[0])
 
 
 def pack_key(text: str) -> tuple[int, int, int]:
-    """A key as three words: up to 23 bytes of it and its length in the top byte, or a 128-bit hash, 0xFF and its length."""
+    """A key as three words: up to 23 bytes and its length in the top byte; or a 128-bit hash, 0xFF and its length."""
     words, _ = pack_column(pa.array([text], pa.utf8()))
     a, b, c = words[0].tolist()
     return a, b, c

@@ -41,7 +41,7 @@ MAX_TYPES, MAX_KINDS, MAX_FIELDS = 1000, 32, 500
 _CORE = Path(__file__).parent / "events"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: Names the language of rules or the batches use for something else.
-_RESERVED = frozenset(("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "missing", "lambda", "f", "h", "x"))
+_RESERVED = frozenset(("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "missing", "lambda"))
 _MAX_DECIMALS = 9
 #: What must agree wherever a field's name appears; `required` and the words of `meaning` may differ.
 _ONE_THING = ("type", "unit", "decimals", "key", "personal", "choices", "minimum", "maximum")
@@ -189,7 +189,8 @@ class _Loader:
                 continue
             if declared.name in draft.fields:
                 _, first = draft.fields[declared.name]
-                self._say(node["name"], f'field "{declared.name}" is declared twice (first at {_place(first)}); remove one')
+                said = f'field "{declared.name}" is declared twice (first at {_place(first)})'
+                self._say(node["name"], f"{said}; remove one")
                 continue
             draft.fields[declared.name] = (declared, node["name"])
             self._one_thing(declared, node)
@@ -240,11 +241,14 @@ class _Loader:
                 self._say(node.get(attribute) or node, f'field "{f.name}": {message}')
 
         check("decimals" in node and f.type not in DECIMALS, "decimals", f"a {of} has no decimals; remove this")
-        whole = isinstance(f.decimals, int) and 0 <= f.decimals <= _MAX_DECIMALS
-        check(not whole, "decimals", f"decimals must be a whole number from 0 to {_MAX_DECIMALS}")
+        check(
+            f.decimals not in range(_MAX_DECIMALS + 1),
+            "decimals",
+            f"decimals must be a whole number from 0 to {_MAX_DECIMALS}",
+        )
         is_choice = f.type is FieldType.CHOICE
         check(is_choice and not f.choices, "type", "a choice needs choices: [one, another]")
-        check(not is_choice and bool(f.choices), "choices", f"a {of} has no choices; make its type choice, or remove them")
+        check(not is_choice and bool(f.choices), "choices", f"a {of} has no choices; make its type choice")
         check(len(set(f.choices)) < len(f.choices), "choices", "a choice stands there twice; remove one")
         check(any(not c or len(c) > 200 for c in f.choices), "choices", "a choice has 1 to 200 characters")
         for bound in ("minimum", "maximum"):
@@ -264,7 +268,8 @@ class _Loader:
             here, there = getattr(f, attribute), getattr(first, attribute)
             if here != there:
                 said = f'"{f.name}" has {attribute} {_show(there)} at {_place(at)} and {_show(here)} here'
-                self._say(node.get(attribute) or node["name"], f"{said}; a name means one thing: make them equal, or rename")
+                at_fault = node.get(attribute) or node["name"]
+                self._say(at_fault, f"{said}; a name means one thing: make them equal, or rename")
 
     def _check_references(self) -> None:
         """Kinds and event types that are spoken of exist."""
@@ -279,9 +284,11 @@ class _Loader:
                 self._say(node["belongs_to"], f'"{kind.belongs_to}" is no kind of key{known}')
                 continue
             if kind.belongs_to is not None and kinds.index(kind.belongs_to) <= kinds.index(kind.name):
-                self._say(node["belongs_to"], f'"{kind.name}" must stand before its owner "{kind.belongs_to}"; move it up')
+                said = f'"{kind.name}" must stand before its owner "{kind.belongs_to}"'
+                self._say(node["belongs_to"], f"{said}; move it up")
             if kind.learnt_from and kind.belongs_to is None:
-                self._say(node["learnt_from"], f'"{kind.name}" belongs to nothing that could be learnt; add belongs_to')
+                said = f'"{kind.name}" belongs to nothing that could be learnt'
+                self._say(node["learnt_from"], f"{said}; add belongs_to")
             for teacher in kind.learnt_from:
                 self._check_teacher(kind, teacher, node["learnt_from"])
         for name, draft in self.types.items():
@@ -296,7 +303,8 @@ class _Loader:
         if draft is None:
             self._say(at, f'"{teacher}" is no event type{did_you_mean(teacher, self.types)}')
         elif kind.name not in draft.fields or kind.belongs_to not in draft.fields:
-            self._say(at, f'"{teacher}" does not have both "{kind.name}" and "{kind.belongs_to}"; nothing can be learnt from it')
+            said = f'"{teacher}" does not have both "{kind.name}" and "{kind.belongs_to}"'
+            self._say(at, f"{said}; name an event type that has")
 
     # The form of an entry.
 

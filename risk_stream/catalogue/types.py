@@ -107,7 +107,7 @@ ENVELOPE: tuple[Field, ...] = (
 
 
 class Catalogue:
-    """All event types and kinds of key. Types are sorted by name; a type's place is its code. Kinds are in hop order."""
+    """All event types, sorted by name (a type's place is its code), and all kinds of key, in hop order."""
 
     def __init__(self, types: tuple[EventType, ...], kinds: tuple[KeyKind, ...]) -> None:
         self.types = tuple(sorted(types, key=lambda t: t.name))
@@ -127,7 +127,7 @@ class Catalogue:
 
     @cached_property
     def version(self) -> str:
-        """A hash of the content, 12 hex digits: equal catalogues have equal versions, whichever files they came from."""
+        """A hash of the content, 12 hex digits; which files it came from does not matter."""
         said = repr([(t.name, t.meaning, t.topic, t.any_key, t.fields) for t in self.types]) + repr(self.kinds)
         return blake2b(said.encode(), digest_size=6).hexdigest()
 

@@ -9,7 +9,7 @@
 A `Node` has
 * `.value`: `dict[str, Node]` of a mapping, `list[Node]` of a list, or `str | int | float | bool | None` of a scalar;
 * `.line`, `.column`, `.file`; `.raw`, a scalar's text as written; `.style`, "" plain, or one of `'` `"` `|` `>`;
-* `.is_mapping`, `.is_list`, `.is_text`; `.kind`, one word for messages: mapping, list, text, number, yes-or-no, nothing;
+* `.is_mapping`, `.is_list`, `.is_text`; `.kind`, for messages: mapping, list, text, number, yes-or-no, nothing;
 * `.get(key)`, the child Node or None; `node[key]`; `key in node`; `.items()`, pairs (key Node, child Node);
 * `.key(name)`, the Node of a key itself, for faults of the key and not of its value;
 * `.plain()`, ordinary Python values all the way down;
@@ -121,6 +121,10 @@ class Node:
         """The Node of the key `name` itself."""
         return self._keys[name]
 
+    def fill(self, children: dict[str, Node], keys: dict[str, Node]) -> None:
+        """Make this a mapping of `children`, their keys' places being those of `keys`."""
+        self.value, self._keys = children, keys
+
     def plain(self) -> Any:
         """Ordinary Python values all the way down."""
         if isinstance(self.value, dict):
@@ -155,7 +159,8 @@ def read_yaml(source: str | Path, name: str | None = None) -> Node:
         raise ProblemsError([_unreadable_character(text, shown) or Problem(shown, 1, 1, message)]) from None
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
-        raise ProblemsError([Problem(shown, line, 1, "the text holds half of a surrogate pair; save it as UTF-8")]) from None
+        message = "the text holds half of a surrogate pair; save it as UTF-8"
+        raise ProblemsError([Problem(shown, line, 1, message)]) from None
 
 
 def _too_large(name: str) -> Problem:
@@ -244,7 +249,7 @@ class _Composer:
 
     def _mapping(self, node: Node, next_event: Any, depth: int) -> None:
         children: dict[str, Node] = {}
-        keys = node._keys
+        keys: dict[str, Node] = {}
         while type(event := next_event()) is not yaml.MappingEndEvent:
             if type(event) is not yaml.ScalarEvent:
                 self._refuse(event, "a key must be plain text")
@@ -258,7 +263,7 @@ class _Composer:
                     raise ProblemsError(self.problems)
             else:
                 children[name], keys[name] = child, key
-        node.value = children
+        node.fill(children, keys)
 
 
 def _scalar(raw: str) -> Scalar:
