@@ -1,0 +1,82 @@
+"""The demo's story: two simulated months, and every kind of episode early enough to be seen in half a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from risk_stream.simulate.clock import Clock
+from risk_stream.simulate.emit import Slice
+from risk_stream.simulate.market import Market
+
+__all__ = ["DEMO", "Demo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Settings of a market and its clock that go together."""
+
+    seed: int
+    customers: int
+    instruments: int
+    tick_minutes: int
+    density: float
+    days: int
+    seconds: float  # wall time in which `days` pass
+    night: float  # how many times faster the hours pass in which the market is shut
+    story: tuple[tuple[str, int], ...]  # (kind of episode, day)
+
+    def market(self, *, endless: bool = False) -> Market:
+        """The market; an endless one goes on after `days` with the same story about other people."""
+        return Market(
+            self.seed,
+            customers=self.customers,
+            days=None if endless else self.days,
+            episodes=self.story,
+            instruments=self.instruments,
+            tick_minutes=self.tick_minutes,
+            density=self.density,
+        )
+
+    def clock(self, market: Market) -> Clock:
+        """The declared clock in which `days` of that market take `seconds`."""
+        end = market.start_ms + self.days * 86_400_000
+        unit = Clock(market.start_ms, 1.0, self.night, declared=True).wall(end)
+        return Clock(market.start_ms, unit / self.seconds, self.night, declared=True)
+
+    def slices(self, market: Market) -> Iterator[Slice]:
+        """The stream in slices small enough to be let out smoothly."""
+        return market.slices(500)
+
+
+#: 58 days in 27 seconds, about 2,500 events a second; the last to be known is the second missed instalment.
+DEMO = Demo(
+    seed=11,
+    customers=700,
+    instruments=24,
+    tick_minutes=10,
+    density=1.0,
+    days=58,
+    seconds=27.0,
+    night=12.0,
+    story=(
+        ("velocity_burst", 1),
+        ("many_lenders", 1),
+        ("missed_instalments", 1),
+        ("account_takeover", 2),
+        ("structuring", 3),
+        ("wash_trades", 4),
+        ("loan_into_market", 5),
+        ("pump_and_dump", 9),
+        ("missed_instalments", 10),
+        ("account_takeover", 15),
+        ("velocity_burst", 18),
+        ("many_lenders", 20),
+        ("structuring", 25),
+        ("wash_trades", 30),
+        ("loan_into_market", 33),
+        ("account_takeover", 40),
+        ("velocity_burst", 45),
+        ("structuring", 50),
+    ),
+)

@@ -1,0 +1,98 @@
+"""What a simulation has at one time: its people, prices and loans, and the events that are already going to happen."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+
+from risk_stream.simulate.clock import DAY_MS, midnight
+from risk_stream.simulate.emit import Row
+from risk_stream.simulate.people import People
+from risk_stream.simulate.prices import Prices
+from risk_stream.simulate.truth import Episode
+
+__all__ = ["World"]
+
+
+class World:
+    """Shared by the parts of a simulation; only `Market` makes one.
+
+    Attributes:
+        free: Customers no episode has used, in the order in which episodes take them.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, first: dt.date, customers: int, instruments: int, tick_minutes: int
+    ) -> None:
+        self.first = first
+        self.start = midnight(first)
+        self.people = People(rng, customers, first)
+        self.prices = Prices(rng, instruments, tick_minutes)
+        self.free: list[int] = rng.permutation(customers).tolist()
+        self.free_instruments: list[int] = rng.permutation(instruments).tolist()
+        self._agenda: dict[int, list[Row]] = {}
+        self._payees = customers * 3
+        self._orders = 0
+
+    def tell(self, time: int, type: str, episode: Episode | None = None, /, **fields: Any) -> None:
+        """Have an event happen at a time of today or later."""
+        if episode is not None:
+            episode.pending += 1
+        self._agenda.setdefault(self.day_index(time), []).append(Row(time, type, fields, episode))
+
+    def due(self, day: int) -> list[Row]:
+        """The events of a day that were told beforehand; they are handed out once."""
+        return self._agenda.pop(day, [])
+
+    def who(self, customer: int, channel: str = "app") -> dict[str, Any]:
+        """Envelope and key of an event of a customer's."""
+        return {"entity": self.people.entity(customer), "channel": channel, "customer": self.people.customer[customer]}
+
+    def cash(self, customer: int, channel: str = "app") -> dict[str, Any]:
+        """The same with his first account and the device he uses."""
+        device = self.people.device[self.people.phone[customer]]
+        return self.who(customer, channel) | {
+            "account": self.people.account[self.people.main[customer]],
+            "device": device,
+        }
+
+    def new_payee(self) -> str:
+        """A counterparty nobody has paid before."""
+        self._payees += 1
+        return f"P{self._payees:06d}"
+
+    def new_order(self) -> str:
+        """The number of an order that is not one of a day's table."""
+        self._orders += 1
+        return f"{self.first:%y%m%d}-{self._orders}"
+
+    def take_customers(self, count: int) -> list[int]:
+        """Customers for an episode: no two episodes share one while there are enough."""
+        if len(self.free) < count:
+            self.free = list(range(self.people.count))
+        taken, self.free = self.free[:count], self.free[count:]
+        return taken
+
+    def take_instrument(self) -> int:
+        """An instrument for an episode, in turn."""
+        self.free_instruments.append(self.free_instruments.pop(0))
+        return self.free_instruments[-1]
+
+    def trading_days(self, day: int, count: int) -> list[int]:
+        """The first `count` trading days on or after a day."""
+        days: list[int] = []
+        while len(days) < count:
+            if (self.first + dt.timedelta(days=day)).weekday() < 5:
+                days.append(day)
+            day += 1
+        return days
+
+    def day_start(self, day: int) -> int:
+        """Local midnight of a day, ms."""
+        return self.start + day * DAY_MS
+
+    def day_index(self, time: int) -> int:
+        """The day a time (ms) lies in."""
+        return (time - self.start) // DAY_MS
