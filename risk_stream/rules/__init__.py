@@ -96,3 +96,25 @@ with its decimals and thousands separators, counts as whole numbers, durations a
 
 A failed load raises `PlanError` with every problem found, each with file, line, column and rule.
 """
+
+from __future__ import annotations
+
+from risk_stream.rules.evaluate import Evaluator, View
+from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest
+from risk_stream.rules.plan import Plan, PlanError, load_plan, plan_of_texts
+from risk_stream.rules.source import PlanSource
+
+__all__ = [
+    "SEVERITIES",
+    "STAGES",
+    "Evaluator",
+    "Given",
+    "Plan",
+    "PlanError",
+    "PlanSource",
+    "Rule",
+    "RuleTest",
+    "View",
+    "load_plan",
+    "plan_of_texts",
+]

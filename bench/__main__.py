@@ -1,0 +1,39 @@
+"""Command line of the benchmarks: `python -m bench` lists them, `python -m bench NAME [--quick]` runs one."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+import orjson
+
+from bench.report import machine
+
+#: name -> what it measures; each is a module of this package with `run(quick: bool) -> dict[str, float]`.
+BENCHMARKS = {
+    "engine": "bytes to judgements in one process: 30 features over 4 keys, 200 rules; and how cost grows",
+    "worker": "the same plan in a Faust worker on real Kafka, beside a bare aiokafka loop in the same run",
+    "latency": "from produce to the alert in Redis at 2,000 events/s, real Kafka and Redis",
+    "cards": "a rule pack on card transactions with fraud labels: average precision, card precision at 100",
+    "simulate": "how fast the simulated market is made",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark; none lists them")
+    parser.add_argument("--quick", action="store_true", help="a short form, under 45 s")
+    args = parser.parse_args()
+    if args.name is None:
+        for name, what in BENCHMARKS.items():
+            print(f"{name:10} {what}")
+        return 0
+    print(f"{args.name}: {BENCHMARKS[args.name]}\n{machine()}\n", flush=True)
+    figures = importlib.import_module(f"bench.{args.name}").run(args.quick)
+    print(orjson.dumps({"bench": args.name, **figures}).decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

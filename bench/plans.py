@@ -1,0 +1,118 @@
+"""The plan and the events that `engine`, `worker` and `latency` share: 30 features over 4 keys, any number of rules."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["EVENTS_YAML", "FEATURES", "make_events", "write_plan"]
+
+#: A house's own event type of 25 fields, about 450 bytes as JSON.
+EVENTS_YAML = """\
+types:
+  - type: card_payment
+    meaning: A card payment, as a house with its own feed would declare it.
+    topic: trades
+    fields:
+      - {name: account, type: string, key: account, required: true, meaning: The account that pays.}
+      - {name: customer, type: string, key: customer, required: true, meaning: Who pays.}
+      - {name: device, type: string, key: device, required: true, meaning: The device used.}
+      - {name: instrument, type: string, key: instrument, required: true, meaning: The instrument paid for.}
+      - {name: amount, type: money, required: true, meaning: What is paid.}
+      - {name: merchant, type: string, meaning: Who is paid.}
+      - {name: terminal_kind, type: choice, choices: [chip, online, swipe], meaning: How the card was read.}
+      - {name: issued_in, type: string, meaning: Country of the card.}
+      - {name: paid_in, type: string, meaning: Country of the payment.}
+      - {name: tip, type: money, meaning: The tip in it.}
+      - {name: units, type: integer, meaning: Pieces bought.}
+"""
+
+_COUNTRIES = ("CN", "HK", "SG", "US", "DE")
+_KINDS = ("chip", "online", "swipe")
+
+#: name -> YAML of the feature; four keys, every operation, windows from a minute to 30 days.
+FEATURES = {
+    "c_count_1m": "{count: card_payment, by: customer, window: 1m}",
+    "c_sum_1h": "{sum: amount, of: card_payment, by: customer, window: 1h}",
+    "c_mean_1d": "{mean: amount, of: card_payment, by: customer, window: 1d}",
+    "c_std_30d": "{std: amount, of: card_payment, by: customer, window: 30d}",
+    "c_max_online_1d": '{max: amount, of: card_payment, where: terminal_kind == "online", by: customer, window: 1d}',
+    "c_merchants_30d": "{distinct: merchant, of: card_payment, by: customer, window: 30d}",
+    "c_since_30d": "{since: card_payment, by: customer, window: 30d}",
+    "c_sum_online_30d": '{sum: amount, of: card_payment, where: terminal_kind == "online", by: customer, window: 30d}',
+    "a_count_10m": "{count: card_payment, by: account, window: 10m}",
+    "a_swipes_1d": '{count: card_payment, where: terminal_kind == "swipe", by: account, window: 1d}',
+    "a_sum_1d": "{sum: amount, of: card_payment, by: account, window: 1d}",
+    "a_min_7d": "{min: amount, of: card_payment, by: account, window: 7d}",
+    "a_max_7d": "{max: amount, of: card_payment, by: account, window: 7d}",
+    "a_merchants_1d": '{distinct: merchant, of: card_payment, where: terminal_kind == "online", by: account, window: 1d}',
+    "a_first_7d": "{first: amount, of: card_payment, by: account, window: 7d}",
+    "a_last_swipe_7d": '{last: amount, of: card_payment, where: terminal_kind == "swipe", by: account, window: 7d}',
+    "d_count_1h": "{count: card_payment, by: device, window: 1h}",
+    "d_abroad_1h": "{sum: amount, of: card_payment, where: issued_in != paid_in, by: device, window: 1h}",
+    "d_std_1d": "{std: amount, of: card_payment, by: device, window: 1d}",
+    "d_mean_7d": "{mean: amount, of: card_payment, by: device, window: 7d}",
+    "d_min_abroad_1d": "{min: amount, of: card_payment, where: issued_in != paid_in, by: device, window: 1d}",
+    "d_merchants_7d": "{distinct: merchant, of: card_payment, by: device, window: 7d}",
+    "d_since_abroad_7d": "{since: card_payment, where: issued_in != paid_in, by: device, window: 7d}",
+    "i_count_1m": "{count: card_payment, by: instrument, window: 1m}",
+    "i_count_1d": "{count: card_payment, by: instrument, window: 1d}",
+    "i_sum_online_1d": '{sum: amount, of: card_payment, where: terminal_kind == "online", by: instrument, window: 1d}',
+    "i_max_30d": "{max: amount, of: card_payment, by: instrument, window: 30d}",
+    "i_std_online_30d": '{std: amount, of: card_payment, where: terminal_kind == "online", by: instrument, window: 30d}',
+    "i_merchants_30d": "{distinct: merchant, of: card_payment, by: instrument, window: 30d}",
+    "i_last_1d": "{last: amount, of: card_payment, by: instrument, window: 1d}",
+}
+
+_COMPARED = (*FEATURES, "amount", "tip", "units")
+
+
+def write_plan(folder: Path, rules: int = 200, features: int = 30, firing: float = 0.01, seed: int = 1) -> tuple[Path, Path]:
+    """Write a house's event type and a rule file into `folder`: (events file, rules file).
+
+    Each rule has three or four comparisons, the first on one of nine evenly spread scores so that `firing` of the
+    events fire some rule, the others on features with thresholds that mostly hold; half of the rules have an `or`.
+    """
+    rng = random.Random(seed)
+    events = folder / "events.yaml"
+    scores = "".join(f"      - {{name: score_{i}, type: number, decimals: 3, meaning: Upstream score {i}.}}\n" for i in range(1, 10))
+    events.write_text(EVENTS_YAML + scores)
+    chosen = list(FEATURES)[:: max(1, 30 // features)][:features]
+    lines = ["stage: trading", "features:"] + [f"  {name}: {FEATURES[name]}" for name in chosen] + ["rules:"]
+    level = 1000 * (1 - firing / rules)
+    for r in range(rules):
+        a, b, c = (rng.choice(chosen) for _ in range(3))
+        low = [rng.choice((0.5, 1, 2, 3, 5)) for _ in range(3)]
+        more = f"({a} >= {low[0]} or {b} > {low[1]})" if r % 2 else f"{a} > 0.01 and {b} != 7.5"
+        when = f"score_{r % 9 + 1} > {level + r * 1e-4:.4f} and {more} and (tip >= {low[2]} or {c} is not missing)"
+        lines += [
+            f"  - id: bench-{r:04d}",
+            "    on: card_payment",
+            f"    when: {when}",
+            f"    severity: {('low', 'medium', 'high')[r % 3]}",
+            "    score: 10",
+            "    action: review",
+            "    owner: bench",
+            f'    summary: "{{customer}} paid {{amount}} ({{{a}}})"',
+            "    why: A synthetic rule.",
+        ]
+    path = folder / "bench.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return events, path
+
+
+def make_events(n: int, *, keys: int = 25_000, start: int = 1_767_225_600_000, per_second: int = 50_000, seed: int = 1) -> Iterator[bytes]:
+    """`n` events as JSON, `keys` keys of each of the four kinds drawn evenly (a hundredth of that for instruments)."""
+    rng = random.Random(seed)
+    below, uniform = rng.randrange, rng.random
+    for i in range(n):
+        customer = below(keys)
+        scores = ",".join(f'"score_{j}":{uniform() * 1000:.3f}' for j in range(1, 10))
+        yield (
+            f'{{"id":"p{seed}-{i:09d}","type":"card_payment","time":{start + i * 1000 // per_second},"entity":"HQ",'
+            f'"channel":"app","account":"A{customer * 7919 % keys:06d}","customer":"C{customer:06d}","device":"D{below(keys):06d}",'
+            f'"instrument":"I{below(max(1, keys // 100)):04d}","amount":{below(1, 1_000_000) / 100},"merchant":"M{below(2000):05d}",'
+            f'"terminal_kind":"{_KINDS[below(3)]}","issued_in":"{_COUNTRIES[below(5)]}","paid_in":"{_COUNTRIES[below(5)]}",'
+            f'"tip":{below(0, 500) / 100},"units":{below(1, 20)},{scores}}}'
+        ).encode()

@@ -1,0 +1,478 @@
+"""Gives an expression its meaning: names are resolved, types and units checked, what can never change is refused.
+
+`Checker` collects every problem of an expression it can go on from, each with the offset of the character to blame.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from risk_stream.catalogue import Field, FieldType
+from risk_stream.features import Aggregate, Op
+from risk_stream.rules.arithmetic import FUNCTIONS, compute
+from risk_stream.rules.expression import (
+    All,
+    Among,
+    Any,
+    Arithmetic,
+    Call,
+    Compare,
+    ExpressionError,
+    Literal,
+    Missing,
+    Name,
+    Negate,
+    Node,
+    Not,
+    parse,
+)
+from risk_stream.rules.meaning import (
+    AggregateValue,
+    Comparison,
+    Computed,
+    Condition,
+    Constant,
+    Either,
+    Every,
+    FieldValue,
+    Kind,
+    Meaning,
+    Membership,
+    Presence,
+    Truth,
+    Value,
+    opposite,
+    wording,
+)
+
+__all__ = ["Checker", "Resolver", "aggregate_value", "field_value", "nearest"]
+
+Resolver: TypeAlias = Callable[[str], Meaning]
+"""Gives the meaning of a name, or raises `ExpressionError` with a sentence about it."""
+
+_FIELD_KINDS = {
+    FieldType.STRING: Kind.TEXT,
+    FieldType.CHOICE: Kind.TEXT,
+    FieldType.INTEGER: Kind.NUMBER,
+    FieldType.NUMBER: Kind.NUMBER,
+    FieldType.MONEY: Kind.MONEY,
+    FieldType.BOOLEAN: Kind.BOOLEAN,
+    FieldType.TIMESTAMP: Kind.TIME,
+}
+
+_UNITS = {"seconds": 1.0, "minutes": 60.0, "hours": 3_600.0, "days": 86_400.0}
+
+_ORDERED = (Kind.NUMBER, Kind.MONEY, Kind.DURATION, Kind.TIME)
+
+_COUNTED = (Kind.NUMBER, Kind.MONEY, Kind.DURATION)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``, did you mean 'x'?`` where something known is spelt nearly like it, else nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f", did you mean '{found[0]}'?" if found else ""
+
+
+def field_value(field: Field) -> FieldValue:
+    """A field of the catalogue as a value, with the bounds it is declared with."""
+    low = float("-inf") if field.minimum is None else float(field.minimum)
+    high = float("inf") if field.maximum is None else float(field.maximum)
+    return FieldValue(_FIELD_KINDS[field.type], field.name, low, high)
+
+
+def aggregate_value(aggregate: Aggregate, field: Field | None) -> AggregateValue:
+    """An aggregate as a value; `field` is the one it works on, if any."""
+    inner = FieldValue(Kind.NUMBER, "") if field is None else field_value(field)
+    infinite = float("inf")
+    match aggregate.op:
+        case Op.COUNT | Op.DISTINCT:
+            return AggregateValue(Kind.NUMBER, aggregate, True, 0.0)
+        case Op.SINCE:
+            return AggregateValue(Kind.DURATION, aggregate, False, 0.0, aggregate.window_ms / 1000)
+        case Op.SUM:
+            never_falls = inner.low >= 0
+            return AggregateValue(inner.kind, aggregate, never_falls, 0.0 if never_falls else -infinite)
+        case Op.STD:
+            return AggregateValue(inner.kind, aggregate, False, 0.0)
+        case _:
+            return AggregateValue(inner.kind, aggregate, False, inner.low, inner.high)
+
+
+class _Given(Exception):  # noqa: N818 - not an error: the errors behind it are noted already
+    """Raised to leave an expression whose problems have been noted."""
+
+
+class Checker:
+    """Checks one expression after another in one scope of names; `errors` holds the problems of the last one."""
+
+    def __init__(self, resolve: Resolver, fields: dict[str, Field]) -> None:
+        self._resolve = resolve
+        self._fields = fields
+        self.errors: list[ExpressionError] = []
+
+    def condition(self, text: str) -> Condition | None:
+        """The meaning of a condition, or None with `errors`."""
+        return self._whole(text, self._condition)
+
+    def value(self, text: str) -> Value | None:
+        """The meaning of a value, or None with `errors`."""
+        return self._whole(text, self._value)
+
+    def meaning(self, text: str) -> Meaning | None:
+        """The meaning of a text that may be a condition or a value, or None with `errors`."""
+        return self._whole(text, self._meaning)
+
+    def _whole(self, text: str, read: Callable[[Node], _M]) -> _M | None:
+        self.errors = []
+        try:
+            return read(parse(text))
+        except ExpressionError as error:
+            self.errors.append(error)
+        except _Given:
+            pass
+        return None
+
+    def _meaning(self, node: Node) -> Meaning:
+        match node:
+            case Name(name, at):
+                return self._named(name, at)
+            case Compare() | Among() | Missing() | Not() | All() | Any():
+                return self._condition(node)
+            case _:
+                return self._value(node)
+
+    def _named(self, name: str, at: int) -> Meaning:
+        try:
+            return self._resolve(name)
+        except ExpressionError as error:
+            raise ExpressionError(error.message, at) from None
+
+    # Conditions
+
+    def _condition(self, node: Node) -> Condition:
+        match node:
+            case All(parts):
+                return Every(self._parts(parts))
+            case Any(parts):
+                return Either(self._parts(parts))
+            case Not(part):
+                return opposite(self._condition(part))
+            case Compare():
+                return self._comparison(node)
+            case Among():
+                return self._membership(node)
+            case Missing(value, negated, at):
+                return self._presence(value, negated, at)
+            case Literal(bool(), at):
+                raise ExpressionError("a condition that never changes decides nothing: leave it out", at)
+            case Name(name, at):
+                meaning = self._named(name, at)
+                if not isinstance(meaning, Value):
+                    return meaning
+                if meaning.kind is Kind.BOOLEAN:
+                    return Truth(meaning, wanted=True)
+                raise ExpressionError(f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} > 1", at)
+            case _:
+                raise ExpressionError("a condition is expected here: compare the value with something", node.at)
+
+    def _parts(self, parts: tuple[Node, ...]) -> tuple[Condition, ...]:
+        """The meanings of all parts; problems of one part do not hide those of the next."""
+        found = []
+        for part in parts:
+            try:
+                found.append(self._condition(part))
+            except ExpressionError as error:
+                self.errors.append(error)
+            except _Given:
+                pass
+        if len(found) < len(parts):
+            raise _Given
+        return tuple(found)
+
+    def _comparison(self, node: Compare) -> Condition:
+        left, right = self._meaning(node.left), self._meaning(node.right)
+        for side, other in ((left, right), (right, left)):
+            if isinstance(side, Constant) and side.kind is Kind.BOOLEAN:
+                return self._compared_with_truth(node, other, wanted=bool(side.value))
+        if not isinstance(left, Value) or not isinstance(right, Value):
+            raise ExpressionError("a condition cannot be compared with a value: join the two with 'and' or 'or'", node.at)
+        left, right = self._as_time(left, right, node.left), self._as_time(right, left, node.right)
+        self._comparable(node, left, right)
+        if isinstance(left, Constant) and isinstance(right, Constant):
+            raise ExpressionError("this condition never changes: one side must be a field or a feature", node.at)
+        if left == right:
+            raise ExpressionError("both sides are the same: this condition never changes", node.at)
+        self._choice(left, right, node.right)
+        self._choice(right, left, node.left)
+        self._never_changes(node, left, right)
+        return Comparison(node.op, left, right)
+
+    @staticmethod
+    def _compared_with_truth(node: Compare, other: Meaning, *, wanted: bool) -> Condition:
+        if node.op not in ("==", "!="):
+            raise ExpressionError("true and false can only be compared with == and !=", node.at)
+        if isinstance(other, Constant):
+            raise ExpressionError("this condition never changes: one side must be a field or a feature", node.at)
+        if isinstance(other, Value):
+            if other.kind is not Kind.BOOLEAN:
+                raise ExpressionError(f"{other.kind.value} cannot be compared with true or false", node.at)
+            other = Truth(other, wanted=True)
+        return other if wanted is (node.op == "==") else opposite(other)
+
+    @staticmethod
+    def _as_time(side: Value, other: Value, node: Node) -> Value:
+        """A written text beside a time is a time."""
+        if other.kind is not Kind.TIME or not isinstance(side, Constant) or not isinstance(side.value, str):
+            return side
+        try:
+            moment = datetime.fromisoformat(side.value)
+            moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+            return Constant(Kind.TIME, float(round(moment.timestamp() * 1000)))
+        except (ValueError, OverflowError):
+            raise ExpressionError('a time is written "2024-01-31" or "2024-01-31T09:30:00Z"', node.at) from None
+
+    @staticmethod
+    def _comparable(node: Compare, left: Value, right: Value) -> None:
+        kinds = {left.kind, right.kind}
+        if len(kinds) > 1 and not kinds <= {Kind.NUMBER, Kind.MONEY} and not kinds <= {Kind.NUMBER, Kind.DURATION}:
+            raise ExpressionError(f"{left.kind.value} cannot be compared with {right.kind.value}{_quoted(left, right)}", node.at)
+        if node.op in ("<", "<=", ">", ">=") and left.kind not in _ORDERED:
+            raise ExpressionError(f"{left.kind.value} has no order: compare it with == or != or in", node.at)
+
+    def _choice(self, value: Value, constant: Value, node: Node) -> None:
+        """A choice can only be one of its choices."""
+        if not isinstance(constant, Constant) or not isinstance(constant.value, str):
+            return
+        choices = self._choices(value)
+        if choices and constant.value not in choices:
+            advice = nearest(constant.value, choices) or f": it is one of {', '.join(choices)}"
+            raise ExpressionError(f"'{wording_of(value)}' is never \"{constant.value}\"{advice}", node.at)
+
+    def _choices(self, value: Value) -> tuple[str, ...]:
+        if isinstance(value, FieldValue) and value.kind is Kind.TEXT:
+            return self._fields[value.name].choices
+        if isinstance(value, AggregateValue) and value.kind is Kind.TEXT and value.aggregate.field:
+            return self._fields[value.aggregate.field].choices
+        return ()
+
+    @staticmethod
+    def _never_changes(node: Compare, left: Value, right: Value) -> None:
+        """Refuse what the bounds of both sides decide already."""
+        if left.kind is Kind.TEXT:
+            return
+        (low, high), (least, most) = _bounds(left), _bounds(right)
+        always, never = {
+            "<": (high < least, low >= most),
+            "<=": (high <= least, low > most),
+            ">": (low > most, high <= least),
+            ">=": (low >= most, high < least),
+            "==": (False, high < least or low > most),
+            "!=": (high < least or low > most, False),
+        }[node.op]
+        if always or never:
+            bounded, lower, upper = (right, least, most) if isinstance(left, Constant) else (left, low, high)
+            span = f"at least {lower:g}" if upper == math.inf else f"at most {upper:g}" if lower == -math.inf else f"{lower:g} to {upper:g}"
+            raise ExpressionError(
+                f"this condition is {'always' if always else 'never'} true: {wording_of(bounded)} is {span}", node.at
+            )
+
+    def _membership(self, node: Among) -> Condition:
+        value = self._operand(node.value)
+        if isinstance(value, Constant):
+            raise ExpressionError("this condition never changes: name a field or a feature before 'in'", node.at)
+        if value.kind is Kind.BOOLEAN:
+            raise ExpressionError("a boolean needs no list: write it bare, or behind 'not'", node.at)
+        constants: set[float | str] = set()
+        for literal in node.literals:
+            constant = self._as_time(self._literal(literal), value, literal)
+            if constant.kind is not value.kind and not (constant.kind is Kind.NUMBER and value.kind in _COUNTED):
+                raise ExpressionError(
+                    f"{constant.kind.value} cannot be among values of {wording_of(value)}, which is {value.kind.value}", literal.at
+                )
+            self._choice(value, constant, literal)
+            assert isinstance(constant, Constant)
+            if constant.value in constants:
+                raise ExpressionError("this value stands twice in the list", literal.at)
+            constants.add(constant.value)
+        return Membership(value, tuple(sorted(constants, key=str)), node.negated)
+
+    def _presence(self, node: Node, negated: bool, at: int) -> Condition:
+        value = self._operand(node)
+        if isinstance(value, Constant):
+            raise ExpressionError("this condition never changes: a written value is never missing", at)
+        return Presence(value, not negated)
+
+    # Values
+
+    def _operand(self, node: Node) -> Value:
+        meaning = self._meaning(node)
+        if not isinstance(meaning, Value):
+            raise ExpressionError("a value is expected here, and this is a condition", node.at)
+        return meaning
+
+    def _value(self, node: Node) -> Value:
+        match node:
+            case Literal():
+                return self._literal(node)
+            case Name():
+                return self._operand(node)
+            case Negate(inner, at):
+                value = self._operand(inner)
+                self._must_be(value, _COUNTED, "minus", at)
+                return _folded(value.kind, "negate", (value,), at)
+            case Arithmetic():
+                return self._arithmetic(node)
+            case Call():
+                return self._call(node)
+            case _:
+                raise ExpressionError("a value is expected here, and this is a condition", node.at)
+
+    @staticmethod
+    def _literal(node: Literal) -> Value:
+        if isinstance(node.value, str):
+            return Constant(Kind.TEXT, node.value)
+        return Constant(Kind.BOOLEAN if isinstance(node.value, bool) else Kind.NUMBER, float(node.value))
+
+    @staticmethod
+    def _must_be(value: Value, kinds: tuple[Kind, ...], what: str, at: int) -> None:
+        if value.kind not in kinds:
+            raise ExpressionError(f"'{what}' does not work on {value.kind.value}{_quoted(value)}", at)
+
+    def _arithmetic(self, node: Arithmetic) -> Value:
+        left, right = self._operand(node.left), self._operand(node.right)
+        kind = _result(node.op, left.kind, right.kind)
+        if kind is None:
+            words = {"+": "added to", "-": "taken from", "*": "multiplied by", "/": "divided by", "%": "divided by"}[node.op]
+            first, second = (right, left) if node.op == "-" else (left, right)
+            raise ExpressionError(f"{first.kind.value} cannot be {words} {second.kind.value}{_quoted(left, right)}", node.at)
+        if node.op in ("/", "%") and right == Constant(right.kind, 0.0):
+            raise ExpressionError("a division by zero is always unknown", node.at)
+        # ms and seconds meet: a duration is put into ms beside a time, a difference of times into seconds
+        if left.kind is Kind.TIME and right.kind is not Kind.TIME:
+            right = _folded(right.kind, "*", (right, Constant(Kind.NUMBER, 1000.0)), node.at)
+        if right.kind is Kind.TIME and left.kind is not Kind.TIME:
+            left = _folded(left.kind, "*", (left, Constant(Kind.NUMBER, 1000.0)), node.at)
+        result = _folded(kind, node.op, (left, right), node.at)
+        if left.kind is Kind.TIME and right.kind is Kind.TIME:
+            return _folded(kind, "/", (result, Constant(Kind.NUMBER, 1000.0)), node.at)
+        return result
+
+    def _call(self, node: Call) -> Value:
+        name = node.function
+        if name in _UNITS:
+            (value,) = self._arguments(node, 1, 1)
+            self._must_be(value, (Kind.NUMBER,), name, node.at)
+            return _folded(Kind.DURATION, "*", (value, Constant(Kind.NUMBER, _UNITS[name])), node.at)
+        if name in ("hour", "weekday"):
+            (value,) = self._arguments(node, 1, 1)
+            self._must_be(value, (Kind.TIME,), name, node.at)
+            return Computed(Kind.NUMBER, name, (value,))
+        if name == "abs":
+            (value,) = self._arguments(node, 1, 1)
+            self._must_be(value, _COUNTED, name, node.at)
+            return _folded(value.kind, name, (value,), node.at)
+        if name in ("min", "max", "coalesce"):
+            return self._one_of(node)
+        known = sorted({*FUNCTIONS, *_UNITS})
+        advice = nearest(name, known) or f": there are {', '.join(known)}"
+        raise ExpressionError(f"there is no function '{name}'{advice}", node.at)
+
+    def _arguments(self, node: Call, least: int, most: int) -> tuple[Value, ...]:
+        if not least <= len(node.arguments) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            raise ExpressionError(f"{node.function}() takes {count} argument{'s' * (most > 1)}, not {len(node.arguments)}", node.at)
+        return tuple(self._operand(argument) for argument in node.arguments)
+
+    def _one_of(self, node: Call) -> Value:
+        """min, max and coalesce give one of their arguments, so all must be of one kind."""
+        name = node.function
+        values = self._arguments(node, 2, 2 if name == "coalesce" else 20)
+        if any(value.kind is Kind.TIME for value in values):
+            values = tuple(
+                self._as_time(value, Constant(Kind.TIME, 0.0), argument)
+                for value, argument in zip(values, node.arguments, strict=True)
+            )
+        kinds = {value.kind for value in values}
+        kind = (kinds - {Kind.NUMBER} or kinds).pop()
+        if len(kinds) > 1 and (Kind.NUMBER not in kinds or len(kinds) > 2 or kind not in _COUNTED):
+            raise ExpressionError(f"the arguments of {name}() must be of one kind{_quoted(*values)}", node.at)
+        if name == "coalesce":
+            if isinstance(values[0], Constant):
+                raise ExpressionError("coalesce(x, default): x is never missing here, so the default is never used", node.at)
+        else:
+            self._must_be(values[0], _ORDERED, name, node.at)
+        if kind is Kind.BOOLEAN:
+            raise ExpressionError("coalesce() does not work on true and false: write x == true, or x is missing", node.at)
+        return _folded(kind, name, values, node.at)
+
+
+_M: TypeAlias = "Meaning"
+
+
+def wording_of(value: Value) -> str:
+    """How to speak of a value in a sentence."""
+    match value:
+        case AggregateValue(_, aggregate):
+            return f"this {aggregate.op.value}"
+        case Computed():
+            return "this value"
+        case _:
+            return wording(value)
+
+
+def _quoted(*values: Value) -> str:
+    """The names of the fields among values, to say which they are."""
+    said = [f"'{value.name}' is {value.kind.value}" for value in values if isinstance(value, FieldValue)]
+    return f": {', '.join(said)}" if said else ""
+
+
+def _result(op: str, left: Kind, right: Kind) -> Kind | None:
+    """The kind of an arithmetic result, None where the two cannot be computed with."""
+    if Kind.TIME in (left, right):
+        if op == "-" and left is right:
+            return Kind.DURATION
+        other = right if left is Kind.TIME else left
+        fits = other in (Kind.DURATION, Kind.NUMBER) and (op == "+" or (op == "-" and left is Kind.TIME))
+        return Kind.TIME if fits else None
+    if left not in _COUNTED or right not in _COUNTED:
+        return None
+    if op in ("+", "-"):
+        if {left, right} == {Kind.MONEY, Kind.DURATION}:
+            return None
+        return right if left is Kind.NUMBER else left
+    if op == "*":
+        return right if left is Kind.NUMBER else left if right is Kind.NUMBER else Kind.NUMBER
+    if op == "/":
+        return left if right is Kind.NUMBER else Kind.NUMBER
+    return left  # the rest of a division is of the kind of what is divided
+
+
+def _folded(kind: Kind, op: str, parts: tuple[Value, ...], at: int) -> Value:
+    """An operation, done at once where nothing in it can change."""
+    numbers = [part.value for part in parts if isinstance(part, Constant) and isinstance(part.value, float)]
+    if len(numbers) < len(parts):
+        return Computed(kind, op, parts)
+    result = float(compute(op, numbers))
+    if not math.isfinite(result) or (kind is Kind.TIME and not abs(result) < 1e14):
+        raise ExpressionError("this computation gives no number that can be used", at)
+    return Constant(kind, result)
+
+
+def _bounds(value: Value) -> tuple[float, float]:
+    match value:
+        case Constant(_, float(number)):
+            return number, number
+        case FieldValue(_, _, low, high) | AggregateValue(_, _, _, low, high):
+            return low, high
+        case Computed(_, "hour"):
+            return 0.0, 23.0
+        case Computed(_, "weekday"):
+            return 1.0, 7.0
+        case Computed(_, "abs"):
+            return 0.0, math.inf
+        case _:
+            return -math.inf, math.inf

@@ -1,0 +1,397 @@
+"""Reads the text of an expression into a small tree of our own, and refuses whatever the language does not have.
+
+Python's own parser does the reading; `_Reader` then takes over only the node types of its whitelist. Nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeAlias
+
+from risk_stream.rules.limits import MAX_DEPTH, MAX_EXPRESSION, MAX_LITERAL, MAX_LITERALS
+
+__all__ = [
+    "RESERVED",
+    "All",
+    "Among",
+    "Any",
+    "Arithmetic",
+    "Call",
+    "Compare",
+    "ExpressionError",
+    "Literal",
+    "Missing",
+    "Name",
+    "Negate",
+    "Node",
+    "Not",
+    "parse",
+]
+
+#: Words that cannot be the name of a feature.
+RESERVED = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false", "if", "else", "lambda", "none"})
+
+
+class ExpressionError(ValueError):
+    """Raised when a text is not an expression; `at` is the offset of the character to blame."""
+
+    def __init__(self, message: str, at: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A number, a text, or true or false."""
+
+    value: float | str | bool
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A field or a feature."""
+
+    name: str
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Negate:
+    """Minus a value."""
+
+    value: Node
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two values and one of + - * / %."""
+
+    op: str
+    left: Node
+    right: Node
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the language and its arguments."""
+
+    function: str
+    arguments: tuple[Node, ...]
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Two values and one of == != < <= > >=; a chain is read as All of its links."""
+
+    op: str
+    left: Node
+    right: Node
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """A value that is, or is not, one of some literals."""
+
+    value: Node
+    literals: tuple[Literal, ...]
+    negated: bool
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A value that is, or is not, missing."""
+
+    value: Node
+    negated: bool
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite of a condition."""
+
+    part: Node
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Conditions joined by ``and``."""
+
+    parts: tuple[Node, ...]
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """Conditions joined by ``or``."""
+
+    parts: tuple[Node, ...]
+    at: int = field(default=0, compare=False)
+
+
+Node: TypeAlias = Literal | Name | Negate | Arithmetic | Call | Compare | Among | Missing | Not | All | Any
+"""What an expression is made of."""
+
+_ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%"}
+
+_COMPARE: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+
+_OTHER_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Pow: "there is no power: write x * x",
+    ast.FloorDiv: "there is no // : write / and compare the quotient",
+    ast.BitAnd: "'&' is not part of the language: write 'and'",
+    ast.BitOr: "'|' is not part of the language: write 'or'",
+    ast.BitXor: "'^' is not part of the language",
+    ast.LShift: "'<<' is not part of the language",
+    ast.RShift: "'>>' is not part of the language",
+    ast.MatMult: "'@' is not part of the language",
+    ast.Invert: "'~' is not part of the language: write 'not'",
+    ast.UAdd: "a plus before a value has no meaning: leave it out",
+}
+
+_OTHER_NODES: dict[type[ast.AST], str] = {
+    ast.Attribute: "a dot cannot follow a name: features and fields are single words",
+    ast.Subscript: "square brackets cannot follow a value: they only hold the list behind 'in'",
+    ast.Lambda: "'lambda' is not part of the language",
+    ast.ListComp: "a comprehension is not part of the language: count or sum over events with a feature",
+    ast.SetComp: "a comprehension is not part of the language: count or sum over events with a feature",
+    ast.DictComp: "a comprehension is not part of the language: count or sum over events with a feature",
+    ast.GeneratorExp: "a comprehension is not part of the language: count or sum over events with a feature",
+    ast.JoinedStr: "an f-string is not part of the language: only a summary has {names}",
+    ast.NamedExpr: "':=' is not part of the language: name the value under features",
+    ast.IfExp: "'if ... else' is not part of the language: write two rules, or and / or",
+    ast.Starred: "'*' before a value is not part of the language",
+    ast.Await: "'await' is not part of the language",
+    ast.Yield: "'yield' is not part of the language",
+    ast.YieldFrom: "'yield' is not part of the language",
+    ast.Dict: "curly braces are not part of the language",
+    ast.Set: "curly braces are not part of the language: write the list behind 'in' in square brackets",
+    ast.Tuple: "a comma can only stand in the list behind 'in', in square brackets, or between arguments",
+    ast.List: "a list can only stand behind 'in'",
+    ast.Slice: "a colon is not part of the language",
+}
+
+_FULL_WIDTH = dict(zip("（）［］，＞＜＝！＋－＊／％“”‘’", "()[],><=!+-*/%\"\"''", strict=True))
+
+#: What people write out of habit, and what to write here; tried in this order on a text that Python cannot read.
+_HABITS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"&&"), "'&&' is not part of the language: write 'and'"),
+    (re.compile(r"\|\|"), "'||' is not part of the language: write 'or'"),
+    (re.compile(r"<>"), "'<>' is not part of the language: write '!='"),
+    (re.compile(r"=<|=>"), "write '<=' or '>='"),
+    (re.compile(r"\b\d+(ms|s|m|h|d|w)\b"), "a duration is written minutes(10), hours(1) or days(30) in an expression"),
+    (re.compile(r"\b(AND|OR|NOT|IN|IS)\b"), "'and', 'or', 'not', 'in' and 'is' are written in small letters"),
+    (re.compile(r"\b(?:and|or|not)\s*(?=$|\))"), "a condition is missing behind this word"),
+    (re.compile(r"(?<![<>=!:])=(?!=)"), "'=' compares nothing: write '=='"),
+    (re.compile(r"!(?!=)"), "'!' is not part of the language: write 'not'"),
+    (re.compile(r"\bnot\s+missing\b|\bis\s+(?:null|None)\b"), "write 'is missing' or 'is not missing'"),
+    (re.compile(r";"), "';' is not part of the language: an expression is one condition or one value"),
+    (re.compile(r"[$@?`]"), "this character is not part of the language: names are written bare"),
+)
+
+_STRINGS = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
+
+
+def parse(text: str) -> Node:
+    """The tree of an expression.
+
+    Raises `ExpressionError` with the offset in `text` of what is wrong.
+    """
+    if len(text) > MAX_EXPRESSION:
+        raise ExpressionError(
+            f"the expression has {len(text):,} characters, at most {MAX_EXPRESSION:,} are allowed: name parts of it under features"
+        )
+    if not text.strip():
+        raise ExpressionError("the expression is empty: write a condition such as amount > 1000")
+    one_line = re.sub(r"[\r\n\t]", " ", text)
+    body = one_line.lstrip(" ")
+    shift = len(one_line) - len(body)
+    _refuse_comments(body, shift)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a wrong escape in a string is Python's warning, of no use to an author
+            tree = ast.parse(body, mode="eval")
+    except SyntaxError as error:
+        raise _syntax_error(body, shift, error) from None
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        raise ExpressionError("the expression is nested too deeply or holds a character that cannot be read", shift) from None
+    return _Reader(body, shift).read(tree.body, 0)
+
+
+def _refuse_comments(body: str, shift: int) -> None:
+    """A comment would swallow the rest of a folded text without a word."""
+    if "#" in body:
+        at = _blank_strings(body).find("#")
+        if at >= 0:
+            raise ExpressionError("'#' cannot stand in an expression: put the comment on a line of its own above", shift + at)
+
+
+def _blank_strings(body: str) -> str:
+    """The text with what stands in quotes blanked out, every other character in its place."""
+    return _STRINGS.sub(lambda found: '"' + " " * (len(found.group()) - 2) + '"', body)
+
+
+def _syntax_error(body: str, shift: int, error: SyntaxError) -> ExpressionError:
+    """Python's complaint in words for somebody who writes rules."""
+    for at, character in enumerate(body):
+        if character in _FULL_WIDTH:
+            return ExpressionError(f"'{character}' is a full-width character: write {_FULL_WIDTH[character]}", shift + at)
+    bare = _blank_strings(body)
+    for pattern, advice in _HABITS:
+        found = pattern.search(bare)
+        if found:
+            return ExpressionError(advice, shift + found.start())
+    for quote in "\"'":
+        if bare.count(quote) % 2:
+            return ExpressionError("the quotation mark is never closed", shift + bare.rfind(quote))
+    for opening, closing in ("()", "[]"):
+        if bare.count(opening) > bare.count(closing):
+            return ExpressionError(f"'{opening}' is never closed", shift + bare.find(opening))
+        if bare.count(opening) < bare.count(closing):
+            return ExpressionError(f"'{closing}' closes nothing", shift + bare.rfind(closing))
+    at = min(max((error.offset or 1) - 1, 0), len(body) - 1)
+    if at >= len(body.rstrip()) - 1 and not bare.rstrip()[-1:].isalnum():
+        return ExpressionError("the expression ends too early: a value is expected behind this", shift + len(body.rstrip()) - 1)
+    return ExpressionError(f"the expression cannot be read at {_excerpt(body, at)}", shift + at)
+
+
+def _excerpt(body: str, at: int) -> str:
+    word = re.match(r"\w+|\W", body[at:])
+    return repr(word.group() if word else body[at : at + 1])
+
+
+class _Reader:
+    """Takes a Python syntax tree over, node by node, and stops at the first one that is not of the language."""
+
+    def __init__(self, body: str, shift: int) -> None:
+        self._encoded = None if body.isascii() else body.encode()
+        self._body = body
+        self._shift = shift
+
+    def _at(self, node: ast.expr) -> int:
+        """Offset in characters; Python counts bytes."""
+        if self._encoded is None:
+            return self._shift + node.col_offset
+        return self._shift + len(self._encoded[: node.col_offset].decode(errors="ignore"))
+
+    def _refuse(self, message: str, node: ast.expr) -> NoReturn:
+        raise ExpressionError(message, self._at(node))
+
+    def read(self, node: ast.expr, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            self._refuse(f"the expression is nested more than {MAX_DEPTH} deep: name parts of it under features", node)
+        deeper = depth + 1
+        match node:
+            case ast.Name(id=name):
+                return self._name(name, node)
+            case ast.Constant():
+                return self._literal(node)
+            case ast.BoolOp(op=op, values=values):
+                parts = tuple(self.read(value, deeper) for value in values)
+                return (All if isinstance(op, ast.And) else Any)(parts, self._at(node))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return Not(self.read(operand, deeper), self._at(node))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._minus(self.read(operand, deeper), self._at(node))
+            case ast.BinOp(op=op, left=left, right=right) if type(op) in _ARITHMETIC:
+                return Arithmetic(_ARITHMETIC[type(op)], self.read(left, deeper), self.read(right, deeper), self._at(node))
+            case ast.UnaryOp(op=operator) | ast.BinOp(op=operator):
+                self._refuse(_OTHER_OPERATORS[type(operator)], node)
+            case ast.Compare():
+                return self._compare(node, deeper)
+            case ast.Call():
+                return self._call(node, deeper)
+            case _:
+                self._refuse(_OTHER_NODES.get(type(node), "this is not part of the language"), node)
+
+    def _name(self, name: str, node: ast.expr) -> Node:
+        if name in ("true", "false"):
+            return Literal(name == "true", self._at(node))
+        if name == "missing":
+            self._refuse("'missing' stands behind 'is': write x is missing", node)
+        return Name(name, self._at(node))
+
+    def _literal(self, node: ast.Constant) -> Literal:
+        value, at = node.value, self._at(node)
+        if isinstance(value, bool):
+            self._refuse(f"write '{str(value).lower()}' in small letters", node)
+        if value is None:
+            self._refuse("'None' is not part of the language: write x is missing", node)
+        if isinstance(value, str):
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                self._refuse("the text holds half a character (a surrogate), which no event can hold", node)
+            return Literal(value, at)
+        if isinstance(value, int | float):
+            # an int is compared as it is: a huge one cannot be made a float
+            if not -MAX_LITERAL <= value <= MAX_LITERAL:
+                self._refuse("the number is too large: at most 9,007,199,254,740,992 (2 to the 53rd) is exact", node)
+            return Literal(float(value), at)
+        self._refuse("only numbers, texts, true and false can be written as values", node)
+
+    @staticmethod
+    def _minus(value: Node, at: int) -> Node:
+        if isinstance(value, Literal) and isinstance(value.value, float):
+            return Literal(-value.value, at)
+        return Negate(value, at)
+
+    def _call(self, node: ast.Call, depth: int) -> Node:
+        if not isinstance(node.func, ast.Name):
+            self._refuse(_OTHER_NODES.get(type(node.func), "only a function of the language can be called"), node)
+        if node.keywords:
+            self._refuse(f"arguments have no names: write {node.func.id}(x, y)", node)
+        return Call(node.func.id, tuple(self.read(argument, depth) for argument in node.args), self._at(node))
+
+    def _compare(self, node: ast.Compare, depth: int) -> Node:
+        if len(node.ops) == 1:
+            return self._link(node.ops[0], node.left, node.comparators[0], node, depth)
+        for op in node.ops:
+            if type(op) not in _COMPARE:
+                self._refuse("'in' and 'is' cannot stand in a chain of comparisons: join two conditions with 'and'", node)
+        sides = [node.left, *node.comparators]
+        links = tuple(
+            self._link(op, left, right, left, depth) for op, left, right in zip(node.ops, sides, sides[1:], strict=False)
+        )
+        return All(links, self._at(node))
+
+    def _link(self, op: ast.cmpop, left: ast.expr, right: ast.expr, node: ast.expr, depth: int) -> Node:
+        at = self._at(node)
+        if isinstance(op, ast.Is | ast.IsNot):
+            if not (isinstance(right, ast.Name) and right.id == "missing"):
+                self._refuse("behind 'is' only 'missing' or 'not missing' can stand: compare with ==", right)
+            return Missing(self.read(left, depth), isinstance(op, ast.IsNot), at)
+        if isinstance(op, ast.In | ast.NotIn):
+            return Among(self.read(left, depth), self._list(right, depth), isinstance(op, ast.NotIn), at)
+        return Compare(_COMPARE[type(op)], self.read(left, depth), self.read(right, depth), at)
+
+    def _list(self, node: ast.expr, depth: int) -> tuple[Literal, ...]:
+        if not isinstance(node, ast.List):
+            self._refuse('behind \'in\' a list in square brackets is expected: in ["a", "b"]', node)
+        if not node.elts:
+            self._refuse("the list behind 'in' is empty", node)
+        if len(node.elts) > MAX_LITERALS:
+            self._refuse(f"the list has {len(node.elts):,} values, at most {MAX_LITERALS} are allowed", node)
+        values = []
+        for element in node.elts:
+            value = self.read(element, depth)
+            if not isinstance(value, Literal):
+                self._refuse("the list behind 'in' can only hold written values, not names or computations", element)
+            values.append(value)
+        return tuple(values)

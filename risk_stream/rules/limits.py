@@ -1,0 +1,50 @@
+"""How large a rule file may be: what is above is refused in one sentence, so that no file can exhaust a worker."""
+
+from __future__ import annotations
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_EXPRESSION",
+    "MAX_FEATURES",
+    "MAX_FILES",
+    "MAX_FILE_BYTES",
+    "MAX_LITERAL",
+    "MAX_LITERALS",
+    "MAX_NODES",
+    "MAX_RULES",
+    "MAX_TEXT",
+    "MAX_WINDOW_MS",
+]
+
+#: Bytes of one rule file.
+MAX_FILE_BYTES = 2_000_000
+
+#: Rule files of one plan.
+MAX_FILES = 10_000
+
+#: Rules in one file.
+MAX_RULES = 5_000
+
+#: Features in one file.
+MAX_FEATURES = 2_000
+
+#: Characters of one expression.
+MAX_EXPRESSION = 4_000
+
+#: Operations nested in one another in one expression (a sum of n terms nests n - 1 deep).
+MAX_DEPTH = 60
+
+#: Operations of one expression once the features it names are put in their place.
+MAX_NODES = 5_000
+
+#: Values in one list behind ``in``.
+MAX_LITERALS = 500
+
+#: Largest magnitude of a number in an expression: beyond it float64 no longer tells neighbouring integers apart.
+MAX_LITERAL = 2.0**53
+
+#: Characters of a summary or a why.
+MAX_TEXT = 2_000
+
+#: Longest window: ten years.
+MAX_WINDOW_MS = 3_650 * 86_400_000

@@ -1,0 +1,403 @@
+"""One rule file: from YAML with places to checked rules, every problem noted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from risk_stream.catalogue import Catalogue, EventType, Node, Problem
+from risk_stream.features import Aggregate
+from risk_stream.rules.aggregates import (
+    Feature,
+    content_hash,
+    event_types,
+    has_key,
+    length_ms,
+    read_aggregate,
+    shared_field,
+)
+from risk_stream.rules.check import Checker, aggregate_value, field_value, nearest
+from risk_stream.rules.expression import RESERVED, ExpressionError, parse
+from risk_stream.rules.limits import MAX_FEATURES, MAX_NODES, MAX_RULES, MAX_TEXT
+from risk_stream.rules.meaning import AggregateValue, Condition, Constant, Kind, Meaning, Value, leaves, size, wording
+from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Given, Rule, RuleTest
+from risk_stream.rules.place import problem_at
+
+__all__ = ["LoadedFile", "load_file"]
+
+_TOP = ("stage", "owner", "tags", "features", "rules")
+_RULE = (
+    "id", "on", "when", "severity", "owner", "summary", "why", "score", "action", "mode", "tags", "approximate", "tests",
+)  # fmt: skip
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(slots=True)
+class LoadedFile:
+    """What a file holds, and what is wrong in it."""
+
+    rules: list[Rule] = field(default_factory=list)
+    wheres: dict[tuple[str, str], Condition] = field(default_factory=dict)  # (type, canonical text) -> condition
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def load_file(catalogue: Catalogue, root: Node, source: str) -> LoadedFile:
+    """Check a whole rule file; `source` is its text, for the places of errors within expressions."""
+    return _Loader(catalogue, root, source).load()
+
+
+class _Loader:
+    def __init__(self, catalogue: Catalogue, root: Node, source: str) -> None:
+        self.catalogue, self.root, self.source = catalogue, root, source
+        self.loaded = LoadedFile()
+        self.features: dict[str, Feature | None] = {}  # None: declared, but wrong
+        self.used: set[str] = set()
+        self.rule = ""
+
+    # Reports
+
+    def report(self, node: Node, message: str) -> None:
+        self.loaded.problems.append(node.problem(message, self.rule))
+
+    def report_in(self, node: Node, error: ExpressionError) -> None:
+        self.loaded.problems.append(problem_at(node, error.at, error.message, self.rule, self.source))
+
+    # The file
+
+    def load(self) -> LoadedFile:
+        root = self.root
+        if not root.is_mapping:
+            self.report(root, "a rule file is a mapping with stage, features and rules; this is " + root.kind)
+            return self.loaded
+        self._known(root, _TOP, "a rule file")
+        stage = self._choice(root, "stage", STAGES, None)
+        owner = self._text(root, "owner", None) if "owner" in root else ""
+        tags = self._tags(root)
+        self._features(root.get("features"))
+        rules = root.get("rules")
+        if rules is None or not rules.is_list or not rules.value:
+            self.report(rules or root, "'rules' is missing or empty: a rule file has a list of one rule or more")
+        elif len(rules.value) > MAX_RULES:
+            self.report(rules, f"there are {len(rules.value):,} rules in one file, at most {MAX_RULES:,} are allowed: split it")
+        else:
+            for node in rules.value:
+                self._rule(node, stage or STAGES[0], owner or "", tags)
+        self._unused()
+        return self.loaded
+
+    def _unused(self) -> None:
+        if self.loaded.problems:
+            return
+        for name, feature in self.features.items():
+            if name not in self.used and feature is not None:
+                self.loaded.warnings.append(feature.node.problem(f"no rule of this file uses the feature '{name}'"))
+
+    def _known(self, node: Node, known: tuple[str, ...], what: str) -> None:
+        for key, _ in node.items():
+            if key.value not in known:
+                advice = nearest(key.value, known) or f": there are {', '.join(known)}"
+                self.report(key, f"'{key.value}' is no part of {what}{advice}")
+
+    def _choice(self, node: Node, key: str, choices: tuple[str, ...], default: str | None) -> str | None:
+        found = node.get(key)
+        if found is None:
+            if default is None:
+                self.report(node, f"'{key}' is missing: it is one of {', '.join(choices)}")
+            return default
+        if found.value not in choices:
+            advice = nearest(str(found.plain()), choices) or f": it is one of {', '.join(choices)}"
+            self.report(found, f"{key} cannot be '{found.plain()}'{advice}")
+            return default
+        return str(found.value)
+
+    def _text(self, node: Node, key: str, default: str | None) -> str | None:
+        found = node.get(key)
+        if found is None:
+            if default is None:
+                self.report(node, f"'{key}' is missing")
+            return default
+        if not found.is_text or not found.value.strip():
+            self.report(found, f"{key} must be text, and this is {found.kind}")
+            return default
+        if len(found.value) > MAX_TEXT:
+            self.report(found, f"{key} has {len(found.value):,} characters, at most {MAX_TEXT:,} are allowed")
+            return default
+        return str(found.value).strip()
+
+    def _tags(self, node: Node) -> tuple[str, ...]:
+        found = node.get("tags")
+        if found is None:
+            return ()
+        if not found.is_list or not all(t.is_text and _ID.fullmatch(t.value) for t in found.value):
+            self.report(found, "tags is a list of words (a-z 0-9 . _ -)")
+            return ()
+        return tuple(t.value for t in found.value)
+
+    # Features
+
+    def _features(self, node: Node | None) -> None:
+        if node is None or node.value is None:
+            return
+        if not node.is_mapping:
+            self.report(node, "features is a mapping of names to features")
+            return
+        if len(node.value) > MAX_FEATURES:
+            self.report(node, f"there are {len(node.value):,} features in one file, at most {MAX_FEATURES:,} are allowed")
+            return
+        for key, child in node.items():
+            self.features[key.value] = None
+            if not _NAME.fullmatch(key.value) or key.value in RESERVED:
+                self.report(key, f"'{key.value}' cannot be a feature's name: use letters, digits and _, and no word of the language")
+            elif self.catalogue.field(key.value) is not None:
+                self.report(key, f"'{key.value}' is a field of the catalogue: give the feature another name")
+            elif child.is_mapping:
+                self.features[key.value] = self._aggregate(key.value, child)
+            elif child.is_text:
+                self.features[key.value] = self._expression(key.value, child)
+            else:
+                self.report(child, "a feature is an aggregate {count: TYPE, by: KEY, window: 30d} or an expression")
+
+    def _aggregate(self, name: str, node: Node) -> Feature | None:
+        feature = read_aggregate(self.catalogue, name, node, self.report, self.report_in)
+        if feature is not None and feature.where is not None and feature.aggregate is not None:
+            for type_name in feature.aggregate.of:
+                self.loaded.wheres[type_name, feature.aggregate.where] = feature.where
+        return feature
+
+    def _expression(self, name: str, node: Node) -> Feature | None:
+        try:
+            parse(node.value)
+        except ExpressionError as error:
+            self.report_in(node, error)
+            return None
+        return Feature(name, node)
+
+    # Rules
+
+    def _rule(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> None:
+        before = len(self.loaded.problems)
+        self.rule = str(node["id"].plain()) if node.is_mapping and "id" in node else ""
+        try:
+            if node.is_mapping:
+                rule = self._read_rule(node, stage, owner, file_tags)
+                if rule is not None and len(self.loaded.problems) == before:
+                    self.loaded.rules.append(rule)
+            else:
+                self.report(node, f"a rule is a mapping with id, on, when, severity and summary; this is {node.kind}")
+        finally:
+            self.rule = ""
+
+    def _read_rule(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> Rule | None:
+        self._known(node, _RULE, "a rule")
+        rule_id = self._text(node, "id", None)
+        if rule_id is not None and not _ID.fullmatch(rule_id):
+            self.report(node["id"], f"'{rule_id}' cannot be a rule's id: use a-z 0-9 . _ - and at most 64 characters")
+        if "on" not in node:
+            self.report(node, "'on' is missing: name the event type that is judged")
+        types = event_types(self.catalogue, node.get("on"), self.report)
+        severity = self._choice(node, "severity", SEVERITIES, None)
+        mode = self._choice(node, "mode", MODES, "live") or "live"
+        action = self._word(node, "action", DEFAULT_ACTION)
+        owner = self._text(node, "owner", owner or None) or ""
+        summary = self._text(node, "summary", None)
+        why = self._text(node, "why", "") or ""
+        tags = (*file_tags, *(t for t in self._tags(node) if t not in file_tags))
+        approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
+        tests = tuple(self._tests(node.get("tests")))
+        when = self._text(node, "when", None)
+        if types is None or when is None or summary is None or rule_id is None or severity is None:
+            return None
+        scope = _Scope(self, types)
+        condition = scope.condition(node["when"])
+        score = scope.score(node.get("score"))
+        names = self._placeholders(node["summary"], summary, scope)
+        if condition is None or score is None or names is None:
+            return None
+        named = tuple(scope.named.items())
+        features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features)
+        said = f"{sorted(t.name for t in types)} {wording(condition)} {wording(score)} {approximate}"
+        return Rule(
+            id=rule_id,
+            file=self.root.file,
+            line=node.line,
+            on=tuple(t.name for t in types),
+            stage=stage,
+            severity=severity,
+            action=action,
+            owner=owner,
+            mode=mode,
+            when=when,
+            condition=condition,
+            score=score,
+            summary=summary,
+            summary_names=names,
+            why=why,
+            tags=tags,
+            approximate=approximate,
+            features=features,
+            named=named,
+            aggregates=scope.aggregates(),
+            version=content_hash(f"{rule_id} {stage} {severity} {action} {summary} {said}"),
+            tests=tests,
+        )
+
+    def _feature_of(self, name: str) -> Aggregate | str:
+        feature = self.features[name]
+        assert feature is not None
+        return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
+
+    def _word(self, node: Node, key: str, default: str) -> str:
+        word = self._text(node, key, default) or default
+        if not _ID.fullmatch(word):
+            self.report(node[key], f"{key} is one word of a-z 0-9 . _ -")
+        return word
+
+    def _placeholders(self, node: Node, summary: str, scope: _Scope) -> tuple[str, ...] | None:
+        names = []
+        for found in _PLACEHOLDER.finditer(summary):
+            if found[0] in ("{{", "}}"):
+                continue
+            name = (found[1] or "").strip()
+            if not name or found[0] in "{}":
+                error = ExpressionError("a brace stands for nothing here: write {name}, or {{ for a brace", found.start())
+            else:
+                try:
+                    scope.resolve(name)
+                    names.append(name)
+                    continue
+                except ExpressionError as caught:
+                    error = ExpressionError(caught.message, found.start() + 1)
+            self.report_in(node, error)
+            return None
+        return tuple(dict.fromkeys(names))
+
+    # Tests
+
+    def _tests(self, node: Node | None) -> Iterator[RuleTest]:
+        if node is None:
+            return
+        for test in node.value if node.is_list else [node]:
+            if not test.is_mapping:
+                self.report(test, "a test is a mapping with name, given and then")
+                continue
+            self._known(test, ("name", "given", "then"), "a test")
+            name, then = self._text(test, "name", None), self._choice(test, "then", ("fires", "quiet"), None)
+            given = test.get("given")
+            if given is None or not given.is_list or not given.value:
+                self.report(given or test, "'given' is a list of one event or more")
+                continue
+            events = [self._given(event) for event in given.value]
+            if name is not None and then is not None and all(e is not None for e in events):
+                yield RuleTest(name, tuple(e for e in events if e is not None), then == "fires", test.line)
+
+    def _given(self, node: Node) -> Given | None:
+        types = [key for key, _ in node.items() if key.value != "after"]
+        if len(types) != 1:
+            self.report(node, "a given event is one event type with its fields, and after: 5d before it if time passes")
+            return None
+        key = types[0]
+        if key.value not in self.catalogue:
+            self.report(key, f"'{key.value}' is no event type{nearest(key.value, [t.name for t in self.catalogue.types])}")
+            return None
+        after = length_ms(node["after"].value) if "after" in node else 0
+        if after is None:
+            self.report(node["after"], "after is a length of time such as 10m or 5d")
+            return None
+        fields = node[key.value]
+        event_type = self.catalogue.type(key.value)
+        for name, _ in fields.items():
+            if event_type.field(name.value) is None:
+                known = [f.name for f in event_type.all_fields]
+                self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")
+                return None
+        return Given(after, event_type.name, fields.plain() or {})
+
+
+class _Scope:
+    """The names a rule can use: the file's features, and the fields of the types it judges."""
+
+    def __init__(self, loader: _Loader, types: tuple[EventType, ...]) -> None:
+        self.loader, self.types = loader, types
+        self.named: dict[str, Meaning] = {}
+        self._open: list[str] = []
+        self.checker = Checker(self.resolve, dict(loader.catalogue.fields))
+
+    def resolve(self, name: str) -> Meaning:
+        """The meaning of a feature or a field. Raises `ExpressionError`."""
+        known = self.named.get(name)
+        if known is not None:
+            return known
+        if name in self.loader.features:
+            self.loader.used.add(name)
+            meaning = self._feature(name)
+        else:
+            try:
+                meaning = field_value(shared_field(self.types, name))
+            except ExpressionError as error:
+                near = nearest(name, (*self.loader.features, *(f.name for t in self.types for f in t.all_fields)))
+                raise ExpressionError(f"there is no feature or field '{name}' here{near}" if near else error.message) from None
+        self.named[name] = meaning
+        return meaning
+
+    def _feature(self, name: str) -> Meaning:
+        feature = self.loader.features[name]
+        if feature is None:
+            raise ExpressionError(f"the feature '{name}' is wrong itself: mend it first")
+        if feature.aggregate is not None:
+            aggregate = feature.aggregate
+            for event_type in self.types:
+                if not has_key(self.loader.catalogue, event_type, aggregate.by):
+                    raise ExpressionError(f"'{name}' is kept by {aggregate.by}, and {event_type.name} has no {aggregate.by}")
+            return aggregate_value(aggregate, self.loader.catalogue.field(aggregate.field) if aggregate.field else None)
+        if name in self._open:
+            raise ExpressionError(f"the feature '{name}' needs itself: {' -> '.join([*self._open, name])}")
+        self._open.append(name)
+        try:
+            inner = Checker(self.resolve, dict(self.loader.catalogue.fields))
+            meaning = inner.meaning(str(feature.node.value))
+        finally:
+            self._open.pop()
+        if meaning is None:
+            if not self._open:
+                for error in inner.errors:
+                    self.loader.report_in(feature.node, error)
+            raise inner.errors[0] if self._open else ExpressionError(f"the feature '{name}' does not fit this rule: {inner.errors[0].message}")
+        if size(meaning) > MAX_NODES:
+            raise ExpressionError(f"the feature '{name}' has more than {MAX_NODES:,} operations: simplify it")
+        return meaning
+
+    def condition(self, node: Node) -> Condition | None:
+        """The meaning of `when`, or None with its problems reported."""
+        condition = self.checker.condition(node.value)
+        for error in self.checker.errors:
+            self.loader.report_in(node, error)
+        if condition is not None and size(condition) > MAX_NODES:
+            self.loader.report(node, f"the condition has more than {MAX_NODES:,} operations with its features: simplify it")
+            return None
+        return condition
+
+    def score(self, node: Node | None) -> Value | None:
+        """The meaning of `score`: a number or an expression."""
+        if node is None:
+            return Constant(Kind.NUMBER, 0.0)
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            return Constant(Kind.NUMBER, float(node.value))
+        if not node.is_text:
+            self.loader.report(node, f"score is a number or an expression, and this is {node.kind}")
+            return None
+        value = self.checker.value(node.value)
+        for error in self.checker.errors:
+            self.loader.report_in(node, error)
+        if value is not None and value.kind not in (Kind.NUMBER, Kind.MONEY, Kind.DURATION):
+            self.loader.report(node, f"score is a number, and this is {value.kind.value}")
+            return None
+        return value
+
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """Every aggregate that a name of the rule needs, once each."""
+        found = [leaf.aggregate for m in self.named.values() for leaf in leaves(m) if isinstance(leaf, AggregateValue)]
+        return tuple(dict.fromkeys(found))

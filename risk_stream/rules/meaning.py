@@ -1,0 +1,239 @@
+"""What an expression means once every name in it is resolved: values with a kind, and conditions without ``not``.
+
+Conditions are kept in negation normal form. `opposite` pushes a ``not`` down to the comparisons, so that a mask that is
+false wherever an operand is unknown gives exactly the rows where the condition is true in three-valued logic.
+`wording` writes a meaning back as canonical text in the rule language: equal meanings have equal texts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TypeAlias
+
+from risk_stream.features import Aggregate
+
+__all__ = [
+    "AggregateValue",
+    "Comparison",
+    "Computed",
+    "Condition",
+    "Constant",
+    "Either",
+    "Every",
+    "FieldValue",
+    "Kind",
+    "Meaning",
+    "Membership",
+    "Presence",
+    "Truth",
+    "Value",
+    "leaves",
+    "opposite",
+    "size",
+    "wording",
+]
+
+
+class Kind(str, Enum):
+    """What a value measures; it decides what it may be compared and computed with."""
+
+    NUMBER = "a number"
+    MONEY = "money"
+    DURATION = "a duration"
+    TIME = "a time"
+    BOOLEAN = "true or false"
+    TEXT = "text"
+
+    @property
+    def is_text(self) -> bool:
+        """Text is compared by its hash, everything else as float64."""
+        return self is Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A written value: a text, or a number (times in ms since 1970, durations in seconds, true as 1)."""
+
+    kind: Kind
+    value: float | str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """A field of the event. `low` and `high` bound it where the catalogue says so."""
+
+    kind: Kind
+    name: str
+    low: float = float("-inf")
+    high: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateValue:
+    """An aggregate as of the event. `grows`: what a cap loses can only make it too small, never too large."""
+
+    kind: Kind
+    aggregate: Aggregate
+    grows: bool
+    low: float = float("-inf")
+    high: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """An operation or a function of the language over values: ``+ - * / % negate abs min max coalesce hour weekday``."""
+
+    kind: Kind
+    op: str
+    parts: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two values and one of == != < <= > >=."""
+
+    op: str
+    left: Value
+    right: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A value that is, or is not, one of some constants; they stand sorted and once each."""
+
+    value: Value
+    constants: tuple[float | str, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A value that is missing, or is not."""
+
+    value: Value
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A boolean value that is true, or is false."""
+
+    value: Value
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """True where every part is."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """True where one part is or more are."""
+
+    parts: tuple[Condition, ...]
+
+
+Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed
+"""A number or a text for each event, or unknown."""
+
+Condition: TypeAlias = Comparison | Membership | Presence | Truth | Every | Either
+"""True, false or unknown for each event."""
+
+Meaning: TypeAlias = Value | Condition
+"""What a checked expression, or a name in one, stands for."""
+
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def opposite(condition: Condition) -> Condition:
+    """The condition that is true where this one is false, and unknown where this one is unknown."""
+    match condition:
+        case Comparison(op, left, right):
+            return Comparison(_OPPOSITE[op], left, right)
+        case Membership(value, constants, negated):
+            return Membership(value, constants, not negated)
+        case Presence(value, missing):
+            return Presence(value, not missing)
+        case Truth(value, wanted):
+            return Truth(value, not wanted)
+        case Every(parts):
+            return Either(tuple(opposite(part) for part in parts))
+        case Either(parts):
+            return Every(tuple(opposite(part) for part in parts))
+
+
+def leaves(meaning: Meaning) -> Iterator[FieldValue | AggregateValue]:
+    """Every field and aggregate in it, left to right, as often as it stands there."""
+    match meaning:
+        case FieldValue() | AggregateValue():
+            yield meaning
+        case Computed(_, _, parts) | Every(parts) | Either(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Comparison(_, left, right):
+            yield from leaves(left)
+            yield from leaves(right)
+        case Membership(value) | Presence(value) | Truth(value):
+            yield from leaves(value)
+        case Constant():
+            return
+
+
+def size(meaning: Meaning) -> int:
+    """How many operations and operands it has."""
+    match meaning:
+        case Computed(_, _, parts) | Every(parts) | Either(parts):
+            return 1 + sum(size(part) for part in parts)
+        case Comparison(_, left, right):
+            return 1 + size(left) + size(right)
+        case Membership(value) | Presence(value) | Truth(value):
+            return 1 + size(value)
+        case _:
+            return 1
+
+
+def wording(meaning: Meaning) -> str:
+    """Canonical text of a meaning; a condition over fields alone can be parsed again. Aggregates stand as ``@id``."""
+    match meaning:
+        case Constant(kind, value):
+            return _literal(kind, value)
+        case FieldValue(_, name):
+            return name
+        case AggregateValue(_, aggregate):
+            return f"@{aggregate.id}"
+        case Computed(_, op, parts) if len(parts) == 2 and not op.isalpha():
+            return f"({wording(parts[0])} {op} {wording(parts[1])})"
+        case Computed(_, "negate", (part,)):
+            return f"-({wording(part)})"
+        case Computed(_, op, parts):
+            return f"{op}({', '.join(wording(part) for part in parts)})"
+        case Comparison(op, left, right):
+            return f"{wording(left)} {op} {wording(right)}"
+        case Membership(value, constants, negated):
+            listed = ", ".join(_literal(value.kind, constant) for constant in constants)
+            return f"{wording(value)} {'not in' if negated else 'in'} [{listed}]"
+        case Presence(value, missing):
+            return f"{wording(value)} is {'missing' if missing else 'not missing'}"
+        case Truth(value, wanted):
+            return wording(value) if wanted else f"not {wording(value)}"
+        case Every(parts):
+            return "(" + " and ".join(wording(part) for part in parts) + ")"
+        case Either(parts):
+            return "(" + " or ".join(wording(part) for part in parts) + ")"
+
+
+def _literal(kind: Kind, value: float | str) -> str:
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if kind is Kind.TIME:
+        return f'"{datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}"'
+    if kind is Kind.BOOLEAN:
+        return "true" if value else "false"
+    return str(int(value)) if value.is_integer() else repr(value)

@@ -1,0 +1,67 @@
+"""What a loaded rule is: its meaning, and what to do and say where it fires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from risk_stream.features import Aggregate
+from risk_stream.rules.meaning import Condition, Meaning, Value
+
+__all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Given", "Rule", "RuleTest"]
+
+STAGES = ("pre_loan", "mid_loan", "post_loan", "trading", "portfolio")
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+MODES = ("live", "shadow", "off")
+#: What is done where a rule names no action.
+DEFAULT_ACTION = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One event of a rule's test: so many ms after the one before it, with these fields as written."""
+
+    after_ms: int
+    type: str
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """A test in a rule file: what the rule does on the last event given."""
+
+    name: str
+    given: tuple[Given, ...]
+    fires: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A checked rule. `version` is a hash of its meaning, so that moving it between files does not change it."""
+
+    id: str
+    file: str
+    line: int
+    on: tuple[str, ...]  # event types
+    stage: str
+    severity: str
+    action: str
+    owner: str
+    mode: str
+    when: str  # as written
+    condition: Condition
+    score: Value
+    summary: str
+    summary_names: tuple[str, ...]
+    why: str
+    tags: tuple[str, ...]
+    approximate: bool  # inexact values are taken as if they were exact
+    features: tuple[tuple[str, Aggregate | str], ...]  # every feature it needs; an expression as written
+    named: tuple[tuple[str, Meaning], ...]  # every feature and field it names, for explanation
+    aggregates: tuple[Aggregate, ...]
+    version: str
+    tests: tuple[RuleTest, ...] = field(default=(), compare=False)
+
+    def meaning(self, name: str) -> Meaning:
+        """What one of its names stands for."""
+        return dict(self.named)[name]

@@ -1,0 +1,173 @@
+"""The plan: every rule of a house, checked together, and which features each kind of key must keep for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from risk_stream.catalogue import Catalogue, Problem, ProblemsError, read_yaml
+from risk_stream.features import Aggregate, KindLayout
+from risk_stream.rules.aggregates import content_hash, has_key
+from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_FILES
+from risk_stream.rules.load import LoadedFile, load_file
+from risk_stream.rules.meaning import Condition
+from risk_stream.rules.model import Rule
+
+__all__ = ["Plan", "PlanError", "load_plan", "plan_of_texts", "rule_files"]
+
+#: Rows a key keeps exactly: of many keys, and of the few that have very many events each.
+CAP, CAP_MANY_ROWS = 1024, 65_536
+
+
+class PlanError(ProblemsError):
+    """Raised when rule files cannot be used; `problems` holds everything wrong in all of them."""
+
+
+class Plan:
+    """Checked rules over a catalogue, with what the hops need to know. Immutable; `version` is a hash of its content.
+
+    Event types travel along *itineraries*: the first key they have in the catalogue's order of kinds always, whatever
+    the rules (so that copies of an event meet before a plan changes), then each kind whose features they feed or ask.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        rules: Iterable[Rule],
+        wheres: Mapping[tuple[str, str], Condition] | None = None,
+        warnings: Iterable[Problem] = (),
+    ) -> None:
+        self.catalogue = catalogue
+        self.rules = tuple(sorted(rules, key=lambda r: r.id))
+        self.wheres = dict(wheres or {})
+        self.warnings = list(warnings)
+        self.judged = tuple(r for r in self.rules if r.mode != "off")
+        self._order = {k.name: i for i, k in enumerate(catalogue.kinds)}
+        aggregates = dict.fromkeys(a for r in self.judged for a in r.aggregates)
+        self.layouts: dict[str, KindLayout] = {}
+        for kind in catalogue.kinds:
+            of_kind = sorted((a for a in aggregates if a.by == kind.name), key=lambda a: a.id)
+            if of_kind:
+                self.layouts[kind.name] = self._layout(kind.name, of_kind)
+        self._itineraries = {t.name: self._route(t.name) for t in catalogue.types}
+        visited = {kind for route in self._itineraries.values() for kind in route}
+        self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
+        said = [f"{r.id} {r.version} {r.mode} {r.owner} {r.why} {r.tags} {r.approximate}" for r in self.rules]
+        self.version = content_hash("\n".join([catalogue.version, *said]))
+        self.itinerary = cache(self._itineraries.__getitem__)
+        self.rules_at = cache(self._rules_at)
+        self.carried = cache(self._carried)
+
+    def _layout(self, kind: str, aggregates: Sequence[Aggregate]) -> KindLayout:
+        texts = {a.field for a in aggregates if a.field and self.catalogue.fields[a.field].type.is_text}
+        cap = CAP_MANY_ROWS if self.catalogue.kind(kind).many_rows else CAP
+        return KindLayout(kind, aggregates, cap=cap, text_fields=texts)
+
+    def _route(self, type_name: str) -> tuple[str, ...]:
+        event_type = self.catalogue.type(type_name)
+        own = sorted(event_type.keys, key=self._order.__getitem__)
+        needed = {
+            a.by for r in self.judged for a in r.aggregates if (type_name in r.on or type_name in a.of) and self._has(type_name, a.by)
+        }
+        for kind in tuple(needed):
+            if kind not in own:  # filled in on the way, by the hops that know who owns what
+                needed |= {k for k in self._order if self._has(type_name, k) and self._owned_by(k, kind)}
+        return tuple(sorted({*own[:1], *needed}, key=self._order.__getitem__))
+
+    def _has(self, type_name: str, kind: str) -> bool:
+        return has_key(self.catalogue, self.catalogue.type(type_name), kind)
+
+    def _owned_by(self, kind: str, owner: str) -> bool:
+        parent = self.catalogue.kind(kind).belongs_to
+        return parent is not None and (parent == owner or self._owned_by(parent, owner))
+
+    def asks(self, kind: str, type_name: str) -> bool:
+        """Whether events of a type come to a kind of key."""
+        return kind in self._itineraries[type_name]
+
+    def hop_of(self, rule: Rule, type_name: str) -> str:
+        """Where a rule is judged on a type: the last hop of the itinerary that has a feature of it, else the first."""
+        route = self._itineraries[type_name]
+        kinds = {a.by for a in rule.aggregates}
+        return next((kind for kind in reversed(route) if kind in kinds), route[0])
+
+    def _rules_at(self, kind: str, type_name: str) -> tuple[Rule, ...]:
+        """The rules judged at a hop on events of a type."""
+        return tuple(r for r in self.judged if type_name in r.on and self.hop_of(r, type_name) == kind)
+
+    def _carried(self, kind: str) -> tuple[Aggregate, ...]:
+        """The aggregates of a hop that a rule at a later one needs."""
+        found: dict[Aggregate, None] = {}
+        for rule in self.judged:
+            if any(self.hop_of(rule, t) != kind for t in rule.on):
+                found.update(dict.fromkeys(a for a in rule.aggregates if a.by == kind))
+        return tuple(found)
+
+
+def rule_files(paths: Sequence[Path]) -> list[Path]:
+    """The rule files that paths name: files, and what ends in .yaml or .yml below folders. Raises `PlanError`."""
+    found: list[Path] = []
+    problems = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+            if not inside:
+                problems.append(Problem(str(path), 0, 0, "there is no rule file in this folder: put a .yaml file there"))
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            problems.append(Problem(str(path), 0, 0, "there is no such file or folder: name the folder that holds the rules"))
+    if len(found) > MAX_FILES:
+        problems.append(Problem(str(paths[0]), 0, 0, f"there are more than {MAX_FILES:,} rule files here: name a folder of rules"))
+    if problems:
+        raise PlanError(problems)
+    return list(dict.fromkeys(found))
+
+
+def load_plan(paths: Sequence[Path], catalogue: Catalogue) -> Plan:
+    """The plan of all rule files that `paths` name. Raises `PlanError` with every problem of every file."""
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in rule_files(paths):
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            problems.append(Problem(str(path), 0, 0, f"cannot read the file: {error.strerror or error}"))
+            continue
+        if len(data) > MAX_FILE_BYTES:
+            problems.append(Problem(str(path), 0, 0, f"the file has more than {MAX_FILE_BYTES:,} bytes: split it into several"))
+            continue
+        try:
+            texts[str(path)] = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            problems.append(Problem(str(path), line, 1, "the file is not UTF-8 text: save it as UTF-8"))
+    return plan_of_texts(texts, catalogue, problems)
+
+
+def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iterable[Problem] = ()) -> Plan:
+    """The plan of rule files given as name -> text. Raises `PlanError`."""
+    found = list(problems)
+    files: list[LoadedFile] = []
+    for name, text in texts.items():
+        try:
+            files.append(load_file(catalogue, read_yaml(text, name), text))
+        except ProblemsError as error:
+            found += error.problems
+    first: dict[str, Rule] = {}
+    for file in files:
+        found += file.problems
+        for rule in file.rules:
+            other = first.setdefault(rule.id, rule)
+            if other is not rule:
+                where = f"{other.file}:{other.line}"
+                found.append(Problem(rule.file, rule.line, 1, f"the id '{rule.id}' is taken by the rule at {where}: choose another", rule.id))
+    if found:
+        raise PlanError(found)
+    wheres = {key: condition for file in files for key, condition in file.wheres.items()}
+    try:
+        return Plan(catalogue, first.values(), wheres, (w for file in files for w in file.warnings))
+    except ProblemsError as error:
+        raise PlanError(error.problems) from None

@@ -1,0 +1,74 @@
+"""Values in words: what an alert's summary says, and the plain values beside it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from risk_stream.features import Op
+from risk_stream.rules.meaning import AggregateValue, FieldValue, Kind, Meaning
+
+__all__ = ["plain", "said", "template"]
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def template(text: str) -> Callable[[Callable[[str], str]], str]:
+    """The summary as a function of what says a name's value."""
+    return lambda say: _PLACEHOLDER.sub(lambda found: found[0][0] if found[1] is None else say(found[1].strip()), text)
+
+
+def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:
+    """A value as it stands in an alert: whole where it counts, a bool where it is one, None where unknown."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    assert isinstance(value, int | float)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    kind = getattr(meaning, "kind", Kind.BOOLEAN)
+    if kind is Kind.BOOLEAN:
+        return bool(value)
+    if kind is Kind.TIME or (isinstance(meaning, AggregateValue) and meaning.aggregate.op in (Op.COUNT, Op.DISTINCT)):
+        return int(value)
+    if isinstance(value, int) or isinstance(meaning, FieldValue) or not value.is_integer():
+        return value
+    return int(value) if kind is Kind.NUMBER and abs(value) < 2**53 else value
+
+
+def said(meaning: Meaning, value: float | int | str | bool | None) -> str:
+    """A value as people write it: 1,234.50, 3 days, 2024-01-31T09:30:00Z; `unknown` where there is none."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    kind = getattr(meaning, "kind", Kind.NUMBER)
+    if kind is Kind.MONEY:
+        return f"{value:,.2f}"
+    if kind is Kind.DURATION:
+        return _span(float(value))
+    if kind is Kind.TIME:
+        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def _span(seconds: float) -> str:
+    """The two largest units of a duration that are not zero: `3 days 4 hours`."""
+    sign, left = ("-", -seconds) if seconds < 0 else ("", seconds)
+    if left < 1:
+        return f"{sign}{left:.3g} seconds"
+    words: list[str] = []
+    for length, unit in _SPANS:
+        count = int(left // length)
+        if count and len(words) < 2:
+            words.append(f"{count:,} {unit}{'s' * (count != 1)}")
+        elif words:
+            break
+        left -= count * length
+    return sign + " ".join(words)

@@ -1,0 +1,156 @@
+"""Judge events one by one: per key a list of all events, every window counted again from it for every event."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from risk_stream.catalogue import Catalogue
+from risk_stream.features import Aggregate, Op
+from risk_stream.rules import Plan, Rule
+from tests.oracle.logic import Value, evaluate
+
+__all__ = ["Oracle", "Verdict"]
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One rule fired on one event; `features` holds every aggregate the rule names."""
+
+    rule: str
+    event: str
+    features: Mapping[str, Value | float]
+
+
+@dataclass(frozen=True)
+class _Row:
+    time: int
+    event: Event
+
+
+class Oracle:
+    """The rules of a plan over a stream of events, as plain as they can be said."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.catalogue: Catalogue = plan.catalogue
+        self.kinds = [k.name for k in self.catalogue.kinds]
+        self.logs: dict[tuple[str, str], list[_Row]] = {}
+        self.owner: dict[tuple[str, str], str] = {}
+
+    def judge(self, event: Event) -> list[Verdict]:
+        """What every live rule says of the next event, in the order of rule ids."""
+        event = dict(event)
+        places = self._visit(event)
+        found = []
+        for rule in sorted(self.plan.rules, key=lambda r: r.id):
+            if rule.mode != "live" or event["type"] not in rule.on:
+                continue
+            if evaluate(rule.when, lambda name, rule=rule: self._name(name, rule, event, places)) is True:
+                named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
+                found.append(Verdict(rule.id, event["id"], named))
+        return found
+
+    # The journey: which keys the event comes to, completed with owners on the way, put into each key's list.
+
+    def _visit(self, event: dict[str, Any]) -> dict[str, tuple[list[_Row], int]]:
+        """kind -> (the key's rows, the event's own position), for each key it visits."""
+        places: dict[str, tuple[list[_Row], int]] = {}
+        needed = self._needed(event["type"])
+        for kind in self.kinds:
+            key = event.get(kind)
+            if key is None or (places and kind not in needed):
+                continue
+            declared = self.catalogue.kind(kind)
+            parent = declared.belongs_to
+            if parent is not None:
+                if event.get(parent) is None:
+                    event[parent] = self.owner.get((kind, key))
+                elif event["type"] in declared.learnt_from:
+                    self.owner[kind, key] = event[parent]
+            rows = self.logs.setdefault((kind, key), [])
+            at = sum(1 for r in rows if r.time <= event["time"])
+            rows.insert(at, _Row(event["time"], event))
+            places[kind] = (rows, at)
+        return places
+
+    def _needed(self, type_name: str) -> set[str]:
+        """The kinds of key whose windows this type feeds or is asked about."""
+        needed = set()
+        for rule in self.plan.rules:
+            if rule.mode == "off":
+                continue
+            for _, feature in _features(rule):
+                if isinstance(feature, Aggregate) and (type_name in feature.of or type_name in rule.on):
+                    needed.add(feature.by)
+        return needed
+
+    # Names: a feature of the rule, else a field of the event.
+
+    def _name(self, name: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> Value:
+        feature = dict(_features(rule)).get(name)
+        if isinstance(feature, str):
+            return evaluate(feature, lambda n: self._name(n, rule, event, places))
+        if feature is None:
+            return self._field(event, name)
+        if feature.by not in places:
+            return None
+        rows, at = places[feature.by]
+        return self._aggregate(feature, rows, at)
+
+    def _field(self, event: Event, name: str) -> Value:
+        value = event.get(name)
+        if value is None or isinstance(value, str | bool):
+            return value
+        return Fraction(str(value))
+
+    def _aggregate(self, feature: Aggregate, rows: list[_Row], at: int) -> Value:
+        now = rows[at].time
+        inside = [(i, r) for i, r in enumerate(rows[: at + 1]) if now - feature.window_ms < r.time <= now]
+        counted = [(i, r) for i, r in inside if r.event["type"] in feature.of and self._where(feature, r.event)]
+        if feature.op is Op.COUNT:
+            return Fraction(len(counted))
+        if feature.op is Op.SINCE:
+            earlier = [r.time for i, r in counted if i < at]
+            return Fraction(now - earlier[-1], 1000) if earlier else None
+        assert feature.field is not None
+        values = [(i, self._field(r.event, feature.field)) for i, r in counted]
+        return self._of_values(feature.op, [(i, v) for i, v in values if v is not None], at)
+
+    def _of_values(self, op: Op, values: list[tuple[int, Any]], at: int) -> Value:
+        if op is Op.LAST:
+            earlier = [v for i, v in values if i < at]
+            return earlier[-1] if earlier else None
+        found = [v for _, v in values]
+        if op is Op.SUM:
+            return sum(found, Fraction(0))
+        if op is Op.DISTINCT:
+            return Fraction(len(set(found)))
+        if not found:
+            return None
+        match op:
+            case Op.MEAN:
+                return sum(found, Fraction(0)) / len(found)
+            case Op.MIN:
+                return min(found)
+            case Op.MAX:
+                return max(found)
+            case Op.FIRST:
+                return found[0]
+            case Op.STD:
+                mean = sum(found, Fraction(0)) / len(found)
+                return Fraction(math.sqrt(sum((v - mean) ** 2 for v in found) / len(found)))
+        raise AssertionError(op)
+
+    def _where(self, feature: Aggregate, event: Event) -> bool:
+        return not feature.where or evaluate(feature.where, lambda name: self._field(event, name)) is True
+
+
+def _features(rule: Rule) -> Iterable[tuple[str, Aggregate | str]]:
+    return rule.features
+

@@ -1,0 +1,131 @@
+"""Random plans and streams for hypothesis: rule files as YAML text, events as dictionaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+__all__ = ["events", "rule_files"]
+
+#: type -> (keys it has, text fields with their values, numeric fields)
+TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]] = {
+    "trade": (
+        ("account", "customer", "instrument", "counterparty", "device"),
+        {"side": ("buy", "sell"), "counter_account": ("A1", "A2", "A3")},
+        ("amount", "quantity", "price"),
+    ),
+    "transfer": (
+        ("account", "customer", "device", "counterparty"),
+        {"direction": ("in", "out"), "counterparty_kind": ("own", "person", "securities"), "purpose": ("rent", "shares")},
+        ("amount",),
+    ),
+    "repayment": (("loan", "customer", "account"), {"currency": ("CNY", "USD")}, ("amount", "instalment")),
+    "application": (
+        ("loan", "customer", "id_number", "device"),
+        {"lender": ("L1", "L2", "L3"), "product": ("consumer", "margin")},
+        ("amount", "term_months", "declared_income"),
+    ),
+    "account": (("account", "customer"), {"account_kind": ("cash", "margin")}, ()),
+}
+REQUIRED = {
+    "trade": ("account", "instrument", "quantity", "price", "amount"),
+    "transfer": ("account", "direction", "amount"),
+    "repayment": ("loan", "amount"),
+    "application": ("loan", "customer", "amount"),
+    "account": ("account", "customer"),
+}
+WINDOWS = ("5s", "1m", "10m", "2h", "30d")
+KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
+
+
+@st.composite
+def _aggregate(draw: st.DrawFn, judged: str) -> tuple[str, str]:
+    """(YAML of an aggregate that a rule on `judged` may use, what its value is: count, number, duration, or a text it may be)."""
+    fed = draw(st.sampled_from([t for t in TYPES if set(TYPES[t][0]) & set(TYPES[judged][0])]))
+    by = draw(st.sampled_from(sorted(set(TYPES[fed][0]) & set(TYPES[judged][0]))))
+    texts, numbers = TYPES[fed][1], TYPES[fed][2]
+    where = ""
+    if draw(st.booleans()):
+        field, values = draw(st.sampled_from(sorted(texts.items())))
+        value = draw(st.sampled_from(values))
+        where = draw(st.sampled_from([f'{field} == "{value}"', f'not {field} == "{value}"', f"{field} is missing"]))
+        if numbers:
+            where = draw(st.sampled_from([where, f"{numbers[0]} > 10.25", f'{numbers[0]} <= 7 or {field} != "{value}"']))
+    ops = ["count", "since", "distinct", "first text", "last text"]
+    ops += ["sum", "mean", "min", "max", "std", "first", "last"] * bool(numbers)
+    op, _, text = draw(st.sampled_from(ops)).partition(" ")
+    tail = f"by: {by}, window: {draw(st.sampled_from(WINDOWS))}" + (f", where: '{where}'" if where else "")
+    if op in ("count", "since"):
+        return f"{{{op}: {fed}, {tail}}}", "count" if op == "count" else "duration"
+    if op == "distinct":
+        field = draw(st.sampled_from([*sorted(texts), *numbers]))
+        return f"{{distinct: {field}, of: {fed}, {tail}}}", "count"
+    field = draw(st.sampled_from(sorted(texts) if text else list(numbers)))
+    return f"{{{op}: {field}, of: {fed}, {tail}}}", texts[field][0] if text else "number"
+
+
+@st.composite
+def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: int = 2) -> str:
+    if depth and draw(st.booleans()):
+        a, b = draw(_condition(judged, features, depth - 1)), draw(_condition(judged, features, depth - 1))
+        return draw(st.sampled_from([f"({a}) and ({b})", f"({a}) or ({b})", f"not ({a})", f"({a}) or not ({b})"]))
+    if draw(st.integers(0, 3)) == 0:
+        field, values = draw(st.sampled_from(sorted(TYPES[judged][1].items())))
+        value = draw(st.sampled_from(values))
+        return draw(st.sampled_from([f'{field} == "{value}"', f'{field} in ["{value}"]', f"{field} is not missing"]))
+    name, kind = draw(st.sampled_from(sorted(features.items())))
+    if kind not in ("count", "number", "duration"):
+        return draw(st.sampled_from([f'{name} == "{kind}"', f'{name} not in ["{kind}"]', f"{name} is missing"]))
+    if kind == "count":
+        return f"{name} {draw(st.sampled_from(['>', '==', '<', '!=']))} {draw(st.integers(1, 4))}"
+    limit = draw(st.sampled_from([1.3713, 3.3713] if kind == "duration" else [3.3713, 20.3713, 150.3713]))
+    others = sorted(n for n, k in features.items() if k == "number")
+    forms = [f"{name} > {limit}", f"{name} < {limit}", f"coalesce({name}, 7) > {limit}", f"{name} is missing"]
+    others = [n for n in others if n != name]
+    if others and kind == "number":
+        forms += [f"{name} / {others[0]} > 0.8713", f"abs({name} - {others[0]}) < {limit}", f"max({name}, 9) >= {limit}"]
+    return draw(st.sampled_from(forms))
+
+
+@st.composite
+def rule_files(draw: st.DrawFn) -> str:
+    """A rule file that loads: one to four rules on one type or another, each over one to four features."""
+    features, rules = [], []
+    for r in range(draw(st.integers(1, 4))):
+        judged = draw(st.sampled_from(sorted(TYPES)))
+        mine: dict[str, str] = {}
+        for f in range(draw(st.integers(1, 4))):
+            text, kind = draw(_aggregate(judged))
+            mine[f"f{r}_{f}"] = kind
+            features.append(f"  f{r}_{f}: {text}")
+        when = draw(_condition(judged, mine))
+        rules.append(
+            f"  - id: rule-{r}\n    on: {judged}\n    when: >-\n      {when}\n    severity: low\n    owner: tests\n    summary: fired\n"
+        )
+    return "stage: trading\nfeatures:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
+
+
+@st.composite
+def events(draw: st.DrawFn, most: int = 60) -> list[dict[str, Any]]:
+    """Events with few keys, small amounts, equal times, late ones and missing fields."""
+    stream: list[dict[str, Any]] = []
+    now = 1_700_000_000_000
+    for i in range(draw(st.integers(1, most))):
+        kind = draw(st.sampled_from(sorted(TYPES)))
+        now += draw(st.sampled_from([0, 0, 1000, 4000, 55_000, 3_600_000]))
+        late = draw(st.sampled_from([0, 0, 0, 0, 5000, 60_000]))
+        event: dict[str, Any] = {"id": f"e{i}", "type": kind, "time": now - late}
+        keys, texts, numbers = TYPES[kind]
+        for name in keys:
+            if name in REQUIRED[kind] or draw(st.integers(0, 3)):
+                event[name] = name[0].upper() + draw(st.sampled_from(KEY_VALUES))
+        for name, values in texts.items():
+            if name in REQUIRED[kind] or draw(st.booleans()):
+                event[name] = draw(st.sampled_from(values))
+        for name in numbers:
+            if name in REQUIRED[kind] or draw(st.booleans()):
+                whole = draw(st.integers(1, 40))
+                event[name] = whole if name in ("quantity", "instalment", "term_months") else whole / 4
+        stream.append(event)
+    return stream
