@@ -22,7 +22,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def inner(function: _F) -> _F:
     """Compile a function that only other kernels call; its machine code is part of theirs."""
-    return cast("_F", njit(nogil=True, error_model="numpy")(function))
+    return cast("_F", njit(nogil=True, error_model="numpy", _nrt=False)(function))
 
 
 def entry(function: _F) -> _F:

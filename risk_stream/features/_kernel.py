@@ -61,10 +61,10 @@ def _apply(
     start: int,
     out: Ints,
     flags: Ints,
+    hashes: Ints,
 ) -> int:
     """Apply events [start, n) in order; -> n, or the index of the event for which memory lacks."""
     shift = plan[P_SHIFT]
-    hashes = np.empty(GROUP, np.int64)
     n = len(times)
     for begin in range(start, n, GROUP):
         end = min(n, begin + GROUP)
@@ -185,7 +185,9 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
     ) -> int:
         if sources < 0:
             return start
-        return _apply(heap, chunks, plan, keys, present, times, masks, columns, seq, start, out, flags)
+        return _apply(
+            heap, chunks, plan, keys, present, times, masks, columns, seq, start, out, flags, np.empty(GROUP, np.int64)
+        )
 
     @entry
     def sweep_keys(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> int:

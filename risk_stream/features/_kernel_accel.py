@@ -13,6 +13,7 @@ from risk_stream.features._kernel_heap import (
     block_class,
     class_for,
     class_words,
+    clear,
     mul_high,
     panes_of,
     set_caches,
@@ -129,7 +130,7 @@ def finish(heap: Ints, base: int, first: int, stop: int, time: int, plan: Ints, 
         heap[group + G_VALUE] = last_value
         if plan[line + C_ALL] & NEED_SET:
             heap[group + G_TABLE] = table
-            heap[table : table + slots] = 0
+            clear(heap, table, slots)
             for k in range(first, last_value + 1):
                 r = base + k * row
                 if heap[r + R_MASK] & mask != 0 and heap[r + column] != MISSING:

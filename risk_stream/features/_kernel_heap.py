@@ -20,6 +20,8 @@ __all__ = [
     "block_class",
     "class_for",
     "class_words",
+    "clear",
+    "copy",
     "end_row",
     "first_row",
     "hash_key",
@@ -115,6 +117,20 @@ def release(heap: Ints, block: int, size_class: int) -> None:
     heap[block] = heap[H_FREE + size_class]
     heap[H_FREE + size_class] = block
     heap[H_LIVE] -= class_words(size_class)
+
+
+@inner
+def clear(heap: Ints, at: int, words: int) -> None:
+    """Fill with zeros."""
+    for i in range(at, at + words):
+        heap[i] = 0
+
+
+@inner
+def copy(heap: Ints, source: int, to: int, words: int) -> None:
+    """Copy words to another place, or down to a lower one."""
+    for i in range(words):
+        heap[to + i] = heap[source + i]
 
 
 @inner

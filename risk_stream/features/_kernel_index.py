@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from risk_stream.features._jit import Ints, inner
-from risk_stream.features._kernel_heap import allocate, class_for, release
+from risk_stream.features._kernel_heap import allocate, class_for, clear, release
 from risk_stream.features._words import (
     B_CACHE,
     B_HASH,
@@ -65,7 +65,7 @@ def reindex(heap: Ints, chunks: Ints, chunk: int, slots: int) -> bool:
     new = allocate(heap, class_for(slots))
     if new == 0:
         return False
-    heap[new : new + slots] = 0
+    clear(heap, new, slots)
     for i in range(old):
         entry = heap[base + i]
         if entry != 0:

@@ -9,6 +9,7 @@ from risk_stream.features._kernel_heap import (
     block_class,
     class_for,
     class_words,
+    copy,
     end_row,
     first_row,
     panes_of,
@@ -93,7 +94,7 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
         new = allocate(heap, target)
         if new == 0:
             return 0
-        heap[new : new + HEADER] = heap[block : block + HEADER]
+        copy(heap, block, new, HEADER)
         heap[new + B_SHAPE] = (width << 32) | target
     source = block + HEADER + first * old_width
     to = new + HEADER
