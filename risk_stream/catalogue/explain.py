@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from risk_stream.catalogue._fixed import limit_of
-from risk_stream.catalogue.problems import did_you_mean
+from risk_stream.catalogue.problems import did_you_mean, suggest
 from risk_stream.catalogue.types import Catalogue, EventType, Field, FieldType
 
 __all__ = ["REASONS", "Limits", "Refusal", "parse_time", "read_record"]
@@ -78,7 +78,7 @@ def read_record(catalogue: Catalogue, limits: Limits, value: bytes | None) -> St
         if field.name == "type":
             continue
         found = record.get(field.name)
-        if found is None or (found == "" and field.type is not FieldType.BOOLEAN):
+        if found is None or (found == "" and field.type.is_text):
             if field.required:
                 raise _missing(field, event_type, record)
             continue
@@ -125,18 +125,21 @@ def _parse(limits: Limits, value: bytes | None) -> Mapping[str, Any]:
 def _not_json(text: str) -> Refusal:
     """Why text is not JSON, by the patient parser of the standard library."""
     constants: list[str] = []
+    numbers: list[str] = []
     try:
-        json.loads(text, parse_constant=constants.append)
+        json.loads(text, parse_constant=constants.append, parse_float=numbers.append)
     except json.JSONDecodeError as error:
-        near = _clip(text[error.pos : error.pos + 20]) if error.pos < len(text) else "the end"
-        said = f"not JSON at character {error.pos + 1} ({near}): {error.msg[:1].lower()}{error.msg[1:]}"
-        return Refusal("json", f"{said}; send one JSON object")
+        # Where, but not what stands there: it may be personal, and the whole record is kept with the reject.
+        where = f"character {error.pos + 1} of {len(text)}" if error.pos < len(text) else "its end"
+        return Refusal("json", f"not JSON at {where}: {error.msg[:1].lower()}{error.msg[1:]}; send one JSON object")
     except RecursionError:
         return Refusal("depth", "the record is nested too deeply; send the fields of an event side by side")
     except ValueError as error:
         return Refusal("json", f"not JSON: {error}; send one JSON object")
     if constants:
         return Refusal("json", f"{constants[0]} is not JSON; leave a number out, or send null, where there is none")
+    if any(math.isinf(float(number)) for number in numbers):
+        return Refusal("range", "a number in the record is larger than any computer's; correct it where it is made")
     return Refusal("encoding", r"the record holds half a surrogate pair (\ud800 to \udfff); encode its text as UTF-8")
 
 
@@ -154,19 +157,17 @@ def _type_of(catalogue: Catalogue, record: Mapping[str, Any]) -> EventType:
 
 
 def _missing(field: Field, event_type: EventType, record: Mapping[str, Any]) -> Refusal:
-    what = "key" if field.key is not None else "field"
-    near = did_you_mean(field.name, [k for k in record if event_type.field(k) is None])
-    hint = near.replace("did you mean", "is it").replace("?", " here?") if near else f"; send it: {field.meaning}"
-    return Refusal("key" if field.key else "missing", f'a "{event_type.name}" needs the {what} "{field.name}"{hint}')
+    reason, what = ("key", "key") if field.key is not None else ("missing", "field")
+    near = suggest(field.name, [key for key in record if event_type.field(key) is None])
+    advice = f'is it what is called "{_clip(near)}" here? Rename that' if near else f"send it ({field.meaning})"
+    return Refusal(reason, f'"{event_type.name}" needs the {what} "{field.name}"; {advice}')
 
 
 # One field.
 
 
 def _wrong(field: Field, found: Any, expected: str) -> Refusal:
-    # A personal value must not leak into logs by way of a message; of what kind it is may be said.
-    shown = _kind(found) if field.personal else _found(found)
-    return Refusal("field", f'"{field.name}" is {shown}; expected {expected}')
+    return Refusal("field", f'"{field.name}" is {_shown(field, found)}; expected {expected}')
 
 
 def _read_text(field: Field, found: Any, limits: Limits) -> str:
@@ -201,18 +202,18 @@ def _read_time(field: Field, found: Any, limits: Limits) -> int:
         try:
             ms = parse_time(found)
         except (ValueError, OverflowError):
-            raise Refusal("time", f'"{field.name}" is {_found(found)}; expected {expected}') from None
+            raise Refusal("time", f'"{field.name}" is {_shown(field, found)}; expected {expected}') from None
     elif isinstance(found, bool) or not isinstance(found, int | float):
         raise _wrong(field, found, expected)
     elif not abs(found) < 2**62:
-        raise Refusal("time", f'"{field.name}" is {_found(found)}, which is no time; expected {expected}')
+        raise Refusal("time", f'"{field.name}" is {_shown(field, found)}, which is no time; expected {expected}')
     else:
         ms = round(found)
     earliest, latest = limits.times_of(field)
     if not earliest <= ms <= latest:
         seconds = "; it looks like seconds: multiply by 1,000" if earliest <= ms * 1000 <= latest and ms > 0 else ""
         span = f"between {_day(earliest)} and {_day(latest)}{seconds or f'; expected {expected}'}"
-        raise Refusal("time", f'"{field.name}" is {_found(found)}, which is not {span}')
+        raise Refusal("time", f'"{field.name}" is {_shown(field, found)}, which is not {span}')
     return ms
 
 
@@ -225,7 +226,7 @@ def _read_number(field: Field, found: Any, _: Limits) -> int:
     if (low is not None and found < low) or (high is not None and found > high):
         bounds = f"from {low:,g} to {high:,g}" if low is not None and high is not None else None
         allowed = bounds or (f"at least {low:,g}" if low is not None else f"at most {high:,g}")
-        raise Refusal("range", f'"{field.name}" is {_found(found)}; expected {allowed}')
+        raise Refusal("range", f'"{field.name}" is {_shown(field, found)}; expected {allowed}')
     limit = limit_of(field)
     if not abs(found) < limit:
         raise _out_of_range(field, found, what)
@@ -235,13 +236,17 @@ def _read_number(field: Field, found: Any, _: Limits) -> int:
         raise _out_of_range(field, found, what)
     if field.type is not FieldType.NUMBER and abs(scaled - fixed) > 1e-3 + abs(scaled) * 2.0**-52:
         most = f"at most {field.decimals} decimals" if field.decimals else "a whole number"
-        raise Refusal("precision", f'"{field.name}" is {_found(found)}; expected {most}, so round it where it is made')
+        raise Refusal(
+            "precision", f'"{field.name}" is {_shown(field, found)}; expected {most}, so round it where it is made'
+        )
     return fixed
 
 
 def _out_of_range(field: Field, found: float, what: str) -> Refusal:
     most = limit_of(field) / 10**field.decimals
-    return Refusal("range", f'"{field.name}" is {_found(found)}; expected {what} of less than {most:.3g} in size')
+    return Refusal(
+        "range", f'"{field.name}" is {_shown(field, found)}; expected {what} of less than {most:.3g} in size'
+    )
 
 
 _READERS: dict[FieldType, Callable[[Field, Any, Limits], int | str]] = {
@@ -256,6 +261,11 @@ _READERS: dict[FieldType, Callable[[Field, Any, Limits], int | str]] = {
 
 
 # Words.
+
+
+def _shown(field: Field, value: Any) -> str:
+    """What was found. A personal value must not leak into logs by way of a message: only its kind is said."""
+    return _kind(value) if field.personal else _found(value)
 
 
 def _clip(text: str, most: int = 40) -> str:
@@ -288,4 +298,4 @@ def _day(ms: int) -> str:
 
 def _some(catalogue: Catalogue) -> str:
     names = [t.name for t in catalogue.types]
-    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -15,6 +15,9 @@ A file holds `types` and `kinds`, either or both:
         fields:
           - {name: shop, type: string, meaning: The shop where it was signed.}
 
+An event visits a kind that belongs to another before its owner: `broker` goes in front of `group`. Other kinds of a
+house come last, in the order of its files.
+
 A field name means one thing in the whole catalogue: what a later declaration leaves unsaid (but type, meaning and
 required) is as the first said, and what it says must agree.
 """
@@ -97,6 +100,7 @@ class _Draft:
     meaning: str
     topic: str
     any_key: bool
+    sound: bool = True  # every field of it could be read
     fields: dict[str, tuple[Field, Node]] = field(default_factory=dict)
 
 
@@ -139,7 +143,15 @@ class _Loader:
             EventType(name, d.meaning, d.topic, tuple(f for f, _ in d.fields.values()), d.node.file, any_key=d.any_key)
             for name, d in self.types.items()
         )
-        return Catalogue(tuple(types), tuple(kind for kind, _ in self.kinds.values()))
+        return Catalogue(tuple(types), tuple(self._in_order()))
+
+    def _in_order(self) -> list[KeyKind]:
+        """The kinds in hop order: as declared, but what belongs to a kind declared earlier goes in front of that."""
+        order: list[KeyKind] = []
+        for kind, _ in self.kinds.values():
+            owners = [i for i, other in enumerate(order) if other.name == kind.belongs_to]
+            order.insert(owners[0] if owners else len(order), kind)
+        return order
 
     # One entry of a file.
 
@@ -186,6 +198,7 @@ class _Loader:
         for node in nodes.value:
             declared = self._field(node)
             if declared is None:
+                draft.sound = False
                 continue
             if declared.name in draft.fields:
                 _, first = draft.fields[declared.name]
@@ -266,7 +279,7 @@ class _Loader:
         first, at = self.fields.setdefault(f.name, (f, node["name"]))
         for attribute in _ONE_THING:
             here, there = getattr(f, attribute), getattr(first, attribute)
-            if here != there:
+            if here != there and (attribute == "type" or f.type is first.type):
                 said = f'"{f.name}" has {attribute} {_show(there)} at {_place(at)} and {_show(here)} here'
                 at_fault = node.get(attribute) or node["name"]
                 self._say(at_fault, f"{said}; a name means one thing: make them equal, or rename")
@@ -278,14 +291,15 @@ class _Loader:
             if f.key is not None and f.key not in self.kinds:
                 known = did_you_mean(f.key, kinds)
                 self._say(at, f'field "{f.name}" is a key of kind "{f.key}", and there is no such kind{known}')
+        order = [kind.name for kind in self._in_order()]
         for kind, node in self.kinds.values():
             if kind.belongs_to is not None and kind.belongs_to not in self.kinds:
                 known = did_you_mean(kind.belongs_to, kinds)
                 self._say(node["belongs_to"], f'"{kind.belongs_to}" is no kind of key{known}')
                 continue
-            if kind.belongs_to is not None and kinds.index(kind.belongs_to) <= kinds.index(kind.name):
-                said = f'"{kind.name}" must stand before its owner "{kind.belongs_to}"'
-                self._say(node["belongs_to"], f"{said}; move it up")
+            if kind.belongs_to is not None and order.index(kind.belongs_to) <= order.index(kind.name):
+                said = f'events visit "{kind.name}" before its owner "{kind.belongs_to}"'
+                self._say(node["belongs_to"], f"{said}, so declare the owner first, and no circle of owners")
             if kind.learnt_from and kind.belongs_to is None:
                 said = f'"{kind.name}" belongs to nothing that could be learnt'
                 self._say(node["learnt_from"], f"{said}; add belongs_to")
@@ -293,9 +307,9 @@ class _Loader:
                 self._check_teacher(kind, teacher, node["learnt_from"])
         for name, draft in self.types.items():
             keys = [f for f, _ in draft.fields.values() if f.key is not None]
-            if not keys:
+            if not keys and draft.sound:
                 self._say(draft.node, f'event type "{name}" has no key; give one field a key, such as key: customer')
-            elif not draft.any_key and not any(f.required for f in keys):
+            elif draft.sound and not draft.any_key and not any(f.required for f in keys):
                 self._say(draft.node, f'no key of event type "{name}" is required; require one, or say any_key: true')
 
     def _check_teacher(self, kind: KeyKind, teacher: str, at: Node) -> None:

@@ -96,12 +96,7 @@ def _boolean(_: Field) -> Schema:
 
 def _timestamp(field: Field) -> Schema:
     earliest, latest = Limits().times_of(field)
-    return {
-        "type": ["number", "string"],
-        "minimum": earliest,
-        "maximum": latest,
-        "minLength": 0 if not field.required else 8,
-    }
+    return {"type": ["number", "string"], "minimum": earliest, "maximum": latest}
 
 
 def _number(field: Field) -> Schema:

@@ -1,0 +1,1 @@
+"""What the catalogue promises to those who write event types and to those who send events."""
