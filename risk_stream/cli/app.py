@@ -68,7 +68,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = app(args=arguments, prog_name="risk-stream", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
-        _say(f"{error.format_message().rstrip('.')}. Try risk-stream --help.")
+        asked = getattr(getattr(error, "ctx", None), "command_path", "risk-stream")
+        _say(f"{error.format_message().rstrip('.')}. Try {asked} --help.")
         return error.exit_code
     except CommandError as error:
         _say(str(error))
@@ -106,10 +107,11 @@ def _known(error: Exception) -> list[str]:
     from risk_stream.catalogue import ProblemsError
     from risk_stream.embedded import EmbeddedError
     from risk_stream.settings import SettingsError
+    from risk_stream.stream.topics import BrokerError
 
     if isinstance(error, ProblemsError):
         return [str(problem) for problem in error.problems]
-    return [str(error)] if isinstance(error, EmbeddedError | SettingsError) else []
+    return [str(error)] if isinstance(error, BrokerError | EmbeddedError | SettingsError) else []
 
 
 def _keep_traceback() -> Path:

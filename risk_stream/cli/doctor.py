@@ -22,7 +22,7 @@ import typer
 
 from risk_stream.cli.broker import BrokerView, look_at
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
-from risk_stream.cli.output import CommandError, examples, output
+from risk_stream.cli.output import examples, output
 
 if TYPE_CHECKING:
     from risk_stream.settings import Settings
@@ -193,12 +193,12 @@ def _transactions(view: BrokerView) -> Finding:
 
 
 def _topics(settings: Settings, view: BrokerView) -> Iterator[Finding]:
-    from risk_stream.cli.topics import wanted_topics
+    from risk_stream.catalogue import ProblemsError
+    from risk_stream.stream.topics import wanted_topics
 
     try:
-        wanted = wanted_topics(settings)
-    except CommandError as error:
-        yield Finding("topics", State.WARN, str(error))
+        wanted = [topic.name for topic in wanted_topics(settings, catalogue_of(settings))]
+    except ProblemsError:  # said above, as events
         return
     missing = sorted(topic for topic in wanted if topic not in view.topics)
     if missing:

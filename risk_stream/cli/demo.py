@@ -1,0 +1,271 @@
+"""`risk-stream demo`: the whole product on one machine in one command, gone again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+from risk_stream.cli.house import SHIPPED_RULES, catalogue_of, plan_of, settings_with
+from risk_stream.cli.metrics import Numbers, read_numbers
+from risk_stream.cli.output import CommandError, duration, examples
+from risk_stream.cli.screen import Progress, Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from risk_stream.embedded import ChildProcess
+    from risk_stream.engine import Alert
+    from risk_stream.settings import Settings
+    from risk_stream.simulate import Demo, Market
+
+__all__ = ["register"]
+
+#: Partitions of each topic: more than one, so that the demo shows what a house will see.
+PARTITIONS = 2
+#: How long a worker may take to import, compile and join, s.
+START_PATIENCE = 90.0
+#: Of `--for`, what is kept for the last events to be judged, s; and how long they may take at most.
+DRAIN, DRAIN_PATIENCE = 3.0, 20.0
+#: How often the terminal is brought up to date, s.
+TICK = 0.25
+
+
+@dataclass(slots=True)
+class Run:
+    """What a demo has seen so far."""
+
+    started: float = field(default_factory=time.monotonic)
+    sent: int = 0
+    clock: int = 0  # simulated time, ms
+    numbers: Numbers = field(default_factory=Numbers)
+    rates: list[tuple[float, int]] = field(default_factory=list)  # (when, events judged) of the last seconds
+    alerts: list[Alert] = field(default_factory=list)
+    first_alert: float | None = None  # seconds after the first event was sent
+    finished: bool = False  # the story is told
+
+    def progress(self) -> Progress:
+        """For the screen."""
+        now = time.monotonic()
+        self.rates = [*self.rates[-20:], (now, self.numbers.events)]
+        (since, before), seconds = self.rates[0], now - self.started
+        rate = (self.numbers.events - before) / (now - since) if now > since else 0.0
+        lag = max(0, self.sent - self.numbers.events - self.numbers.rejects)
+        return Progress(seconds, self.numbers.events, rate, len(self.alerts), self.numbers.rejects, lag, self.clock)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=examples("risk-stream demo", "risk-stream demo --for 30s", "risk-stream demo --rules my/rules"))(
+        demo
+    )
+
+
+def demo(
+    for_: Annotated[float | None, typer.Option("--for", parser=duration, help="End by itself after 30s, 2m.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another market than the usual one.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the worker's /metrics; any free one if 0.")] = 0,
+    rules: Annotated[list[Path] | None, typer.Option(help="Your own rules instead of the shipped ones.")] = None,
+) -> None:
+    """A simulated market with planted frauds, a worker, and its alerts in this terminal. Ctrl-C stops all of it.
+
+    Needs nothing but this: broker and Redis come from wheels, live on 127.0.0.1 and in memory, and end with it.
+    """
+    if for_ is not None and for_ < 2 * DRAIN:
+        raise CommandError(f"--for must be {2 * DRAIN:.0f}s or more: the story needs the time.")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    folder = Path(tempfile.mkdtemp(prefix="risk-stream-demo-"))
+    try:
+        with Screen() as screen, _house(screen, folder, port, rules or [SHIPPED_RULES]) as (settings, worker):
+            story, market = _story(for_, seed)
+            screen.say(
+                f"simulator: {story.days} days of a market pass in {story.seconds:.0f} s, frauds planted in them"
+            )
+            run = asyncio.run(_watch(screen, settings, worker, market, story, for_))
+            _conclude(screen, run, market, for_)
+    except KeyboardInterrupt:
+        typer.echo("stopped; nothing is left running", err=True)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
+    """Broker, Redis, topics and a worker that is ready; all gone afterwards, in the opposite order."""
+    from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
+    from risk_stream.stream.topics import create_topics, wanted_topics
+
+    screen.say("risk-stream demo: everything below runs on 127.0.0.1 and in memory. Ctrl-C ends it and leaves nothing.")
+    with contextlib.ExitStack() as stack:
+        broker, redis = stack.enter_context(EmbeddedBroker()), stack.enter_context(EmbeddedRedis())
+        screen.say(f"broker: Tansu at {broker.address}; no transactions, so one worker, without the fence of several")
+        screen.say(f"redis: {redis.url}")
+        given = {
+            "broker": broker.address,
+            "redis": redis.url,
+            "rules": [str(path.resolve()) for path in rules],
+            "metrics_port": free_port(port),
+            "partitions": PARTITIONS,
+            "clock": "simulated",
+            "redis_days": 36_500,
+            "log_level": "warning",
+        }
+        settings = settings_with(**given)
+        plan = plan_of(settings)
+        where = ", ".join(str(path) for path in rules)
+        screen.say(f"rules: {len(plan.rules)} of {where}; edit one while this runs, and it counts a second later")
+        create_topics(settings.broker, wanted_topics(settings, catalogue_of(settings)))
+        worker = stack.enter_context(_worker(ChildProcess, folder, given))
+        _await_worker(screen, settings, worker)
+        yield settings, worker
+
+
+def _worker(process: type[ChildProcess], folder: Path, given: dict[str, Any]) -> ChildProcess:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RISK_STREAM_")}
+    for name, value in given.items():
+        environment[f"RISK_STREAM_{name.upper()}"] = value if isinstance(value, str) else orjson.dumps(value).decode()
+    command = [sys.executable, "-m", "risk_stream", "worker"]
+    return process("worker", command, environment=environment, folder=folder, death_signal=signal.SIGTERM)
+
+
+def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess) -> None:
+    """Wait until the worker has its partitions."""
+    began = time.monotonic()
+    screen.say("worker: starting (imports, compiled rules, joining the group) …")
+    while read_numbers(settings.metrics_port).partitions == 0:
+        _check(worker)
+        if time.monotonic() - began > START_PATIENCE:
+            raise CommandError(f"the worker did not join within {START_PATIENCE:.0f} s: {worker.log_tail(3)}")
+        screen.progress(Progress(time.monotonic() - began))
+        time.sleep(0.1)
+    url = f"http://127.0.0.1:{settings.metrics_port}/metrics"
+    screen.say(f"worker: ready after {time.monotonic() - began:.1f} s, metrics at {url}")
+
+
+def _check(worker: ChildProcess) -> None:
+    """Raises CommandError where the worker has ended."""
+    if not worker.running:
+        kept = Path(tempfile.gettempdir()) / "risk-stream-demo-worker.log"
+        with contextlib.suppress(OSError):
+            shutil.copyfile(worker.log, kept)
+        raise CommandError(f"the worker ended (exit code {worker.exit_code}): {worker.log_tail(1)} (its log: {kept})")
+
+
+def _story(seconds: float | None, seed: int | None) -> tuple[Demo, Market]:
+    """The demo's story at the pace that ends in time; an endless one where no end is asked for."""
+    from risk_stream.simulate import DEMO
+
+    story = DEMO if seed is None else replace(DEMO, seed=seed)
+    if seconds is not None:
+        story = replace(story, seconds=seconds - DRAIN)
+    return story, story.market(endless=seconds is None)
+
+
+async def _watch(
+    screen: Screen, settings: Settings, worker: ChildProcess, market: Market, story: Demo, seconds: float | None
+) -> Run:
+    """Send the story, follow the alerts, count; until it is told and judged, or Ctrl-C."""
+    run, stop = Run(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_tell(run, settings, market, story)),
+            group.create_task(_follow(run, screen, settings)),
+            group.create_task(_count(run, settings)),
+        ]
+        ended = run.started + (seconds or float("inf")) + DRAIN_PATIENCE
+        while not stop.is_set() and time.monotonic() < ended and not _all_judged(run):
+            _check(worker)
+            screen.progress(run.progress())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TICK)
+        for task in tasks:
+            task.cancel()
+    if stop.is_set() and seconds is not None:
+        raise KeyboardInterrupt
+    return run
+
+
+def _all_judged(run: Run) -> bool:
+    """Whether the story is told, every event of it admitted, and no alert has come for a second."""
+    if not run.finished or run.numbers.events + run.numbers.rejects < run.sent:
+        return False
+    return run.numbers.lag == 0 and run.numbers.quiet_for >= 1.0
+
+
+async def _tell(run: Run, settings: Settings, market: Market, story: Demo) -> None:
+    from risk_stream.simulate import paced, to_kafka
+
+    def progress(sent: int, clock: int) -> None:
+        run.sent, run.clock = sent, clock
+
+    slices = paced(story.slices(market), story.clock(market))
+    run.sent = await to_kafka(settings.broker, slices, topics=settings.house_topics, progress=progress)
+    run.finished = True
+
+
+async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
+    """Show each alert as Redis has it."""
+    import msgspec
+    from redis.asyncio import Redis
+
+    from risk_stream.engine import Alert
+
+    decoder, last = msgspec.json.Decoder(Alert), "0"
+    stream = f"{settings.redis_prefix}alerts:stream"
+    async with Redis.from_url(settings.redis) as client:
+        while True:
+            for _, entries in await client.xread({stream: last}, block=1000, count=500):
+                alerts = [decoder.decode(fields[b"json"]) for _, fields in entries]
+                last = entries[-1][0]
+                if run.first_alert is None:
+                    run.first_alert = time.monotonic() - run.started
+                run.alerts += alerts
+                screen.alerts(alerts)
+            await asyncio.sleep(TICK)
+
+
+async def _count(run: Run, settings: Settings) -> None:
+    """Keep the worker's own numbers at hand."""
+    while True:
+        run.numbers = (await asyncio.to_thread(read_numbers, settings.metrics_port)).after(run.numbers)
+        await asyncio.sleep(TICK)
+
+
+def _conclude(screen: Screen, run: Run, market: Market, seconds: float | None) -> None:
+    """The table of what was found and, where the demo ended by itself, the line for programs."""
+    from risk_stream.simulate import EXPECTED, score
+
+    scores = score(market.episodes, run.alerts)
+    rows = [(kind, of.planted, of.found, ", ".join(EXPECTED[kind])) for kind, of in scores.items()]
+    planted, found = sum(of.planted for of in scores.values()), sum(of.found for of in scores.values())
+    totals = {"events": run.numbers.events, "alerts": len(run.alerts), "refused": run.numbers.rejects}
+    screen.summary(rows, {**totals, "planted": planted, "found": found})
+    if seconds is None:
+        return
+    line = {
+        "events": run.numbers.events,
+        "alerts": len(run.alerts),
+        "alerts_by_rule": dict(Counter(alert.rule for alert in run.alerts).most_common()),
+        "planted": planted,
+        "found": found,
+        "by_kind": {kind: {"planted": of.planted, "found": of.found} for kind, of in scores.items()},
+        "rejects": run.numbers.rejects,
+        "seconds": round(time.monotonic() - run.started, 1),
+        "first_alert_seconds": None if run.first_alert is None else round(run.first_alert, 2),
+    }
+    typer.echo(orjson.dumps(line))

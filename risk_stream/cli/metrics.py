@@ -1,0 +1,55 @@
+"""A worker's own numbers, read from its /metrics."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+__all__ = ["Numbers", "read_numbers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a worker has done; all 0 before it can be asked."""
+
+    events: int = 0
+    rejects: int = 0
+    alerts: int = 0
+    lag: int = 0  # records that wait in any of its topics
+    partitions: int = 0
+    changed: float = field(default_factory=time.monotonic)  # when the counts last changed
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since anything changed."""
+        return time.monotonic() - self.changed
+
+    def after(self, before: Numbers) -> Numbers:
+        """These, changed when `before` was where nothing has changed since; `before` where nobody answered."""
+        if self.partitions == 0 and before.partitions:
+            return before
+        same = self == replace(before, changed=self.changed)
+        return replace(self, changed=before.changed) if same else self
+
+
+def read_numbers(port: int) -> Numbers:
+    """Ask the worker at this port of 127.0.0.1; zeros where nobody answers."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    sums: defaultdict[str, float] = defaultdict(float)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
+            for family in text_string_to_metric_families(answer.read().decode()):
+                for sample in family.samples:
+                    sums[sample.name] += sample.value
+    except (OSError, ValueError):
+        return Numbers()
+    return Numbers(
+        events=int(sums["risk_stream_events_total"]),
+        rejects=int(sums["risk_stream_rejects_total"]),
+        alerts=int(sums["risk_stream_alerts_total"]),
+        lag=int(sums["risk_stream_consumer_lag_records"]),
+        partitions=int(sums["risk_stream_partitions"]),
+    )
