@@ -215,7 +215,7 @@ class _Owners:
         declared = plan.catalogue.kind(kind)
         self.kind, self.parent = kind, declared.belongs_to
         self.teachers = np.array([plan.catalogue.code(t) for t in declared.learnt_from], np.int16)
-        self.known: dict[str, str] = {}
+        self.known: dict[int, str | None] = {}  # hash of a key -> its owner
 
     def fill(self, batch: EventBatch) -> EventBatch:
         """Learn from the batch and complete it, row by row in order; an unknown owner stays missing."""
@@ -224,16 +224,19 @@ class _Owners:
         here, has_parent = _present(batch, self.kind), _present(batch, self.parent)
         teaches = here & has_parent & np.isin(batch.types, self.teachers)
         lacks = here & ~has_parent
-        changed: dict[int, str] = {}
+        if not teaches.any() and not (self.known and lacks.any()):
+            return batch
+        keys, changed = batch.hashes(self.kind).tolist(), {}
         for i in np.flatnonzero(teaches | lacks).tolist():
-            key = batch.text(self.kind, i) or ""
             if teaches[i]:
-                self.known[key] = batch.text(self.parent, i) or ""
-            elif key in self.known:
-                changed[i] = self.known[key]
+                self.known[keys[i]] = batch.text(self.parent, i)
+            elif (owner := self.known.get(keys[i])) is not None:
+                changed[i] = owner
         if not changed:
             return batch
-        parents = [changed.get(i) or (batch.text(self.parent, i) if has_parent[i] else None) for i in range(len(batch))]
+        parents = batch.table.column(self.parent).to_pylist() if batch.has(self.parent) else [None] * len(batch)
+        for i, owner in changed.items():
+            parents[i] = owner
         return batch.with_columns({self.parent: parents})
 
 

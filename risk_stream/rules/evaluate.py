@@ -74,7 +74,7 @@ class Evaluator:
         except Exception:  # whatever a rule does, its neighbours are judged
             log.exception("rules of one hop failed together, judging them one by one")
             return self._one_by_one(view)
-        return [(rule, np.flatnonzero(mask)) for rule, mask in zip(self.rules, masks, strict=True) if mask.any()]
+        return [(self.rules[i], np.flatnonzero(masks[i])) for i in np.flatnonzero(masks.any(axis=1)).tolist()]
 
     def _one_by_one(self, view: View) -> list[tuple[Rule, NDArray[np.intp]]]:
         self._run = Run(self._program, view)

@@ -8,6 +8,8 @@ with 0 for unknown. Comparisons of one value with many constants are done by one
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -98,23 +100,25 @@ class Run:
 
 
 class Program:
-    """A list of conditions, compiled; `masks(view)` gives one mask each. `value(...)` compiles values beside them."""
+    """A list of conditions, compiled; `masks(view)` gives a row of truths for each. `value(...)` compiles values too.
+
+    All masks of a run are rows of one table, placed so that comparisons of one value and joins of one shape stand side
+    by side: a batch costs some dozens of calls, however many rules there are.
+    """
 
     def __init__(self) -> None:
         self.values: list[Callable[[Run], Any]] = []
         self._value_slots: dict[str, int] = {}
-        self._leaves: list[Callable[[Run, list[Any]], None]] = []
-        self._leaf_slots: dict[tuple[str, bool], int] = {}
-        self._grouped: dict[tuple[int, str], list[tuple[float, int]]] = {}
-        self._guards: list[tuple[int, tuple[str, ...]]] = []
-        self._logic: list[tuple[Any, int, tuple[int, ...]]] = []
-        self._masks = 0
+        self._parts: list[_Part] = []
+        self._part_slots: dict[tuple[str, bool], int] = {}
         self._wanted: list[int] = []
+        self._layout: _Layout | None = None
 
     # Compiling
 
     def add(self, condition: Condition, *, approximate: bool = False) -> int:
-        """Compile a condition; -> its place in what `masks` returns."""
+        """Compile a condition; -> its row in what `masks` returns."""
+        self._layout = None
         self._wanted.append(self._condition(condition, approximate))
         return len(self._wanted) - 1
 
@@ -148,84 +152,109 @@ class Program:
                     return lambda run: np.where(run.value(first) == 0, run.value(other), run.value(first))
                 return lambda run: compute(op, [run.value(slot) for slot in slots])
 
-    def _new_mask(self) -> int:
-        self._masks += 1
-        return self._masks - 1
-
     def _condition(self, condition: Condition, approximate: bool) -> int:
         key = (wording(condition), approximate)
-        slot = self._leaf_slots.get(key)
+        slot = self._part_slots.get(key)
         if slot is not None:
             return slot
-        if isinstance(condition, Every | Either):
-            parts = tuple(dict.fromkeys(self._condition(part, approximate) for part in condition.parts))
-            slot = self._new_mask()
-            self._logic.append((np.logical_and if isinstance(condition, Every) else np.logical_or, slot, parts))
-        else:
-            slot = self._new_mask()
-            self._leaf(condition, slot)
-            unsure = () if approximate else _unsure(condition)
-            if unsure:
-                self._guards.append((slot, unsure))
-        self._leaf_slots[key] = slot
+        part = self._join(condition, approximate) if isinstance(condition, Every | Either) else self._leaf(condition)
+        if not approximate and not part.of:
+            part.unsure = _unsure(condition)
+        slot = self._part_slots[key] = len(self._parts)
+        self._parts.append(part)
         return slot
 
-    def _leaf(self, leaf: Comparison | Membership | Presence | Truth, slot: int) -> None:
+    def _join(self, condition: Every | Either, approximate: bool) -> _Part:
+        of = tuple(dict.fromkeys(self._condition(part, approximate) for part in condition.parts))
+        level = 1 + max(self._parts[slot].level for slot in of)
+        return _Part(("and" if isinstance(condition, Every) else "or", level, len(of)), level=level, of=of)
+
+    def _leaf(self, leaf: Condition) -> _Part:
         match leaf:
             case Comparison(op, left, right):
-                self._comparison(op, left, right, slot)
+                return self._comparison(op, left, right)
             case Membership(value, constants, negated):
-                self._leaves.append(_membership(self.value(value), value.kind.is_text, constants, negated, slot))
+                return _Part(("leaf",), step=_membership(self.value(value), value.kind.is_text, constants, negated))
             case Presence(value, missing):
-                self._leaves.append(_presence(self.value(value), value.kind.is_text, missing, slot))
+                return _Part(("leaf",), step=_presence(self.value(value), value.kind.is_text, missing))
             case Truth(value, wanted):
-                self._leaves.append(_truth(self.value(value), wanted, slot))
+                return _Part(("compare", self.value(value), "=="), limit=1.0 if wanted else 0.0)
+        raise AssertionError(leaf)
 
-    def _comparison(self, op: str, left: Value, right: Value, slot: int) -> None:
+    def _comparison(self, op: str, left: Value, right: Value) -> _Part:
         if isinstance(left, Constant):
             op, left, right = _MIRRORED[op], right, left
         a, text = self.value(left), left.kind.is_text
         if isinstance(right, Constant) and isinstance(right.value, float) and op != "!=":
-            self._grouped.setdefault((a, op), []).append((right.value, slot))
-            return
+            return _Part(("compare", a, op), limit=right.value)
         b = self.value(right)
-        self._leaves.append(_unequal(a, b, text, slot) if op == "!=" else _compared(_COMPARE[op], a, b, text, slot))
+        return _Part(("leaf",), step=_unequal(a, b, text) if op == "!=" else _compared(_COMPARE[op], a, b, text))
 
     # Running
 
-    def masks(self, view: View) -> tuple[Run, list[Mask]]:
-        """(run, the mask of each condition added), each bool[n]."""
+    def masks(self, view: View) -> tuple[Run, Mask]:
+        """(run, bool[conditions added, n])."""
+        layout = self._layout
+        if layout is None:
+            layout = self._layout = _Layout(self._parts, self._wanted)
         run = Run(self, view)
-        masks: list[Any] = [None] * self._masks
+        table = np.empty((len(self._parts), view.n), np.bool_)
         with np.errstate(all="ignore"):
-            for (slot, op), limits in self._grouped.items():
-                column = run.column(slot)
-                if len(limits) == 1:
-                    masks[limits[0][1]] = _COMPARE[op](column, limits[0][0])
-                    continue
-                table = _COMPARE[op](column, np.array([[limit] for limit, _ in limits]))
-                for row, (_, target) in zip(table, limits, strict=True):
-                    masks[target] = row
-            for leaf in self._leaves:
-                leaf(run, masks)
-            self._apply_guards(view, masks)
-            for join, slot, parts in self._logic:
-                joined = masks[parts[0]]
-                for part in parts[1:]:
-                    joined = join(joined, masks[part])
-                masks[slot] = joined
-        return run, [masks[slot] for slot in self._wanted]
+            for start, stop, value, op, limits in layout.comparisons:
+                op(run.column(value), limits, out=table[start:stop])
+            for row, step in layout.leaves:
+                table[row] = step(run)
+            self._apply_guards(view, layout, table)
+            for start, stop, join, of in layout.joins:
+                join.reduce(table[of], axis=1, out=table[start:stop])
+        return run, table[layout.wanted]
 
-    def _apply_guards(self, view: View, masks: list[Any]) -> None:
+    @staticmethod
+    def _apply_guards(view: View, layout: _Layout, table: Mask) -> None:
         """A comparison with a value that is only a bound is unknown, unless the bound decides it."""
-        flagged: dict[str, Mask | None] = {}
-        for slot, ids in self._guards:
-            for id in ids:
-                if id not in flagged:
-                    flagged[id] = view.inexact(id)
-                unsure = flagged[id]
-                if unsure is not None:
-                    masks[slot] = masks[slot] & ~unsure
+        for id, rows in layout.guards.items():
+            unsure = view.inexact(id)
+            if unsure is not None:
+                table[rows] &= ~unsure
+
+
+@dataclass(slots=True)
+class _Part:
+    """A leaf or a join of a program. Parts of one `group` are computed together."""
+
+    group: tuple[Any, ...]
+    limit: float = 0.0
+    step: Callable[[Run], Any] | None = None
+    level: int = 0
+    of: tuple[int, ...] = ()
+    unsure: tuple[str, ...] = ()  # aggregates that must be exact for it to be known
+
+
+class _Layout:
+    """Where each part's mask stands in the table, and the calls that fill it, in order."""
+
+    def __init__(self, parts: list[_Part], wanted: list[int]) -> None:
+        order = sorted(range(len(parts)), key=lambda i: (parts[i].level, str(parts[i].group)))
+        row = {slot: at for at, slot in enumerate(order)}
+        self.comparisons: list[tuple[int, int, int, Any, Array]] = []
+        self.leaves: list[tuple[int, Callable[[Run], Any]]] = []
+        self.joins: list[tuple[int, int, Any, Array]] = []
+        self.guards: dict[str, list[int]] = {}
+        self.wanted = np.array([row[slot] for slot in wanted], np.intp)
+        for group, members in groupby(order, key=lambda i: parts[i].group):
+            slots = list(members)
+            start, stop = row[slots[0]], row[slots[-1]] + 1
+            if group[0] == "compare":
+                limits = np.array([[parts[slot].limit] for slot in slots])
+                self.comparisons.append((start, stop, group[1], _COMPARE[group[2]], limits))
+            elif group[0] == "leaf":
+                self.leaves += [(row[slot], step) for slot in slots if (step := parts[slot].step) is not None]
+            else:
+                of = np.array([[row[inner] for inner in parts[slot].of] for slot in slots], np.intp)
+                self.joins.append((start, stop, np.logical_and if group[0] == "and" else np.logical_or, of))
+        for slot, part in enumerate(parts):
+            for id in part.unsure:
+                self.guards.setdefault(id, []).append(row[slot])
 
 
 def _text(column: Array) -> Array:
@@ -233,7 +262,7 @@ def _text(column: Array) -> Array:
     return np.where(hashes == _NAN_BITS, 0, hashes)
 
 
-def _unsure(leaf: Comparison | Membership | Presence | Truth) -> tuple[str, ...]:
+def _unsure(leaf: Condition) -> tuple[str, ...]:
     """The aggregates that must be exact for a leaf to be known. A bound that already lies beyond a limit decides."""
     meanings: tuple[Meaning, ...]
     match leaf:
@@ -247,51 +276,39 @@ def _unsure(leaf: Comparison | Membership | Presence | Truth) -> tuple[str, ...]
     return tuple(dict.fromkeys(found))
 
 
-def _compared(op: Callable[[Any, Any], Any], a: int, b: int, text: bool, slot: int) -> Callable[[Run, list[Any]], None]:
-    def step(run: Run, masks: list[Any]) -> None:
-        left, right = run.column(a), run.value(b)
-        mask = op(left, right)
-        masks[slot] = mask & (left != 0) if text else mask
+def _compared(op: Callable[[Any, Any], Any], a: int, b: int, text: bool) -> Callable[[Run], Any]:
+    def step(run: Run) -> Any:
+        left = run.column(a)
+        mask = op(left, run.value(b))
+        return mask & (left != 0) if text else mask
 
     return step
 
 
-def _unequal(a: int, b: int, text: bool, slot: int) -> Callable[[Run, list[Any]], None]:
-    def step(run: Run, masks: list[Any]) -> None:
+def _unequal(a: int, b: int, text: bool) -> Callable[[Run], Any]:
+    def step(run: Run) -> Any:
         left, right = run.column(a), run.value(b)
-        if text:
-            masks[slot] = (left != right) & (left != 0) & (right != 0)
-        else:
-            masks[slot] = (left < right) | (left > right)
+        return (left != right) & (left != 0) & (right != 0) if text else (left < right) | (left > right)
 
     return step
 
 
-def _membership(
-    value: int, text: bool, constants: tuple[float | str, ...], negated: bool, slot: int
-) -> Callable[[Run, list[Any]], None]:
+def _membership(value: int, text: bool, constants: tuple[float | str, ...], negated: bool) -> Callable[[Run], Any]:
     members = np.array([text_hash(c) if isinstance(c, str) else c for c in constants])
 
-    def step(run: Run, masks: list[Any]) -> None:
+    def step(run: Run) -> Any:
         column = run.column(value)
         inside = column == members[0] if len(members) == 1 else np.isin(column, members)
-        known = column != 0 if text else column == column
-        masks[slot] = known & ~inside if negated else known & inside
+        known = column != 0 if text else ~np.isnan(column)
+        return known & ~inside if negated else known & inside
 
     return step
 
 
-def _presence(value: int, text: bool, missing: bool, slot: int) -> Callable[[Run, list[Any]], None]:
-    def step(run: Run, masks: list[Any]) -> None:
+def _presence(value: int, text: bool, missing: bool) -> Callable[[Run], Any]:
+    def step(run: Run) -> Any:
         column = run.column(value)
-        unknown = column == 0 if text else column != column
-        masks[slot] = unknown if missing else ~unknown
-
-    return step
-
-
-def _truth(value: int, wanted: bool, slot: int) -> Callable[[Run, list[Any]], None]:
-    def step(run: Run, masks: list[Any]) -> None:
-        masks[slot] = run.column(value) == (1.0 if wanted else 0.0)
+        unknown = column == 0 if text else np.isnan(column)
+        return unknown if missing else ~unknown
 
     return step
