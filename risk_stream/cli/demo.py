@@ -229,7 +229,8 @@ async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
     stream = f"{settings.redis_prefix}alerts:stream"
     async with Redis.from_url(settings.redis) as client:
         while True:
-            for _, entries in await client.xread({stream: last}, block=1000, count=500):
+            answer: Any = await client.xread({stream: last}, block=1000, count=500)
+            for _, entries in answer:
                 alerts = [decoder.decode(fields[b"json"]) for _, fields in entries]
                 last = entries[-1][0]
                 if run.first_alert is None:

@@ -15,7 +15,8 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from risk_stream.cli.output import CommandError
 
@@ -158,7 +159,7 @@ class Records:
         packed = self.size > 0 and self._raw.read(2) == _GZIP
         if self.size:
             self._raw.seek(0)
-        self._file: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if packed else self._raw
+        self._file: Any = gzip.GzipFile(fileobj=self._raw) if packed else self._raw
         if mapping is None and path.suffixes[:1] == [".csv"]:
             raise CommandError(f"{path} is CSV: say with --mapping FILE which column is which field (docs/replay.md).")
 

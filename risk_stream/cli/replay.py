@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
@@ -92,7 +93,7 @@ def _judge(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None) ->
     with _progress() as progress:
         task = progress.add_task(records.name, total=records.size or None)
         for lines, values in records.batches():
-            batch, _, refused = decoder.decode(values, lambda i, lines=lines: f"{records.name}/{lines[i]}")
+            batch, _, refused = decoder.decode(values, partial(_id, records.name, lines))
             for reject in refused:
                 _refuse(reject, records.name, lines[reject.index], values[reject.index], tally, kept)
             tally.events += len(batch)
@@ -100,6 +101,11 @@ def _judge(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None) ->
                 tally.alerts[alert.rule, alert.severity] += 1
                 yield alert
             progress.update(task, completed=records.position)
+
+
+def _id(name: str, lines: list[int], index: int) -> str:
+    """The id of an event that has none: its place in the file."""
+    return f"{name}/{lines[index]}"
 
 
 def _progress() -> Progress:
@@ -125,7 +131,8 @@ def _as_lines(alerts: Iterator[Alert], file: IO[bytes] | None) -> None:
 
 
 def _as_table(alerts: Iterator[Alert], file: IO[str] | None) -> None:
-    rows, left = [], 0
+    rows: list[tuple[str, ...]] = []
+    left = 0
     for alert in alerts:
         if len(rows) < MOST_ROWS:
             at = datetime.fromtimestamp(alert.time / 1000, UTC)

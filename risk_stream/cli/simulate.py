@@ -130,9 +130,8 @@ async def _send(
 
     if nobody := unreachable(settings.broker):
         raise CommandError(f"{nobody}: start it (docker compose up kafka), or set RISK_STREAM_BROKER.")
-    slices: Iterator[Slice] | AsyncIterator[Slice] = market.slices(max(1, min(2_000, int((rate or 2_000) / 10))))
-    if clock is not None:
-        slices = paced(slices, clock)
+    parts = market.slices(max(1, min(2_000, int((rate or 2_000) / 10))))
+    slices: Iterator[Slice] | AsyncIterator[Slice] = parts if clock is None else paced(parts, clock)
     sent = 0
 
     def progress(count: int, _: int) -> None:
