@@ -1,0 +1,110 @@
+"""Every setting of risk-stream, its default and its meaning; from the environment as RISK_STREAM_NAME.
+
+Lists and maps are JSON there: `RISK_STREAM_RULES='["rules", "/etc/house/rules"]'`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings", "SettingsError", "load_settings"]
+
+
+class SettingsError(Exception):
+    """Raised when a setting has a value it cannot have; the text is one sentence per setting."""
+
+
+class Settings(BaseSettings):
+    """What a worker and the command line need to know about the house."""
+
+    model_config = SettingsConfigDict(env_prefix="RISK_STREAM_", frozen=True, extra="ignore")
+
+    broker: str = Field("127.0.0.1:9092", description="Kafka's address, host:port, several separated by commas")
+    redis: str = Field("redis://127.0.0.1:6379/0", description="where alerts are kept for the console and dashboards")
+    rules: list[Path] = Field([Path("rules")], description="rule files, or folders of them; watched for changes")
+    events: list[Path] = Field([], description="the house's own event types: YAML files, or folders of them")
+    group: str = Field("risk-stream", description="name of the workers' consumer group: all workers of a house share it")
+
+    house_topics: dict[str, str] = Field(
+        {"trades": "risk.trades", "loans": "risk.loans", "reference": "risk.reference"},
+        description="the topic each family of events comes in, by the family's name in the catalogue",
+    )
+    prefix: str = Field("risk.", description="first part of the names of risk-stream's own topics")
+    partitions: Annotated[int, Field(ge=1, le=1024)] = Field(4, description="partitions of a topic that is created")
+    replication: Annotated[int, Field(ge=1)] = Field(1, description="replicas of a topic that is created")
+    hop_retention_hours: Annotated[float, Field(gt=0)] = Field(24, description="how long hop topics keep their records")
+    alert_retention_days: Annotated[float, Field(gt=0)] = Field(90, description="how long risk.alerts keeps its records")
+
+    session_seconds: Annotated[float, Field(gt=0)] = Field(
+        2, description="a worker silent for so long has lost its partitions; the broker's minimum if that is higher"
+    )
+    batch_records: Annotated[int, Field(ge=1)] = Field(4000, description="most records of a house topic in one batch")
+    fetch_bytes: Annotated[int, Field(ge=1 << 16)] = Field(1 << 20, description="most bytes read of a partition at once")
+    state_mib: Annotated[int, Field(ge=1)] = Field(1024, description="bound of the windows' memory, per kind and partition, MiB")
+    clock: Literal["live", "simulated"] = Field(
+        "live", description="`simulated`: event times run ahead of the wall clock and are not refused for it (demo and tests)"
+    )
+    future_seconds: Annotated[float, Field(ge=0)] = Field(
+        300, description="an event whose time is further ahead of the broker's than this is refused"
+    )
+    reload_seconds: Annotated[float, Field(gt=0)] = Field(1, description="how often the rules are looked at for changes")
+
+    metrics_host: str = Field("127.0.0.1", description="address /metrics listens on; 0.0.0.0 to be scraped from elsewhere")
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(9464, description="port of /metrics; 0 for none")
+    metrics_entities: Annotated[int, Field(ge=0)] = Field(50, description="legal entities with their own label; later ones are `other`")
+
+    redis_prefix: str = Field("risk:", description="first part of every key in Redis")
+    redis_alerts: Annotated[int, Field(ge=1)] = Field(200_000, description="most alerts kept in Redis; the oldest go first")
+    redis_days: Annotated[float, Field(gt=0)] = Field(30, description="alerts older than this, by event time, leave Redis")
+    redis_stream: Annotated[int, Field(ge=1)] = Field(20_000, description="entries kept in the stream that followers read")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line that is written")
+    log_file: Path | None = Field(None, description="write the log here too")
+
+    @field_validator("broker")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for part in value.split(","):
+            host, colon, port = part.strip().rpartition(":")
+            if not (host and colon and port.isdigit()):
+                raise ValueError(f"{part.strip()!r} is no host:port")
+        return value
+
+    @field_validator("redis")
+    @classmethod
+    def _redis_url(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(f"{value!r} must begin with redis://, rediss:// or unix://")
+        return value
+
+    def hop_topic(self, kind: str) -> str:
+        """The topic of one kind of key."""
+        return f"{self.prefix}hop.{kind}"
+
+    @property
+    def alerts_topic(self) -> str:
+        """Where hops say their alerts."""
+        return f"{self.prefix}alerts"
+
+    @property
+    def rejects_topic(self) -> str:
+        """Where records go that cannot be events."""
+        return f"{self.prefix}rejects"
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment, with `given` ones above it. Raises `SettingsError`."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        said = "; ".join(
+            f"RISK_STREAM_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in exc.errors()
+        )
+        raise SettingsError(said) from exc
+    except Exception as exc:  # noqa: BLE001  pydantic-settings raises its own for JSON it cannot read
+        raise SettingsError(f"{exc}: lists and maps are JSON in the environment") from exc

@@ -1,0 +1,8 @@
+"""Where what was judged is shown: alerts in Redis, numbers for Prometheus. Views, that Kafka can always fill again."""
+
+from __future__ import annotations
+
+from risk_stream.sinks.prometheus import METRICS, Metric, Metrics
+from risk_stream.sinks.redis import AlertSink, Keep, Written
+
+__all__ = ["METRICS", "AlertSink", "Keep", "Metric", "Metrics", "Written"]

@@ -1,0 +1,223 @@
+"""What a worker says of itself at /metrics: plain numbers that are counted in place and read when Prometheus asks.
+
+`METRICS` is the whole list. No label ever holds a customer, a trade or any other id of the house's; legal entities are
+bounded: the first N have a label of their own, later ones share `other`.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from risk_stream import __version__
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric as Family
+
+__all__ = ["METRICS", "Metric", "Metrics"]
+
+#: Upper bounds of the latency histogram, s.
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+#: Upper bounds of the batch size histogram, events.
+BATCH_BUCKETS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0)
+
+#: What the label of entities beyond the bound says.
+OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: its full name, what it is, its labels, and what it means."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    meaning: str
+    buckets: tuple[float, ...] = ()
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("risk_stream_events_total", "counter", ("topic", "type"), "Events admitted from the house's topics."),
+    Metric(
+        "risk_stream_stage_events_total",
+        "counter",
+        ("topic", "stage"),
+        "Events admitted that a rule of this business stage looks at; one event may count for several stages.",
+    ),
+    Metric("risk_stream_rejects_total", "counter", ("topic", "reason"), "Records refused, each kept in risk.rejects."),
+    Metric(
+        "risk_stream_judged_latency_seconds",
+        "histogram",
+        (),
+        "From the broker's time of an event's record to the end of its judgement at its last hop.",
+        LATENCY_BUCKETS,
+    ),
+    Metric("risk_stream_batch_events", "histogram", ("step",), "Events in a batch, at admission and at each hop.", BATCH_BUCKETS),
+    Metric(
+        "risk_stream_event_time_lag_seconds",
+        "gauge",
+        ("topic",),
+        "The broker's time less event time, of the newest event of the batch admitted last.",
+    ),
+    Metric("risk_stream_consumer_lag_records", "gauge", ("topic", "partition"), "Records not yet committed by this worker."),
+    Metric(
+        "risk_stream_alerts_total",
+        "counter",
+        ("rule", "severity", "stage", "entity"),
+        "Alerts said. An alert that is said again after a restart counts again; Redis has it once.",
+    ),
+    Metric("risk_stream_shadow_alerts_total", "counter", ("rule", "severity", "stage"), "What rules in shadow would have said."),
+    Metric("risk_stream_rule_errors_total", "counter", ("rule",), "Evaluations of a rule that failed; its neighbours go on."),
+    Metric("risk_stream_plan_info", "gauge", ("version", "rules"), "1 for the plan in force, by its version and number of rules."),
+    Metric(
+        "risk_stream_plan_reloads_total",
+        "counter",
+        ("result",),
+        "Changes of the rule files: `loaded`, or `refused` with the last good plan staying in force.",
+    ),
+    Metric("risk_stream_state_bytes", "gauge", ("kind",), "Memory of the windows, by kind of key."),
+    Metric("risk_stream_state_keys", "gauge", ("kind",), "Keys that have windows."),
+    Metric("risk_stream_state_rows", "gauge", ("kind",), "Rows in the windows."),
+    Metric("risk_stream_state_dropped_rows_total", "counter", ("kind",), "Rows dropped by a cap; values it touched are flagged."),
+    Metric("risk_stream_duplicate_events_total", "counter", ("kind",), "Events of a hop's topic that were applied before."),
+    Metric("risk_stream_messages_sent_total", "counter", ("topic",), "Messages stored by the broker for this worker."),
+    Metric("risk_stream_sent_bytes_total", "counter", ("topic",), "Bytes of those messages."),
+    Metric("risk_stream_alerts_stored_total", "counter", (), "Alerts newly written to Redis."),
+    Metric("risk_stream_alerts_repeated_total", "counter", (), "Alerts that Redis had already."),
+    Metric("risk_stream_redis_up", "gauge", (), "1 if the last write to Redis succeeded, 0 while it is away."),
+    Metric("risk_stream_redis_failures_total", "counter", (), "Writes to Redis that failed and were tried again."),
+    Metric("risk_stream_log_lines_lost_total", "counter", (), "Log lines that could not be written, a full disk for one."),
+    Metric("risk_stream_partitions", "gauge", (), "Partitions that are this worker's."),
+    Metric("risk_stream_rebalances_total", "counter", (), "Assignments of partitions this worker has had."),
+    Metric("risk_stream_info", "gauge", ("release",), "1, by release of risk-stream."),
+)
+
+_BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+class _Histogram:
+    """Counts by bucket and the sum, of values given singly or as arrays."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = np.array(bounds)
+        self.counts = np.zeros(len(bounds) + 1, np.int64)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        self.counts[bisect.bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def add_all(self, values: np.ndarray[Any, Any]) -> None:
+        self.counts += np.bincount(np.searchsorted(self.bounds, values), minlength=len(self.counts))
+        self.total += float(values.sum())
+
+    def samples(self) -> tuple[list[tuple[str, float]], float]:
+        cumulative = np.cumsum(self.counts).tolist()
+        names = [*(f"{b:g}" for b in self.bounds.tolist()), "+Inf"]
+        return list(zip(names, cumulative, strict=True)), self.total
+
+
+class Metrics(Collector):
+    """The numbers of one worker process. `add` and `set` name a metric and its labels' values, in the metric's order."""
+
+    def __init__(self, *, entities: int = 50) -> None:
+        self._values: dict[str, dict[tuple[str, ...], float]] = {m.name: {} for m in METRICS if m.kind != "histogram"}
+        self._histograms: dict[tuple[str, tuple[str, ...]], _Histogram] = {}
+        self._entities, self._max_entities = set[str](), entities
+        self._refresh: list[Callable[[], None]] = []
+        for metric in METRICS:  # a metric without labels is said from the start, as 0
+            if metric.kind == "histogram" and not metric.labels:
+                self._histograms[metric.name, ()] = _Histogram(metric.buckets)
+            elif not metric.labels:
+                self._values[metric.name][()] = 0.0
+        self.set("risk_stream_info", 1.0, __version__)
+        for result in ("loaded", "refused"):
+            self.add("risk_stream_plan_reloads_total", 0.0, result)
+
+    # Counting
+
+    def add(self, name: str, amount: float = 1.0, *labels: str) -> None:
+        """Count."""
+        of = self._values[name]
+        of[labels] = of.get(labels, 0.0) + amount
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Say a gauge's value."""
+        self._values[name][labels] = value
+
+    def get(self, name: str, *labels: str) -> float:
+        """The value so far; 0 where nothing was said."""
+        return self._values[name].get(labels, 0.0)
+
+    def forget(self, name: str) -> None:
+        """Drop all values of a gauge: what they spoke of may be gone."""
+        self._values[name] = {}
+
+    def observe(self, name: str, value: float | np.ndarray[Any, Any], *labels: str) -> None:
+        """Put a value, or all of an array, into a histogram."""
+        histogram = self._histograms.get((name, labels))
+        if histogram is None:
+            histogram = self._histograms[name, labels] = _Histogram(_BY_NAME[name].buckets)
+        if isinstance(value, np.ndarray):
+            histogram.add_all(value)
+        else:
+            histogram.add(value)
+
+    def entity(self, name: str) -> str:
+        """The label of a legal entity: its name, or `other` beyond the bound."""
+        if name in self._entities:
+            return name
+        if len(self._entities) < self._max_entities:
+            self._entities.add(name)
+            return name
+        return OTHER
+
+    # Saying
+
+    def before_scrape(self, refresh: Callable[[], None]) -> None:
+        """Have gauges brought up to date each time Prometheus asks; called in the server's thread."""
+        self._refresh.append(refresh)
+
+    def collect(self) -> Iterator[Family]:
+        """Everything, in the order of METRICS."""
+        for refresh in self._refresh:
+            refresh()
+        for metric in METRICS:
+            if metric.kind == "histogram":
+                yield self._histogram(metric)
+            else:
+                make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+                family = make(metric.name, metric.meaning, labels=metric.labels)
+                for labels, value in list(self._values[metric.name].items()):
+                    family.add_metric(labels, value)
+                yield family
+
+    def _histogram(self, metric: Metric) -> Family:
+        family = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+        for (name, labels), histogram in list(self._histograms.items()):
+            if name == metric.name:
+                buckets, total = histogram.samples()
+                family.add_metric(labels, buckets, total)
+        return family
+
+    def registry(self) -> CollectorRegistry:
+        """These metrics as prometheus_client has them."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def serve(self, host: str, port: int) -> ThreadingHTTPServer:
+        """Answer at http://host:port/metrics, in a thread. Raises OSError where the port is taken."""
+        server, _ = start_http_server(port, host, self.registry())
+        return server

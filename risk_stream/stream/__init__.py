@@ -1,0 +1,8 @@
+"""The imperative shell on Kafka: the Faust app, its batch transport, admission, hops and the worker that keeps it alive."""
+
+from __future__ import annotations
+
+from risk_stream.stream.topics import BrokerError, Topic, TopicState, create_topics, describe_topics, wanted_topics
+from risk_stream.stream.worker import run_worker
+
+__all__ = ["BrokerError", "Topic", "TopicState", "create_topics", "describe_topics", "run_worker", "wanted_topics"]

@@ -1,0 +1,117 @@
+"""The Faust app of one worker: its settings, its agents, and the tasks beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import faust
+
+from risk_stream.settings import Settings
+from risk_stream.stream.logs import BrokerWatch
+from risk_stream.stream.pipeline import Pipeline
+from risk_stream.stream.plans import PlanWatcher
+from risk_stream.stream.transport import CREDITS, BatchSchema, Transport
+
+__all__ = ["RiskApp", "make_app"]
+
+#: How often gauges are brought up to date, s.
+REFRESH = 1.0
+
+#: Faust's queues are bounded by the partitions' credits; this is only more than those can ever be.
+QUEUE = 4096 * CREDITS
+
+
+class Boot(faust.App.BootStrategy):  # type: ignore[name-defined]
+    """Faust's consumer, conductor and agents; neither its producer, nor its sensors, nor its web server."""
+
+    enable_kafka_producer = False
+    enable_sensors = False
+    enable_web = False
+
+
+class RiskApp(faust.App):
+    """A Faust app that starts the worker's own producer before it reads, and writes nothing to the disk."""
+
+    BootStrategy = Boot
+    pipeline: Pipeline
+    watcher: PlanWatcher
+    broker_watch: BrokerWatch
+
+    async def on_first_start(self) -> None:
+        """Connect the producer."""
+        await super().on_first_start()
+        await self.pipeline.producer.start()
+        self.pipeline.consumer = self.consumer
+
+    async def on_stop(self) -> None:
+        """Send what is waiting, then leave."""
+        await super().on_stop()
+        await self.pipeline.producer.stop()
+        await self.pipeline.store.sink.close()
+
+    def _create_directories(self) -> None:
+        """None: there are no tables."""
+
+
+def make_app(
+    settings: Settings, pipeline: Pipeline, watcher: PlanWatcher, broker_watch: BrokerWatch, *, session: float
+) -> RiskApp:
+    """The app. `session` is how long a worker may be silent before its partitions are given to others, s."""
+    app = RiskApp(
+        settings.group,
+        broker=[f"kafka://{part.strip()}" for part in settings.broker.split(",")],
+        store="memory://",
+        autodiscover=False,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 4,
+        broker_rebalance_timeout=max(10.0, 2 * session),
+        broker_commit_interval=0.3,
+        broker_max_poll_records=settings.batch_records,
+        broker_max_poll_interval=3600.0,
+        consumer_max_fetch_size=settings.fetch_bytes,
+        consumer_auto_offset_reset="earliest",
+        stream_buffer_maxsize=QUEUE,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=True,
+        worker_redirect_stdouts=False,
+    )
+    app.transport = Transport(app.conf.broker_consumer, app)
+    app._consumer = None  # noqa: SLF001  made anew, by our transport
+    app.pipeline, app.watcher, app.broker_watch = pipeline, watcher, broker_watch
+
+    def agent(name: str, topics: Iterable[str], work: Callable[[Any], Any]) -> None:
+        source = app.topic(*topics, schema=BatchSchema())
+
+        async def run(stream: Any) -> None:
+            async for event in stream.noack().events():
+                await work(event.message)
+
+        run.__name__ = run.__qualname__ = name.replace("-", "_")
+        app.agent(source, name=name)(run)
+
+    agent("admission", settings.house_topics.values(), pipeline.admit)
+    for kind in pipeline.catalogue.kinds:
+        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], pipeline.hop)
+    agent("alerts", [settings.alerts_topic], pipeline.alerts)
+
+    @app.on_rebalance_complete.connect  # type: ignore[misc]  # awaited by Faust before any partition is read
+    async def assigned(sender: Any, **_: Any) -> None:
+        pipeline.assigned(app.consumer.assignment())
+
+    @app.task  # type: ignore[misc]
+    async def watch_rules() -> None:
+        await watcher.watch(settings.reload_seconds)
+
+    @app.task  # type: ignore[misc]
+    async def refresh() -> None:
+        while not app.should_stop:
+            await asyncio.sleep(REFRESH)
+            broker_watch.tick()
+            pipeline.refresh()
+
+    return app

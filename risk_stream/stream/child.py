@@ -1,0 +1,137 @@
+"""The process that does the work: `python -m risk_stream.stream.child`, started by the supervisor and never by hand.
+
+Its settings come as JSON in `RISK_STREAM_CHILD`; it ends when its standard input closes, so that it never outlives the
+supervisor. Exit codes: 0 told to stop, `WRONG` a restart would not help, `AGAIN` start me again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+import faust
+from aiokafka.errors import KafkaError
+
+from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.rules import PlanSource
+from risk_stream.settings import Settings
+from risk_stream.sinks import AlertSink, Keep, Metrics
+from risk_stream.stream.app import RiskApp, make_app
+from risk_stream.stream.logs import set_up_logging
+from risk_stream.stream.pipeline import Pipeline
+from risk_stream.stream.plans import PlanWatcher
+from risk_stream.stream.producer import Producer
+from risk_stream.stream.store import AlertStore
+from risk_stream.stream.topics import BrokerError, minimum_session, partition_counts, wanted_topics
+from risk_stream.stream.warm import warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["AGAIN", "VARIABLE", "WRONG", "main"]
+
+#: The environment variable that carries the settings.
+VARIABLE = "RISK_STREAM_CHILD"
+
+AGAIN, WRONG = 75, 78
+
+#: A session where the broker does not say what it allows, s: Kafka's own minimum.
+DEFAULT_SESSION = 6.0
+
+#: How long a thread may hold Python before another gets its turn, s. The default of 5 ms would be latency at every step:
+#: the thread that reads Kafka and the one that judges take turns.
+SWITCH = 0.0005
+
+log = logging.getLogger("risk_stream.worker")
+
+
+def _end(code: int, sentence: str) -> NoReturn:
+    """End at once, without waiting for anything."""
+    log.critical("%s", sentence)
+    logging.shutdown()
+    os._exit(code)
+
+
+def _end_with_parent() -> None:
+    """Stop as if told to when the supervisor is gone."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[RiskApp, PlanSource]:
+    """Everything, wired. Raises `BrokerError` and `ProblemsError`. `app.broker_watch` is set by the caller's logging."""
+    source = PlanSource(settings.rules, catalogue)
+    counts = partition_counts(settings.broker)
+    missing = [t.name for t in wanted_topics(settings, catalogue) if t.name not in counts]
+    if missing:
+        raise BrokerError(f"there is no topic {', '.join(missing)} at {settings.broker}: risk-stream topics create")
+    least = minimum_session(settings.broker)
+    session = max(settings.session_seconds, least if least is not None else DEFAULT_SESSION)
+    keep = Keep(settings.redis_alerts, settings.redis_days, settings.redis_stream)
+    sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
+    pipeline = Pipeline(
+        settings,
+        catalogue,
+        source.plan,
+        counts=counts,
+        producer=Producer(settings.broker),
+        store=AlertStore(sink, metrics),
+        metrics=metrics,
+        fatal=lambda sentence: _end(AGAIN, sentence),
+    )
+    watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
+    app = make_app(settings, pipeline, PlanWatcher(source, metrics, pipeline.use), watch, session=session)
+    return app, source
+
+
+def _lost(metrics: Metrics) -> Callable[[], None]:
+    return lambda: metrics.add("risk_stream_log_lines_lost_total")
+
+
+def main() -> NoReturn:
+    """Work until told to stop."""
+    settings = Settings.model_validate_json(os.environ.pop(VARIABLE))
+    metrics = Metrics(entities=settings.metrics_entities)
+    set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
+    sys.setswitchinterval(SWITCH)
+    _end_with_parent()
+    try:
+        catalogue = load_catalogue(*settings.events)
+        app, source = build(settings, catalogue, metrics)
+        if settings.metrics_port:
+            metrics.serve(settings.metrics_host, settings.metrics_port)
+    except ProblemsError as exc:
+        for problem in exc.problems:
+            log.error("%s", problem)
+        _end(WRONG, f"the worker cannot start: {len(exc.problems)} problems in its rules or event types")
+    except BrokerError as exc:
+        _end(AGAIN, str(exc))
+    except OSError as exc:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        _end(WRONG, f"cannot serve /metrics at {where} ({exc.strerror}): set RISK_STREAM_METRICS_PORT to a free port")
+    warm_up(source.plan)
+    log.info("plan %s with %d rules, group %s, broker %s", source.plan.version, len(source.plan.rules), settings.group, settings.broker)
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as exc:
+        logging.shutdown()
+        os._exit(0 if not exc.code else AGAIN)
+    except KafkaError as exc:
+        _end(AGAIN, f"the broker at {settings.broker} failed: {exc!r}")
+    except Exception as exc:  # noqa: BLE001  the top of the process: one sentence, and the supervisor goes on
+        log.debug("crash", exc_info=exc)
+        _end(AGAIN, f"the worker failed: {exc!r}")
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

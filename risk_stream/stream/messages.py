@@ -1,0 +1,75 @@
+"""What risk-stream writes between its own steps: batches for hops, and rejects for people."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from risk_stream.catalogue import EventBatch
+from risk_stream.stream.producer import MAX_MESSAGE_BYTES
+
+__all__ = ["REJECT_VALUE_BYTES", "Outgoing", "pack", "reject_message", "split_by_partition"]
+
+#: Bytes of a refused record that are kept.
+REJECT_VALUE_BYTES = 64_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send; without a partition the key decides."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    partition: int | None = None
+
+
+def pack(batch: EventBatch, meta: dict[str, str | int], *, limit: int = MAX_MESSAGE_BYTES) -> Iterator[bytes]:
+    """A batch as one Arrow message, or as several, halved until each is within `limit` bytes or has one event."""
+    value = batch.to_ipc(**meta)
+    if len(value) <= limit or len(batch) == 1:
+        yield value
+        return
+    middle = len(batch) // 2
+    yield from pack(batch.take(np.arange(middle)), meta, limit=limit)
+    yield from pack(batch.take(np.arange(middle, len(batch))), meta, limit=limit)
+
+
+def split_by_partition(batch: EventBatch, kind: str, count: int) -> Iterator[tuple[int, EventBatch]]:
+    """The events of a batch by the partition of their key, each part in the order of the batch; all have the key."""
+    partitions = batch.partition(kind, count)
+    if count == 1 or (partitions == partitions[0]).all():
+        yield int(partitions[0]), batch
+        return
+    order = np.argsort(partitions, kind="stable")
+    ends = np.searchsorted(partitions[order], np.arange(count), side="right")
+    start = 0
+    for partition, end in enumerate(ends.tolist()):
+        if end > start:
+            yield partition, batch.take(order[start:end])
+        start = end
+
+
+def reject_message(
+    *, topic: str, partition: int, offset: int, reason: str, message: str, value: bytes | None, time_ms: int
+) -> bytes:
+    """A record that was refused, as JSON: where it is, why, what to do, and its value (text, or base64 if it is none)."""
+    kept = (value or b"")[:REJECT_VALUE_BYTES]
+    said: dict[str, object] = {
+        "topic": topic,
+        "partition": partition,
+        "offset": offset,
+        "time": time_ms,
+        "reason": reason,
+        "message": message,
+        "bytes": len(value or b""),
+    }
+    try:
+        said["value"] = kept.decode()
+    except UnicodeDecodeError:
+        said["value_base64"] = base64.b64encode(kept).decode()
+    return orjson.dumps(said)

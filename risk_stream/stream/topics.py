@@ -1,0 +1,146 @@
+"""Topics: which there must be, creating them, and describing what is there. For the worker and the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from risk_stream.catalogue import Catalogue
+from risk_stream.settings import Settings
+
+__all__ = ["BrokerError", "Topic", "TopicState", "create_topics", "describe_topics", "minimum_session", "wanted_topics"]
+
+#: A broker that does not answer within this time is away, ms.
+PATIENCE_MS = 10_000
+
+_HOUR_MS = 3_600_000
+
+
+class BrokerError(Exception):
+    """Raised when the broker does not answer or refuses; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic there must be."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: dict[str, str] = field(default_factory=dict)
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it is: no partitions where it is not there."""
+
+    name: str
+    meaning: str
+    partitions: int
+    retention_hours: float | None = None
+    cleanup: str = ""
+    replication: int = 0
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self.partitions > 0
+
+
+def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
+    """The house's topics, one hop topic for each kind of key, and what risk-stream says."""
+
+    def topic(name: str, meaning: str, hours: float | None = None) -> Topic:
+        config = {"cleanup.policy": "delete"}
+        if hours is not None:
+            config["retention.ms"] = str(int(hours * _HOUR_MS))
+        return Topic(name, settings.partitions, settings.replication, config, meaning)
+
+    house = [topic(name, f"the house's {family} events") for family, name in settings.house_topics.items()]
+    hops = [
+        topic(settings.hop_topic(kind.name), f"events on their way to their {kind.name}", settings.hop_retention_hours)
+        for kind in catalogue.kinds
+    ]
+    return [
+        *house,
+        *hops,
+        topic(settings.alerts_topic, "alerts, by id", settings.alert_retention_days * 24),
+        topic(settings.rejects_topic, "records that were refused, and why", settings.alert_retention_days * 24),
+    ]
+
+
+@contextlib.contextmanager
+def _admin(broker: str) -> Iterator[KafkaAdminClient]:
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its retries are said here, once
+    servers = [part.strip() for part in broker.split(",")]
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=servers, request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
+        )
+    except (KafkaError, OSError, ValueError) as exc:
+        raise BrokerError(f"the broker at {broker} does not answer ({type(exc).__name__}): is Kafka running there?") from exc
+    with contextlib.closing(client):
+        try:
+            yield client
+        except (KafkaError, OSError) as exc:
+            raise BrokerError(f"the broker at {broker} answers, but refuses ({type(exc).__name__}: {exc})") from exc
+
+
+def partition_counts(broker: str) -> dict[str, int]:
+    """Topics that are there, with their number of partitions. Raises `BrokerError`."""
+    with _admin(broker) as client:
+        return {t["name"]: len(t["partitions"]) for t in client.describe_topics()}
+
+
+def create_topics(broker: str, topics: list[Topic]) -> list[str]:
+    """Create those that are not there; the names of those that were created. Raises `BrokerError`."""
+    with _admin(broker) as client:
+        there = {t["name"] for t in client.describe_topics()}
+        made = []
+        for topic in topics:
+            if topic.name in there:
+                continue
+            new = NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=topic.config)
+            with contextlib.suppress(TopicAlreadyExistsError):
+                client.create_topics([new])
+                made.append(topic.name)
+        return made
+
+
+def describe_topics(broker: str, topics: list[Topic]) -> list[TopicState]:
+    """Each topic as the broker has it. Raises `BrokerError`."""
+    with _admin(broker) as client:
+        there = {t["name"]: t["partitions"] for t in client.describe_topics()}
+        asked = [ConfigResource(ConfigResourceType.TOPIC, t.name) for t in topics if t.name in there]
+        configs: dict[str, Any] = {}
+        with contextlib.suppress(KafkaError):  # an embedded broker may not say
+            configs = client.describe_configs(asked, config_filter="all").get("topic", {}) if asked else {}
+    return [_state(topic, there.get(topic.name, []), configs.get(topic.name, {})) for topic in topics]
+
+
+def _state(topic: Topic, partitions: list[dict[str, Any]], config: dict[str, Any]) -> TopicState:
+    retention = config.get("retention.ms", {}).get("value")
+    hours = None if retention is None or int(retention) < 0 else int(retention) / _HOUR_MS
+    replicas = partitions[0].get("replica_nodes", partitions[0].get("replicas", [])) if partitions else []
+    cleanup = str(config.get("cleanup.policy", {}).get("value", ""))
+    return TopicState(topic.name, topic.meaning, len(partitions), hours, cleanup, len(replicas))
+
+
+def minimum_session(broker: str) -> float | None:
+    """The shortest session the broker allows a worker, s; None where it does not say. Raises `BrokerError`."""
+    with _admin(broker) as client:
+        try:
+            first = str(client.describe_cluster()["brokers"][0]["broker_id"])
+            asked = [ConfigResource(ConfigResourceType.BROKER, first)]
+            config = client.describe_configs(asked, config_filter="all")["broker"][first]
+            return int(config["group.min.session.timeout.ms"]["value"]) / 1000
+        except (KafkaError, KeyError, IndexError, TypeError, ValueError):
+            return None

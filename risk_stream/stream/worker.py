@@ -1,0 +1,137 @@
+"""`risk-stream worker`: a small supervisor that starts the worker's process, says why it ended and starts it again.
+
+It waits for the broker, creates the topics that are missing, passes SIGTERM and SIGINT on, and ends when the process
+was told to stop or says that a restart would not help.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.settings import Settings
+from risk_stream.stream.topics import BrokerError, create_topics, wanted_topics
+
+__all__ = ["Supervisor", "run_worker"]
+
+#: Waits before the first and the later restarts, s; a process that ran for STEADY begins at the first again.
+FIRST_WAIT, LONGEST_WAIT, STEADY = 0.5, 30.0, 60.0
+
+#: A process that was told to stop and has not after so long is ended, s.
+PATIENCE = 20.0
+
+#: How often a broker that does not answer is tried, s.
+BROKER_WAIT = 1.0
+
+#: As in `risk_stream.stream.child`, which is not imported here: the supervisor stays small.
+VARIABLE, WRONG = "RISK_STREAM_CHILD", 78
+
+
+def run_worker(settings: Settings) -> int:
+    """Judge events until told to stop. The exit code for the command line."""
+    return Supervisor(settings).run()
+
+
+class Supervisor:
+    """Keeps one worker process alive."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.child: subprocess.Popen[bytes] | None = None
+        self._told = threading.Event()
+
+    def run(self) -> int:
+        """Until told to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        try:
+            catalogue = load_catalogue(*self.settings.events)
+        except ProblemsError as exc:
+            for problem in exc.problems:
+                _say(str(problem))
+            return 1
+        wait = FIRST_WAIT
+        while not self._told.is_set():
+            if not self._prepare(catalogue):
+                continue
+            began = time.monotonic()
+            code = self._run_child()
+            if code == 0 or self._told.is_set():
+                break
+            if code == WRONG:
+                return 1
+            if time.monotonic() - began > STEADY:
+                wait = FIRST_WAIT
+            _say(f"the worker's process {_how_it_ended(code)}; it is started again in {wait:g} s")
+            self._told.wait(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+        return 0
+
+    def _prepare(self, catalogue: Catalogue) -> bool:
+        """Wait for the broker and create what is missing; False where told to stop meanwhile."""
+        said = False
+        while not self._told.is_set():
+            try:
+                made = create_topics(self.settings.broker, wanted_topics(self.settings, catalogue))
+            except BrokerError as exc:
+                if not said:
+                    _say(f"{exc} Waiting for it.")
+                    said = True
+                self._told.wait(BROKER_WAIT)
+            else:
+                if said:
+                    _say(f"the broker at {self.settings.broker} answers")
+                if made:
+                    _say(f"created {len(made)} topics: {', '.join(made)}")
+                return True
+        return False
+
+    def _run_child(self) -> int:
+        environment = {**os.environ, VARIABLE: self.settings.model_dump_json()}
+        command = [sys.executable, "-m", "risk_stream.stream.child"]
+        self.child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        try:
+            while True:
+                try:
+                    return self.child.wait(0.2 if self._told.is_set() else 1.0)
+                except subprocess.TimeoutExpired:
+                    if self._told.is_set():
+                        return self._end_child(self.child)
+        finally:
+            if self.child.stdin is not None:
+                self.child.stdin.close()
+
+    def _end_child(self, child: subprocess.Popen[bytes]) -> int:
+        child.terminate()
+        try:
+            return child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            _say(f"the worker's process did not stop within {PATIENCE:g} s; ended")
+            child.kill()
+            return child.wait()
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self._told.set()
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with code {code}; its last line above says why"
+
+
+def _say(text: str) -> None:
+    """A line for people; a terminal or disk that takes none is no reason to stop."""
+    try:
+        sys.stderr.write(f"risk-stream worker: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        return
