@@ -11,6 +11,7 @@ from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node
 from risk_stream.features import Aggregate, Op
 from risk_stream.rules.check import Checker, field_value, nearest
 from risk_stream.rules.expression import ExpressionError
+from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.meaning import Condition, FieldValue, wording
 
@@ -31,12 +32,13 @@ _WORKS_ON = {
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature as a file declares it: an aggregate, or an expression's node."""
+    """A feature as a file declares it: an aggregate, or the tree of an expression."""
 
     name: str
     node: Node
     aggregate: Aggregate | None = None
     where: Condition | None = None
+    tree: Tree | None = None
 
 
 def content_hash(text: str) -> str:
@@ -104,7 +106,10 @@ def read_aggregate(
     good = True
     for key, _ in node.items():
         if key.value not in _OPERATIONS and key.value not in allowed:
-            advice = nearest(key.value, (*_OPERATIONS, *allowed)) or f": an aggregate has one of {', '.join(_OPERATIONS)}, and {', '.join(allowed)}"
+            advice = (
+                nearest(key.value, (*_OPERATIONS, *allowed))
+                or f": an aggregate has one of {', '.join(_OPERATIONS)}, and {', '.join(allowed)}"
+            )
             report(key, f"'{key.value}' is no part of a feature{advice}")
             good = False
     if len(operations) != 1:
@@ -132,7 +137,15 @@ def read_aggregate(
     of = tuple(sorted(t.name for t in types))
     said = f"{op.value} {of} {where} {by} {window} {field.name if field else ''}"
     aggregate = Aggregate(
-        content_hash(said), op, of, where, by, window, field.name if field else None, field.decimals if field else 0, text
+        content_hash(said),
+        op,
+        of,
+        where,
+        by,
+        window,
+        field.name if field else None,
+        field.decimals if field else 0,
+        text,
     )
     return Feature(name, node, aggregate, condition)
 
@@ -144,11 +157,14 @@ def _by(catalogue: Catalogue, node: Node, types: tuple[EventType, ...] | None, r
         return None
     kinds = [k.name for k in catalogue.kinds]
     if by.value not in kinds:
-        report(by, f"'{by.plain()}' is no kind of key{nearest(str(by.plain()), kinds) or ': there are ' + ', '.join(kinds)}")
+        report(
+            by,
+            f"'{by.plain()}' is no kind of key{nearest(str(by.plain()), kinds) or ': there are ' + ', '.join(kinds)}",
+        )
         return None
     for event_type in types or ():
         if not has_key(catalogue, event_type, by.value):
-            report(by, f"{event_type.name} has no {by.value}: it has {', '.join(event_type.keys)}")
+            report(by, f"{event_type.name} has no {by.value}: it has {', '.join(event_type.keys) or 'no key at all'}")
             return None
     return str(by.value)
 
@@ -160,7 +176,10 @@ def _window(node: Node, report: Report) -> int | None:
         return None
     ms = length_ms(window.value)
     if ms is None or not 0 < ms <= MAX_WINDOW_MS:
-        report(window, f"'{window.plain()}' is no window: write a whole number and s, m, h, d or w, such as 10m, up to 3650d")
+        report(
+            window,
+            f"'{window.plain()}' is no window: write a whole number and s, m, h, d or w, such as 10m, up to 3650d",
+        )
         return None
     return ms
 

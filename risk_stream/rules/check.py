@@ -9,7 +9,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from risk_stream.catalogue import Field, FieldType
 from risk_stream.features import Aggregate, Op
@@ -49,7 +49,7 @@ from risk_stream.rules.meaning import (
     wording,
 )
 
-__all__ = ["Checker", "Resolver", "aggregate_value", "field_value", "nearest"]
+__all__ = ["Checker", "Noted", "Resolver", "aggregate_value", "field_value", "nearest"]
 
 Resolver: TypeAlias = Callable[[str], Meaning]
 """Gives the meaning of a name, or raises `ExpressionError` with a sentence about it."""
@@ -63,6 +63,8 @@ _FIELD_KINDS = {
     FieldType.BOOLEAN: Kind.BOOLEAN,
     FieldType.TIMESTAMP: Kind.TIME,
 }
+
+_Read = TypeVar("_Read", Condition, Value, Meaning)
 
 _UNITS = {"seconds": 1.0, "minutes": 60.0, "hours": 3_600.0, "days": 86_400.0}
 
@@ -102,8 +104,8 @@ def aggregate_value(aggregate: Aggregate, field: Field | None) -> AggregateValue
             return AggregateValue(inner.kind, aggregate, False, inner.low, inner.high)
 
 
-class _Given(Exception):  # noqa: N818 - not an error: the errors behind it are noted already
-    """Raised to leave an expression whose problems have been noted."""
+class Noted(Exception):  # noqa: N818 - what is wrong has been said already
+    """Raised to leave an expression whose problems are noted; a resolver may raise it too."""
 
 
 class Checker:
@@ -114,25 +116,25 @@ class Checker:
         self._fields = fields
         self.errors: list[ExpressionError] = []
 
-    def condition(self, text: str) -> Condition | None:
+    def condition(self, text: str | Node) -> Condition | None:
         """The meaning of a condition, or None with `errors`."""
         return self._whole(text, self._condition)
 
-    def value(self, text: str) -> Value | None:
+    def value(self, text: str | Node) -> Value | None:
         """The meaning of a value, or None with `errors`."""
         return self._whole(text, self._value)
 
-    def meaning(self, text: str) -> Meaning | None:
-        """The meaning of a text that may be a condition or a value, or None with `errors`."""
+    def meaning(self, text: str | Node) -> Meaning | None:
+        """The meaning of what may be a condition or a value, or None with `errors`."""
         return self._whole(text, self._meaning)
 
-    def _whole(self, text: str, read: Callable[[Node], _M]) -> _M | None:
+    def _whole(self, text: str | Node, read: Callable[[Node], _Read]) -> _Read | None:
         self.errors = []
         try:
-            return read(parse(text))
+            return read(parse(text) if isinstance(text, str) else text)
         except ExpressionError as error:
             self.errors.append(error)
-        except _Given:
+        except Noted:
             pass
         return None
 
@@ -175,7 +177,9 @@ class Checker:
                     return meaning
                 if meaning.kind is Kind.BOOLEAN:
                     return Truth(meaning, wanted=True)
-                raise ExpressionError(f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} > 1", at)
+                raise ExpressionError(
+                    f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} > 1", at
+                )
             case _:
                 raise ExpressionError("a condition is expected here: compare the value with something", node.at)
 
@@ -187,10 +191,10 @@ class Checker:
                 found.append(self._condition(part))
             except ExpressionError as error:
                 self.errors.append(error)
-            except _Given:
+            except Noted:
                 pass
         if len(found) < len(parts):
-            raise _Given
+            raise Noted
         return tuple(found)
 
     def _comparison(self, node: Compare) -> Condition:
@@ -199,7 +203,9 @@ class Checker:
             if isinstance(side, Constant) and side.kind is Kind.BOOLEAN:
                 return self._compared_with_truth(node, other, wanted=bool(side.value))
         if not isinstance(left, Value) or not isinstance(right, Value):
-            raise ExpressionError("a condition cannot be compared with a value: join the two with 'and' or 'or'", node.at)
+            raise ExpressionError(
+                "a condition cannot be compared with a value: join the two with 'and' or 'or'", node.at
+            )
         left, right = self._as_time(left, right, node.left), self._as_time(right, left, node.right)
         self._comparable(node, left, right)
         if isinstance(left, Constant) and isinstance(right, Constant):
@@ -239,7 +245,9 @@ class Checker:
     def _comparable(node: Compare, left: Value, right: Value) -> None:
         kinds = {left.kind, right.kind}
         if len(kinds) > 1 and not kinds <= {Kind.NUMBER, Kind.MONEY} and not kinds <= {Kind.NUMBER, Kind.DURATION}:
-            raise ExpressionError(f"{left.kind.value} cannot be compared with {right.kind.value}{_quoted(left, right)}", node.at)
+            raise ExpressionError(
+                f"{left.kind.value} cannot be compared with {right.kind.value}{_quoted(left, right)}", node.at
+            )
         if node.op in ("<", "<=", ">", ">=") and left.kind not in _ORDERED:
             raise ExpressionError(f"{left.kind.value} has no order: compare it with == or != or in", node.at)
 
@@ -275,7 +283,13 @@ class Checker:
         }[node.op]
         if always or never:
             bounded, lower, upper = (right, least, most) if isinstance(left, Constant) else (left, low, high)
-            span = f"at least {lower:g}" if upper == math.inf else f"at most {upper:g}" if lower == -math.inf else f"{lower:g} to {upper:g}"
+            span = (
+                f"at least {lower:g}"
+                if upper == math.inf
+                else f"at most {upper:g}"
+                if lower == -math.inf
+                else f"{lower:g} to {upper:g}"
+            )
             raise ExpressionError(
                 f"this condition is {'always' if always else 'never'} true: {wording_of(bounded)} is {span}", node.at
             )
@@ -291,7 +305,8 @@ class Checker:
             constant = self._as_time(self._literal(literal), value, literal)
             if constant.kind is not value.kind and not (constant.kind is Kind.NUMBER and value.kind in _COUNTED):
                 raise ExpressionError(
-                    f"{constant.kind.value} cannot be among values of {wording_of(value)}, which is {value.kind.value}", literal.at
+                    f"{constant.kind.value} cannot be among values of {wording_of(value)}, which is {value.kind.value}",
+                    literal.at,
                 )
             self._choice(value, constant, literal)
             assert isinstance(constant, Constant)
@@ -346,9 +361,13 @@ class Checker:
         left, right = self._operand(node.left), self._operand(node.right)
         kind = _result(node.op, left.kind, right.kind)
         if kind is None:
-            words = {"+": "added to", "-": "taken from", "*": "multiplied by", "/": "divided by", "%": "divided by"}[node.op]
+            words = {"+": "added to", "-": "taken from", "*": "multiplied by", "/": "divided by", "%": "divided by"}[
+                node.op
+            ]
             first, second = (right, left) if node.op == "-" else (left, right)
-            raise ExpressionError(f"{first.kind.value} cannot be {words} {second.kind.value}{_quoted(left, right)}", node.at)
+            raise ExpressionError(
+                f"{first.kind.value} cannot be {words} {second.kind.value}{_quoted(left, right)}", node.at
+            )
         if node.op in ("/", "%") and right == Constant(right.kind, 0.0):
             raise ExpressionError("a division by zero is always unknown", node.at)
         # ms and seconds meet: a duration is put into ms beside a time, a difference of times into seconds
@@ -384,7 +403,9 @@ class Checker:
     def _arguments(self, node: Call, least: int, most: int) -> tuple[Value, ...]:
         if not least <= len(node.arguments) <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            raise ExpressionError(f"{node.function}() takes {count} argument{'s' * (most > 1)}, not {len(node.arguments)}", node.at)
+            raise ExpressionError(
+                f"{node.function}() takes {count} argument{'s' * (most > 1)}, not {len(node.arguments)}", node.at
+            )
         return tuple(self._operand(argument) for argument in node.arguments)
 
     def _one_of(self, node: Call) -> Value:
@@ -402,15 +423,16 @@ class Checker:
             raise ExpressionError(f"the arguments of {name}() must be of one kind{_quoted(*values)}", node.at)
         if name == "coalesce":
             if isinstance(values[0], Constant):
-                raise ExpressionError("coalesce(x, default): x is never missing here, so the default is never used", node.at)
+                raise ExpressionError(
+                    "coalesce(x, default): x is never missing here, so the default is never used", node.at
+                )
         else:
             self._must_be(values[0], _ORDERED, name, node.at)
         if kind is Kind.BOOLEAN:
-            raise ExpressionError("coalesce() does not work on true and false: write x == true, or x is missing", node.at)
+            raise ExpressionError(
+                "coalesce() does not work on true and false: write x == true, or x is missing", node.at
+            )
         return _folded(kind, name, values, node.at)
-
-
-_M: TypeAlias = "Meaning"
 
 
 def wording_of(value: Value) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
@@ -28,6 +29,7 @@ __all__ = [
     "Negate",
     "Node",
     "Not",
+    "names",
     "parse",
 ]
 
@@ -232,8 +234,27 @@ def parse(text: str) -> Node:
     except SyntaxError as error:
         raise _syntax_error(body, shift, error) from None
     except (ValueError, RecursionError, MemoryError, OverflowError):
-        raise ExpressionError("the expression is nested too deeply or holds a character that cannot be read", shift) from None
+        raise ExpressionError(
+            "the expression is nested too deeply or holds a character that cannot be read", shift
+        ) from None
     return _Reader(body, shift).read(tree.body, 0)
+
+
+def names(node: Node) -> Iterator[Name]:
+    """Every name in an expression, left to right, as often as it stands there."""
+    match node:
+        case Name():
+            yield node
+        case Negate(part) | Not(part) | Among(part) | Missing(part):
+            yield from names(part)
+        case Arithmetic(_, left, right) | Compare(_, left, right):
+            yield from names(left)
+            yield from names(right)
+        case Call(_, parts) | All(parts) | Any(parts):
+            for part in parts:
+                yield from names(part)
+        case Literal():
+            return
 
 
 def _refuse_comments(body: str, shift: int) -> None:
@@ -241,7 +262,9 @@ def _refuse_comments(body: str, shift: int) -> None:
     if "#" in body:
         at = _blank_strings(body).find("#")
         if at >= 0:
-            raise ExpressionError("'#' cannot stand in an expression: put the comment on a line of its own above", shift + at)
+            raise ExpressionError(
+                "'#' cannot stand in an expression: put the comment on a line of its own above", shift + at
+            )
 
 
 def _blank_strings(body: str) -> str:
@@ -253,7 +276,9 @@ def _syntax_error(body: str, shift: int, error: SyntaxError) -> ExpressionError:
     """Python's complaint in words for somebody who writes rules."""
     for at, character in enumerate(body):
         if character in _FULL_WIDTH:
-            return ExpressionError(f"'{character}' is a full-width character: write {_FULL_WIDTH[character]}", shift + at)
+            return ExpressionError(
+                f"'{character}' is a full-width character: write {_FULL_WIDTH[character]}", shift + at
+            )
     bare = _blank_strings(body)
     for pattern, advice in _HABITS:
         found = pattern.search(bare)
@@ -269,7 +294,9 @@ def _syntax_error(body: str, shift: int, error: SyntaxError) -> ExpressionError:
             return ExpressionError(f"'{closing}' closes nothing", shift + bare.rfind(closing))
     at = min(max((error.offset or 1) - 1, 0), len(body) - 1)
     if at >= len(body.rstrip()) - 1 and not bare.rstrip()[-1:].isalnum():
-        return ExpressionError("the expression ends too early: a value is expected behind this", shift + len(body.rstrip()) - 1)
+        return ExpressionError(
+            "the expression ends too early: a value is expected behind this", shift + len(body.rstrip()) - 1
+        )
     return ExpressionError(f"the expression cannot be read at {_excerpt(body, at)}", shift + at)
 
 
@@ -312,7 +339,9 @@ class _Reader:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._minus(self.read(operand, deeper), self._at(node))
             case ast.BinOp(op=op, left=left, right=right) if type(op) in _ARITHMETIC:
-                return Arithmetic(_ARITHMETIC[type(op)], self.read(left, deeper), self.read(right, deeper), self._at(node))
+                return Arithmetic(
+                    _ARITHMETIC[type(op)], self.read(left, deeper), self.read(right, deeper), self._at(node)
+                )
             case ast.UnaryOp(op=operator) | ast.BinOp(op=operator):
                 self._refuse(_OTHER_OPERATORS[type(operator)], node)
             case ast.Compare():
@@ -364,10 +393,13 @@ class _Reader:
             return self._link(node.ops[0], node.left, node.comparators[0], node, depth)
         for op in node.ops:
             if type(op) not in _COMPARE:
-                self._refuse("'in' and 'is' cannot stand in a chain of comparisons: join two conditions with 'and'", node)
+                self._refuse(
+                    "'in' and 'is' cannot stand in a chain of comparisons: join two conditions with 'and'", node
+                )
         sides = [node.left, *node.comparators]
         links = tuple(
-            self._link(op, left, right, left, depth) for op, left, right in zip(node.ops, sides, sides[1:], strict=False)
+            self._link(op, left, right, left, depth)
+            for op, left, right in zip(node.ops, sides, sides[1:], strict=False)
         )
         return All(links, self._at(node))
 

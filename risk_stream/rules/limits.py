@@ -9,6 +9,7 @@ __all__ = [
     "MAX_FILES",
     "MAX_FILE_BYTES",
     "MAX_LITERAL",
+    "MAX_INLINED_DEPTH",
     "MAX_LITERALS",
     "MAX_NODES",
     "MAX_RULES",
@@ -32,10 +33,13 @@ MAX_FEATURES = 2_000
 MAX_EXPRESSION = 4_000
 
 #: Operations nested in one another in one expression (a sum of n terms nests n - 1 deep).
-MAX_DEPTH = 60
+MAX_DEPTH = 50
+
+#: Operations nested in one another once the features an expression names are put in their place.
+MAX_INLINED_DEPTH = 150
 
 #: Operations of one expression once the features it names are put in their place.
-MAX_NODES = 5_000
+MAX_NODES = 2_000
 
 #: Values in one list behind ``in``.
 MAX_LITERALS = 500

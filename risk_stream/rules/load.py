@@ -6,23 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from risk_stream.catalogue import Catalogue, EventType, Node, Problem
+from risk_stream.catalogue import Catalogue, Node, Problem
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import (
-    Feature,
-    content_hash,
-    event_types,
-    has_key,
-    length_ms,
-    read_aggregate,
-    shared_field,
-)
-from risk_stream.rules.check import Checker, aggregate_value, field_value, nearest
-from risk_stream.rules.expression import RESERVED, ExpressionError, parse
-from risk_stream.rules.limits import MAX_FEATURES, MAX_NODES, MAX_RULES, MAX_TEXT
-from risk_stream.rules.meaning import AggregateValue, Condition, Constant, Kind, Meaning, Value, leaves, size, wording
+from risk_stream.rules.aggregates import Feature, content_hash, event_types, length_ms, read_aggregate
+from risk_stream.rules.check import Noted, nearest
+from risk_stream.rules.expression import RESERVED, ExpressionError, names, parse
+from risk_stream.rules.expression import Node as Tree
+from risk_stream.rules.limits import MAX_FEATURES, MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_RULES, MAX_TEXT
+from risk_stream.rules.meaning import Condition, Constant, Kind, Value, depth, wording
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Given, Rule, RuleTest
 from risk_stream.rules.place import problem_at
+from risk_stream.rules.scope import Features, RuleScope, too_large
 
 __all__ = ["LoadedFile", "load_file"]
 
@@ -40,6 +34,7 @@ class LoadedFile:
     """What a file holds, and what is wrong in it."""
 
     rules: list[Rule] = field(default_factory=list)
+    ids: list[tuple[str, Node]] = field(default_factory=list)  # of every rule, sound or not, and where it stands
     wheres: dict[tuple[str, str], Condition] = field(default_factory=dict)  # (type, canonical text) -> condition
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -53,9 +48,9 @@ def load_file(catalogue: Catalogue, root: Node, source: str) -> LoadedFile:
 class _Loader:
     def __init__(self, catalogue: Catalogue, root: Node, source: str) -> None:
         self.catalogue, self.root, self.source = catalogue, root, source
+        self.lines: list[str] | None = None
         self.loaded = LoadedFile()
-        self.features: dict[str, Feature | None] = {}  # None: declared, but wrong
-        self.used: set[str] = set()
+        self.features = Features(catalogue, self.report_in)
         self.rule = ""
 
     # Reports
@@ -64,7 +59,9 @@ class _Loader:
         self.loaded.problems.append(node.problem(message, self.rule))
 
     def report_in(self, node: Node, error: ExpressionError) -> None:
-        self.loaded.problems.append(problem_at(node, error.at, error.message, self.rule, self.source))
+        if self.lines is None:
+            self.lines = self.source.splitlines()
+        self.loaded.problems.append(problem_at(node, error.at, error.message, self.rule, self.lines))
 
     # The file
 
@@ -82,7 +79,9 @@ class _Loader:
         if rules is None or not rules.is_list or not rules.value:
             self.report(rules or root, "'rules' is missing or empty: a rule file has a list of one rule or more")
         elif len(rules.value) > MAX_RULES:
-            self.report(rules, f"there are {len(rules.value):,} rules in one file, at most {MAX_RULES:,} are allowed: split it")
+            self.report(
+                rules, f"there are {len(rules.value):,} rules in one file, at most {MAX_RULES:,} are allowed: split it"
+            )
         else:
             for node in rules.value:
                 self._rule(node, stage or STAGES[0], owner or "", tags)
@@ -92,8 +91,8 @@ class _Loader:
     def _unused(self) -> None:
         if self.loaded.problems:
             return
-        for name, feature in self.features.items():
-            if name not in self.used and feature is not None:
+        for name, feature in self.features.declared.items():
+            if name not in self.features.used and feature is not None:
                 self.loaded.warnings.append(feature.node.problem(f"no rule of this file uses the feature '{name}'"))
 
     def _known(self, node: Node, known: tuple[str, ...], what: str) -> None:
@@ -146,20 +145,27 @@ class _Loader:
             self.report(node, "features is a mapping of names to features")
             return
         if len(node.value) > MAX_FEATURES:
-            self.report(node, f"there are {len(node.value):,} features in one file, at most {MAX_FEATURES:,} are allowed")
+            self.report(
+                node, f"there are {len(node.value):,} features in one file, at most {MAX_FEATURES:,} are allowed"
+            )
             return
+        declared = self.features.declared
         for key, child in node.items():
-            self.features[key.value] = None
+            declared[key.value] = None
             if not _NAME.fullmatch(key.value) or key.value in RESERVED:
-                self.report(key, f"'{key.value}' cannot be a feature's name: use letters, digits and _, and no word of the language")
+                self.report(
+                    key,
+                    f"'{key.value}' cannot be a feature's name: use letters, digits and _, and no word of the language",
+                )
             elif self.catalogue.field(key.value) is not None:
                 self.report(key, f"'{key.value}' is a field of the catalogue: give the feature another name")
             elif child.is_mapping:
-                self.features[key.value] = self._aggregate(key.value, child)
+                declared[key.value] = self._aggregate(key.value, child)
             elif child.is_text:
-                self.features[key.value] = self._expression(key.value, child)
+                declared[key.value] = self._expression(key.value, child)
             else:
                 self.report(child, "a feature is an aggregate {count: TYPE, by: KEY, window: 30d} or an expression")
+        self.features.check()
 
     def _aggregate(self, name: str, node: Node) -> Feature | None:
         feature = read_aggregate(self.catalogue, name, node, self.report, self.report_in)
@@ -169,12 +175,15 @@ class _Loader:
         return feature
 
     def _expression(self, name: str, node: Node) -> Feature | None:
+        tree = self._parsed(node)
+        return Feature(name, node, tree=tree) if tree is not None else None
+
+    def _parsed(self, node: Node) -> Tree | None:
         try:
-            parse(node.value)
+            return parse(node.value)
         except ExpressionError as error:
             self.report_in(node, error)
             return None
-        return Feature(name, node)
 
     # Rules
 
@@ -196,6 +205,8 @@ class _Loader:
         rule_id = self._text(node, "id", None)
         if rule_id is not None and not _ID.fullmatch(rule_id):
             self.report(node["id"], f"'{rule_id}' cannot be a rule's id: use a-z 0-9 . _ - and at most 64 characters")
+        elif rule_id is not None:
+            self.loaded.ids.append((rule_id, node["id"]))
         if "on" not in node:
             self.report(node, "'on' is missing: name the event type that is judged")
         types = event_types(self.catalogue, node.get("on"), self.report)
@@ -211,15 +222,23 @@ class _Loader:
         when = self._text(node, "when", None)
         if types is None or when is None or summary is None or rule_id is None or severity is None:
             return None
-        scope = _Scope(self, types)
-        condition = scope.condition(node["when"])
-        score = scope.score(node.get("score"))
-        names = self._placeholders(node["summary"], summary, scope)
-        if condition is None or score is None or names is None:
+        scope = RuleScope(self.features, types)
+        condition = self._condition(node["when"], scope)
+        score = self._score(node.get("score"), scope)
+        placeholders = self._placeholders(node["summary"], scope)
+        if condition is None or score is None or placeholders is None:
             return None
-        named = tuple(scope.named.items())
-        features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features)
-        said = f"{sorted(t.name for t in types)} {wording(condition)} {wording(score)} {approximate}"
+        features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features.declared)
+        said = (
+            rule_id,
+            stage,
+            severity,
+            action,
+            summary,
+            sorted(t.name for t in types),
+            wording(condition),
+            wording(score),
+        )
         return Rule(
             id=rule_id,
             file=self.root.file,
@@ -234,19 +253,19 @@ class _Loader:
             condition=condition,
             score=score,
             summary=summary,
-            summary_names=names,
+            summary_names=placeholders,
             why=why,
             tags=tags,
             approximate=approximate,
             features=features,
-            named=named,
+            named=tuple(scope.named.items()),
             aggregates=scope.aggregates(),
-            version=content_hash(f"{rule_id} {stage} {severity} {action} {summary} {said}"),
+            version=content_hash(repr((*said, approximate))),
             tests=tests,
         )
 
     def _feature_of(self, name: str) -> Aggregate | str:
-        feature = self.features[name]
+        feature = self.features.declared[name]
         assert feature is not None
         return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
 
@@ -256,24 +275,72 @@ class _Loader:
             self.report(node[key], f"{key} is one word of a-z 0-9 . _ -")
         return word
 
-    def _placeholders(self, node: Node, summary: str, scope: _Scope) -> tuple[str, ...] | None:
-        names = []
-        for found in _PLACEHOLDER.finditer(summary):
-            if found[0] in ("{{", "}}"):
-                continue
-            name = (found[1] or "").strip()
-            if not name or found[0] in "{}":
-                error = ExpressionError("a brace stands for nothing here: write {name}, or {{ for a brace", found.start())
-            else:
-                try:
-                    scope.resolve(name)
-                    names.append(name)
-                    continue
-                except ExpressionError as caught:
-                    error = ExpressionError(caught.message, found.start() + 1)
-            self.report_in(node, error)
+    def _condition(self, node: Node, scope: RuleScope) -> Condition | None:
+        """The meaning of `when`, or None with its problems reported."""
+        tree = self._parsed(node)
+        if tree is None:
             return None
-        return tuple(dict.fromkeys(names))
+        if self._is_too_large(tree, scope):
+            self.report(node, too_large("the condition"))
+            return None
+        condition = scope.checker.condition(tree)
+        for error in scope.checker.errors:
+            self.report_in(node, error)
+        if condition is not None and depth(condition) > MAX_INLINED_DEPTH:
+            self.report(node, too_large("the condition"))
+            return None
+        return condition
+
+    def _is_too_large(self, tree: Tree, scope: RuleScope) -> bool:
+        return scope.size(name.name for name in names(tree)) > MAX_NODES
+
+    def _score(self, node: Node | None, scope: RuleScope) -> Value | None:
+        """The meaning of `score`, a number or an expression, or None with its problems reported."""
+        if node is None:
+            return Constant(Kind.NUMBER, 0.0)
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            if abs(node.value) <= MAX_LITERAL:
+                return Constant(Kind.NUMBER, float(node.value))
+            self.report(node, "score is too large a number")
+            return None
+        if not node.is_text:
+            self.report(node, f"score is a number or an expression, and this is {node.kind}")
+            return None
+        tree = self._parsed(node)
+        if tree is None:
+            return None
+        if self._is_too_large(tree, scope):
+            self.report(node, too_large("score"))
+            return None
+        value = scope.checker.value(tree)
+        for error in scope.checker.errors:
+            self.report_in(node, error)
+        if value is not None and value.kind not in {Kind.NUMBER, Kind.MONEY, Kind.DURATION}:
+            self.report(node, f"score is a number, and this is {value.kind.value}")
+            return None
+        return value
+
+    def _placeholders(self, node: Node, scope: RuleScope) -> tuple[str, ...] | None:
+        """The names in a summary, or None with its problems reported."""
+        found: dict[str, None] = {}
+        sound = True
+        for hole in _PLACEHOLDER.finditer(node.value):
+            if hole[0] in {"{{", "}}"}:
+                continue
+            name = (hole[1] or "").strip()
+            try:
+                if not _NAME.fullmatch(name):
+                    raise ExpressionError(
+                        "a brace holds the name of a field or a feature: write {name}, or {{ for a brace"
+                    )
+                scope.resolve(name)
+                found[name] = None
+            except ExpressionError as error:
+                sound = False
+                self.report_in(node, ExpressionError(error.message, hole.start() + (hole[1] is not None)))
+            except Noted:
+                sound = False
+        return tuple(found) if sound else None
 
     # Tests
 
@@ -301,7 +368,9 @@ class _Loader:
             return None
         key = types[0]
         if key.value not in self.catalogue:
-            self.report(key, f"'{key.value}' is no event type{nearest(key.value, [t.name for t in self.catalogue.types])}")
+            self.report(
+                key, f"'{key.value}' is no event type{nearest(key.value, [t.name for t in self.catalogue.types])}"
+            )
             return None
         after = length_ms(node["after"].value) if "after" in node else 0
         if after is None:
@@ -309,95 +378,12 @@ class _Loader:
             return None
         fields = node[key.value]
         event_type = self.catalogue.type(key.value)
+        if not fields.is_mapping and fields.value is not None:
+            self.report(fields, "the fields of a given event are a mapping such as {amount: 100}")
+            return None
         for name, _ in fields.items():
             if event_type.field(name.value) is None:
                 known = [f.name for f in event_type.all_fields]
                 self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")
                 return None
         return Given(after, event_type.name, fields.plain() or {})
-
-
-class _Scope:
-    """The names a rule can use: the file's features, and the fields of the types it judges."""
-
-    def __init__(self, loader: _Loader, types: tuple[EventType, ...]) -> None:
-        self.loader, self.types = loader, types
-        self.named: dict[str, Meaning] = {}
-        self._open: list[str] = []
-        self.checker = Checker(self.resolve, dict(loader.catalogue.fields))
-
-    def resolve(self, name: str) -> Meaning:
-        """The meaning of a feature or a field. Raises `ExpressionError`."""
-        known = self.named.get(name)
-        if known is not None:
-            return known
-        if name in self.loader.features:
-            self.loader.used.add(name)
-            meaning = self._feature(name)
-        else:
-            try:
-                meaning = field_value(shared_field(self.types, name))
-            except ExpressionError as error:
-                near = nearest(name, (*self.loader.features, *(f.name for t in self.types for f in t.all_fields)))
-                raise ExpressionError(f"there is no feature or field '{name}' here{near}" if near else error.message) from None
-        self.named[name] = meaning
-        return meaning
-
-    def _feature(self, name: str) -> Meaning:
-        feature = self.loader.features[name]
-        if feature is None:
-            raise ExpressionError(f"the feature '{name}' is wrong itself: mend it first")
-        if feature.aggregate is not None:
-            aggregate = feature.aggregate
-            for event_type in self.types:
-                if not has_key(self.loader.catalogue, event_type, aggregate.by):
-                    raise ExpressionError(f"'{name}' is kept by {aggregate.by}, and {event_type.name} has no {aggregate.by}")
-            return aggregate_value(aggregate, self.loader.catalogue.field(aggregate.field) if aggregate.field else None)
-        if name in self._open:
-            raise ExpressionError(f"the feature '{name}' needs itself: {' -> '.join([*self._open, name])}")
-        self._open.append(name)
-        try:
-            inner = Checker(self.resolve, dict(self.loader.catalogue.fields))
-            meaning = inner.meaning(str(feature.node.value))
-        finally:
-            self._open.pop()
-        if meaning is None:
-            if not self._open:
-                for error in inner.errors:
-                    self.loader.report_in(feature.node, error)
-            raise inner.errors[0] if self._open else ExpressionError(f"the feature '{name}' does not fit this rule: {inner.errors[0].message}")
-        if size(meaning) > MAX_NODES:
-            raise ExpressionError(f"the feature '{name}' has more than {MAX_NODES:,} operations: simplify it")
-        return meaning
-
-    def condition(self, node: Node) -> Condition | None:
-        """The meaning of `when`, or None with its problems reported."""
-        condition = self.checker.condition(node.value)
-        for error in self.checker.errors:
-            self.loader.report_in(node, error)
-        if condition is not None and size(condition) > MAX_NODES:
-            self.loader.report(node, f"the condition has more than {MAX_NODES:,} operations with its features: simplify it")
-            return None
-        return condition
-
-    def score(self, node: Node | None) -> Value | None:
-        """The meaning of `score`: a number or an expression."""
-        if node is None:
-            return Constant(Kind.NUMBER, 0.0)
-        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            return Constant(Kind.NUMBER, float(node.value))
-        if not node.is_text:
-            self.loader.report(node, f"score is a number or an expression, and this is {node.kind}")
-            return None
-        value = self.checker.value(node.value)
-        for error in self.checker.errors:
-            self.loader.report_in(node, error)
-        if value is not None and value.kind not in (Kind.NUMBER, Kind.MONEY, Kind.DURATION):
-            self.loader.report(node, f"score is a number, and this is {value.kind.value}")
-            return None
-        return value
-
-    def aggregates(self) -> tuple[Aggregate, ...]:
-        """Every aggregate that a name of the rule needs, once each."""
-        found = [leaf.aggregate for m in self.named.values() for leaf in leaves(m) if isinstance(leaf, AggregateValue)]
-        return tuple(dict.fromkeys(found))

@@ -31,6 +31,7 @@ __all__ = [
     "Presence",
     "Truth",
     "Value",
+    "depth",
     "leaves",
     "opposite",
     "size",
@@ -171,32 +172,43 @@ def opposite(condition: Condition) -> Condition:
 
 def leaves(meaning: Meaning) -> Iterator[FieldValue | AggregateValue]:
     """Every field and aggregate in it, left to right, as often as it stands there."""
+    todo = [meaning]
+    while todo:
+        found = todo.pop()
+        if isinstance(found, FieldValue | AggregateValue):
+            yield found
+        else:
+            todo += reversed(_parts(found))
+
+
+def _parts(meaning: Meaning) -> tuple[Meaning, ...]:
     match meaning:
-        case FieldValue() | AggregateValue():
-            yield meaning
         case Computed(_, _, parts) | Every(parts) | Either(parts):
-            for part in parts:
-                yield from leaves(part)
+            return parts
         case Comparison(_, left, right):
-            yield from leaves(left)
-            yield from leaves(right)
+            return (left, right)
         case Membership(value) | Presence(value) | Truth(value):
-            yield from leaves(value)
-        case Constant():
-            return
+            return (value,)
+        case _:
+            return ()
+
+
+def depth(meaning: Meaning) -> int:
+    """How many operations are nested in one another; found level by level, however deep it is."""
+    levels, level = 0, [meaning]
+    while level:
+        levels += 1
+        level = [part for above in level for part in _parts(above)]
+    return levels
 
 
 def size(meaning: Meaning) -> int:
     """How many operations and operands it has."""
-    match meaning:
-        case Computed(_, _, parts) | Every(parts) | Either(parts):
-            return 1 + sum(size(part) for part in parts)
-        case Comparison(_, left, right):
-            return 1 + size(left) + size(right)
-        case Membership(value) | Presence(value) | Truth(value):
-            return 1 + size(value)
-        case _:
-            return 1
+    count, todo = 0, [meaning]
+    while todo:
+        count += 1
+        todo += _parts(todo.pop())
+    return count
 
 
 def wording(meaning: Meaning) -> str:
@@ -233,7 +245,9 @@ def _literal(kind: Kind, value: float | str) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if kind is Kind.TIME:
-        return f'"{datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}"'
+        return (
+            f'"{datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}"'
+        )
     if kind is Kind.BOOLEAN:
         return "true" if value else "false"
     return str(int(value)) if value.is_integer() else repr(value)

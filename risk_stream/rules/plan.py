@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from risk_stream.catalogue import Catalogue, Problem, ProblemsError, read_yaml
+from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
 from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_FILES
@@ -68,7 +68,10 @@ class Plan:
         event_type = self.catalogue.type(type_name)
         own = sorted(event_type.keys, key=self._order.__getitem__)
         needed = {
-            a.by for r in self.judged for a in r.aggregates if (type_name in r.on or type_name in a.of) and self._has(type_name, a.by)
+            a.by
+            for r in self.judged
+            for a in r.aggregates
+            if (type_name in r.on or type_name in a.of) and self._has(type_name, a.by)
         }
         for kind in tuple(needed):
             if kind not in own:  # filled in on the way, by the hops that know who owns what
@@ -113,14 +116,20 @@ def rule_files(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
             if not inside:
-                problems.append(Problem(str(path), 0, 0, "there is no rule file in this folder: put a .yaml file there"))
+                problems.append(
+                    Problem(str(path), 0, 0, "there is no rule file in this folder: put a .yaml file there")
+                )
             found += inside
         elif path.exists():
             found.append(path)
         else:
-            problems.append(Problem(str(path), 0, 0, "there is no such file or folder: name the folder that holds the rules"))
+            problems.append(
+                Problem(str(path), 0, 0, "there is no such file or folder: name the folder that holds the rules")
+            )
     if len(found) > MAX_FILES:
-        problems.append(Problem(str(paths[0]), 0, 0, f"there are more than {MAX_FILES:,} rule files here: name a folder of rules"))
+        problems.append(
+            Problem(str(paths[0]), 0, 0, f"there are more than {MAX_FILES:,} rule files here: name a folder of rules")
+        )
     if problems:
         raise PlanError(problems)
     return list(dict.fromkeys(found))
@@ -137,7 +146,9 @@ def load_plan(paths: Sequence[Path], catalogue: Catalogue) -> Plan:
             problems.append(Problem(str(path), 0, 0, f"cannot read the file: {error.strerror or error}"))
             continue
         if len(data) > MAX_FILE_BYTES:
-            problems.append(Problem(str(path), 0, 0, f"the file has more than {MAX_FILE_BYTES:,} bytes: split it into several"))
+            problems.append(
+                Problem(str(path), 0, 0, f"the file has more than {MAX_FILE_BYTES:,} bytes: split it into several")
+            )
             continue
         try:
             texts[str(path)] = data.decode("utf-8-sig")
@@ -156,18 +167,25 @@ def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iter
             files.append(load_file(catalogue, read_yaml(text, name), text))
         except ProblemsError as error:
             found += error.problems
-    first: dict[str, Rule] = {}
+    first: dict[str, Node] = {}
     for file in files:
         found += file.problems
-        for rule in file.rules:
-            other = first.setdefault(rule.id, rule)
-            if other is not rule:
+        for rule_id, place in file.ids:
+            other = first.setdefault(rule_id, place)
+            if other is not place:
                 where = f"{other.file}:{other.line}"
-                found.append(Problem(rule.file, rule.line, 1, f"the id '{rule.id}' is taken by the rule at {where}: choose another", rule.id))
+                found.append(
+                    place.problem(f"the id '{rule_id}' is taken by the rule at {where}: choose another", rule_id)
+                )
     if found:
         raise PlanError(found)
     wheres = {key: condition for file in files for key, condition in file.wheres.items()}
     try:
-        return Plan(catalogue, first.values(), wheres, (w for file in files for w in file.warnings))
+        return Plan(
+            catalogue,
+            (rule for file in files for rule in file.rules),
+            wheres,
+            (w for file in files for w in file.warnings),
+        )
     except ProblemsError as error:
         raise PlanError(error.problems) from None

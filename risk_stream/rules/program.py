@@ -25,6 +25,7 @@ from risk_stream.rules.meaning import (
     Either,
     Every,
     FieldValue,
+    Kind,
     Meaning,
     Membership,
     Presence,
@@ -108,7 +109,7 @@ class Program:
 
     def __init__(self) -> None:
         self.values: list[Callable[[Run], Any]] = []
-        self._value_slots: dict[str, int] = {}
+        self._value_slots: dict[tuple[Kind, str], int] = {}
         self._parts: list[_Part] = []
         self._part_slots: dict[tuple[str, bool], int] = {}
         self._wanted: list[int] = []
@@ -124,7 +125,7 @@ class Program:
 
     def value(self, value: Value) -> int:
         """Compile a value; -> its slot, for `Run.value` and `Run.column`."""
-        key = wording(value)
+        key = (value.kind, wording(value))  # a time and a text may be written alike
         slot = self._value_slots.get(key)
         if slot is None:
             made = self._maker(value)
@@ -144,7 +145,11 @@ class Program:
                 return (lambda run: run.view.hashes(name)) if kind.is_text else (lambda run: run.view.number(name))
             case AggregateValue(kind, aggregate):
                 id = aggregate.id
-                return (lambda run: _text(run.view.aggregate(id))) if kind.is_text else (lambda run: run.view.aggregate(id))
+                return (
+                    (lambda run: _text(run.view.aggregate(id)))
+                    if kind.is_text
+                    else (lambda run: run.view.aggregate(id))
+                )
             case Computed(kind, op, parts):
                 slots = [self.value(part) for part in parts]
                 if kind.is_text:

@@ -1,0 +1,200 @@
+"""What the names in a rule file stand for: the features of the file, each checked once, and the fields of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from risk_stream.catalogue import Catalogue, EventType, Node
+from risk_stream.features import Aggregate
+from risk_stream.rules.aggregates import Feature, has_key, shared_field
+from risk_stream.rules.check import Checker, Noted, aggregate_value, field_value, nearest
+from risk_stream.rules.expression import ExpressionError, names
+from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
+from risk_stream.rules.meaning import AggregateValue, FieldValue, Meaning, depth, leaves, size
+
+__all__ = ["Features", "RuleScope"]
+
+
+class Features:
+    """The features of one file. `declared` holds None for one that is wrong in itself; what is wrong was reported."""
+
+    def __init__(self, catalogue: Catalogue, report_in: Callable[[Node, ExpressionError], None]) -> None:
+        self.catalogue = catalogue
+        self.declared: dict[str, Feature | None] = {}
+        self.used: set[str] = set()
+        self._report_in = report_in
+        self._meanings: dict[str, Meaning | None] = {}
+        self._sizes: dict[str, int] = {}
+        self._fits: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._checker = Checker(self._resolve, dict(catalogue.fields))
+
+    def check(self) -> None:
+        """Give every feature its meaning, those that others need first; report what is wrong."""
+        for name in self.declared:
+            self._settle(name)
+
+    def meaning(self, name: str) -> Meaning:
+        """What a feature stands for. Raises `Noted` where it is wrong."""
+        meaning = self._meanings.get(name)
+        if meaning is None:
+            raise Noted
+        return meaning
+
+    def size(self, name: str) -> int:
+        """How many operations a feature has, those of the features in it included."""
+        return self._sizes[name]
+
+    def needs(self, name: str) -> list[str]:
+        """The names that stand in a feature's expression."""
+        feature = self.declared.get(name)
+        return [n.name for n in names(feature.tree)] if feature is not None and feature.tree is not None else []
+
+    def misfit(self, name: str, types: tuple[EventType, ...]) -> str:
+        """Why events of some types cannot have a feature, or nothing."""
+        key = (name, tuple(t.name for t in types))
+        if key not in self._fits:
+            self._fits[key] = self._misfit(self.meaning(name), types)
+        return self._fits[key]
+
+    def _misfit(self, meaning: Meaning, types: tuple[EventType, ...]) -> str:
+        for leaf in leaves(meaning):
+            if isinstance(leaf, AggregateValue):
+                by = leaf.aggregate.by
+                for event_type in types:
+                    if not has_key(self.catalogue, event_type, by):
+                        return f"is kept by {by}, and {event_type.name} has no {by}"
+            else:
+                try:
+                    shared_field(types, leaf.name)
+                except ExpressionError as error:
+                    return f"cannot be used here: {error.message}"
+        return ""
+
+    def _settle(self, first: str) -> None:
+        """Check a feature after those it needs, without recursion: a file may chain many."""
+        todo, path = [first], list[str]()
+        while todo:
+            name = todo[-1]
+            if name in self._meanings:
+                todo.pop()
+            elif path and path[-1] == name:
+                path.pop()
+                self._meanings[name] = self._checked(name)
+            else:
+                path.append(name)
+                for needed in dict.fromkeys(self.needs(name)):
+                    if needed in path:
+                        self._report_circle(name, needed, [*path[path.index(needed) :], needed])
+                        self._meanings[name] = None
+                        path.pop()
+                        break
+                    if needed in self.declared and needed not in self._meanings:
+                        todo.append(needed)
+
+    def _report_circle(self, name: str, needed: str, path: list[str]) -> None:
+        feature = self.declared[name]
+        assert feature is not None
+        assert feature.tree is not None
+        at = next(n.at for n in names(feature.tree) if n.name == needed)
+        self._report_in(feature.node, ExpressionError(f"the feature '{needed}' needs itself: {' -> '.join(path)}", at))
+
+    def _checked(self, name: str) -> Meaning | None:
+        feature = self.declared[name]
+        if feature is None:
+            return None
+        if feature.aggregate is not None:
+            self._sizes[name] = 1
+            return aggregate_value(feature.aggregate, self.catalogue.field(feature.aggregate.field or ""))
+        assert feature.tree is not None
+        total = sum(self._sizes.get(n.name, 1) for n in names(feature.tree))
+        if total > MAX_NODES:
+            self._report_in(feature.node, ExpressionError(too_large("the feature")))
+            return None
+        meaning = self._checker.meaning(feature.tree)
+        for error in self._checker.errors:
+            self._report_in(feature.node, error)
+        if meaning is None:
+            return None
+        self._sizes[name] = size(meaning)
+        if self._sizes[name] > MAX_NODES or depth(meaning) > MAX_INLINED_DEPTH:
+            self._report_in(feature.node, ExpressionError(too_large("the feature")))
+            return None
+        return meaning
+
+    def _resolve(self, name: str) -> Meaning:
+        if name in self.declared:
+            return self.meaning(name)
+        field = self.catalogue.field(name)
+        if field is None:
+            near = nearest(name, (*self.declared, *self.catalogue.fields))
+            raise ExpressionError(f"there is no feature or field '{name}'{near}")
+        return field_value(field)
+
+
+def too_large(what: str) -> str:
+    """The sentence about an expression that is too large once its features are in their place."""
+    return f"{what} has more than {MAX_NODES:,} operations with the features in it: simplify it"
+
+
+class RuleScope:
+    """The names one rule can use: the file's features, and the fields that all types it judges have.
+
+    `named` collects what the rule has named so far, the features within features too.
+    """
+
+    def __init__(self, features: Features, types: tuple[EventType, ...]) -> None:
+        self.named: dict[str, Meaning] = {}
+        self.checker = Checker(self.resolve, dict(features.catalogue.fields))
+        self._features, self._types = features, types
+
+    def resolve(self, name: str) -> Meaning:
+        """The meaning of a feature or a field. Raises `ExpressionError`, or `Noted`."""
+        meaning = self.named.get(name)
+        if meaning is None:
+            meaning = self._feature(name) if name in self._features.declared else self._field(name)
+            self.named[name] = meaning
+            self._name_parts(name)
+        return meaning
+
+    def size(self, parts: Iterable[str]) -> int:
+        """How many operations some names stand for together."""
+        return sum(self._features.size(name) if name in self._features.declared else 1 for name in parts)
+
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """Every aggregate that a name of the rule needs, once each."""
+        found = (leaf.aggregate for m in self.named.values() for leaf in leaves(m) if isinstance(leaf, AggregateValue))
+        return tuple(dict.fromkeys(found))
+
+    def _feature(self, name: str) -> Meaning:
+        self._features.used.add(name)
+        meaning = self._features.meaning(name)
+        misfit = self._features.misfit(name, self._types)
+        if misfit:
+            raise ExpressionError(f"the feature '{name}' {misfit}")
+        return meaning
+
+    def _field(self, name: str) -> FieldValue:
+        try:
+            return field_value(shared_field(self._types, name))
+        except ExpressionError as error:
+            known = {f.name for t in self._types for f in t.all_fields}
+            if name in known:  # some of the types have it
+                raise
+            near = nearest(name, (*self._features.declared, *known))
+            raise ExpressionError(
+                f"there is no feature or field '{name}' here{near}" if near else error.message
+            ) from None
+
+    def _name_parts(self, name: str) -> None:
+        """Name what a feature is made of too, so that an alert can explain it."""
+        todo = self._features.needs(name)
+        while todo:
+            part = todo.pop(0)
+            if part in self.named:
+                continue
+            if part in self._features.declared:
+                self._features.used.add(part)
+                self.named[part] = self._features.meaning(part)
+                todo += self._features.needs(part)
+            else:
+                self.named[part] = self._field(part)
