@@ -46,13 +46,14 @@ def read_message(catalogue: Catalogue, data: bytes) -> tuple[pa.RecordBatch, dic
             table = reader.read_next_batch()
         table.validate()
         meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        names = tuple(table.schema.names)
     except (pa.ArrowException, StopIteration, OSError, ValueError) as error:
         raise MessageError(f"these bytes are no batch of events: {error or 'they end too soon'}") from None
     if _TYPES not in meta or _DECIMALS not in meta:
         raise MessageError("this Arrow message was not written by risk-stream")
-    if lacking := {"id", "type", "time"} - set(table.schema.names):
+    if lacking := {"id", "type", "time"}.difference(names):
         raise MessageError(f"it lacks the column {min(lacking)}")
-    expected = _expected(catalogue, tuple(table.schema.names))
+    expected = _expected(catalogue, names)
     if not table.schema.equals(expected.schema):
         _check_columns(catalogue, table)
     for column in table.columns:

@@ -72,9 +72,9 @@ class EventBatch:
     def fixed(self, name: str) -> NDArray[np.int64]:
         """int64[n]: a field that is not text, times 10**decimals; MISSING where an event has none."""
         if name in self._names:
-            column: NDArray[np.int64] = self._numbers(name)
-            if column.dtype != np.int64:
+            if self.table.schema.field(self._names[name]).type != pa.int64():
                 raise TypeError(f'"{name}" is not a fixed-point column')
+            column: NDArray[np.int64] = self._numbers(name)
             return column
         if name not in self.catalogue.fields and name[:1] != "_":
             raise KeyError(name)

@@ -270,7 +270,7 @@ def _shown(field: Field, value: Any) -> str:
 
 def _clip(text: str, most: int = 40) -> str:
     shown = text if len(text) <= most else text[:most] + "…"
-    return shown.encode("ascii", "backslashreplace").decode() if not shown.isprintable() else shown
+    return shown if shown.isprintable() else shown.encode("unicode_escape").decode()
 
 
 def _kind(value: object) -> str:

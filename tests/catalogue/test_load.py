@@ -11,7 +11,16 @@ from risk_stream.catalogue import Catalogue, CatalogueError, FieldType, load_cat
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 CORE_TYPES = {
     *("order", "trade", "transfer", "login", "profile_change", "price", "application", "bureau_report", "decision"),
-    *("drawdown", "instalment_due", "repayment", "collateral_valuation", "customer", "account", "instrument", "outcome"),
+    *(
+        "drawdown",
+        "instalment_due",
+        "repayment",
+        "collateral_valuation",
+        "customer",
+        "account",
+        "instrument",
+        "outcome",
+    ),
 }
 
 

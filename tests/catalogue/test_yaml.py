@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_stream.catalogue import Node, ProblemsError, read_yaml
+from risk_stream.catalogue import Node, Problem, ProblemsError, read_yaml
 from risk_stream.catalogue import yaml as reader
 
 TEXT = """\
@@ -47,8 +47,17 @@ def test_scalars_are_what_yaml_1_2_says() -> None:
     """`on`, `no`, dates and hex stay text; only true and false are yes-or-no."""
     text = "{on: no, a: true, b: 12, c: -1.5e3, d: ~, e: 2026-03-01, f: '5', g: 0x1f, h: 1e999, i: .5, j: 1_000}"
     assert read_yaml(text).plain() == {
-        **{"on": "no", "a": True, "b": 12, "c": -1500.0, "d": None, "e": "2026-03-01", "f": "5"},
-        **{"g": "0x1f", "h": "1e999", "i": 0.5, "j": "1_000"},
+        "on": "no",
+        "a": True,
+        "b": 12,
+        "c": -1500.0,
+        "d": None,
+        "e": "2026-03-01",
+        "f": "5",
+        "g": "0x1f",
+        "h": "1e999",
+        "i": 0.5,
+        "j": "1_000",
     }
 
 
@@ -123,14 +132,17 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
 def test_no_text_makes_it_fall_over(text: str) -> None:
     """A Node or problems, whatever is in a file."""
     try:
-        assert isinstance(read_yaml(text), Node)
+        read: Node | list[Problem] = read_yaml(text)
     except ProblemsError as error:
-        assert error.problems
+        read = error.problems
+    assert isinstance(read, Node) or read
 
 
 def test_a_large_file_takes_no_time() -> None:
     """5,000 rules load within seconds: 45,000 lines a second is a fifth of what it does."""
-    rules = "".join(f"  - id: rule-{i}\n    on: transfer\n    when: a > {i} and b < 2\n    score: 4\n" for i in range(3000))
+    rules = "".join(
+        f"  - id: rule-{i}\n    on: transfer\n    when: a > {i} and b < 2\n    score: 4\n" for i in range(3000)
+    )
     start = time.perf_counter()
     root = read_yaml("rules:\n" + rules)
     assert time.perf_counter() - start < 12_000 / 45_000 * 4
