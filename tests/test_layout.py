@@ -113,7 +113,7 @@ def test_a_module_says_what_it_is_for_and_can_be_read(path: Path) -> None:
     tree = ast.parse(text)
     docstring = ast.get_docstring(tree)
     assert docstring, f"{name(path)} has no docstring"
-    assert docstring.splitlines()[0].endswith((".", ":")), f"{name(path)} does not begin with a sentence"
+    assert docstring.splitlines()[0].endswith((".", ":", "?")), f"{name(path)} does not begin with a sentence"
     assert len(text.splitlines()) < MAX_LINES
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -108,6 +108,8 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
     from risk_stream.stream.topics import create_topics, wanted_topics
 
+    paths = [str(path.resolve()) for path in rules]
+    plan = plan_of(settings_with(rules=paths))
     screen.say("risk-stream demo: everything below runs on 127.0.0.1 and in memory. Ctrl-C ends it and leaves nothing.")
     with contextlib.ExitStack() as stack:
         broker, redis = stack.enter_context(EmbeddedBroker()), stack.enter_context(EmbeddedRedis())
@@ -116,7 +118,7 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
         given = {
             "broker": broker.address,
             "redis": redis.url,
-            "rules": [str(path.resolve()) for path in rules],
+            "rules": paths,
             "metrics_port": free_port(port),
             "partitions": PARTITIONS,
             "clock": "simulated",
@@ -124,7 +126,6 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
             "log_level": "warning",
         }
         settings = settings_with(**given)
-        plan = plan_of(settings)
         where = ", ".join(str(path) for path in rules)
         screen.say(f"rules: {len(plan.rules)} of {where}; edit one while this runs, and it counts a second later")
         create_topics(settings.broker, wanted_topics(settings, catalogue_of(settings)))
@@ -144,7 +145,9 @@ def _worker(process: type[ChildProcess], folder: Path, given: dict[str, Any]) ->
 def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess) -> None:
     """Wait until the worker has its partitions."""
     began = time.monotonic()
-    screen.say("worker: starting (imports, compiled rules, joining the group) …")
+    screen.say(
+        "worker: starting (imports, kernels, joining the group); half a minute where nothing was compiled yet"
+    )
     while read_numbers(settings.metrics_port).partitions == 0:
         _check(worker)
         if time.monotonic() - began > START_PATIENCE:

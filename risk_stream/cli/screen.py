@@ -85,7 +85,8 @@ class Screen:
             self._console.print(progress.line())
 
     def alerts(self, alerts: Sequence[Alert]) -> None:
-        """One line each, in their order; of a flood the gravest, and how many more."""
+        """One line each, by event time; of a flood the gravest, and how many more."""
+        alerts = sorted(alerts, key=lambda alert: alert.time)
         grave = sorted(range(len(alerts)), key=lambda i: SEVERITIES.index(alerts[i].severity))[:MOST_AT_ONCE]
         for i in sorted(grave):
             self._console.print(_line(alerts[i]))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from risk_stream.cli.house import settings_with
+from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import examples
 
 __all__ = ["register"]
@@ -21,6 +21,14 @@ def register(app: typer.Typer) -> None:
             "RISK_STREAM_BROKER=kafka-1:9092,kafka-2:9092 risk-stream worker --rules /etc/house/rules",
         )
     )(worker)
+    app.command(epilog=examples("risk-stream warm"))(warm)
+
+
+def warm() -> None:
+    """Compile what is compiled only once on a machine, so that the first worker starts in seconds."""
+    from risk_stream.stream.warm import warm_up
+
+    warm_up(plan_of(settings_with()))
 
 
 def worker(
