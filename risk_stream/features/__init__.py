@@ -1,4 +1,4 @@
-"""Windowed aggregates of keys, exact as of each event: what they are, how they are laid out, the state that keeps them."""
+"""Windowed aggregates of keys, exact as of each event: what they are, how they are laid out, what keeps them."""
 
 from risk_stream.features.aggregate import Aggregate, Op
 from risk_stream.features.layout import KindLayout

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from risk_stream.features._jit import SOURCES, Bools, Ints, entry, inner
+from risk_stream.features._jit import SOURCES, Bools, Ints, Word, entry, inner
 from risk_stream.features._kernel_emit import no_outputs
 from risk_stream.features._kernel_event import FULL, apply_event
 from risk_stream.features._kernel_heap import (
@@ -20,6 +20,7 @@ from risk_stream.features._kernel_heap import (
     row_words,
 )
 from risk_stream.features._kernel_index import chunk_of, reindex, remove, slot_of
+from risk_stream.features._kernel_panes import free_panes
 from risk_stream.features._kernel_rows import drop_accel
 from risk_stream.features._words import (
     B_TRUNC,
@@ -62,7 +63,7 @@ def _apply(
     out: Ints,
     flags: Ints,
     hashes: Ints,
-) -> int:
+) -> Word:
     """Apply events [start, n) in order; -> n, or the index of the event for which memory lacks."""
     shift = plan[P_SHIFT]
     n = len(times)
@@ -74,7 +75,7 @@ def _apply(
             prefetch(heap, slot_of(chunks, chunk_of(h, shift), h))
         for i in range(begin, end):
             h = hashes[i - begin]
-            block = (heap[slot_of(chunks, chunk_of(h, shift), h)] & LOW32) << 3
+            block: Word = (heap[slot_of(chunks, chunk_of(h, shift), h)] & LOW32) << 3
             for line in range(LINES):
                 prefetch(heap, block + 8 * line)
         for i in range(begin, end):
@@ -95,7 +96,7 @@ def _evict(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
     drop_accel(heap, block)
     panes = panes_of(heap, block)
     if panes != 0:
-        release(heap, panes, heap[panes])
+        free_panes(heap, panes)
     remove(heap, chunks, chunk, slot)
     heap[H_ROWS] -= end_row(heap, block) - first_row(heap, block)
     heap[H_KEYS] -= 1
@@ -104,7 +105,7 @@ def _evict(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
 
 
 @inner
-def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> int:
+def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> Word:
     """Evict expired keys chunk by chunk from chunk `start` on until `budget` slots were seen; -> the next chunk."""
     seen = 0
     done = 0
@@ -182,7 +183,7 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         start: int,
         out: Ints,
         flags: Ints,
-    ) -> int:
+    ) -> Word:
         if sources < 0:
             return start
         return _apply(
@@ -190,7 +191,7 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         )
 
     @entry
-    def sweep_keys(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> int:
+    def sweep_keys(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> Word:
         return _sweep(heap, chunks, plan, start, budget, now) if sources >= 0 else start
 
     @entry

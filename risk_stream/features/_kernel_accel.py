@@ -6,7 +6,7 @@ It is volatile: dropped when a row comes behind others, when the block is compac
 
 from __future__ import annotations
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import (
     allocate,
     below,
@@ -76,7 +76,7 @@ __all__ = ["finish", "new_accel", "step"]
 
 
 @inner
-def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, column: int) -> int:
+def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, column: int) -> Word:
     """Where in a distinct table a value's latest row is, or would be."""
     slot = mix(value) & mask
     while heap[table + slot] != 0 and heap[base + (heap[table + slot] - 1) * row + column] != value:
@@ -85,7 +85,7 @@ def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, c
 
 
 @inner
-def new_accel(heap: Ints, block: int, plan: Ints) -> int:
+def new_accel(heap: Ints, block: int, plan: Ints) -> Word:
     """A key's accel, its cells still to be filled; 0 where memory lacks."""
     slots = 16
     while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // plan[P_ROW]):
@@ -183,6 +183,28 @@ def _publish(heap: Ints, base: int, present: int, plan: Ints, line: int, group: 
 
 
 @inner
+def _add(heap: Ints, cell: int, need: int, v: int) -> None:
+    """Take a value into a cell's sums."""
+    heap[cell + VALUES] += 1
+    if need & NEED_SUM:
+        heap[cell + SUM_] += v
+    if need & NEED_SQUARES:
+        heap[cell + SQ_LOW] += v * v
+        heap[cell + SQ_HIGH] += mul_high(v, v) + below(heap[cell + SQ_LOW], v * v)
+
+
+@inner
+def _subtract(heap: Ints, cell: int, need: int, v: int) -> None:
+    """Take a value out of a cell's sums."""
+    heap[cell + VALUES] -= 1
+    if need & NEED_SUM:
+        heap[cell + SUM_] -= v
+    if need & NEED_SQUARES:
+        heap[cell + SQ_HIGH] -= mul_high(v, v) + below(heap[cell + SQ_LOW], v * v)
+        heap[cell + SQ_LOW] -= v * v
+
+
+@inner
 def _step_cell(
     heap: Ints,
     base: int,
@@ -208,30 +230,19 @@ def _step_cell(
             heap[cell + COUNT_] -= 1
             v = heap[r + column]
             if v != MISSING:
-                heap[cell + VALUES] -= 1
-                if need & NEED_SUM:
-                    heap[cell + SUM_] -= v
-                if need & NEED_SQUARES:
-                    heap[cell + SQ_HIGH] -= mul_high(v, v) + below(heap[cell + SQ_LOW], v * v)
-                    heap[cell + SQ_LOW] -= v * v
+                _subtract(heap, cell, need, v)
                 if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] == j + 1:
                     heap[cell + DISTINCT_] -= 1
     joins = False
-    if present < stop:
-        r = base + present * row
-        if heap[r + R_MASK] & mask != 0:
-            heap[cell + COUNT_] += 1
-            v = heap[r + column]
-            if v != MISSING:
-                joins = True
-                heap[cell + VALUES] += 1
-                if need & NEED_SUM:
-                    heap[cell + SUM_] += v
-                if need & NEED_SQUARES:
-                    heap[cell + SQ_LOW] += v * v
-                    heap[cell + SQ_HIGH] += mul_high(v, v) + below(heap[cell + SQ_LOW], v * v)
-                if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] - 1 < start:
-                    heap[cell + DISTINCT_] += 1
+    r = base + present * row
+    if present < stop and heap[r + R_MASK] & mask != 0:
+        heap[cell + COUNT_] += 1
+        v = heap[r + column]
+        joins = v != MISSING
+        if joins:
+            _add(heap, cell, need, v)
+            if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] - 1 < start:
+                heap[cell + DISTINCT_] += 1
     if need & NEED_EXTREMES:
         _step_extremes(heap, base, row, start, stop, present, joins, mask, column, cell)
     last = heap[group + G_MATCH]

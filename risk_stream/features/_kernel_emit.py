@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import below, mul_high
 from risk_stream.features._kernel_panes import fold_panes
 from risk_stream.features._words import (
@@ -37,8 +37,6 @@ from risk_stream.features._words import (
     OP_STD,
     OP_SUM,
     P_CELLS_AT,
-    P_KNOWN,
-    P_LONGEST,
     P_OUTPUT_LINES,
     P_OUTPUTS,
     P_ROW,
@@ -59,7 +57,9 @@ def _deviation(total: int, low: int, high: int, n: int) -> float:
     With k the mean to the nearest integer, sum((v - k)**2) = Q - k (2 S - n k) is exact in 128 bits, and what is left,
     (mean - k)**2, is at most half of its n-th: nothing cancels.
     """
-    k = np.int64(np.rint(total / n))
+    if n == 0:
+        return np.nan
+    k: Word = np.int64(np.rint(total / n))
     rest = total - n * k
     k += np.int64(np.rint(rest / n))
     rest = total - n * k
@@ -71,62 +71,66 @@ def _deviation(total: int, low: int, high: int, n: int) -> float:
 
 
 @inner
-def emit(heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, trunc: int, out: Ints, i: int) -> int:
-    """Write the outputs of event i, as the bits of float64 or a text's hash; -> flags, bit f set where output f is not exact."""
+def _with_panes(op: int, kept: int, values: int, least: int, most: int) -> Word:
+    """The smallest or largest value of the rows kept, if there are values, and of panes that hold some."""
+    if op == OP_MIN:
+        return least if values == 0 else min(kept, least)
+    return most if values == 0 else max(kept, most)
+
+
+@inner
+def _row_asked(heap: Ints, cell: int, op: int) -> Word:
+    """The row whose value is the output, -1 for none."""
+    if op == OP_LAST:
+        return heap[cell + LAST_AT]
+    if heap[cell + VALUES] == 0:
+        return -1
+    if op == OP_FIRST:
+        return heap[cell + FIRST_AT]
+    return heap[cell + (MIN_AT if op == OP_MIN else MAX_AT)]
+
+
+@inner
+def emit(heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, trunc: int, out: Ints, i: int) -> Word:
+    """Write the outputs of event i, a float64's bits or a text's hash; -> flags, bit f where f is not exact."""
     row = plan[P_ROW]
     flags = 0
-    doubtful = time - plan[P_LONGEST] < max(trunc, plan[P_KNOWN])
     for f in range(plan[P_OUTPUTS]):
         line = plan[P_OUTPUT_LINES] + f * F_WORDS
         op = plan[line + F_OP]
         cell = at + plan[P_CELLS_AT] + plan[line + F_CELL] * CELL
-        column = plan[line + F_COLUMN]
         scale = np.float64(plan[line + F_SCALE])
         after = time - plan[line + F_MS]
-        count = heap[cell + COUNT_]
         values = heap[cell + VALUES]
-        total = heap[cell + SUM_]
-        more = least = most = 0
-        if doubtful and after < max(trunc, plan[line + F_KNOWN]):
+        extra = more = added = least = most = 0
+        if after < max(trunc, plan[line + F_KNOWN]):
             flags |= 1 << f
             if panes != 0 and plan[line + F_SLOT] >= 0:
                 extra, more, added, least, most = fold_panes(heap, panes, plan[line + F_SLOT], after, time)
-                count += extra
-                total += added
         result = np.nan
-        found = -1
         if op == OP_COUNT:
-            result = np.float64(count)
+            result = np.float64(heap[cell + COUNT_] + extra)
         elif op == OP_SUM:
-            result = total / scale
+            result = (heap[cell + SUM_] + added) / scale
+        elif op == OP_MEAN:
+            result = (heap[cell + SUM_] + added) / ((values + more) * scale)  # 0 / 0 is missing
         elif op == OP_DISTINCT:
             result = np.float64(heap[cell + DISTINCT_])
         elif op == OP_SINCE:
             if heap[cell + MATCH_AT] >= 0:
                 result = (time - heap[base + heap[cell + MATCH_AT] * row + R_TIME]) / 1000.0
-        elif op == OP_LAST:
-            found = heap[cell + LAST_AT]
-        elif values + more == 0:
-            pass
-        elif op == OP_MEAN:
-            result = total / ((values + more) * scale)
         elif op == OP_STD:
-            if values != 0:
-                result = _deviation(total, heap[cell + SQ_LOW], heap[cell + SQ_HIGH], values) / scale
-        elif op == OP_FIRST:
-            found = heap[cell + FIRST_AT]
+            result = _deviation(heap[cell + SUM_], heap[cell + SQ_LOW], heap[cell + SQ_HIGH], values) / scale
         else:
-            v = least if op == OP_MIN else most
-            if values != 0:
-                kept = heap[base + heap[cell + (MIN_AT if op == OP_MIN else MAX_AT)] * row + column]
-                v = kept if more == 0 else (min(v, kept) if op == OP_MIN else max(v, kept))
-            result = v / scale
-        if op == OP_FIRST or op == OP_LAST:
+            asked = _row_asked(heap, cell, op)
+            v = heap[base + asked * row + plan[line + F_COLUMN]] if asked >= 0 else 0
             if plan[line + F_TEXT] != 0:
-                out[i, f] = heap[base + found * row + column] if found >= 0 else 0
+                out[i, f] = v
                 continue
-            if found >= 0:
-                result = heap[base + found * row + column] / scale
+            if more != 0:
+                v = _with_panes(op, v, values, least, most)
+            if asked >= 0 or more != 0:
+                result = v / scale
         out[i, f] = np.float64(result).view(np.int64)
     return flags
 

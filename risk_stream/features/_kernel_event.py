@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_accel import finish, new_accel, step
 from risk_stream.features._kernel_emit import emit
 from risk_stream.features._kernel_heap import accel_of, end_row, first_row, panes_of, row_words
@@ -52,7 +52,7 @@ def apply_event(
     columns: Ints,
     out: Ints,
     i: int,
-) -> int:
+) -> Word:
     """Insert event i, if it counts for anything, and write its outputs; -> flags, or FULL with nothing changed."""
     block = _block_for(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
     if block == FULL:
@@ -60,7 +60,7 @@ def apply_event(
     # Without a log: of a key that has no rows, or older than all that its key keeps, so judged by itself.
     base = plan[P_SCRATCH_ROW]
     first = place = stop = panes = 0
-    trunc = np.int64(NEVER)
+    trunc: Word = np.int64(NEVER)
     alone = True
     if block != 0:
         place = place_of(heap, block, time)
@@ -94,7 +94,7 @@ def apply_event(
 @inner
 def _block_for(
     heap: Ints, chunks: Ints, plan: Ints, key_hash: int, k0: int, k1: int, k2: int, mask: int, time: int
-) -> int:
+) -> Word:
     """The block of a key, with room for one more row if the event has one; 0 if it has none and needs none, or FULL."""
     row = plan[P_ROW]
     chunk = chunk_of(key_hash, plan[P_SHIFT])
@@ -123,7 +123,7 @@ def _drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
 
 
 @inner
-def _usable_accel(heap: Ints, plan: Ints, block: int, in_order: bool, mask: int, time: int) -> int:
+def _usable_accel(heap: Ints, plan: Ints, block: int, in_order: bool, mask: int, time: int) -> Word:
     """A key's accel where it stands just before an event in order, else 0; one that is no longer true is dropped."""
     accel = accel_of(heap, block)
     if accel == 0:
@@ -138,7 +138,7 @@ def _usable_accel(heap: Ints, plan: Ints, block: int, in_order: bool, mask: int,
 @inner
 def _cells_as_of(
     heap: Ints, plan: Ints, block: int, base: int, first: int, stop: int, place: int, time: int, mask: int, alone: bool
-) -> int:
+) -> Word:
     """Bring the cells up to an event; -> where they are: in the key's accel, or in scratch."""
     cells = plan[P_SCRATCH_CELLS]
     building = False

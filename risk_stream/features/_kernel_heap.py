@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._words import B_CACHE, B_SHAPE, B_SPAN, H_FREE, H_LIMIT, H_LIVE, H_NEXT, LOW32
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
 
 
 @intrinsic
-def prefetch(_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+def _prefetch(_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
     """Ask the processor for the cache line of array[index]; only a hint, any index is allowed."""
 
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -43,7 +44,7 @@ def prefetch(_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
         pointer = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
         i32 = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        function = cast(Any, cgutils).get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         builder.call(function, [pointer, i32(0), i32(3), i32(1)])
         return context.get_dummy_value()
 
@@ -51,7 +52,7 @@ def prefetch(_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
 
 
 @intrinsic
-def mul_high(_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
+def _mul_high(_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
     """The upper 64 bits of the signed 128-bit product of two int64."""
 
     def build(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -62,14 +63,20 @@ def mul_high(_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
     return types.int64(types.int64, types.int64), build
 
 
+#: (array, index) -> nothing.
+prefetch: Callable[[Ints, int], None] = cast(Any, _prefetch)
+#: (a, b) -> the upper word of a * b.
+mul_high: Callable[[int, int], Word] = cast(Any, _mul_high)
+
+
 @inner
-def below(a: int, b: int) -> int:
+def below(a: int, b: int) -> Word:
     """1 if a < b as unsigned words, else 0: the carry or borrow of a 128-bit sum."""
     return 1 if np.uint64(a) < np.uint64(b) else 0
 
 
 @inner
-def hash_key(a: int, b: int, c: int) -> int:
+def hash_key(a: int, b: int, c: int) -> Word:
     """A 64-bit hash of a key's three words."""
     h = np.uint64(0x51ED270B7A3B11C5)
     for word in (np.uint64(a), np.uint64(b), np.uint64(c)):
@@ -81,13 +88,13 @@ def hash_key(a: int, b: int, c: int) -> int:
 
 
 @inner
-def class_words(size_class: int) -> int:
+def class_words(size_class: int) -> Word:
     """Words of a block: 24, 32, 48, 64, 96, 128 ..."""
     return (24 << (size_class >> 1)) if size_class & 1 == 0 else (32 << (size_class >> 1))
 
 
 @inner
-def class_for(words: int) -> int:
+def class_for(words: int) -> Word:
     """The smallest size class that holds so many words."""
     size_class = 0
     while class_words(size_class) < words:
@@ -96,7 +103,7 @@ def class_for(words: int) -> int:
 
 
 @inner
-def allocate(heap: Ints, size_class: int) -> int:
+def allocate(heap: Ints, size_class: int) -> Word:
     """A block, its words as they were left; 0 where the reserve is exhausted."""
     words = class_words(size_class)
     block = heap[H_FREE + size_class]
@@ -134,37 +141,37 @@ def copy(heap: Ints, source: int, to: int, words: int) -> None:
 
 
 @inner
-def block_class(heap: Ints, block: int) -> int:
+def block_class(heap: Ints, block: int) -> Word:
     """The size class of a key's block."""
     return heap[block + B_SHAPE] & LOW32
 
 
 @inner
-def row_words(heap: Ints, block: int) -> int:
+def row_words(heap: Ints, block: int) -> Word:
     """Words per row in a key's block; fewer than the plan's if the block is older than the plan's newest column."""
     return heap[block + B_SHAPE] >> 32
 
 
 @inner
-def first_row(heap: Ints, block: int) -> int:
+def first_row(heap: Ints, block: int) -> Word:
     """Index of a key's oldest row."""
     return heap[block + B_SPAN] >> 32
 
 
 @inner
-def end_row(heap: Ints, block: int) -> int:
+def end_row(heap: Ints, block: int) -> Word:
     """One past the index of a key's newest row."""
     return heap[block + B_SPAN] & LOW32
 
 
 @inner
-def accel_of(heap: Ints, block: int) -> int:
+def accel_of(heap: Ints, block: int) -> Word:
     """A key's accel, 0 for none."""
     return (heap[block + B_CACHE] & LOW32) << 3
 
 
 @inner
-def panes_of(heap: Ints, block: int) -> int:
+def panes_of(heap: Ints, block: int) -> Word:
     """A key's panes, 0 for none."""
     return (heap[block + B_CACHE] >> 32) << 3
 

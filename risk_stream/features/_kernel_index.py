@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import allocate, class_for, clear, release
 from risk_stream.features._words import (
     B_CACHE,
@@ -28,19 +28,19 @@ __all__ = ["chunk_of", "find", "insert_key", "moved", "reindex", "remove", "slot
 
 
 @inner
-def chunk_of(key_hash: int, shift: int) -> int:
+def chunk_of(key_hash: int, shift: int) -> Word:
     """The chunk of a key."""
     return np.int64(np.uint64(key_hash) >> np.uint64(shift))
 
 
 @inner
-def slot_of(chunks: Ints, chunk: int, key_hash: int) -> int:
+def slot_of(chunks: Ints, chunk: int, key_hash: int) -> Word:
     """Where in the heap a key's search begins."""
     return chunks[chunk, K_BASE] + (key_hash & chunks[chunk, K_MASK])
 
 
 @inner
-def find(heap: Ints, chunks: Ints, chunk: int, key_hash: int, k0: int, k1: int, k2: int) -> tuple[int, int]:
+def find(heap: Ints, chunks: Ints, chunk: int, key_hash: int, k0: int, k1: int, k2: int) -> tuple[Word, Word]:
     """(block or 0, its slot in the chunk or the free one where it belongs)."""
     base = chunks[chunk, K_BASE]
     mask = chunks[chunk, K_MASK]
@@ -82,7 +82,7 @@ def reindex(heap: Ints, chunks: Ints, chunk: int, slots: int) -> bool:
 @inner
 def insert_key(
     heap: Ints, chunks: Ints, chunk: int, key_hash: int, k0: int, k1: int, k2: int, size_class: int, row: int
-) -> int:
+) -> Word:
     """The block of a new key without rows; 0 where memory lacks."""
     slots = chunks[chunk, K_MASK] + 1
     if (chunks[chunk, K_USED] + 1) * 2 > slots and not reindex(heap, chunks, chunk, 2 * slots):

@@ -7,8 +7,8 @@ stays a lower bound, short of at most one pane. A key has panes from the moment 
 
 from __future__ import annotations
 
-from risk_stream.features._jit import Ints, inner
-from risk_stream.features._kernel_heap import accel_of, allocate, class_for, panes_of, release, set_caches
+from risk_stream.features._jit import Ints, Word, inner
+from risk_stream.features._kernel_heap import accel_of, allocate, class_for, copy, panes_of, release, set_caches
 from risk_stream.features._words import (
     C_COLUMN,
     C_MASK,
@@ -30,34 +30,42 @@ from risk_stream.features._words import (
     P_SLOTS,
     PANE,
     PANES,
+    PANES_CLASS,
     PANES_HEAD,
+    PANES_RINGS,
     R_MASK,
     R_TIME,
     RING,
 )
 
-__all__ = ["add_to_panes", "fold_panes"]
+__all__ = ["add_to_panes", "fold_panes", "free_panes"]
 
 
 @inner
-def _panes_for(heap: Ints, block: int, slots: int) -> int:
+def free_panes(heap: Ints, panes: int) -> None:
+    """Give a key's panes back."""
+    size_class: Word = heap[panes + PANES_CLASS]
+    release(heap, panes, size_class)
+
+
+@inner
+def _panes_for(heap: Ints, block: int, slots: int) -> Word:
     """A key's panes with at least so many rings, made or enlarged; 0 where memory lacks or none is needed."""
     panes = panes_of(heap, block)
-    had = heap[panes + 1] if panes != 0 else 0
+    had = heap[panes + PANES_RINGS] if panes != 0 else 0
     if slots == 0 or (panes != 0 and had >= slots):
         return panes
     size_class = class_for(PANES_HEAD + slots * RING)
     new = allocate(heap, size_class)
     if new == 0:
         return panes
-    heap[new] = size_class
-    heap[new + 1] = slots
-    for i in range(had * RING):
-        heap[new + PANES_HEAD + i] = heap[panes + PANES_HEAD + i]
+    heap[new + PANES_CLASS] = size_class
+    heap[new + PANES_RINGS] = slots
+    copy(heap, panes + PANES_HEAD, new + PANES_HEAD, had * RING)
     for pane in range(had * PANES, slots * PANES):
         heap[new + PANES_HEAD + pane * PANE + N_TAG] = NEVER
     if panes != 0:
-        release(heap, panes, heap[panes])
+        free_panes(heap, panes)
     set_caches(heap, block, new, accel_of(heap, block))
     return new
 
@@ -72,7 +80,7 @@ def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
     for c in range(plan[P_CELLS]):
         line = plan[P_CELL_LINES] + c * C_WORDS
         slot = plan[line + C_SLOT]
-        if slot < 0 or slot >= heap[panes + 1] or heap[r + R_MASK] & plan[line + C_MASK] == 0:
+        if slot < 0 or slot >= heap[panes + PANES_RINGS] or heap[r + R_MASK] & plan[line + C_MASK] == 0:
             continue
         tag = time // ((plan[line + C_MS] + PANES - 2) // (PANES - 1))
         pane = panes + PANES_HEAD + slot * RING + (tag % PANES) * PANE
@@ -98,10 +106,10 @@ def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
 
 
 @inner
-def fold_panes(heap: Ints, panes: int, slot: int, after: int, time: int) -> tuple[int, int, int, int, int]:
+def fold_panes(heap: Ints, panes: int, slot: int, after: int, time: int) -> tuple[Word, Word, Word, Word, Word]:
     """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (after, time]."""
     count = values = total = least = most = 0
-    if slot >= heap[panes + 1]:
+    if slot >= heap[panes + PANES_RINGS]:
         return count, values, total, least, most
     ring = panes + PANES_HEAD + slot * RING
     for pane in range(ring, ring + RING, PANE):

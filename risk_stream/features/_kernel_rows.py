@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import (
     accel_of,
     allocate,
@@ -52,12 +52,14 @@ def drop_accel(heap: Ints, block: int) -> None:
 @inner
 def is_full(heap: Ints, block: int, row: int) -> bool:
     """Whether there is no room behind the newest row, or the rows are narrower than the plan's."""
-    words = class_words(block_class(heap, block))
-    return row_words(heap, block) != row or HEADER + (end_row(heap, block) + 1) * row > words
+    if row_words(heap, block) != row:
+        return True
+    room = class_words(block_class(heap, block)) - HEADER
+    return bool((end_row(heap, block) + 1) * row > room)
 
 
 @inner
-def _trim(heap: Ints, block: int, keep_from: int) -> int:
+def _trim(heap: Ints, block: int, keep_from: int) -> Word:
     """Drop rows that no window can reach any more; -> index of the first that stays."""
     row = row_words(heap, block)
     first = first_row(heap, block)
@@ -74,7 +76,7 @@ def _trim(heap: Ints, block: int, keep_from: int) -> int:
 
 
 @inner
-def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block: int, now: int) -> int:
+def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block: int, now: int) -> Word:
     """Trim a key's log, slide it down, and move it to a larger block if less than a quarter came free.
 
     Returns its block, with rows as wide as the plan's (columns they did not have are missing); 0 where memory lacks.
@@ -115,7 +117,7 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
 
 
 @inner
-def place_of(heap: Ints, block: int, time: int) -> int:
+def place_of(heap: Ints, block: int, time: int) -> Word:
     """The index where a row of this time belongs: behind all rows with time <= its own."""
     row = row_words(heap, block)
     first = first_row(heap, block)
@@ -126,7 +128,7 @@ def place_of(heap: Ints, block: int, time: int) -> int:
 
 
 @inner
-def open_row(heap: Ints, block: int, at: int) -> int:
+def open_row(heap: Ints, block: int, at: int) -> Word:
     """Shift the rows from `at` on by one; -> where the new row's words are."""
     row = row_words(heap, block)
     end = end_row(heap, block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.features._jit import Ints, inner
+from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import below, mul_high
 from risk_stream.features._words import (
     A_WINDOWS,
@@ -44,7 +44,7 @@ __all__ = ["count_whole", "mix", "scan"]
 
 
 @inner
-def mix(value: int) -> int:
+def mix(value: int) -> Word:
     """Spread a value over all bits, for the tables of distinct values."""
     h = value * -7046029254386353131
     return h ^ ((h >> 32) & 0xFFFFFFFF)
@@ -89,8 +89,8 @@ def scan(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
 @inner
 def _scan_group(
     heap: Ints, base: int, stop: int, present: int, plan: Ints, line: int, end: int, at: int, cell: int
-) -> int:
-    """The cells of one group, lines [line, end): counts, sums, squares, and the rows of extremes, first and last; -> what follows."""
+) -> Word:
+    """The cells of one group, plan lines [line, end): counts, sums, squares, rows of extremes; -> what follows."""
     row = plan[P_ROW]
     mask = plan[line + C_MASK]
     column = plan[line + C_COLUMN]
@@ -150,7 +150,7 @@ def _scan_distinct(
     end: int,
     at: int,
     cell: int,
-) -> int:
+) -> Word:
     """The cells of one group that counts distinct values, with a set emptied by a new epoch; -> what follows."""
     row = plan[P_ROW]
     mask = plan[line + C_MASK]

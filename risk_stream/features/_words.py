@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from typing import Final
 
-MISSING: Final = -(2**63)  # the catalogue's; a numba constant must be a plain literal of this package
+from risk_stream import catalogue
+
+MISSING: Final = catalogue.MISSING
 NEVER: Final = -(1 << 62)  # a time before all times
 LOW32: Final = 0xFFFFFFFF
 
@@ -93,7 +95,9 @@ N_MAX: Final = 7
 PANE: Final = 8
 PANES: Final = 32  # per ring: 31 cover the window, one is being filled
 RING: Final = PANE * PANES
-PANES_HEAD: Final = 8  # class, slots
+PANES_CLASS: Final = 0  # head words: size class, rings
+PANES_RINGS: Final = 1
+PANES_HEAD: Final = 8
 
 # operations, as numbers, in the order of Op
 OP_COUNT: Final = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from risk_stream.catalogue.problems import Problem, ProblemsError
+from risk_stream.catalogue import Problem, ProblemsError
 from risk_stream.features.aggregate import Aggregate
 
 __all__ = ["KindLayout"]
@@ -46,13 +46,13 @@ class KindLayout:
         faults = []
         if len(self.bits) > MOST_BITS:
             faults.append(
-                f'the features by "{self.kind}" count {len(self.bits)} different (event type, where), and one kind of key'
-                f" can tell {MOST_BITS} apart: share conditions between features, or put them into the rules' `when`"
+                f'the features by "{self.kind}" count {len(self.bits)} different (event type, where), and one kind of'
+                f" key can tell {MOST_BITS} apart: share conditions, or put them into the rules' `when`"
             )
         if len(self.aggregates) > MOST_OUTPUTS:
             faults.append(
-                f'there are {len(self.aggregates)} features by "{self.kind}", and one kind of key can have {MOST_OUTPUTS}:'
-                " take out those that no rule needs"
+                f'there are {len(self.aggregates)} features by "{self.kind}", and one kind of key can have'
+                f" {MOST_OUTPUTS}: take out those that no rule needs"
             )
         for a in self.aggregates:
             if a.by != self.kind:

@@ -203,7 +203,7 @@ class _Draft:
 
 
 def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, shift: int) -> Ints:
-    """A layout as data for the kernels, in the places the schema gave it. A few milliseconds; nothing is compiled by numba."""
+    """A layout as data for the kernels, in the places the schema gave it. Takes milliseconds: no code is compiled."""
     draft = _Draft(schema, layout)
     found = draft.collect()
     windows = sorted({a.window_ms for a in layout.aggregates})

@@ -91,6 +91,7 @@ class KeyState:
         self._clock = NEVER
         self._swept = NEVER
         self._next_chunk = 0
+        self._scratch = self._scratch_words = 0
         self._lay_out_heap()
         self._use(layout, NEVER)
 
@@ -134,14 +135,16 @@ class KeyState:
         plan, slots = self._plan, 16
         while slots < 2 * (self._layout.cap + 2):
             slots <<= 1
-        sizes = [plan[P_ROW], plan[P_WINDOWS], plan[P_TABLES_AT], 2 * slots]
-        places = np.concatenate([[0], np.cumsum(sizes)]) + int(self._heap[H_NEXT])
-        end = int(places[-1] + 7) // 8 * 8
-        if end > len(self._heap):
-            raise StateFull(self._full_message(), 0)
-        self._heap[H_LIVE] += end - self._heap[H_NEXT]
-        self._heap[H_NEXT] = end
-        plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET]] = places[:4]
+        places = np.cumsum([0, plan[P_ROW], plan[P_WINDOWS], plan[P_TABLES_AT], 2 * slots])
+        if places[-1] > self._scratch_words:
+            room = -(-int(places[-1]) * 3 // 16) * 8  # half as much again, for later layouts
+            if self._heap[H_NEXT] + room > len(self._heap):
+                raise StateFull(self._full_message(), 0)
+            self._scratch, self._scratch_words = int(self._heap[H_NEXT]), room
+            self._heap[H_NEXT] += room
+            self._heap[H_LIVE] += room
+        self._heap[self._scratch : self._scratch + self._scratch_words] = 0  # the set knows its entries by a small tag
+        plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET]] = places[:4] + self._scratch
 
     @property
     def layout(self) -> KindLayout:
@@ -211,8 +214,8 @@ class KeyState:
 
     def _full_message(self) -> str:
         return (
-            f'the windows by "{self._layout.kind}" have used up their {self.reserve_mib} MiB with {self.keys:,} keys and'
-            f" {self.rows:,} rows: give them more memory (reserve_mib), shorten the longest window, or lower the cap on rows"
+            f'the windows by "{self._layout.kind}" have used up their {self.reserve_mib} MiB with {self.keys:,} keys'
+            f" and {self.rows:,} rows: raise reserve_mib, shorten the longest window, or lower the cap on rows"
         )
 
     def sweep(self, now_ms: int, budget_keys: int = 1 << 62) -> int:
@@ -242,7 +245,7 @@ class KeyState:
 
     @property
     def bytes(self) -> int:
-        """Memory taken from the reserve so far, by index, logs, caches and panes; it does not shrink, it is used again."""
+        """Memory taken from the reserve so far; what keys gave back is in it, and is used again."""
         return int(self._heap[H_NEXT]) * 8
 
     @property

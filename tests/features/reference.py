@@ -78,7 +78,7 @@ class Reference:
         gone = [e for e in log.gone if since < e.time <= now and matches(a, e) and all(e is not w for w in window)]
         return Answer(value, exact=False, at_least=kept, at_most=kept + len(gone))
 
-    def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:  # noqa: PLR0911
+    def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:
         scale = 10.0**a.decimals
         if a.op is Op.COUNT:
             return sum(matches(a, e) for e in window)

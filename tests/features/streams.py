@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -48,9 +49,7 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
     numbers_only = op not in {Op.DISTINCT, Op.FIRST, Op.LAST}
     name = draw(st.sampled_from([f for f in FIELDS if f not in TEXTS or not numbers_only]))
     of = draw(st.sampled_from([("order",), ("transfer",), TYPES]))
-    return aggregate(
-        op, name, of=of, where=draw(st.sampled_from(WHERES)), window_ms=draw(st.sampled_from(WINDOWS))
-    )
+    return aggregate(op, name, of=of, where=draw(st.sampled_from(WHERES)), window_ms=draw(st.sampled_from(WINDOWS)))
 
 
 def layouts(*, caps: Sequence[int] = (1024,)) -> st.SearchStrategy[KindLayout]:
@@ -81,7 +80,9 @@ def streams(draw: st.DrawFn, *, most: int = 90) -> list[Event]:
     return events
 
 
-def seeded_stream(seed: int, n: int, *, keys: int = 3, step: int = 3, late: float = 0.05, span: int = 10**6) -> list[Event]:
+def seeded_stream(
+    seed: int, n: int, *, keys: int = 3, step: int = 3, late: float = 0.05, span: int = 10**6
+) -> list[Event]:
     """A longer stream, for logs long enough to be cached, compacted and capped."""
     rng = np.random.default_rng(seed)
     now, events = 10_000, []
@@ -104,7 +105,7 @@ def run(
     layout, parts = state.layout, []
     places = {bit: b for b, bit in enumerate(layout.bits)}
     bounds = [0, *sorted({c for c in cuts if 0 < c < len(events)}), len(events)]
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in itertools.pairwise(bounds):
         batch = events[begin:end]
         keys = np.array([[e.key or 0, 7, -1] for e in batch], np.int64).reshape(-1, 3)
         masks = [sum(1 << places[bit] for bit in e.counts_for if bit in places) for e in batch]

@@ -1,4 +1,4 @@
-"""What a user of windows is promised: every value exact as of its event, whatever the order, the batches, the caches."""
+"""What a user of windows is promised: every value exact as of its event, whatever order, batches and caches."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from risk_stream.features import KeyState, KindLayout, Op
 from tests.features.reference import MISSING, Event, Reference
 from tests.features.streams import (
-
     LATENESS,
     TYPES,
-
     aggregate,
     differs,
     layout,
@@ -74,13 +72,13 @@ def test_what_a_cap_makes_inexact_is_flagged_and_nothing_else(
     compare(layout, events, values, flags)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_long_logs_are_exact_through_caches_and_compactions(seed: int) -> None:
     """Thousands of events of a few keys, cached, late, trimmed, compacted, capped: equal to plain lists."""
     cap = (1024, 150)[seed % 2]
     asked = layout(EVERYTHING, cap)
-    events = seeded_stream(seed, 1500, late=(0.0, 0.02, 0.2)[seed % 3], step=(2, 9)[seed % 2])
-    values, flags = run(state_of(asked), events, range(0, 1500, 37))
+    events = seeded_stream(seed, 900, late=(0.0, 0.02, 0.2)[seed % 3], step=(2, 9)[seed % 2])
+    values, flags = run(state_of(asked), events, range(0, 900, 37))
     flagged = compare(asked, events, values, flags)
     assert (flagged > 0) == (cap == 150)
 
@@ -101,9 +99,7 @@ def test_many_keys_keep_apart() -> None:
     """Thousands of keys through growing indexes: each sees its own events only."""
     asked = layout([aggregate(Op.COUNT, window_ms=10**9), aggregate(Op.LAST, "amount", window_ms=10**9)])
     state = state_of(asked)
-    events = [
-        Event(i, frozenset({("order", "")}), {"amount": 100 * (i % 5000)}, key=i % 5000) for i in range(15_000)
-    ]
+    events = [Event(i, frozenset({("order", "")}), {"amount": 100 * (i % 5000)}, key=i % 5000) for i in range(15_000)]
     values, _ = run(state, events)
     assert state.keys == 5000
     assert state.rows == 15_000
@@ -156,5 +152,3 @@ def test_a_deviation_is_right_where_float_sums_of_squares_are_not() -> None:
     values, _ = run(state_of(asked, scan_below=4), events)
     assert values[99, 0] == 1.0
     assert values[-1, 0] == 1.0
-
-

@@ -1,0 +1,167 @@
+"""What bounds a state's memory, and what a user sees of it: caps with panes, expiry, a reserve that runs out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from risk_stream.features import KeyState, KindLayout, Op, StateFull
+from tests.features.reference import Event, Reference, matches
+from tests.features.streams import LATENESS, TYPES, aggregate, layout, run, seeded_stream
+
+ORDER = frozenset({("order", "")})
+
+
+def state_of(layout: KindLayout, *, scan_below: int = 48, reserve_mib: int = 8) -> KeyState:
+    return KeyState(layout, reserve_mib=reserve_mib, chunks=2, lateness_ms=LATENESS, scan_below=scan_below)
+
+
+# Beyond the cap: panes.
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("window_ms", [40, 1000, 20_000])
+def test_what_a_cap_dropped_lives_on_in_panes(seed: int, window_ms: int) -> None:
+    """A flagged count, sum, minimum or maximum misses at most the oldest 31st of its window, and invents nothing."""
+    ops = [(Op.COUNT, None), (Op.SUM, "amount"), (Op.MIN, "amount"), (Op.MAX, "amount"), (Op.MEAN, "amount")]
+    asked = layout([aggregate(op, name, of=TYPES, window_ms=window_ms) for op, name in ops], cap=10)
+    events = seeded_stream(seed, 600, keys=2, step=(0, 1, 5, 40)[seed], late=0)
+    values, flags = run(state_of(asked, scan_below=(2, 48)[seed % 2]), events)
+    width = -(-window_ms // 31)
+    counts = asked.aggregates[0]
+    flagged = 0
+    for i, event in enumerate(events):
+        if not flags[i]:
+            continue
+        flagged += 1
+        seen = [e for e in events[: i + 1] if e.key == event.key and matches(counts, e)]
+        all_in = [e for e in seen if e.time > event.time - window_ms]
+        sure = [e for e in seen if e.time >= event.time - window_ms + width]
+        count, total, least, most, mean = values[i]
+        assert len(sure) <= count <= len(all_in)
+        # What is in a pane is in it as a whole: the value is exact for the latest so many events, ties in time aside.
+        amounts = [e.fields["amount"] for e in sorted(all_in, key=lambda e: e.time)[len(all_in) - int(count) :]]
+        amounts = [v for v in amounts if v > -(2**63)]
+        assert [total, least, most] == [sum(amounts) / 100, min(amounts) / 100, max(amounts) / 100]
+        assert mean == sum(amounts) / (len(amounts) * 100)
+    assert flagged or (window_ms, seed) in {(40, 2), (40, 3), (1000, 3)}
+
+
+def test_a_count_beyond_the_cap_never_says_too_much_of_late_events() -> None:
+    """Late and equal times at a tiny cap: between what is kept and what is true."""
+    asked = layout([aggregate(Op.COUNT, window_ms=w) for w in (30, 300, 3000)], cap=7)
+    events = seeded_stream(5, 2000, keys=2, step=2, late=0.3)
+    values, flags = run(state_of(asked, scan_below=4), events, range(0, 2000, 61))
+    truth = Reference(asked)
+    for i, event in enumerate(events):
+        for f, want in enumerate(truth.apply(event)):
+            assert bool(flags[i] >> f & 1) != want.exact
+            if not want.exact:
+                assert want.at_least <= values[i, f] <= want.at_most
+
+
+def test_a_flag_clears_itself_when_the_window_has_passed() -> None:
+    """The 5th row drops the 1st of 4; a thousand ms later the window no longer reaches back to it."""
+    asked = layout([aggregate(Op.COUNT)], cap=4)
+    state = state_of(asked)
+    times = [1, 2, 3, 4, 5, 1000, 1001]
+    values, flags = run(state, [Event(t, ORDER) for t in times])
+    assert flags.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    _, flags = run(state, [Event(1003, ORDER)])
+    assert flags.tolist() == [1]  # 3 has gone too, at 1001
+    values, flags = run(state, [Event(5000, ORDER), Event(5001, ORDER)])
+    assert (flags.tolist(), values[:, 0].tolist()) == ([0, 0], [1, 2])
+    assert state.dropped == 4
+
+
+def test_an_event_behind_all_that_is_kept_is_judged_by_itself() -> None:
+    """It is counted as behind, flagged, and puts nothing out of order."""
+    asked = layout([aggregate(Op.COUNT), aggregate(Op.LAST, "amount")], cap=3)
+    state = state_of(asked)
+    values, flags = run(state, [Event(t, ORDER, {"amount": 100 * t}) for t in (10, 11, 12, 13, 9)])
+    assert values[-1, 0] == 1
+    assert np.isnan(values[-1, 1])
+    assert flags[-1] == 0b11
+    assert (state.behind, state.rows) == (1, 3)
+    values, _ = run(state, [Event(14, ORDER)])
+    assert values[0].tolist() == [6, 13]
+
+
+# Expiry.
+
+
+def test_a_sweep_forgets_keys_whose_windows_are_empty_and_changes_no_value() -> None:
+    """Keys come and go; with a sweep after every batch the values are the same, and the memory stays small."""
+    aggregates = [aggregate(Op.COUNT), aggregate(Op.SUM, "amount"), aggregate(Op.SINCE)]
+    asked = layout(aggregates, cap=20)
+    events = [Event(t * 10 - (t * 7 % LATENESS), ORDER, {"amount": t}, key=t // 40 + t % 3) for t in range(1, 8000)]
+    kept, swept = state_of(asked), state_of(asked)
+    want, want_flags = run(kept, events)
+    for begin in range(0, len(events), 100):
+        batch = events[begin : begin + 100]
+        values, flags = run(swept, batch)
+        assert np.array_equal(values, want[begin : begin + 100], equal_nan=True)
+        assert np.array_equal(flags, want_flags[begin : begin + 100])
+        swept.sweep(max(e.time for e in batch), 50)
+    assert kept.keys == 202
+    assert swept.evicted > 150
+    assert swept.keys + swept.evicted == 202
+    assert swept.bytes < kept.bytes
+
+
+def test_sweeps_come_round_to_every_key() -> None:
+    """However small the budget, after enough calls all that had expired is gone, and its memory is used again."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    run(state, [Event(k, ORDER, key=k) for k in range(3000)])
+    taken = state.bytes
+    for _ in range(600):
+        state.sweep(10_000, 10)
+    assert (state.keys, state.rows, state.evicted) == (0, 0, 3000)
+    values, _ = run(state, [Event(20_000 + k, ORDER, key=9000 + k) for k in range(3000)])
+    assert values[:, 0].tolist() == [1] * 3000
+    assert state.bytes < 1.3 * taken
+
+
+def test_a_key_with_one_live_row_stays() -> None:
+    """Its window still needs it, and a late event would."""
+    state = state_of(layout([aggregate(Op.COUNT)]))
+    run(state, [Event(1000, ORDER, key=1), Event(1400, ORDER, key=2)])
+    assert state.sweep(1000 + 1000 + 2 * LATENESS - 1) == 0
+    assert state.sweep(1000 + 1000 + 2 * LATENESS) == 1
+    values, _ = run(state, [Event(2000, ORDER, key=2)])
+    assert values[0, 0] == 2
+
+
+# A reserve that runs out.
+
+
+def test_a_full_state_says_so_and_what_to_do() -> None:
+    """One sentence with the kind of key, the memory and what to change; what was applied before stays right."""
+    state = state_of(layout([aggregate(Op.COUNT, window_ms=10**9)]), reserve_mib=1)
+    events = [Event(i, ORDER, key=i // 2) for i in range(20_000)]
+    with pytest.raises(StateFull, match=r'windows by "customer" have used up their 1 MiB with .* keys') as full:
+        run(state, events)
+    applied = full.value.at
+    assert 5000 < applied < 20_000
+    assert state.rows == applied
+    values, _ = run(state, [Event(applied, ORDER, key=0)])
+    assert values[0, 0] == 3
+
+
+def test_a_full_state_first_forgets_what_has_expired() -> None:
+    """As of the time that was last swept to: so a busy state with enough memory for its live keys goes on."""
+    state = state_of(layout([aggregate(Op.COUNT)]), reserve_mib=1)
+    for begin in range(0, 40_000, 500):
+        values, _ = run(state, [Event(begin + i, ORDER, key=begin + i) for i in range(500)])
+        assert values[:, 0].tolist() == [1] * 500
+        state.sweep(begin + 500, 0)
+    assert state.evicted > 30_000
+
+
+def test_a_reserve_too_small_for_the_index_is_refused() -> None:
+    """At the start, not at the first event."""
+    with pytest.raises(ValueError, match="raise reserve_mib"):
+        KeyState(layout([aggregate(Op.COUNT)]), reserve_mib=1, chunks=4096)
+    with pytest.raises(ValueError, match="power of two"):
+        KeyState(layout([aggregate(Op.COUNT)]), chunks=3)
