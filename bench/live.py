@@ -1,0 +1,140 @@
+"""What `worker` and `latency` share: servers, a worker process of the bench plan, a filled topic, its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import psutil
+from aiokafka import AIOKafkaProducer
+
+from bench.plans import write_plan
+from risk_stream.catalogue import load_catalogue
+from risk_stream.settings import Settings
+from risk_stream.stream.topics import create_topics, wanted_topics
+from tests.live.servers import free_port, kafka, redis_server
+
+__all__ = ["Worker", "cpu_seconds", "fill", "pin", "scrape", "servers", "worker"]
+
+#: The worker has this core for itself where there are two; everything else shares the others.
+CORE = 1
+
+
+@contextmanager
+def servers() -> Iterator[tuple[str, str]]:
+    """(address of a Kafka, URL of a Redis), real ones on free loopback ports, for the time of a benchmark."""
+    with kafka() as broker, redis_server() as redis:
+        yield broker, redis
+
+
+def pin(pid: int, core: int = CORE) -> None:
+    """Leave a process one core."""
+    if (os.cpu_count() or 1) > 1:
+        psutil.Process(pid).cpu_affinity([core])
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time a process has used, all its threads."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def scrape(port: int) -> dict[str, float]:
+    """Every sample of a worker's /metrics summed over its labels: name -> sum."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:  # noqa: S310
+        lines = answer.read().decode().splitlines()
+    sums: dict[str, float] = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            name = name.partition("{")[0]
+            sums[name] = sums.get(name, 0.0) + float(value)
+    return sums
+
+
+class Worker:
+    """A running worker of the bench plan: the process that judges, and where its metrics are."""
+
+    def __init__(self, supervisor: subprocess.Popen[bytes], settings: Settings, log: Path) -> None:
+        self.supervisor, self.settings, self.log = supervisor, settings, log
+        self.port = settings.metrics_port
+
+    def ready(self, seconds: float = 90.0) -> int:
+        """Wait until it serves metrics and is assigned partitions; -> the judging process's id."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if scrape(self.port).get("risk_stream_consumer_lag_records") is not None:
+                    return psutil.Process(self.supervisor.pid).children()[0].pid
+            except (OSError, IndexError):
+                pass
+            if self.supervisor.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise SystemExit(f"the worker did not start:\n{self.log.read_text()[-2000:]}")
+
+
+@contextmanager
+def worker(
+    broker: str, redis: str, name: str, partitions: int = 2, before: Callable[[Settings], None] | None = None, **plan: float
+) -> Iterator[Worker]:
+    """A worker of the bench plan on topics of its own, created first; `before` may fill them before it starts."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "rules").mkdir()
+        events, rules = write_plan(folder, **plan)  # type: ignore[arg-type]
+        rules.rename(folder / "rules" / rules.name)
+        settings = Settings(
+            broker=broker,
+            redis=redis,
+            rules=[folder / "rules"],
+            events=[events],
+            group=name,
+            prefix=f"{name}.",
+            house_topics={f: f"{name}.{f}" for f in ("trades", "loans", "reference")},
+            partitions=partitions,
+            metrics_port=free_port(),
+            redis_prefix=f"{name}:",
+            clock="simulated",
+            log_level="warning",
+        )
+        create_topics(broker, wanted_topics(settings, load_catalogue(events)))
+        if before is not None:
+            before(settings)
+        log = folder / "worker.log"
+        with log.open("wb") as out:
+            given = {f"RISK_STREAM_{k.upper()}": v for k, v in _environment(settings).items()}
+            command = [sys.executable, "-m", "risk_stream", "worker"]
+            process = subprocess.Popen(command, env={**os.environ, **given}, stdout=out, stderr=out)
+            try:
+                yield Worker(process, settings, log)
+            finally:
+                process.terminate()
+                process.wait(30)
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    said = settings.model_dump(mode="json", exclude_defaults=True)
+    return {k: v if isinstance(v, str) else orjson.dumps(v).decode() for k, v in said.items()}
+
+
+async def _fill(broker: str, topic: str, records: Iterable[bytes], partitions: int) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, max_batch_size=1 << 18, acks=1)
+    await producer.start()
+    for i, record in enumerate(records):
+        await producer.send(topic, record, partition=i % partitions)
+    await producer.stop()
+
+
+def fill(broker: str, topic: str, records: Iterable[bytes], partitions: int) -> None:
+    """Write records to a topic, evenly over its partitions."""
+    asyncio.run(_fill(broker, topic, records, partitions))
