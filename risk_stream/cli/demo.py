@@ -145,9 +145,7 @@ def _worker(process: type[ChildProcess], folder: Path, given: dict[str, Any]) ->
 def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess) -> None:
     """Wait until the worker has its partitions."""
     began = time.monotonic()
-    screen.say(
-        "worker: starting (imports, kernels, joining the group); half a minute where nothing was compiled yet"
-    )
+    screen.say("worker: starting (imports, kernels, joining the group); half a minute where nothing was compiled yet")
     while read_numbers(settings.metrics_port).partitions == 0:
         _check(worker)
         if time.monotonic() - began > START_PATIENCE:

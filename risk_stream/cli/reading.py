@@ -166,7 +166,7 @@ class Records:
     @property
     def position(self) -> int:
         """Bytes of the file read so far."""
-        return self._raw.tell() if self.size else 0
+        return self._raw.tell() if self.size and not self._raw.closed else self.size
 
     def batches(self) -> Iterator[tuple[list[int], list[bytes]]]:
         """(line numbers, records) of up to 2,000 records each. Blank lines are no records.

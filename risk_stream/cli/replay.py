@@ -67,6 +67,9 @@ def replay(
     ] = None,
 ) -> None:
     """Judge a file of events by the rules: the same engine as a worker's, the same alerts, no broker."""
+    for given in (file, mapping):
+        if given is not None and str(given) != "-" and not given.exists():
+            raise CommandError(f"{given}: no such file or directory.")
     settings = settings_with()
     plan = plan_of(settings, rules or ())
     text_fields = frozenset(name for name, known in plan.catalogue.fields.items() if known.type.is_text)

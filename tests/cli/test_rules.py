@@ -1,0 +1,61 @@
+"""`rules check` says everything that is wrong, where, and what a good folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Ask
+
+
+def test_a_good_folder_is_counted(ask: Ask, rules: Path) -> None:
+    """Rules, files, modes, features and the plan's version."""
+    answer = ask("rules", "check", rules)
+    assert answer.code == 0
+    assert "ok 2 rules in 1 file" in answer.out
+    assert "1 shadow" in answer.out
+    assert "1 windowed feature" in answer.out
+
+
+def test_every_problem_is_said_at_once_with_its_place(ask: Ask, rules: Path) -> None:
+    """file:line:column for each, the count on stderr, exit code 1."""
+    path = rules / "transfers.yaml"
+    path.write_text(path.read_text().replace("amount >=", "amuont >=").replace("severity: high", "severity: hihg"))
+    answer = ask("rules", "check", rules)
+    assert answer.code == 1
+    said = answer.out.strip().splitlines()
+    assert len(said) == 2
+    assert all(line.startswith(f"{path}:") for line in said)
+    assert f"{path}:14:11: " in answer.out
+    assert "did you mean" in answer.out
+    assert "2 problems in 1 file" in answer.err
+
+
+def test_problems_are_data_too(ask: Ask, rules: Path) -> None:
+    """For editors and merge checks."""
+    path = rules / "transfers.yaml"
+    path.write_text(path.read_text().replace("amount >=", "amuont >="))
+    answer = ask("rules", "check", rules, "--format", "json")
+    assert answer.code == 1
+    assert answer.json["ok"] is False
+    (problem,) = answer.json["problems"]
+    assert (problem["file"], problem["line"], problem["rule"]) == (str(path), 14, "large-transfer")
+    assert answer.err == ""
+
+
+def test_a_good_folder_is_data_too(ask: Ask, rules: Path) -> None:
+    """With the counts."""
+    said = ask("rules", "check", rules, "--format", "json").json
+    assert (said["ok"], said["rules"], said["files"], said["modes"]) == (True, 2, 1, {"live": 1, "shadow": 1})
+
+
+def test_an_empty_folder_is_said(ask: Ask, tmp_path: Path) -> None:
+    """No rules is hardly what was meant."""
+    (tmp_path / "empty").mkdir()
+    answer = ask("rules", "check", tmp_path / "empty")
+    assert answer.code == 1
+    assert "empty" in answer.out + answer.err
+
+
+def test_the_folder_of_the_settings_is_checked_without_an_argument(ask: Ask, rules: Path) -> None:
+    """The same as the worker reads."""
+    assert ask("rules", "check", rules=f'["{rules}"]').code == 0
