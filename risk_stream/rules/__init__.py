@@ -8,7 +8,7 @@ A rule file
     stage: pre_loan            # pre_loan | mid_loan | post_loan | trading | portfolio; required
     owner: retail-credit       # optional: the owner of every rule below that names none
     tags: [lending]            # optional: added to the tags of every rule below
-    features:                  # optional; names are known in this file only (equal features of several files are computed once)
+    features:                  # optional; names are known in this file only (equal features are computed once)
       lenders_30d: {distinct: lender, of: application, by: id_number, window: 30d}
       applied_1h:  {count: application, by: device, window: 1h}
       turnover_1d: {sum: amount, of: transfer, where: direction == "out", by: customer, window: 1d}
@@ -24,13 +24,13 @@ A rule file
         owner: retail-credit   # required here or at the top
         summary: "{customer} applied to {lenders_30d} lenders in 30 days"     # required
         why: "Borrowing from many lenders at once precedes default."          # optional
-        score: 40              # optional, default 0: a number or an expression that gives one (unknown counts as 0)
+        score: 40              # optional, default 0: a number or an expression (unknown counts as 0)
         action: refer          # optional, default alert: a word for whoever acts on it (a-z 0-9 . _ -)
-        mode: live             # optional, default live: live | shadow (judged, never shown) | off (checked, not judged)
+        mode: live             # optional, default live: live | shadow (judged, never shown) | off (only checked)
         tags: [fraud]          # optional
         approximate: ok        # optional: take values that a cap made inexact as if they were exact
         tests:                 # optional
-          - name: the fourth lender within a month fires
+          - name: the second lender within a month does not fire
             given:             # events in order; keys left out are made up, the same in every event of the test
               - application: {lender: A, amount: 9000, declared_income: 10000}
               - {after: 5d, application: {lender: B, amount: 9000, declared_income: 10000}}
@@ -43,24 +43,25 @@ Features
 
 An **aggregate** is a mapping with exactly one of these operations, and the values it works on:
 
-====================================  ===========================================  ======================================
-form                                  value                                        while the window holds nothing
-====================================  ===========================================  ======================================
-``count: TYPE``                       number of events                             0
-``since: TYPE``                       seconds since the last one before this one   missing
-``distinct: FIELD, of: TYPE``         number of different values                   0
-``sum: FIELD, of: TYPE``              sum                                          0
-``mean | min | max | std: FIELD``     of the values (std: population)              missing
-``first: FIELD | last: FIELD``        the first; the last *before this event*      missing
-====================================  ===========================================  ======================================
+====================================  ==========================================  ====================
+form                                  value                                       of an empty window
+====================================  ==========================================  ====================
+``count: TYPE``                       number of events                            0
+``since: TYPE``                       seconds since the last before this event    missing
+``distinct: FIELD, of: TYPE``         number of different values                  0
+``sum: FIELD, of: TYPE``              sum                                         0
+``mean | min | max | std: FIELD``     of the values (std: population)             missing
+``first: FIELD | last: FIELD``        the first; the last *before this event*     missing
+====================================  ==========================================  ====================
 
-``TYPE`` is an event type or a list of types; ``of`` is required with every operation but count and since. ``by`` (required) is a
-key kind, such as customer or device: every type in ``of`` and every type in the ``on`` of a rule that uses the feature must have a
-key of that kind. ``window`` (required) is a whole number and a unit, s m h d w: ``45s 10m 1h 30d 2w``, up to 3650d. It reaches
-back from the event's own time and slides. ``where`` (optional) is a condition over fields of the ``of`` type, not over features.
-sum, mean, std need a money, number or integer field; min and max take a timestamp too; first, last and distinct take any field.
+``TYPE`` is an event type or a list of types; ``of`` is required with every operation but count and since. ``by``
+(required) is a kind of key, such as customer or device: every type in ``of``, and every type in the ``on`` of a rule
+that uses the feature, must have a key of that kind or one that belongs to it (an account has a customer). ``window``
+(required) is a whole number and a unit, s m h d w: ``45s 10m 1h 30d 2w``, up to 3650d. It reaches back from the event's
+own time and slides. ``where`` (optional) is a condition over fields of the ``of`` type, not over features. sum, mean
+and std need a money, number or integer field; min and max take a timestamp too; first, last and distinct any field.
 
-An **expression feature** is an expression over fields and other features of the file; it may be a value or a condition.
+An **expression feature** is an expression over fields and other features of the file, a value or a condition.
 
 Expressions
 ===========
@@ -73,26 +74,29 @@ Expressions
                | value "is" ["not"] "missing"
                | a boolean field, or the name of a feature that is a condition
     value     := field | feature | literal | value (+ - * / %) value | "-" value | "(" value ")" | function
-    literal   := 12  1_000_000  0.5  1e6  "text"  'text'  true  false       (a time: "2024-01-31" or "2024-01-31T09:30:00Z")
+    literal   := 12  1_000_000  0.5  1e6  "text"  'text'  true  false
+               | "2024-01-31" or "2024-01-31T09:30:00Z" beside a time
     function  := abs(x)  min(x, y, ...)  max(x, y, ...)  coalesce(x, default)
-               | hour(t) 0..23  weekday(t) 1 = Monday .. 7 = Sunday  (UTC: in China write hour(time + hours(8)))
+               | hour(t) 0..23  weekday(t) 1 = Monday .. 7 = Sunday  (UTC; in China: hour(time + hours(8)))
                | seconds(n)  minutes(n)  hours(n)  days(n)           durations
 
-* Amounts are in major units, as on the wire: ``amount > 50000.10`` is fifty thousand yuan and ten fen, compared exactly.
-* Every field of the event type can be named, the envelope too: ``id time entity channel``.
-* A field that is not in the event, an empty aggregate, a division by zero and whatever is computed from them are *unknown*. A
-  comparison with an unknown is neither true nor false, ``not`` of it neither; ``and``, ``or`` follow three-valued logic; a rule fires
-  where ``when`` is true. Write ``coalesce(x, 0)`` or ``x is missing`` where an absence means something.
-* Types are checked. Text is compared with text (``==``, ``!=``, ``in``), a choice only with its choices, a timestamp with a timestamp;
-  timestamp - timestamp and since are durations, in seconds, compared with a duration or a number, never with money.
+* Amounts are in major units, as on the wire: ``amount > 50000.10`` is fifty thousand yuan and ten fen, to the fen.
+* Every field of the event type can be named, the envelope too: ``id type time entity channel``.
+* A field that is not in the event, an empty aggregate, a division by zero and whatever is computed from them are
+  *unknown*. A comparison with an unknown is neither true nor false, nor is its ``not``; ``and`` and ``or`` follow
+  three-valued logic; a rule fires where ``when`` is true. Write ``coalesce(x, 0)`` or ``x is missing`` where an absence
+  means something.
+* Types are checked. Text is compared with text (``==``, ``!=``, ``in``), a choice only with its choices, a time with a
+  time. time - time and since are durations, in seconds: compared with a duration or a number, never with money.
 * A condition that cannot change (``1 < 2``, ``count >= 0``) is refused, as are chains of ``in`` or ``is``.
-* In YAML's flow style ``{...}`` quote what has a comma or a bracket: ``{count: transfer, where: 'direction in ["in", "out"]', ...}``.
+* In YAML's flow style quote what has a comma or bracket: ``{count: order, where: 'channel in ["app", "web"]', ...}``.
 
 Summary
 =======
 
-``{name}`` stands for a field of the event or a feature; nothing else may stand in braces (write ``{{`` for a brace). Money is written
-with its decimals and thousands separators, counts as whole numbers, durations as people say them, times in ISO 8601 UTC.
+``{name}`` stands for a field of the event or a feature; nothing else may stand in braces (write ``{{`` for a brace).
+Money is written with two decimals and thousands separators, counts as whole numbers, durations as people say them,
+times in ISO 8601 UTC.
 
 A failed load raises `PlanError` with every problem found, each with file, line, column and rule.
 """

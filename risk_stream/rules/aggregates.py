@@ -15,7 +15,7 @@ from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.meaning import Condition, FieldValue, wording
 
-__all__ = ["Feature", "content_hash", "event_types", "has_key", "length_ms", "read_aggregate", "shared_field"]
+__all__ = ["Feature", "content_hash", "event_types", "has_key", "keys", "length_ms", "read_aggregate", "shared_field"]
 
 Report = Callable[[Node, str], None]
 """Notes a problem at a node."""
@@ -64,6 +64,11 @@ def has_key(catalogue: Catalogue, event_type: EventType, kind: str) -> bool:
     return kind in kinds
 
 
+def keys(node: Node) -> list[Node]:
+    """The keys of a mapping, with their places."""
+    return [key for key, _ in node.items()]
+
+
 def shared_field(types: tuple[EventType, ...], name: str) -> Field:
     """A field that all the types have. Raises `ExpressionError`."""
     lacking = [t.name for t in types if t.field(name) is None]
@@ -101,10 +106,10 @@ def read_aggregate(
     catalogue: Catalogue, name: str, node: Node, report: Report, report_in: Callable[[Node, ExpressionError], None]
 ) -> Feature | None:
     """The aggregate a mapping declares, or None with everything wrong in it reported."""
-    operations = [key for key, _ in node.items() if key.value in _OPERATIONS]
+    operations = [key for key in keys(node) if key.value in _OPERATIONS]
     allowed = ("of", "by", "window", "where")
     good = True
-    for key, _ in node.items():
+    for key in keys(node):
         if key.value not in _OPERATIONS and key.value not in allowed:
             advice = (
                 nearest(key.value, (*_OPERATIONS, *allowed))

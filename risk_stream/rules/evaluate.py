@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from risk_stream.rules.meaning import AggregateValue, FieldValue, Meaning, Value, leaves
+from risk_stream.rules.meaning import AggregateValue, Condition, FieldValue, Meaning, Value, leaves, opposite, wording
+from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
 from risk_stream.rules.program import Program, Run, View
-from risk_stream.rules.model import Rule
 from risk_stream.rules.sentence import plain, said, template
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Evaluator:
         self._summaries = {rule.id: template(rule.summary) for rule in self.rules}
         self._errors: dict[str, int] = {}
         self._run: Run | None = None
+        self._single: dict[str, Program] = {}  # rule id -> the rule alone
+        self._named: dict[tuple[str, bool], Program] = {}  # wording, approximate -> a condition and its opposite
         self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
 
     @staticmethod
@@ -81,7 +83,9 @@ class Evaluator:
         found = []
         for rule in self.rules:
             try:
-                _, (mask,) = self._compiled([rule]).masks(view)
+                if rule.id not in self._single:
+                    self._single[rule.id] = self._compiled([rule])
+                _, (mask,) = self._single[rule.id].masks(view)
             except Exception:
                 log.exception("rule %s failed", rule.id)
                 self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
@@ -103,39 +107,45 @@ class Evaluator:
 
     def explain(self, rule: Rule, view: View, row: int) -> tuple[dict[str, _Plain], list[str]]:
         """({name: value} of every feature and field the rule names, the names whose value is only a bound)."""
-        features = {name: self._plain(meaning, name, view, row) for name, meaning in rule.named}
+        features = {name: self._plain(rule, meaning, name, view, row) for name, meaning in rule.named}
         inexact = [name for name, meaning in rule.named if _is_inexact(meaning, view, row)]
         return features, inexact
 
     def sentence(self, rule: Rule, view: View, row: int) -> str:
         """The rule's summary with the values of one row."""
         meanings = dict(rule.named)
-        return self._summaries[rule.id](lambda name: said(meanings[name], self._plain(meanings[name], name, view, row)))
+
+        def say(name: str) -> str:
+            return said(meanings[name], self._plain(rule, meanings[name], name, view, row))
+
+        return self._summaries[rule.id](say)
 
     def _running(self, view: View) -> Run:
         if self._run is None or self._run.view is not view:
             self._run = Run(self._program, view)
         return self._run
 
-    def _plain(self, meaning: Meaning, name: str, view: View, row: int) -> _Plain:
+    def _plain(self, rule: Rule, meaning: Meaning, name: str, view: View, row: int) -> _Plain:
         if isinstance(meaning, FieldValue):
             return plain(meaning, view.value(name, row))
         if not isinstance(meaning, Value):
-            return self._truth(meaning, view, row)
+            return self._truth(meaning, view, row, approximate=rule.approximate)
         with np.errstate(all="ignore"):
             value: Any = self._running(view).column(self._program.value(meaning))[row]
         if meaning.kind.is_text:
             return view.text_of(int(value)) if value else None
         return plain(meaning, float(value))
 
-    @staticmethod
-    def _truth(meaning: Meaning, view: View, row: int) -> bool | None:
-        """A condition that has a name: true or not known to be."""
-        assert not isinstance(meaning, Value)
-        program = Program()
-        program.add(meaning)
-        _, (mask,) = program.masks(view)
-        return bool(mask[row])
+    def _truth(self, condition: Condition, view: View, row: int, *, approximate: bool) -> bool | None:
+        """What a feature that is a condition is on one row: true, false, or None where that is unknown."""
+        key = (wording(condition), approximate)
+        program = self._named.get(key)
+        if program is None:
+            program = self._named[key] = Program()
+            program.add(condition, approximate=approximate)
+            program.add(opposite(condition), approximate=approximate)
+        _, (holds, fails) = program.masks(view)
+        return True if holds[row] else False if fails[row] else None
 
 
 def _is_inexact(meaning: Meaning, view: View, row: int) -> bool:

@@ -1,6 +1,7 @@
 """Reads the text of an expression into a small tree of our own, and refuses whatever the language does not have.
 
-Python's own parser does the reading; `_Reader` then takes over only the node types of its whitelist. Nothing is ever evaluated.
+Python's own parser does the reading; `_Reader` then takes over only the node types of its whitelist. Nothing is ever
+evaluated.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 from risk_stream.rules.limits import MAX_DEPTH, MAX_EXPRESSION, MAX_LITERAL, MAX_LITERALS
 
@@ -219,7 +220,8 @@ def parse(text: str) -> Node:
     """
     if len(text) > MAX_EXPRESSION:
         raise ExpressionError(
-            f"the expression has {len(text):,} characters, at most {MAX_EXPRESSION:,} are allowed: name parts of it under features"
+            f"the expression has {len(text):,} characters, at most {MAX_EXPRESSION:,} are allowed:"
+            " name parts of it under features"
         )
     if not text.strip():
         raise ExpressionError("the expression is empty: write a condition such as amount > 1000")
@@ -319,12 +321,14 @@ class _Reader:
             return self._shift + node.col_offset
         return self._shift + len(self._encoded[: node.col_offset].decode(errors="ignore"))
 
-    def _refuse(self, message: str, node: ast.expr) -> NoReturn:
-        raise ExpressionError(message, self._at(node))
+    def _error(self, message: str, node: ast.expr) -> ExpressionError:
+        return ExpressionError(message, self._at(node))
 
     def read(self, node: ast.expr, depth: int) -> Node:
         if depth > MAX_DEPTH:
-            self._refuse(f"the expression is nested more than {MAX_DEPTH} deep: name parts of it under features", node)
+            raise self._error(
+                f"the expression is nested more than {MAX_DEPTH} deep: name parts of it under features", node
+            )
         deeper = depth + 1
         match node:
             case ast.Name(id=name):
@@ -343,37 +347,39 @@ class _Reader:
                     _ARITHMETIC[type(op)], self.read(left, deeper), self.read(right, deeper), self._at(node)
                 )
             case ast.UnaryOp(op=operator) | ast.BinOp(op=operator):
-                self._refuse(_OTHER_OPERATORS[type(operator)], node)
+                raise self._error(_OTHER_OPERATORS[type(operator)], node)
             case ast.Compare():
                 return self._compare(node, deeper)
             case ast.Call():
                 return self._call(node, deeper)
             case _:
-                self._refuse(_OTHER_NODES.get(type(node), "this is not part of the language"), node)
+                raise self._error(_OTHER_NODES.get(type(node), "this is not part of the language"), node)
 
     def _name(self, name: str, node: ast.expr) -> Node:
         if name in ("true", "false"):
             return Literal(name == "true", self._at(node))
         if name == "missing":
-            self._refuse("'missing' stands behind 'is': write x is missing", node)
+            raise self._error("'missing' stands behind 'is': write x is missing", node)
         return Name(name, self._at(node))
 
     def _literal(self, node: ast.Constant) -> Literal:
         value, at = node.value, self._at(node)
         if isinstance(value, bool):
-            self._refuse(f"write '{str(value).lower()}' in small letters", node)
+            raise self._error(f"write '{str(value).lower()}' in small letters", node)
         if value is None:
-            self._refuse("'None' is not part of the language: write x is missing", node)
+            raise self._error("'None' is not part of the language: write x is missing", node)
         if isinstance(value, str):
             if any("\ud800" <= character <= "\udfff" for character in value):
-                self._refuse("the text holds half a character (a surrogate), which no event can hold", node)
+                raise self._error("the text holds half a character (a surrogate), which no event can hold", node)
             return Literal(value, at)
         if isinstance(value, int | float):
             # an int is compared as it is: a huge one cannot be made a float
             if not -MAX_LITERAL <= value <= MAX_LITERAL:
-                self._refuse("the number is too large: at most 9,007,199,254,740,992 (2 to the 53rd) is exact", node)
+                raise self._error(
+                    "the number is too large: at most 9,007,199,254,740,992 (2 to the 53rd) is exact", node
+                )
             return Literal(float(value), at)
-        self._refuse("only numbers, texts, true and false can be written as values", node)
+        raise self._error("only numbers, texts, true and false can be written as values", node)
 
     @staticmethod
     def _minus(value: Node, at: int) -> Node:
@@ -383,9 +389,9 @@ class _Reader:
 
     def _call(self, node: ast.Call, depth: int) -> Node:
         if not isinstance(node.func, ast.Name):
-            self._refuse(_OTHER_NODES.get(type(node.func), "only a function of the language can be called"), node)
+            raise self._error(_OTHER_NODES.get(type(node.func), "only a function of the language can be called"), node)
         if node.keywords:
-            self._refuse(f"arguments have no names: write {node.func.id}(x, y)", node)
+            raise self._error(f"arguments have no names: write {node.func.id}(x, y)", node)
         return Call(node.func.id, tuple(self.read(argument, depth) for argument in node.args), self._at(node))
 
     def _compare(self, node: ast.Compare, depth: int) -> Node:
@@ -393,7 +399,7 @@ class _Reader:
             return self._link(node.ops[0], node.left, node.comparators[0], node, depth)
         for op in node.ops:
             if type(op) not in _COMPARE:
-                self._refuse(
+                raise self._error(
                     "'in' and 'is' cannot stand in a chain of comparisons: join two conditions with 'and'", node
                 )
         sides = [node.left, *node.comparators]
@@ -407,7 +413,7 @@ class _Reader:
         at = self._at(node)
         if isinstance(op, ast.Is | ast.IsNot):
             if not (isinstance(right, ast.Name) and right.id == "missing"):
-                self._refuse("behind 'is' only 'missing' or 'not missing' can stand: compare with ==", right)
+                raise self._error("behind 'is' only 'missing' or 'not missing' can stand: compare with ==", right)
             return Missing(self.read(left, depth), isinstance(op, ast.IsNot), at)
         if isinstance(op, ast.In | ast.NotIn):
             return Among(self.read(left, depth), self._list(right, depth), isinstance(op, ast.NotIn), at)
@@ -415,15 +421,17 @@ class _Reader:
 
     def _list(self, node: ast.expr, depth: int) -> tuple[Literal, ...]:
         if not isinstance(node, ast.List):
-            self._refuse('behind \'in\' a list in square brackets is expected: in ["a", "b"]', node)
+            raise self._error('behind \'in\' a list in square brackets is expected: in ["a", "b"]', node)
         if not node.elts:
-            self._refuse("the list behind 'in' is empty", node)
+            raise self._error("the list behind 'in' is empty", node)
         if len(node.elts) > MAX_LITERALS:
-            self._refuse(f"the list has {len(node.elts):,} values, at most {MAX_LITERALS} are allowed", node)
+            raise self._error(f"the list has {len(node.elts):,} values, at most {MAX_LITERALS} are allowed", node)
         values = []
         for element in node.elts:
             value = self.read(element, depth)
             if not isinstance(value, Literal):
-                self._refuse("the list behind 'in' can only hold written values, not names or computations", element)
+                raise self._error(
+                    "the list behind 'in' can only hold written values, not names or computations", element
+                )
             values.append(value)
         return tuple(values)

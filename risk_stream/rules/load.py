@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from risk_stream.catalogue import Catalogue, Node, Problem
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import Feature, content_hash, event_types, length_ms, read_aggregate
+from risk_stream.rules.aggregates import Feature, content_hash, event_types, keys, length_ms, read_aggregate
 from risk_stream.rules.check import Noted, nearest
 from risk_stream.rules.expression import RESERVED, ExpressionError, names, parse
 from risk_stream.rules.expression import Node as Tree
@@ -22,8 +22,9 @@ __all__ = ["LoadedFile", "load_file"]
 
 _TOP = ("stage", "owner", "tags", "features", "rules")
 _RULE = (
-    "id", "on", "when", "severity", "owner", "summary", "why", "score", "action", "mode", "tags", "approximate", "tests",
-)  # fmt: skip
+    *("id", "on", "when", "severity", "owner", "summary", "why"),
+    *("score", "action", "mode", "tags", "approximate", "tests"),
+)
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -96,7 +97,7 @@ class _Loader:
                 self.loaded.warnings.append(feature.node.problem(f"no rule of this file uses the feature '{name}'"))
 
     def _known(self, node: Node, known: tuple[str, ...], what: str) -> None:
-        for key, _ in node.items():
+        for key in keys(node):
             if key.value not in known:
                 advice = nearest(key.value, known) or f": there are {', '.join(known)}"
                 self.report(key, f"'{key.value}' is no part of {what}{advice}")
@@ -220,6 +221,9 @@ class _Loader:
         approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
         tests = tuple(self._tests(node.get("tests")))
         when = self._text(node, "when", None)
+        for event_type in types or ():
+            if not event_type.keys:
+                self.report(node["on"], f"{event_type.name} has no key, so no rule can judge it: choose another type")
         if types is None or when is None or summary is None or rule_id is None or severity is None:
             return None
         scope = RuleScope(self.features, types)
@@ -362,7 +366,7 @@ class _Loader:
                 yield RuleTest(name, tuple(e for e in events if e is not None), then == "fires", test.line)
 
     def _given(self, node: Node) -> Given | None:
-        types = [key for key, _ in node.items() if key.value != "after"]
+        types = [key for key in keys(node) if key.value != "after"]
         if len(types) != 1:
             self.report(node, "a given event is one event type with its fields, and after: 5d before it if time passes")
             return None
@@ -381,7 +385,7 @@ class _Loader:
         if not fields.is_mapping and fields.value is not None:
             self.report(fields, "the fields of a given event are a mapping such as {amount: 100}")
             return None
-        for name, _ in fields.items():
+        for name in keys(fields):
             if event_type.field(name.value) is None:
                 known = [f.name for f in event_type.all_fields]
                 self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")

@@ -86,7 +86,7 @@ class AggregateValue:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """An operation or a function of the language over values: ``+ - * / % negate abs min max coalesce hour weekday``."""
+    """An operation over values: + - * / % or a function of `arithmetic`."""
 
     kind: Kind
     op: str
@@ -211,7 +211,7 @@ def size(meaning: Meaning) -> int:
     return count
 
 
-def wording(meaning: Meaning) -> str:
+def wording(meaning: Meaning) -> str:  # noqa: PLR0911 - one for each kind of meaning
     """Canonical text of a meaning; a condition over fields alone can be parsed again. Aggregates stand as ``@id``."""
     match meaning:
         case Constant(kind, value):

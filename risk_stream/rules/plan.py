@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
@@ -50,29 +49,31 @@ class Plan:
             of_kind = sorted((a for a in aggregates if a.by == kind.name), key=lambda a: a.id)
             if of_kind:
                 self.layouts[kind.name] = self._layout(kind.name, of_kind)
-        self._itineraries = {t.name: self._route(t.name) for t in catalogue.types}
+        needs = self._needs()
+        self._itineraries = {t.name: self._route(t.name, needs[t.name]) for t in catalogue.types}
         visited = {kind for route in self._itineraries.values() for kind in route}
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
-        said = [f"{r.id} {r.version} {r.mode} {r.owner} {r.why} {r.tags} {r.approximate}" for r in self.rules]
-        self.version = content_hash("\n".join([catalogue.version, *said]))
-        self.itinerary = cache(self._itineraries.__getitem__)
-        self.rules_at = cache(self._rules_at)
-        self.carried = cache(self._carried)
+        self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules)]))
+        self._rules_at: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        self._carried = self._find_carried()
 
     def _layout(self, kind: str, aggregates: Sequence[Aggregate]) -> KindLayout:
         texts = {a.field for a in aggregates if a.field and self.catalogue.fields[a.field].type.is_text}
         cap = CAP_MANY_ROWS if self.catalogue.kind(kind).many_rows else CAP
         return KindLayout(kind, aggregates, cap=cap, text_fields=texts)
 
-    def _route(self, type_name: str) -> tuple[str, ...]:
-        event_type = self.catalogue.type(type_name)
-        own = sorted(event_type.keys, key=self._order.__getitem__)
-        needed = {
-            a.by
-            for r in self.judged
-            for a in r.aggregates
-            if (type_name in r.on or type_name in a.of) and self._has(type_name, a.by)
-        }
+    def _needs(self) -> dict[str, set[str]]:
+        """Event type -> the kinds of key whose windows it feeds, or is asked about by a rule."""
+        needed: dict[str, set[str]] = {t.name: set() for t in self.catalogue.types}
+        for rule in self.judged:
+            for aggregate in rule.aggregates:
+                for type_name in (*rule.on, *aggregate.of):
+                    needed[type_name].add(aggregate.by)
+        return needed
+
+    def _route(self, type_name: str, asked: set[str]) -> tuple[str, ...]:
+        own = sorted(self.catalogue.type(type_name).keys, key=self._order.__getitem__)
+        needed = {kind for kind in asked if self._has(type_name, kind)}
         for kind in tuple(needed):
             if kind not in own:  # filled in on the way, by the hops that know who owns what
                 needed |= {k for k in self._order if self._has(type_name, k) and self._owned_by(k, kind)}
@@ -95,17 +96,36 @@ class Plan:
         kinds = {a.by for a in rule.aggregates}
         return next((kind for kind in reversed(route) if kind in kinds), route[0])
 
-    def _rules_at(self, kind: str, type_name: str) -> tuple[Rule, ...]:
-        """The rules judged at a hop on events of a type."""
-        return tuple(r for r in self.judged if type_name in r.on and self.hop_of(r, type_name) == kind)
+    def itinerary(self, type_name: str) -> tuple[str, ...]:
+        """The kinds of key that events of a type visit, in hop order."""
+        return self._itineraries[type_name]
 
-    def _carried(self, kind: str) -> tuple[Aggregate, ...]:
+    def rules_at(self, kind: str, type_name: str) -> tuple[Rule, ...]:
+        """The rules judged at a hop on events of a type."""
+        found = self._rules_at.get((kind, type_name))
+        if found is None:
+            found = tuple(r for r in self.judged if type_name in r.on and self.hop_of(r, type_name) == kind)
+            self._rules_at[kind, type_name] = found
+        return found
+
+    def carried(self, kind: str) -> tuple[Aggregate, ...]:
         """The aggregates of a hop that a rule at a later one needs."""
-        found: dict[Aggregate, None] = {}
+        return self._carried.get(kind, ())
+
+    def _find_carried(self) -> dict[str, tuple[Aggregate, ...]]:
+        found: dict[str, dict[Aggregate, None]] = {}
         for rule in self.judged:
-            if any(self.hop_of(rule, t) != kind for t in rule.on):
-                found.update(dict.fromkeys(a for a in rule.aggregates if a.by == kind))
-        return tuple(found)
+            hops = {self.hop_of(rule, type_name) for type_name in rule.on}
+            for aggregate in rule.aggregates:
+                if hops != {aggregate.by}:
+                    found.setdefault(aggregate.by, {})[aggregate] = None
+        return {kind: tuple(aggregates) for kind, aggregates in found.items()}
+
+
+def _content(rule: Rule) -> str:
+    """All of a rule that can be told from outside, but its tests and where it stands."""
+    names = [(name, feature.id if isinstance(feature, Aggregate) else "") for name, feature in rule.features]
+    return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names))
 
 
 def rule_files(paths: Sequence[Path]) -> list[Path]:
@@ -114,22 +134,18 @@ def rule_files(paths: Sequence[Path]) -> list[Path]:
     problems = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
+            inside = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"} and p.is_file())
             if not inside:
-                problems.append(
-                    Problem(str(path), 0, 0, "there is no rule file in this folder: put a .yaml file there")
-                )
+                problems.append(Problem(str(path), 0, 0, "this folder holds no rule file: put a .yaml file there"))
             found += inside
-        elif path.exists():
+        elif path.is_file():
             found.append(path)
         else:
-            problems.append(
-                Problem(str(path), 0, 0, "there is no such file or folder: name the folder that holds the rules")
-            )
+            said = "this is no file" if path.exists() else "there is no such file or folder"
+            problems.append(Problem(str(path), 0, 0, f"{said}: name the folder that holds the rules"))
     if len(found) > MAX_FILES:
-        problems.append(
-            Problem(str(paths[0]), 0, 0, f"there are more than {MAX_FILES:,} rule files here: name a folder of rules")
-        )
+        said = f"there are more than {MAX_FILES:,} rule files here: name a folder of rules"
+        problems.append(Problem(str(paths[0]), 0, 0, said))
     if problems:
         raise PlanError(problems)
     return list(dict.fromkeys(found))
@@ -141,21 +157,27 @@ def load_plan(paths: Sequence[Path], catalogue: Catalogue) -> Plan:
     problems: list[Problem] = []
     for path in rule_files(paths):
         try:
-            data = path.read_bytes()
-        except OSError as error:
-            problems.append(Problem(str(path), 0, 0, f"cannot read the file: {error.strerror or error}"))
-            continue
-        if len(data) > MAX_FILE_BYTES:
-            problems.append(
-                Problem(str(path), 0, 0, f"the file has more than {MAX_FILE_BYTES:,} bytes: split it into several")
-            )
-            continue
-        try:
-            texts[str(path)] = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            problems.append(Problem(str(path), line, 1, "the file is not UTF-8 text: save it as UTF-8"))
+            texts[str(path)] = _read(path)
+        except PlanError as error:
+            problems += error.problems
     return plan_of_texts(texts, catalogue, problems)
+
+
+def _read(path: Path) -> str:
+    """A rule file's text. Raises `PlanError`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise PlanError([Problem(str(path), 0, 0, f"cannot read the file: {error.strerror or error}")]) from None
+    if len(data) > MAX_FILE_BYTES:
+        said = f"the file has more than {MAX_FILE_BYTES:,} bytes: split it into several"
+        raise PlanError([Problem(str(path), 0, 0, said)])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise PlanError([Problem(str(path), line, 1, "the file is not UTF-8 text: save it as UTF-8")]) from None
 
 
 def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iterable[Problem] = ()) -> Plan:

@@ -74,7 +74,7 @@ class View(Protocol):
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
 
-    def text_of(self, hash: int) -> str | None:
+    def text_of(self, hashed: int, /) -> str | None:
         """The text that has a hash, where it was kept."""
 
 
@@ -137,10 +137,10 @@ class Program:
         match value:
             case Constant(_, str(text)):
                 hashed = np.int64(text_hash(text))
-                return lambda run: hashed
+                return lambda _run: hashed
             case Constant(_, number):
                 constant = np.float64(number)
-                return lambda run: constant
+                return lambda _run: constant
             case FieldValue(kind, name):
                 return (lambda run: run.view.hashes(name)) if kind.is_text else (lambda run: run.view.number(name))
             case AggregateValue(kind, aggregate):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.plan import Plan, load_plan
 
 __all__ = ["PlanSource"]
+
+_Stat: TypeAlias = tuple[str, int, int, int, int]
 
 
 class PlanSource:
@@ -22,15 +26,15 @@ class PlanSource:
     def __init__(self, paths: Sequence[Path], catalogue: Catalogue) -> None:
         self.paths, self.catalogue = list(paths), catalogue
         self._stats = self._stat()
-        self._content = self._hash()
+        self._content = self._hash(self._stats)
         self.plan: Plan = load_plan(self.paths, catalogue)
 
     def poll(self) -> Plan | None:
-        """The new plan if the files' contents changed and are good, else None. Raises `PlanError` where they are not."""
+        """The new plan if the files' contents changed and are good, else None. Raises `PlanError` if they are not."""
         stats = self._stat()
         if stats == self._stats:
             return None
-        content = self._hash()
+        content = self._hash(stats)
         self._stats = stats
         if content == self._content:
             return None
@@ -41,22 +45,27 @@ class PlanSource:
         self.plan = plan
         return plan
 
-    def _stat(self) -> tuple[tuple[str, int, int], ...]:
+    def _stat(self) -> tuple[_Stat, ...]:
+        """What tells that a file is another or was written, without reading it."""
         found = []
         for path in self.paths:
-            for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
+            inside = (p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
+            for file in sorted(inside):
                 try:
                     stat = file.stat()
                 except OSError:
                     continue
-                found.append((str(file), stat.st_mtime_ns, stat.st_size))
+                found.append((str(file), stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino))
         return tuple(found)
 
-    def _hash(self) -> bytes:
+    @staticmethod
+    def _hash(stats: Iterable[_Stat]) -> bytes:
         digest = blake2b(digest_size=16)
-        for name, _, _ in self._stat():
+        for name, *_ in stats:
+            digest.update(name.encode(errors="surrogateescape") + b"\0")
             try:
-                digest.update(name.encode() + b"\0" + Path(name).read_bytes() + b"\0")
+                with Path(name).open("rb") as file:
+                    digest.update(blake2b(file.read(MAX_FILE_BYTES + 1)).digest())
             except OSError:
-                digest.update(name.encode() + b"\0gone\0")
+                digest.update(b"gone")
         return digest.digest()
