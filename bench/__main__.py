@@ -21,6 +21,7 @@ BENCHMARKS = {
 
 
 def main() -> int:
+    """Run what the command line asks for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark; none lists them")
     parser.add_argument("--quick", action="store_true", help="a short form, under 45 s")

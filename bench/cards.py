@@ -62,7 +62,9 @@ def data_folder() -> Path:
     """Where the data are; raises SystemExit with a sentence where they are not."""
     folder = Path(os.environ.get("RISK_STREAM_DATA", "../shared/data"))
     if not all((folder / name).exists() for name in FILES):
-        raise SystemExit(f"cards: no card transactions in {folder}; set RISK_STREAM_DATA to the folder that holds {FILES[0]}")
+        raise SystemExit(
+            f"cards: no card transactions in {folder}; set RISK_STREAM_DATA to the folder that holds {FILES[0]}"
+        )
     return folder
 
 
@@ -153,6 +155,7 @@ def score(payments: Sequence[Payment]) -> dict[str, float]:
 
 
 def run(quick: bool) -> dict[str, float]:
+    """Replay both months, or the last five weeks, and measure the week."""
     payments = read(data_folder())
     if quick:
         payments = [p for p in payments if p.time.date() >= date(2018, 7, 10)]
@@ -171,4 +174,8 @@ def run(quick: bool) -> dict[str, float]:
         ],
     )
     print(f"{len(week):,} payments of the week, {hits.sum():,} of them frauds, {(points > 0).sum():,} alerted\n")
-    return {"average_precision": round(ap, 4), "card_precision_at_100": round(at_100, 4), "alerted": int((points > 0).sum())}
+    return {
+        "average_precision": round(ap, 4),
+        "card_precision_at_100": round(at_100, 4),
+        "alerted": int((points > 0).sum()),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import numpy as np
 import orjson
@@ -44,7 +45,7 @@ async def _produce(running: Worker, seconds: float, sent: dict[str, float]) -> N
 
 async def _follow(running: Worker, arrived: dict[str, float], done: asyncio.Event) -> None:
     """Read the stream of alerts as a console would; note when each event's first alert came."""
-    redis = Redis.from_url(running.settings.redis)
+    redis: Any = Redis.from_url(running.settings.redis)
     last = "0"
     while not done.is_set():
         for _, entries in await redis.xread({f"{running.settings.redis_prefix}alerts:stream": last}, block=200) or []:
@@ -70,6 +71,7 @@ async def _measure(running: Worker, seconds: float) -> tuple[np.ndarray, int]:
 
 
 def run(quick: bool) -> dict[str, float]:
+    """A minute at the rate, or ten seconds."""
     with servers() as (broker, redis), worker(broker, redis, "bench-latency", PARTITIONS, firing=0.05) as running:
         pin(running.ready())
         waits, sent = asyncio.run(_measure(running, 10 if quick else 60))
@@ -78,4 +80,9 @@ def run(quick: bool) -> dict[str, float]:
         (f"{RATE:,} events/s, produce to alert in Redis", "p50 ms", "p90 ms", "p99 ms", "max ms"),
         [(f"{len(waits):,} alerts of {sent:,} events", p50, float(np.percentile(waits, 90)), p99, most)],
     )
-    return {"p50_ms": round(p50, 1), "p99_ms": round(p99, 1), "max_ms": round(most, 1), "alerts": len(waits)}
+    return {
+        "p50_ms": round(float(p50), 1),
+        "p99_ms": round(float(p99), 1),
+        "max_ms": round(float(most), 1),
+        "alerts": len(waits),
+    }

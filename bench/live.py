@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench.plans import write_plan
 from risk_stream.catalogue import load_catalogue
-from risk_stream.settings import Settings
+from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import create_topics, wanted_topics
 from tests.live.servers import free_port, kafka, redis_server
 
@@ -50,7 +50,7 @@ def cpu_seconds(pid: int) -> float:
 
 def scrape(port: int) -> dict[str, float]:
     """Every sample of a worker's /metrics summed over its labels: name -> sum."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
     sums: dict[str, float] = {}
     for line in lines:
@@ -85,7 +85,12 @@ class Worker:
 
 @contextmanager
 def worker(
-    broker: str, redis: str, name: str, partitions: int = 2, before: Callable[[Settings], None] | None = None, **plan: float
+    broker: str,
+    redis: str,
+    name: str,
+    partitions: int = 2,
+    before: Callable[[Settings], None] | None = None,
+    **plan: float,
 ) -> Iterator[Worker]:
     """A worker of the bench plan on topics of its own, created first; `before` may fill them before it starts."""
     with tempfile.TemporaryDirectory() as place:
@@ -93,7 +98,7 @@ def worker(
         (folder / "rules").mkdir()
         events, rules = write_plan(folder, **plan)  # type: ignore[arg-type]
         rules.rename(folder / "rules" / rules.name)
-        settings = Settings(
+        settings = load_settings(
             broker=broker,
             redis=redis,
             rules=[folder / "rules"],

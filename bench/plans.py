@@ -21,7 +21,7 @@ types:
       - {name: instrument, type: string, key: instrument, required: true, meaning: The instrument paid for.}
       - {name: amount, type: money, required: true, meaning: What is paid.}
       - {name: merchant, type: string, meaning: Who is paid.}
-      - {name: terminal_kind, type: choice, choices: [chip, online, swipe], meaning: How the card was read.}
+      - {name: read_by, type: choice, choices: [chip, online, swipe], meaning: How the card was read.}
       - {name: issued_in, type: string, meaning: Country of the card.}
       - {name: paid_in, type: string, meaning: Country of the payment.}
       - {name: tip, type: money, meaning: The tip in it.}
@@ -37,18 +37,18 @@ FEATURES = {
     "c_sum_1h": "{sum: amount, of: card_payment, by: customer, window: 1h}",
     "c_mean_1d": "{mean: amount, of: card_payment, by: customer, window: 1d}",
     "c_std_30d": "{std: amount, of: card_payment, by: customer, window: 30d}",
-    "c_max_online_1d": '{max: amount, of: card_payment, where: terminal_kind == "online", by: customer, window: 1d}',
+    "c_max_online_1d": '{max: amount, of: card_payment, where: read_by == "online", by: customer, window: 1d}',
     "c_merchants_30d": "{distinct: merchant, of: card_payment, by: customer, window: 30d}",
     "c_since_30d": "{since: card_payment, by: customer, window: 30d}",
-    "c_sum_online_30d": '{sum: amount, of: card_payment, where: terminal_kind == "online", by: customer, window: 30d}',
+    "c_sum_online_30d": '{sum: amount, of: card_payment, where: read_by == "online", by: customer, window: 30d}',
     "a_count_10m": "{count: card_payment, by: account, window: 10m}",
-    "a_swipes_1d": '{count: card_payment, where: terminal_kind == "swipe", by: account, window: 1d}',
+    "a_swipes_1d": '{count: card_payment, where: read_by == "swipe", by: account, window: 1d}',
     "a_sum_1d": "{sum: amount, of: card_payment, by: account, window: 1d}",
     "a_min_7d": "{min: amount, of: card_payment, by: account, window: 7d}",
     "a_max_7d": "{max: amount, of: card_payment, by: account, window: 7d}",
-    "a_merchants_1d": '{distinct: merchant, of: card_payment, where: terminal_kind == "online", by: account, window: 1d}',
+    "a_merchants_1d": '{distinct: merchant, of: card_payment, where: read_by == "online", by: account, window: 1d}',
     "a_first_7d": "{first: amount, of: card_payment, by: account, window: 7d}",
-    "a_last_swipe_7d": '{last: amount, of: card_payment, where: terminal_kind == "swipe", by: account, window: 7d}',
+    "a_last_swipe_7d": '{last: amount, of: card_payment, where: read_by == "swipe", by: account, window: 7d}',
     "d_count_1h": "{count: card_payment, by: device, window: 1h}",
     "d_abroad_1h": "{sum: amount, of: card_payment, where: issued_in != paid_in, by: device, window: 1h}",
     "d_std_1d": "{std: amount, of: card_payment, by: device, window: 1d}",
@@ -58,9 +58,9 @@ FEATURES = {
     "d_since_abroad_7d": "{since: card_payment, where: issued_in != paid_in, by: device, window: 7d}",
     "i_count_1m": "{count: card_payment, by: instrument, window: 1m}",
     "i_count_1d": "{count: card_payment, by: instrument, window: 1d}",
-    "i_sum_online_1d": '{sum: amount, of: card_payment, where: terminal_kind == "online", by: instrument, window: 1d}',
+    "i_sum_online_1d": '{sum: amount, of: card_payment, where: read_by == "online", by: instrument, window: 1d}',
     "i_max_30d": "{max: amount, of: card_payment, by: instrument, window: 30d}",
-    "i_std_online_30d": '{std: amount, of: card_payment, where: terminal_kind == "online", by: instrument, window: 30d}',
+    "i_std_online_30d": '{std: amount, of: card_payment, where: read_by == "online", by: instrument, window: 30d}',
     "i_merchants_30d": "{distinct: merchant, of: card_payment, by: instrument, window: 30d}",
     "i_last_1d": "{last: amount, of: card_payment, by: instrument, window: 1d}",
 }
@@ -68,7 +68,9 @@ FEATURES = {
 _COMPARED = (*FEATURES, "amount", "tip", "units")
 
 
-def write_plan(folder: Path, rules: int = 200, features: int = 30, firing: float = 0.01, seed: int = 1) -> tuple[Path, Path]:
+def write_plan(
+    folder: Path, rules: int = 200, features: int = 30, firing: float = 0.01, seed: int = 1
+) -> tuple[Path, Path]:
     """Write a house's event type and a rule file into `folder`: (events file, rules file).
 
     Each rule has three or four comparisons, the first on one of nine evenly spread scores so that `firing` of the
@@ -76,7 +78,9 @@ def write_plan(folder: Path, rules: int = 200, features: int = 30, firing: float
     """
     rng = random.Random(seed)
     events = folder / "events.yaml"
-    scores = "".join(f"      - {{name: score_{i}, type: number, decimals: 3, meaning: Upstream score {i}.}}\n" for i in range(1, 10))
+    scores = "".join(
+        f"      - {{name: score_{i}, type: number, decimals: 3, meaning: Upstream score {i}.}}\n" for i in range(1, 10)
+    )
     events.write_text(EVENTS_YAML + scores)
     chosen = list(FEATURES)[:: max(1, 30 // features)][:features]
     lines = ["stage: trading", "features:"] + [f"  {name}: {FEATURES[name]}" for name in chosen] + ["rules:"]
@@ -102,7 +106,9 @@ def write_plan(folder: Path, rules: int = 200, features: int = 30, firing: float
     return events, path
 
 
-def make_events(n: int, *, keys: int = 25_000, start: int = 1_767_225_600_000, per_second: int = 50_000, seed: int = 1) -> Iterator[bytes]:
+def make_events(
+    n: int, *, keys: int = 25_000, start: int = 1_767_225_600_000, per_second: int = 50_000, seed: int = 1
+) -> Iterator[bytes]:
     """`n` events as JSON, `keys` keys of each of the four kinds drawn evenly (a hundredth of that for instruments)."""
     rng = random.Random(seed)
     below, uniform = rng.randrange, rng.random
@@ -111,8 +117,9 @@ def make_events(n: int, *, keys: int = 25_000, start: int = 1_767_225_600_000, p
         scores = ",".join(f'"score_{j}":{uniform() * 1000:.3f}' for j in range(1, 10))
         yield (
             f'{{"id":"p{seed}-{i:09d}","type":"card_payment","time":{start + i * 1000 // per_second},"entity":"HQ",'
-            f'"channel":"app","account":"A{customer * 7919 % keys:06d}","customer":"C{customer:06d}","device":"D{below(keys):06d}",'
-            f'"instrument":"I{below(max(1, keys // 100)):04d}","amount":{below(1, 1_000_000) / 100},"merchant":"M{below(2000):05d}",'
-            f'"terminal_kind":"{_KINDS[below(3)]}","issued_in":"{_COUNTRIES[below(5)]}","paid_in":"{_COUNTRIES[below(5)]}",'
+            f'"channel":"app","account":"A{customer * 7919 % keys:06d}","customer":"C{customer:06d}",'
+            f'"device":"D{below(keys):06d}","instrument":"I{below(max(1, keys // 100)):04d}",'
+            f'"amount":{below(1, 1_000_000) / 100},"merchant":"M{below(2000):05d}",'
+            f'"read_by":"{_KINDS[below(3)]}","issued_in":"{_COUNTRIES[below(5)]}","paid_in":"{_COUNTRIES[below(5)]}",'
             f'"tip":{below(0, 500) / 100},"units":{below(1, 20)},{scores}}}'
         ).encode()

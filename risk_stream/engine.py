@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -130,9 +131,9 @@ class View:
         whole = self._flags.get(id)
         return None if whole is None else self._cut("inexact", id, whole)
 
-    def text_of(self, hash: int) -> str | None:
+    def text_of(self, hashed: int) -> str | None:
         """The text behind a hash that an aggregate gave."""
-        return self._texts.get(hash)
+        return self._texts.get(hashed)
 
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
@@ -180,9 +181,9 @@ class _Texts:
         if len(self.known) >= MOST_TEXTS:
             return
         found, first = np.unique(hashes, return_index=True)
-        for hash, i in zip(found.tolist(), first.tolist(), strict=True):
-            if hash and hash not in self.known and (said := text(i)) is not None:
-                self.known[hash] = said
+        for hashed, i in zip(found.tolist(), first.tolist(), strict=True):
+            if hashed and hashed not in self.known and (said := text(i)) is not None:
+                self.known[hashed] = said
 
 
 def _carried_in(batch: EventBatch, texts: _Texts) -> tuple[dict[str, Floats], dict[str, Mask]]:
@@ -253,12 +254,12 @@ class Hop:
         self.applied = 0
         self.duplicates = 0
         self.state: KeyState | None = None
-        self._texts = _Texts()
+        self._texts, self._owners = _Texts(), _Owners(plan, kind)
         self.use(plan)
 
     def use(self, plan: Plan) -> None:
         """Judge by `plan` from the next batch on. Windows of features that did not change are kept."""
-        known = self._owners.known if hasattr(self, "_owners") else {}
+        known = self._owners.known
         self.plan, self._owners = plan, _Owners(plan, self.kind)
         self._owners.known = known
         layout = plan.layouts.get(self.kind)
@@ -296,7 +297,9 @@ class Hop:
         said: list[tuple[int, str, Alert]] = []
         for event_type, rows in _rows_of_types(batch):
             for judged_at, goes_to, leg in self._legs(batch, event_type, rows):
-                said += self._judge(batch, event_type, judged_at, leg, View(batch, leg, values, flags, self._texts.known), result)
+                said += self._judge(
+                    batch, event_type, judged_at, leg, View(batch, leg, values, flags, self._texts.known), result
+                )
                 if goes_to is None:
                     result.judged += len(leg)
                 else:
@@ -335,7 +338,7 @@ class Hop:
         for aggregate in self._outputs:
             if aggregate.text and aggregate.field is not None:
                 name = aggregate.field
-                self._texts.learn(batch.hashes(name), lambda i, name=name: batch.text(name, i))
+                self._texts.learn(batch.hashes(name), partial(batch.text, name))
         keys, present = batch.keys(self.kind)
         table, inexact = self.state.apply(keys, present, batch.times, masks, columns, self.applied)
         self.applied += len(batch)
@@ -356,7 +359,7 @@ class Hop:
             if (value := values.get(aggregate.id)) is not None:
                 if aggregate.text:
                     hashes = columns[f"h.{aggregate.id}"] = value.view(np.int64)
-                    columns[f"t.{aggregate.id}"] = [self._texts.known.get(hash) for hash in hashes.tolist()]
+                    columns[f"t.{aggregate.id}"] = [self._texts.known.get(hashed) for hashed in hashes.tolist()]
                 else:
                     columns[f"f.{aggregate.id}"] = value
             if (inexact := flags.get(aggregate.id)) is not None:
@@ -398,7 +401,13 @@ class Hop:
                 yield itinerary[start:], None, left
 
     def _judge(
-        self, batch: EventBatch, event_type: EventType, judged_at: tuple[str, ...], rows: Rows, view: View, result: Result
+        self,
+        batch: EventBatch,
+        event_type: EventType,
+        judged_at: tuple[str, ...],
+        rows: Rows,
+        view: View,
+        result: Result,
     ) -> Iterator[tuple[int, str, Alert]]:
         """(row, rule id, alert) for each rule of the given hops that fires."""
         for kind in judged_at:
@@ -469,7 +478,8 @@ class Engine:
         waiting: dict[str, list[EventBatch]] = {}
         for kind, rows in entry_hops(batch).items():
             waiting.setdefault(kind, []).append(batch if len(rows) == len(batch) else batch.take(rows))
-        total, said = Result(), []
+        total = Result()
+        said: list[tuple[int, Alert]] = []
         for kind, hop in self.hops.items():
             if kind not in waiting:
                 continue

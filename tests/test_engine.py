@@ -1,4 +1,4 @@
-"""The engine says what the oracle says, whatever the plan, the stream, the cut into batches and the way between hops."""
+"""The engine says what the oracle says, whatever the plan, the stream, the batches and the way between hops."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def assert_same(said: list[Alert], wanted: list[Verdict]) -> None:
 
 @slow_start
 @given(text=rule_files(), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5))
-def test_alerts_and_feature_values_equal_the_oracles(tmp_path: Path, text: str, stream: list[dict[str, Any]], sizes: list[int]) -> None:
+def test_alerts_and_feature_values_equal_the_oracles(
+    tmp_path: Path, text: str, stream: list[dict[str, Any]], sizes: list[int]
+) -> None:
     plan = plan_of(tmp_path, text)
     engine, oracle = Engine(plan, reserve_mib=8), Oracle(plan)
     said = [alert for batch in cuts(stream, sizes) for alert in engine.apply(batch).alerts]
@@ -70,7 +72,9 @@ def test_alerts_and_feature_values_equal_the_oracles(tmp_path: Path, text: str, 
 
 @slow_start
 @given(text=rule_files(), stream=events(most=40))
-def test_hops_that_talk_through_serialised_messages_say_the_same_as_one_process(tmp_path: Path, text: str, stream: list[dict[str, Any]]) -> None:
+def test_hops_that_talk_through_serialised_messages_say_the_same_as_one_process(
+    tmp_path: Path, text: str, stream: list[dict[str, Any]]
+) -> None:
     plan = plan_of(tmp_path, text)
     alone = Engine(plan, reserve_mib=8).apply(batch_of(stream))
     whole = batch_of(stream)
@@ -109,14 +113,28 @@ rules:
 
 
 def transfer(i: int, **fields: object) -> dict[str, Any]:
-    return {"id": f"t{i}", "type": "transfer", "time": 1_700_000_000_000 + i * 1000, "account": "A1", "direction": "out", "amount": 60, **fields}
+    return {
+        "id": f"t{i}",
+        "type": "transfer",
+        "time": 1_700_000_000_000 + i * 1000,
+        "account": "A1",
+        "direction": "out",
+        "amount": 60,
+        **fields,
+    }
 
 
 def test_an_alert_carries_all_that_explains_it(tmp_path: Path) -> None:
     engine = Engine(plan_of(tmp_path, BIG), reserve_mib=8)
     stream = [transfer(i, customer="C1", entity="HQ", channel="app") for i in range(2)]
     [alert] = engine.apply(batch_of(stream)).alerts
-    assert (alert.rule, alert.stage, alert.severity, alert.action, alert.owner) == ("large-outflow", "trading", "high", "hold", "fraud-desk")
+    assert (alert.rule, alert.stage, alert.severity, alert.action, alert.owner) == (
+        "large-outflow",
+        "trading",
+        "high",
+        "hold",
+        "fraud-desk",
+    )
     assert (alert.event, alert.entity, alert.channel, alert.time) == ("t1", "HQ", "app", 1_700_000_001_000)
     assert alert.keys == {"account": "A1", "customer": "C1"}
     assert alert.features["out_1h"] == 120
@@ -138,13 +156,17 @@ def test_an_unknown_owner_is_missing_and_loses_no_event(tmp_path: Path) -> None:
 
 
 def test_a_rule_is_judged_without_the_key_an_event_lacks(tmp_path: Path) -> None:
-    text = BIG.replace("when: out_1h > 100", "when: out_1h > 100 or amount > 50").replace("score: out_1h / 10", "score: 5")
+    text = BIG.replace("when: out_1h > 100", "when: out_1h > 100 or amount > 50").replace(
+        "score: out_1h / 10", "score: 5"
+    )
     result = Engine(plan_of(tmp_path, text), reserve_mib=8).apply(batch_of([transfer(0)]))
     assert [a.features["out_1h"] for a in result.alerts] == [None]
 
 
 def test_shadow_rules_are_judged_apart(tmp_path: Path) -> None:
-    result = Engine(plan_of(tmp_path, BIG + "    mode: shadow\n"), reserve_mib=8).apply(batch_of([transfer(i, customer="C1") for i in range(2)]))
+    result = Engine(plan_of(tmp_path, BIG + "    mode: shadow\n"), reserve_mib=8).apply(
+        batch_of([transfer(i, customer="C1") for i in range(2)])
+    )
     assert (result.alerts, [a.event for a in result.shadow]) == ([], ["t1"])
 
 
@@ -163,6 +185,8 @@ def test_a_changed_plan_keeps_the_windows_of_features_that_stay(tmp_path: Path, 
     engine = Engine(plan_of(tmp_path, BIG), reserve_mib=8)
     stream = [transfer(i, customer="C1", amount=30) for i in range(4)]
     engine.apply(batch_of(stream[:cut]))
-    more = BIG.replace("rules:", "  sent_1d: {count: transfer, by: account, window: 1d}\nrules:").replace("out_1h > 100", "out_1h > 100 and sent_1d < 99")
+    more = BIG.replace("rules:", "  sent_1d: {count: transfer, by: account, window: 1d}\nrules:").replace(
+        "out_1h > 100", "out_1h > 100 and sent_1d < 99"
+    )
     engine.use(plan_of(tmp_path, more))
     assert [a.features["out_1h"] for a in engine.apply(batch_of(stream[cut:])).alerts] == [120]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ast
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -93,8 +93,8 @@ def _pair(op: ast.cmpop, a: Value, b: Value) -> Value:
 
 
 def _time(text: str) -> Fraction:
-    moment = datetime.datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    moment = dt.datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     return Fraction(round(moment.timestamp() * 1000))
 
 

@@ -153,4 +153,3 @@ class Oracle:
 
 def _features(rule: Rule) -> Iterable[tuple[str, Aggregate | str]]:
     return rule.features
-

@@ -17,7 +17,11 @@ TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, .
     ),
     "transfer": (
         ("account", "customer", "device", "counterparty"),
-        {"direction": ("in", "out"), "counterparty_kind": ("own", "person", "securities"), "purpose": ("rent", "shares")},
+        {
+            "direction": ("in", "out"),
+            "counterparty_kind": ("own", "person", "securities"),
+            "purpose": ("rent", "shares"),
+        },
         ("amount",),
     ),
     "repayment": (("loan", "customer", "account"), {"currency": ("CNY", "USD")}, ("amount", "instalment")),
@@ -41,7 +45,7 @@ KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 @st.composite
 def _aggregate(draw: st.DrawFn, judged: str) -> tuple[str, str]:
-    """(YAML of an aggregate that a rule on `judged` may use, what its value is: count, number, duration, or a text it may be)."""
+    """(YAML of an aggregate for rules on `judged`, what it is: count, number, duration, or a text that it may be)."""
     fed = draw(st.sampled_from([t for t in TYPES if set(TYPES[t][0]) & set(TYPES[judged][0])]))
     by = draw(st.sampled_from(sorted(set(TYPES[fed][0]) & set(TYPES[judged][0]))))
     texts, numbers = TYPES[fed][1], TYPES[fed][2]
@@ -51,7 +55,9 @@ def _aggregate(draw: st.DrawFn, judged: str) -> tuple[str, str]:
         value = draw(st.sampled_from(values))
         where = draw(st.sampled_from([f'{field} == "{value}"', f'not {field} == "{value}"', f"{field} is missing"]))
         if numbers:
-            where = draw(st.sampled_from([where, f"{numbers[0]} > 10.25", f'{numbers[0]} <= 7 or {field} != "{value}"']))
+            where = draw(
+                st.sampled_from([where, f"{numbers[0]} > 10.25", f'{numbers[0]} <= 7 or {field} != "{value}"'])
+            )
     ops = ["count", "since", "distinct", "first text", "last text"]
     ops += ["sum", "mean", "min", "max", "std", "first", "last"] * bool(numbers)
     op, _, text = draw(st.sampled_from(ops)).partition(" ")
@@ -84,7 +90,11 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
     forms = [f"{name} > {limit}", f"{name} < {limit}", f"coalesce({name}, 7) > {limit}", f"{name} is missing"]
     others = [n for n in others if n != name]
     if others and kind == "number":
-        forms += [f"{name} / {others[0]} > 0.8713", f"abs({name} - {others[0]}) < {limit}", f"max({name}, 9) >= {limit}"]
+        forms += [
+            f"{name} / {others[0]} > 0.8713",
+            f"abs({name} - {others[0]}) < {limit}",
+            f"max({name}, 9) >= {limit}",
+        ]
     return draw(st.sampled_from(forms))
 
 
@@ -101,7 +111,8 @@ def rule_files(draw: st.DrawFn) -> str:
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
         rules.append(
-            f"  - id: rule-{r}\n    on: {judged}\n    when: >-\n      {when}\n    severity: low\n    owner: tests\n    summary: fired\n"
+            f"  - id: rule-{r}\n    on: {judged}\n    when: >-\n      {when}\n"
+            "    severity: low\n    owner: tests\n    summary: fired\n"
         )
     return "stage: trading\nfeatures:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
 
