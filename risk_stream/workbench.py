@@ -1,0 +1,169 @@
+"""The author's workbench: runs the tests that stand in rule files, through the engine that judges live events."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject
+from risk_stream.engine import Alert, Engine
+from risk_stream.rules import Given, Plan, Rule, RuleTest
+from risk_stream.rules.meaning import FieldValue, Kind, Presence
+
+__all__ = ["FIRST_TIME", "TestResult", "run_tests"]
+
+#: When the first event of a test happens if it does not say: Wednesday 2024-01-03, ten in the morning in China.
+FIRST_TIME = 1_704_247_200_000
+
+#: What a probe's id has behind the rule's: no rule's id holds a space.
+_PROBE = " probe"
+_RESERVE_MIB = 8
+_ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What came of one test in a rule file. `message` is a sentence about what went wrong, empty where it passed."""
+
+    __test__: ClassVar[bool] = False  # pytest takes classes called Test... for its own
+
+    rule: str
+    test: str
+    file: str
+    line: int
+    expected: str  # fires or quiet
+    passed: bool
+    message: str = ""
+    events: tuple[Mapping[str, object], ...] = ()  # as judged, what was made up included
+    features: Mapping[str, float | int | str | bool | None] = field(default_factory=dict)  # on the last event
+    summary: str = ""  # what the rule said of the last event, or would have said
+
+
+def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResult]:
+    """Run the ``tests:`` of a plan's rules, or of those with these ids; results stand in the order of the files.
+
+        failed = [result for result in run_tests(load_plan([Path("rules")], catalogue)) if not result.passed]
+
+    Each test has an engine and a plan of its rule alone, so rules in mode `shadow` or `off` are tested too and no rule
+    can disturb another's test. The events of ``given`` are judged in order, of whatever type they are, and the test
+    passes if the rule fires on the last one (``then: fires``) or does not (``then: quiet``).
+
+    What a given event leaves out is made up, the same in every run:
+
+    * `time`: that of the event before it and ``after`` on top; the first one's is `FIRST_TIME`;
+    * every key of its type, required or not: one account, one customer, one device ... for the whole test, so that all
+      events belong together unless they say otherwise. Write ``device: null`` for an event that has none;
+    * fields the catalogue requires: a number is 1 (or the nearest value allowed), a choice its first choice, a boolean
+      false, a timestamp the event's time, a text the field's name. Other fields stay missing.
+    """
+    decoder = Decoder(plan.catalogue)
+    chosen = [rule for rule in plan.rules if rules is None or rule.id in rules]
+    return [
+        _run(plan, decoder, rule, test)
+        for rule in sorted(chosen, key=lambda r: (r.file, r.line))
+        for test in rule.tests
+    ]
+
+
+def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult:
+    events = tuple(_completed(plan.catalogue, test.given))
+    batch, _, rejects = decoder.decode([json.dumps(event).encode() for event in events], str)
+    if rejects:
+        return _result(rule, test, events, _refused(rejects[0]), None)
+    # The probe fires on every event: its alert tells what the rule saw, whether it fired or not.
+    probe = replace(rule, id=rule.id + _PROBE, condition=_ALWAYS, mode="live")
+    alone = Plan(plan.catalogue, [replace(rule, mode="live"), probe], plan.wheres)
+    judged = Engine(alone, reserve_mib=_RESERVE_MIB).apply(batch)
+    last = len(events) - 1
+    said = {alert.rule: alert for at, alert in zip(judged.stamps, judged.alerts, strict=True) if at == last}
+    seen, fired = said.get(probe.id), rule.id in said
+    message = "" if fired is test.fires else _wrong(rule, seen, fired=fired)
+    if judged.rule_errors:
+        message = "the rule could not be evaluated: the log says why"
+    return _result(rule, test, events, message, seen)
+
+
+def _result(
+    rule: Rule, test: RuleTest, events: tuple[Mapping[str, object], ...], message: str, seen: Alert | None
+) -> TestResult:
+    return TestResult(
+        rule=rule.id,
+        test=test.name,
+        file=rule.file,
+        line=test.line,
+        expected="fires" if test.fires else "quiet",
+        passed=not message,
+        message=message,
+        events=events,
+        features=seen.features if seen is not None else {},
+        summary=seen.summary if seen is not None else "",
+    )
+
+
+def _completed(catalogue: Catalogue, given: tuple[Given, ...]) -> Iterator[dict[str, object]]:
+    """The events of a test with all that they need."""
+    time = FIRST_TIME
+    for number, one in enumerate(given):
+        event_type = catalogue.type(one.type)
+        time += one.after_ms
+        event: dict[str, object] = {"id": f"given-{number + 1}", "time": time}
+        event |= {kind: f"made-up-{kind}" for kind in event_type.keys.values()}
+        event |= one.fields
+        event["type"] = one.type
+        time = _ms(event["time"], time)
+        event |= {f.name: _made_up(f, time) for f in event_type.fields if f.required and f.name not in event}
+        yield {name: value for name, value in event.items() if value is not None}
+
+
+def _ms(written: object, otherwise: int) -> int:
+    """A time as ms; what cannot be read is left for the decoder to refuse."""
+    if isinstance(written, int):
+        return written
+    try:
+        moment = datetime.fromisoformat(str(written))
+    except ValueError:
+        return otherwise
+    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+
+
+def _made_up(field: Field, time: int) -> object:
+    match field.type:
+        case FieldType.CHOICE:
+            return field.choices[0]
+        case FieldType.BOOLEAN:
+            return False
+        case FieldType.TIMESTAMP:
+            return time
+        case FieldType.STRING:
+            return field.name
+        case _:
+            least = 1 if field.minimum is None else max(1, math.ceil(field.minimum))
+            return least if field.maximum is None else min(least, field.maximum)
+
+
+def _refused(reject: Reject) -> str:
+    return f"the {_ordinal(reject.index + 1)} event given is no event: {reject.message}"
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def _wrong(rule: Rule, seen: Alert | None, *, fired: bool) -> str:
+    """What a failed test says: what the rule did, and what it saw."""
+    did = "fires, and should be quiet" if fired else "is quiet, and should fire"
+    if seen is None:
+        return f"the rule {did}: it does not judge the last event given, only {', '.join(rule.on)}"
+    values = ", ".join(f"{name} is {_shown(value)}" for name, value in seen.features.items())
+    return f"the rule {did}: on the last event {values}"
+
+
+def _shown(value: float | int | str | bool | None) -> str:
+    if value is None:
+        return "unknown"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,143 @@
+"""The tests in a rule file say whether the rule does what its author thinks, and if not, what it saw."""
+
+from __future__ import annotations
+
+import pytest
+
+from risk_stream.catalogue import Catalogue, load_catalogue
+from risk_stream.rules import plan_of_texts
+from risk_stream.workbench import FIRST_TIME, TestResult, run_tests
+
+CATALOGUE: Catalogue = load_catalogue()
+
+RULES = """\
+stage: trading
+owner: fraud-desk
+features:
+  out_1h: {sum: amount, of: transfer, where: direction == "out", by: customer, window: 1h}
+  device_known: {count: login, by: device, window: 30d}
+rules:
+  - id: large-outflow
+    on: transfer
+    when: MODE_WHEN
+    severity: high
+    mode: MODE
+    summary: "{customer} sent {out_1h} within an hour"
+    tests:
+      - name: the test
+        given:
+GIVEN
+        then: THEN
+"""
+
+
+def run(
+    *given: str, then: str = "fires", when: str = "out_1h > 100", mode: str = "live", catalogue: Catalogue = CATALOGUE
+) -> TestResult:
+    lines = "\n".join(f"          - {one}" for one in given)
+    text = RULES.replace("MODE_WHEN", when).replace("MODE", mode).replace("GIVEN", lines).replace("THEN", then)
+    [result] = run_tests(plan_of_texts({"rules.yaml": text}, catalogue))
+    return result
+
+
+OUT = "transfer: {direction: out, amount: 60}"
+LATER = "{after: 30m, transfer: {direction: out, amount: 60}}"
+MUCH_LATER = "{after: 2h, transfer: {direction: out, amount: 60}}"
+
+
+def test_a_rule_that_fires_as_its_author_says_passes() -> None:
+    result = run(OUT, LATER)
+    assert (result.passed, result.message) == (True, "")
+    assert (result.rule, result.test, result.file, result.line) == ("large-outflow", "the test", "rules.yaml", 14)
+    assert result.features == {"out_1h": 120, "customer": "made-up-customer"}
+    assert result.summary == "made-up-customer sent 120.00 within an hour"
+
+
+def test_a_rule_that_is_quiet_says_what_it_saw() -> None:
+    result = run(OUT, MUCH_LATER)
+    assert not result.passed
+    assert result.message.startswith("the rule is quiet, and should fire: on the last event out_1h is 60")
+
+
+def test_a_rule_that_fires_where_it_should_not_says_what_it_saw() -> None:
+    result = run(OUT, LATER, then="quiet")
+    assert not result.passed
+    assert result.message.startswith("the rule fires, and should be quiet: on the last event out_1h is 120")
+
+
+def test_only_the_last_event_counts() -> None:
+    assert run(OUT, LATER, MUCH_LATER, then="quiet").passed
+
+
+@pytest.mark.parametrize("mode", ["shadow", "off"])
+def test_a_rule_that_is_not_live_is_tested_all_the_same(mode: str) -> None:
+    assert run(OUT, LATER, mode=mode).passed
+
+
+def test_times_follow_one_another_from_a_fixed_start() -> None:
+    assert [event["time"] for event in run(OUT, LATER, MUCH_LATER).events] == [
+        FIRST_TIME,
+        FIRST_TIME + 1_800_000,
+        FIRST_TIME + 9_000_000,
+    ]
+
+
+def test_a_time_that_is_written_is_the_start_of_what_comes_after() -> None:
+    events = run('transfer: {time: "2026-03-02T07:00:00Z", amount: 1}', LATER).events
+    assert events[0]["time"] == "2026-03-02T07:00:00Z"
+    assert events[1]["time"] == 1_772_434_800_000 + 1_800_000
+
+
+def test_keys_left_out_are_the_same_in_every_event_of_the_test() -> None:
+    first, second = run("login: {}", "transfer: {amount: 200, direction: out}").events
+    assert first["customer"] == second["customer"] == "made-up-customer"
+    assert first["device"] == second["device"] == "made-up-device"
+
+
+def test_a_key_that_is_given_as_null_is_missing() -> None:
+    result = run("transfer: {amount: 200, direction: out, customer: null}", then="quiet")
+    assert result.passed
+    assert "customer" not in result.events[0]
+
+
+def test_required_fields_left_out_are_made_up_and_others_stay_missing() -> None:
+    event = run("transfer: {}", then="quiet").events[0]
+    assert (event["direction"], event["amount"]) == ("in", 1)
+    assert "purpose" not in event
+
+
+@pytest.mark.parametrize("type_name", [event_type.name for event_type in CATALOGUE.types])
+def test_an_event_of_any_type_can_be_given_bare(type_name: str) -> None:
+    result = run(f"{type_name}: {{}}", OUT, LATER)
+    assert (result.passed, result.message) == (True, "")
+
+
+def test_an_event_of_another_type_is_judged_first_and_tells_who_owns_an_account() -> None:
+    account = "account: {customer: C7}"
+    result = run(account, "transfer: {amount: 200, direction: out, customer: null}")
+    assert result.passed
+    assert result.features["customer"] == "C7"
+
+
+def test_a_value_that_no_event_can_have_fails_the_test_and_says_which() -> None:
+    result = run(OUT, "transfer: {amount: much, direction: out}")
+    assert not result.passed
+    assert result.message.startswith("the 2nd event given is no event: ")
+    assert "amount" in result.message
+
+
+def test_rules_do_not_disturb_each_others_tests() -> None:
+    text = RULES.replace("MODE_WHEN", "out_1h > 100").replace("MODE", "live").replace("THEN", "fires")
+    text = text.replace("GIVEN", f"          - {OUT}\n          - {LATER}")
+    other = text.replace("large-outflow", "other-outflow").replace("out_1h > 100", "out_1h > 1000")
+    results = run_tests(plan_of_texts({"a.yaml": text, "b.yaml": other}, CATALOGUE))
+    assert [(r.file, r.rule, r.passed) for r in results] == [
+        ("a.yaml", "large-outflow", True),
+        ("b.yaml", "other-outflow", False),
+    ]
+    [chosen] = run_tests(plan_of_texts({"a.yaml": text, "b.yaml": other}, CATALOGUE), {"other-outflow"})
+    assert chosen.rule == "other-outflow"
+
+
+def test_the_same_tests_give_the_same_results() -> None:
+    assert run(OUT, LATER) == run(OUT, LATER)
