@@ -1,7 +1,7 @@
 """Kernels: the accel, a long log's cells kept from event to event and moved in O(rows that expired).
 
 It holds what `scan` would return as of the key's latest event, and per distinct group a table value -> latest row.
-It is volatile: dropped when a row comes behind others, when the block is compacted and when the plan changes.
+It is volatile: dropped when the block is compacted, when the plan changes and when a row comes far behind others.
 """
 
 from __future__ import annotations
@@ -66,17 +66,24 @@ from risk_stream.features._words import (
     P_WINDOWS,
     R_MASK,
     R_TIME,
+    RECENT,
     SQ_HIGH,
     SQ_LOW,
     SUM_,
     VALUES,
 )
 
-__all__ = ["finish", "new_accel", "step"]
+__all__ = ["add", "extremes_in", "finish", "is_value", "new_accel", "place_in", "step", "subtract"]
 
 
 @inner
-def _place(heap: Ints, base: int, row: int, table: int, mask: int, value: int, column: int) -> Word:
+def is_value(heap: Ints, r: int, plan: Ints, line: int) -> bool:
+    """Whether the row at heap[r ...] matches a cell's mask and has a value in its column."""
+    return bool(heap[r + R_MASK] & plan[line + C_MASK] != 0 and heap[r + plan[line + C_COLUMN]] != MISSING)
+
+
+@inner
+def place_in(heap: Ints, base: int, row: int, table: int, mask: int, value: int, column: int) -> Word:
     """Where in a distinct table a value's latest row is, or would be."""
     slot = mix(value) & mask
     while heap[table + slot] != 0 and heap[base + (heap[table + slot] - 1) * row + column] != value:
@@ -90,7 +97,7 @@ def new_accel(heap: Ints, block: int, plan: Ints) -> Word:
     slots = 16
     while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // plan[P_ROW]):
         slots <<= 1
-    size_class = class_for(plan[P_TABLES_AT] + plan[P_TABLES] * slots)
+    size_class = class_for(plan[P_TABLES_AT] + plan[P_TABLES] * (RECENT + slots))
     accel = allocate(heap, size_class)
     if accel != 0:
         set_caches(heap, block, panes_of(heap, block), accel)
@@ -129,12 +136,14 @@ def finish(heap: Ints, base: int, first: int, stop: int, time: int, plan: Ints, 
         heap[group + G_MATCH] = last_match
         heap[group + G_VALUE] = last_value
         if plan[line + C_ALL] & NEED_SET:
+            table += RECENT
             heap[group + G_TABLE] = table
             clear(heap, table, slots)
             for k in range(first, last_value + 1):
-                r = base + k * row
-                if heap[r + R_MASK] & mask != 0 and heap[r + column] != MISSING:
-                    heap[_place(heap, base, row, table, slots - 1, heap[r + column], column)] = k + 1
+                if is_value(heap, base + k * row, plan, line):
+                    at = place_in(heap, base, row, table, slots - 1, heap[base + k * row + column], column)
+                    heap[table - RECENT + k % RECENT] = heap[at]
+                    heap[at] = k + 1
             table += slots
         line = next_line
 
@@ -169,21 +178,33 @@ def step(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
 
 @inner
 def _publish(heap: Ints, base: int, present: int, plan: Ints, line: int, group: int, slots: int) -> None:
-    """After a group's last cell: the present row is now its latest."""
+    """After a group's last cell: the present row is known to it, most often as its latest."""
     row = plan[P_ROW]
     r = base + present * row
     if heap[r + R_MASK] & plan[line + C_MASK] == 0:
         return
-    heap[group + G_MATCH] = present
+    heap[group + G_MATCH] = max(heap[group + G_MATCH], present)
     column = plan[line + C_COLUMN]
-    if heap[r + column] != MISSING:
-        heap[group + G_VALUE] = present
-        if plan[line + C_ALL] & NEED_SET:
-            heap[_place(heap, base, row, heap[group + G_TABLE], slots, heap[r + column], column)] = present + 1
+    v = heap[r + column]
+    if v == MISSING:
+        return
+    heap[group + G_VALUE] = max(heap[group + G_VALUE], present)
+    if plan[line + C_ALL] & NEED_SET:
+        ring = heap[group + G_TABLE] - RECENT
+        at = place_in(heap, base, row, heap[group + G_TABLE], slots, v, column)
+        if heap[at] - 1 < present:
+            heap[ring + present % RECENT] = heap[at]
+            heap[at] = present + 1
+        else:  # seen behind it already: put between
+            j = present + 1
+            while not (is_value(heap, base + j * row, plan, line) and heap[base + j * row + column] == v):
+                j += 1
+            heap[ring + present % RECENT] = heap[ring + j % RECENT]
+            heap[ring + j % RECENT] = present + 1
 
 
 @inner
-def _add(heap: Ints, cell: int, need: int, v: int) -> None:
+def add(heap: Ints, cell: int, need: int, v: int) -> None:
     """Take a value into a cell's sums."""
     heap[cell + VALUES] += 1
     if need & NEED_SUM:
@@ -194,7 +215,7 @@ def _add(heap: Ints, cell: int, need: int, v: int) -> None:
 
 
 @inner
-def _subtract(heap: Ints, cell: int, need: int, v: int) -> None:
+def subtract(heap: Ints, cell: int, need: int, v: int) -> None:
     """Take a value out of a cell's sums."""
     heap[cell + VALUES] -= 1
     if need & NEED_SUM:
@@ -230,56 +251,67 @@ def _step_cell(
             heap[cell + COUNT_] -= 1
             v = heap[r + column]
             if v != MISSING:
-                _subtract(heap, cell, need, v)
-                if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] == j + 1:
+                subtract(heap, cell, need, v)
+                if need & NEED_SET and heap[place_in(heap, base, row, table, slots, v, column)] == j + 1:
                     heap[cell + DISTINCT_] -= 1
     joins = False
     r = base + present * row
-    if present < stop and heap[r + R_MASK] & mask != 0:
+    if start <= present < stop and heap[r + R_MASK] & mask != 0:
         heap[cell + COUNT_] += 1
         v = heap[r + column]
         joins = v != MISSING
         if joins:
-            _add(heap, cell, need, v)
-            if need & NEED_SET and heap[_place(heap, base, row, table, slots, v, column)] - 1 < start:
+            add(heap, cell, need, v)
+            if need & NEED_SET and heap[place_in(heap, base, row, table, slots, v, column)] - 1 < start:
                 heap[cell + DISTINCT_] += 1
     if need & NEED_EXTREMES:
-        _step_extremes(heap, base, row, start, stop, present, joins, mask, column, cell)
+        _step_extremes(heap, base, start, stop, present, joins, plan, line, cell)
     last = heap[group + G_MATCH]
     heap[cell + MATCH_AT] = last if last >= start else -1
     if need & NEED_ROWS:
         last = heap[group + G_VALUE]
         heap[cell + LAST_AT] = last if last >= start else -1
         at = max(heap[cell + FIRST_AT], start)
+        if joins:
+            at = min(at, present)
         if heap[cell + VALUES] == 0:
             at = -1
-        while at >= 0 and (heap[base + at * row + R_MASK] & mask == 0 or heap[base + at * row + column] == MISSING):
+        while at >= 0 and not is_value(heap, base + at * row, plan, line):
             at += 1
         heap[cell + FIRST_AT] = at
 
 
 @inner
 def _step_extremes(
-    heap: Ints, base: int, row: int, start: int, stop: int, present: int, joins: bool, mask: int, column: int, cell: int
+    heap: Ints, base: int, start: int, stop: int, present: int, joins: bool, plan: Ints, line: int, cell: int
 ) -> None:
     """The rows of the smallest and largest value: looked for anew only when one of them has expired."""
+    row = plan[P_ROW]
+    column = plan[line + C_COLUMN]
     least = heap[cell + MIN_AT]
     most = heap[cell + MAX_AT]
-    if joins:
+    if (0 <= least < start) or (0 <= most < start):
+        extremes_in(heap, base, start, stop, plan, line, cell)
+    elif joins:
         v = heap[base + present * row + column]
         if least < 0 or v <= heap[base + least * row + column]:
-            least = present
+            heap[cell + MIN_AT] = present
         if most < 0 or v >= heap[base + most * row + column]:
-            most = present
-    if (0 <= least < start) or (0 <= most < start):
-        least = most = -1
-        for j in range(start, stop):
-            r = base + j * row
-            if heap[r + R_MASK] & mask != 0 and heap[r + column] != MISSING:
-                v = heap[r + column]
-                if least < 0 or v <= heap[base + least * row + column]:
-                    least = j
-                if most < 0 or v >= heap[base + most * row + column]:
-                    most = j
+            heap[cell + MAX_AT] = present
+
+
+@inner
+def extremes_in(heap: Ints, base: int, start: int, stop: int, plan: Ints, line: int, cell: int) -> None:
+    """Look for the rows of the smallest and largest value in [start, stop)."""
+    row = plan[P_ROW]
+    column = plan[line + C_COLUMN]
+    least = most = -1
+    for j in range(start, stop):
+        if is_value(heap, base + j * row, plan, line):
+            v = heap[base + j * row + column]
+            if least < 0 or v <= heap[base + least * row + column]:
+                least = j
+            if most < 0 or v >= heap[base + most * row + column]:
+                most = j
     heap[cell + MIN_AT] = least
     heap[cell + MAX_AT] = most

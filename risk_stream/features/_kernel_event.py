@@ -9,6 +9,7 @@ from risk_stream.features._kernel_accel import finish, new_accel, step
 from risk_stream.features._kernel_emit import emit
 from risk_stream.features._kernel_heap import accel_of, end_row, first_row, panes_of, row_words
 from risk_stream.features._kernel_index import chunk_of, find, insert_key
+from risk_stream.features._kernel_late import make_way, rewind
 from risk_stream.features._kernel_panes import add_to_panes
 from risk_stream.features._kernel_rows import drop_accel, is_full, make_room, open_row, place_of, write_row
 from risk_stream.features._kernel_scan import scan
@@ -31,6 +32,7 @@ from risk_stream.features._words import (
     P_SCRATCH_ROW,
     P_SHIFT,
     R_TIME,
+    RECENT,
 )
 
 __all__ = ["FULL", "apply_event"]
@@ -83,7 +85,7 @@ def apply_event(
                     first += 1
         panes = panes_of(heap, block)
         trunc = heap[block + B_TRUNC]
-    cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, mask, alone)
+    cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, alone)
     flags = emit(heap, base, time, plan, cells, panes, trunc, out, i)
     if alone and block != 0:
         heap[H_BEHIND] += 1
@@ -123,32 +125,37 @@ def _drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
 
 
 @inner
-def _usable_accel(heap: Ints, plan: Ints, block: int, in_order: bool, mask: int, time: int) -> Word:
-    """A key's accel where it stands just before an event in order, else 0; one that is no longer true is dropped."""
+def _true_accel(heap: Ints, plan: Ints, block: int, far_behind: bool) -> Word:
+    """A key's accel, 0 for none; one that the event or the plan makes untrue is dropped."""
     accel = accel_of(heap, block)
-    if accel == 0:
-        return 0
-    old = heap[accel + A_EPOCH] != plan[P_EPOCH]
-    if old or (mask != 0 and not in_order) or (in_order and time < heap[accel + A_TIME]):
+    if accel != 0 and (far_behind or heap[accel + A_EPOCH] != plan[P_EPOCH]):
         drop_accel(heap, block)
         return 0
-    return accel if in_order else 0
+    return accel
 
 
 @inner
 def _cells_as_of(
-    heap: Ints, plan: Ints, block: int, base: int, first: int, stop: int, place: int, time: int, mask: int, alone: bool
+    heap: Ints, plan: Ints, block: int, base: int, first: int, stop: int, place: int, time: int, alone: bool
 ) -> Word:
     """Bring the cells up to an event; -> where they are: in the key's accel, or in scratch."""
     cells = plan[P_SCRATCH_CELLS]
     building = False
     if not alone:
-        in_order = stop == end_row(heap, block)
-        accel = _usable_accel(heap, plan, block, in_order, mask, time)
+        end = end_row(heap, block)
+        inserted = place < stop
+        accel = _true_accel(heap, plan, block, inserted and end - place > RECENT)
         if accel != 0:
-            step(heap, base, first, stop, place, time, plan, accel)
-            return accel
-        if in_order and stop - first >= plan[P_SCAN]:
+            if stop == end and time >= heap[accel + A_TIME]:
+                step(heap, base, first, stop, place, time, plan, accel)
+                return accel
+            if inserted:
+                make_way(heap, base, place, end, plan, accel)
+                step(heap, base, first, end, place, heap[accel + A_TIME], plan, accel)
+            if end - stop <= RECENT:
+                rewind(heap, base, first, stop, end, place, time, plan, accel, cells)
+                return cells
+        elif stop == end and stop - first >= plan[P_SCAN]:
             accel = new_accel(heap, block, plan)
             if accel != 0:
                 cells = accel

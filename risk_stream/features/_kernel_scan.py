@@ -40,7 +40,7 @@ from risk_stream.features._words import (
     VALUES,
 )
 
-__all__ = ["count_whole", "mix", "scan"]
+__all__ = ["count_whole", "mix", "scan", "scan_distinct", "scan_group"]
 
 
 @inner
@@ -80,14 +80,14 @@ def scan(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
                 count_whole(heap, cell, heap[at + A_WINDOWS + plan[at_line + C_WINDOW]], stop, present)
                 cell += CELL
         elif plan[line + C_ALL] & NEED_SET != 0:
-            cell = _scan_distinct(heap, base, first, stop, present, plan, line, next_line, at, cell)
+            cell = scan_distinct(heap, base, first, stop, present, plan, line, next_line, at, cell)
         else:
-            cell = _scan_group(heap, base, stop, present, plan, line, next_line, at, cell)
+            cell = scan_group(heap, base, stop, present, plan, line, next_line, at, cell)
         line = next_line
 
 
 @inner
-def _scan_group(
+def scan_group(
     heap: Ints, base: int, stop: int, present: int, plan: Ints, line: int, end: int, at: int, cell: int
 ) -> Word:
     """The cells of one group, plan lines [line, end): counts, sums, squares, rows of extremes; -> what follows."""
@@ -139,7 +139,7 @@ def _scan_group(
 
 
 @inner
-def _scan_distinct(
+def scan_distinct(
     heap: Ints,
     base: int,
     first: int,

@@ -66,8 +66,9 @@ A_TABLE: Final = 3  # slots of each distinct table - 1
 A_WINDOWS: Final = 8  # start row of each window
 G_MATCH: Final = 0  # latest row that matches
 G_VALUE: Final = 1  # latest row that matches and has a value
-G_TABLE: Final = 2  # its distinct table: value -> 1 + latest row
+G_TABLE: Final = 2  # its distinct table: value -> 1 + latest row; before it, the ring: row -> 1 + the row before
 G_WORDS: Final = 3
+RECENT: Final = 64  # rows in a ring, and so how many rows an event may come behind and be judged without a scan
 
 # cell
 COUNT_: Final = 0  # rows that match

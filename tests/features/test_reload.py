@@ -119,7 +119,7 @@ def test_distinct_counts_are_right_after_many_reloads() -> None:
         now = layout(asked[: 1 + i % 4])
         state.set_layout(now)
         values, flags = run(state, [Event(10 * i, ORDER, {"merchant": 1 + i % 7})])
-        assert flags[0] == (0 if i > 120 else flags[0])
+        assert flags.tolist() == [0]
         assert values[0].tolist() == [min(7, i + 1)] * len(now.aggregates)
 
 

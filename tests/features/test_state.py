@@ -83,6 +83,16 @@ def test_long_logs_are_exact_through_caches_and_compactions(seed: int) -> None:
     assert (flagged > 0) == (cap == 150)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("late", [0.1, 0.6])
+def test_events_behind_others_are_exact_however_far_behind(seed: int, late: float) -> None:
+    """A busy key whose events come a few or more than a hundred rows out of order, with few and many values."""
+    asked = layout([*EVERYTHING, aggregate(Op.DISTINCT, "quantity", of=TYPES, window_ms=100)], (1024, 120)[seed % 2])
+    events = seeded_stream(seed, 700, keys=1, step=1, late=late, span=(3, 20, 10**6)[seed])
+    values, flags = run(state_of(asked, scan_below=5), events, range(0, 700, 41))
+    compare(asked, events, values, flags)
+
+
 @pytest.mark.parametrize("scan_below", [1, 10, 48, 10_000])
 def test_values_do_not_depend_on_batches_or_caches(scan_below: int) -> None:
     """The same stream, cut anywhere and cached from any length on, gives the same bits."""
