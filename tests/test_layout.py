@@ -18,6 +18,7 @@ FLOORS = {
     "features": 1,
     "rules": 2,
     "engine": 3,
+    "workbench": 4,
     "settings": 4,
     "embedded": 4,
     "simulate": 4,
