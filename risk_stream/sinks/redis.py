@@ -72,7 +72,6 @@ class AlertSink:
         self._redis = Redis.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
         )
-        self._add = self._redis.register_script(_ADD)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -91,7 +90,7 @@ class AlertSink:
                 f"{p}alerts:severity:{alert.severity}",
                 f"{p}alerts:stream",
             ]
-            await self._add(keys=keys, args=self._fields(alert), client=pipe)
+            pipe.eval(_ADD, len(keys), *keys, *self._fields(alert))
         added = [int(n) for n in await pipe.execute()]
         return Written(new=sum(added), repeated=len(added) - sum(added))
 

@@ -35,6 +35,7 @@ class RiskApp(faust.App):
     """A Faust app that starts the worker's own producer before it reads, and writes nothing to the disk."""
 
     BootStrategy = Boot
+    mundane_level = "debug"
     pipeline: Pipeline
     watcher: PlanWatcher
     broker_watch: BrokerWatch

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
-from risk_stream.catalogue import Catalogue, EventBatch
+from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert, Hop
 from risk_stream.rules import Plan
 from risk_stream.stream.admission import Record
 from risk_stream.stream.messages import Outgoing, pack, reject_message, split_by_partition
+
+Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 __all__ = ["INDEX_BITS", "MAX_ROWS", "Applied", "HopPartition"]
 
@@ -33,7 +36,7 @@ class Applied:
     outgoing: list[Outgoing] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     shadow: list[Alert] = field(default_factory=list)
-    judged_ages_from: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None  # append times of judged events, ms
+    judged_ages_from: Longs | None = None  # append times of judged events, ms
     rule_errors: dict[str, int] = field(default_factory=dict)
     events: int = 0
     poison: int = 0
@@ -61,33 +64,37 @@ class HopPartition:
 
     def batches(self, records: Sequence[Record], applied: Applied) -> Iterator[EventBatch]:
         """The records' events that are new, stamped by their place in this log, in batches of about MAX_ROWS."""
-        catalogue = self.hop.plan.catalogue
         waiting: list[EventBatch] = []
+        stamps: list[Longs] = []
         rows = 0
         for record in records:
-            events = self._read(catalogue, record, applied)
-            if events is None or len(events) == 0:
+            read = self._read(record, applied)
+            if read is None:
                 continue
-            waiting.append(events)
-            rows += len(events)
+            waiting.append(read[0])
+            stamps.append(read[1])
+            rows += len(read[0])
             if rows >= MAX_ROWS:
-                yield EventBatch.concat(waiting) if len(waiting) > 1 else waiting[0]
-                waiting, rows = [], 0
+                yield EventBatch.concat(waiting).with_columns({"_stamp": np.concatenate(stamps)})
+                waiting, stamps, rows = [], [], 0
         if waiting:
-            yield EventBatch.concat(waiting) if len(waiting) > 1 else waiting[0]
+            yield EventBatch.concat(waiting).with_columns({"_stamp": np.concatenate(stamps)})
 
-    def _read(self, catalogue: Catalogue, record: Record, applied: Applied) -> EventBatch | None:
+    def _read(self, record: Record, applied: Applied) -> tuple[EventBatch, Longs] | None:
+        """A message's new events and their stamps; None where it has none or cannot be read."""
         try:
-            message, meta = EventBatch.from_ipc(catalogue, record.value or b"")
+            message, meta = EventBatch.from_ipc(self.hop.plan.catalogue, record.value or b"")
             events = self.hop.fresh(message, meta["channel"])
-            place = np.arange(len(message), dtype=np.int64)
-            if len(events) < len(message):
-                place = np.searchsorted(message.stamps, events.stamps)
         except Exception as exc:  # noqa: BLE001  whatever is wrong with a message, the partition goes on
             applied.poison += 1
             applied.outgoing.append(self._poison(record, exc))
             return None
-        return events.with_columns({"_stamp": (record.offset << INDEX_BITS) + place})
+        if len(events) == 0:
+            return None
+        place = np.arange(len(message), dtype=np.int64)
+        if len(events) < len(message):
+            place = np.searchsorted(message.stamps, events.stamps)
+        return events, (record.offset << INDEX_BITS) + place
 
     def _poison(self, record: Record, error: Exception) -> Outgoing:
         value = reject_message(
@@ -126,7 +133,7 @@ class HopPartition:
 
 def _appended_of_judged(
     batch: EventBatch, forwards: list[EventBatch]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
+) -> Longs | None:
     """When the broker got the events whose journey ends here, ms."""
     if not batch.has("_at"):
         return None

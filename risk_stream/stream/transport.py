@@ -54,6 +54,8 @@ class BatchSchema(Schema):  # type: ignore[type-arg]
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the broker: reads partitions that have credit, commits, keeps the membership alive."""
 
+    mundane_level = "debug"
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         made: aiokafka.AIOKafkaConsumer = super()._create_worker_consumer(transport)
         made._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  Faust offers no setting; its 1,500 ms would be latency
@@ -122,6 +124,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Delivers runs of records, counts credits, and commits what is acknowledged."""
 
+    mundane_level = "debug"
     RebalanceListener = driver.Consumer.RebalanceListener
     _thread: ConsumerThread
     consumer_stopped_errors: ClassVar[Any] = driver.Consumer.consumer_stopped_errors
