@@ -1,4 +1,4 @@
-"""A Faust worker on real Kafka, alerts out: 30 features over 4 keys, 200 rules, beside a bare consumer in the same run."""
+"""A Faust worker on real Kafka: 30 features over 4 keys, 200 rules, alerts out; a bare consumer in the same run."""
 
 from __future__ import annotations
 
