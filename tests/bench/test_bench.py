@@ -1,0 +1,72 @@
+"""The benchmarks can be listed and run, and their measures are the textbook's."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from bench import cards
+from bench.__main__ import BENCHMARKS
+from bench.plans import make_events, write_plan
+from risk_stream.catalogue import load_catalogue
+from risk_stream.rules import load_plan
+
+
+def test_every_benchmark_that_is_listed_can_be_run() -> None:
+    listed = subprocess.run([sys.executable, "-m", "bench"], capture_output=True, text=True, check=True).stdout
+    for name in BENCHMARKS:
+        assert name in listed
+        assert callable(importlib.import_module(f"bench.{name}").run)
+
+
+def test_an_unknown_benchmark_is_refused_in_a_sentence() -> None:
+    said = subprocess.run([sys.executable, "-m", "bench", "no-such"], capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert "invalid choice" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_the_plan_has_as_many_rules_features_and_keys_as_it_says(tmp_path: Path) -> None:
+    events, path = write_plan(tmp_path, rules=200)
+    plan = load_plan([path], load_catalogue(events))
+    assert len(plan.rules) == 200
+    assert sum(len(layout.aggregates) for layout in plan.layouts.values()) == 30
+    assert set(plan.layouts) == {"account", "customer", "device", "instrument"}
+
+
+def test_the_events_have_25_fields_and_about_450_bytes() -> None:
+    made = list(make_events(1000))
+    assert {len(orjson.loads(event)) for event in made} == {25}
+    assert 430 < sum(map(len, made)) / 1000 < 470
+
+
+@pytest.mark.parametrize(
+    ("scores", "hits", "wanted"),
+    [
+        ([4, 3, 2, 1], [1, 1, 0, 0], 1.0),
+        ([4, 3, 2, 1], [0, 0, 0, 1], 0.25),
+        ([4, 3, 2, 1], [1, 0, 1, 0], (1 + 2 / 3) / 2),
+        ([1, 1, 1, 1], [1, 0, 0, 0], 0.25),
+    ],
+)
+def test_average_precision_takes_ties_together(scores: list[float], hits: list[int], wanted: float) -> None:
+    got = cards.average_precision(np.array(scores, float), np.array(hits, bool))
+    assert got == pytest.approx(wanted)
+
+
+@pytest.mark.shared
+@pytest.mark.timeout(300)
+def test_the_card_rule_pack_finds_what_it_must() -> None:
+    try:
+        cards.data_folder()
+    except SystemExit as absent:
+        pytest.skip(str(absent))
+    figures = cards.run(quick=True)
+    assert figures["average_precision"] >= 0.38
+    assert figures["card_precision_at_100"] >= 0.27
