@@ -66,6 +66,23 @@ class Run:
         return Progress(seconds, self.numbers.events, rate, len(self.alerts), self.numbers.rejects, lag, self.clock)
 
 
+class Stop:
+    """Ctrl-C or SIGTERM: ends the starting at once and the running at the next tick; once is enough."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.gently = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._hear)
+
+    def _hear(self, *_: object) -> None:
+        if self.asked:
+            return
+        self.asked = True
+        if not self.gently:
+            raise KeyboardInterrupt
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog=examples("risk-stream demo", "risk-stream demo --for 30s", "risk-stream demo --rules my/rules"))(
@@ -85,15 +102,19 @@ def demo(
     """
     if for_ is not None and for_ < 2 * DRAIN:
         raise CommandError(f"--for must be {2 * DRAIN:.0f}s or more: the story needs the time.")
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    stop = Stop()
     folder = Path(tempfile.mkdtemp(prefix="risk-stream-demo-"))
     try:
         with Screen() as screen, _house(screen, folder, port, rules or [SHIPPED_RULES]) as (settings, worker):
+            stop.gently = True
             story, market = _story(for_, seed)
             screen.say(
                 f"simulator: {story.days} days of a market pass in {story.seconds:.0f} s, frauds planted in them"
             )
-            run = asyncio.run(_watch(screen, settings, worker, market, story, for_))
+            try:
+                run = asyncio.run(_watch(screen, settings, worker, market, story, for_, stop))
+            except ExceptionGroup as group:  # of what failed together the first is the cause
+                raise group.exceptions[0] from group
             _conclude(screen, run, market, for_)
     except KeyboardInterrupt:
         typer.echo("stopped; nothing is left running", err=True)
@@ -176,12 +197,16 @@ def _story(seconds: float | None, seed: int | None) -> tuple[Demo, Market]:
 
 
 async def _watch(
-    screen: Screen, settings: Settings, worker: ChildProcess, market: Market, story: Demo, seconds: float | None
+    screen: Screen,
+    settings: Settings,
+    worker: ChildProcess,
+    market: Market,
+    story: Demo,
+    seconds: float | None,
+    stop: Stop,
 ) -> Run:
     """Send the story, follow the alerts, count; until it is told and judged, or Ctrl-C."""
-    run, stop = Run(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    run = Run()
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(_tell(run, settings, market, story)),
@@ -189,14 +214,15 @@ async def _watch(
             group.create_task(_count(run, settings)),
         ]
         ended = run.started + (seconds or float("inf")) + DRAIN_PATIENCE
-        while not stop.is_set() and time.monotonic() < ended and not _all_judged(run):
+        while not stop.asked and time.monotonic() < ended and not _all_judged(run):
             _check(worker)
             screen.progress(run.progress())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TICK)
+            await asyncio.sleep(TICK)
+        # What a client cut off while it connected would complain of is no news to anybody here.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         for task in tasks:
             task.cancel()
-    if stop.is_set() and seconds is not None:
+    if stop.asked and seconds is not None:
         raise KeyboardInterrupt
     return run
 

@@ -19,7 +19,9 @@ def events(path: Path, mapping: Path | None = None) -> list[tuple[int, Any]]:
     """(line, event) of a whole file."""
     records = Records(path, None if mapping is None else read_mapping(mapping, TEXT))
     return [
-        (number, json.loads(record)) for lines, values in records.batches() for number, record in zip(lines, values)
+        (number, json.loads(record))
+        for lines, values in records.batches()
+        for number, record in zip(lines, values, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The compose file holds together: every name in it leads somewhere, nothing is published to the world, nothing floats."""
+"""The compose file holds together: every name in it leads somewhere, nothing is offered to the world or floats."""
 
 from __future__ import annotations
 
