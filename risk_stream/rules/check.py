@@ -348,6 +348,8 @@ class Checker:
 
     @staticmethod
     def _literal(node: Literal) -> Value:
+        if node.value == "":
+            raise ExpressionError("an empty text counts as missing: write x is missing, or x is not missing", node.at)
         if isinstance(node.value, str):
             return Constant(Kind.TEXT, node.value)
         return Constant(Kind.BOOLEAN if isinstance(node.value, bool) else Kind.NUMBER, float(node.value))

@@ -42,7 +42,7 @@ class Features:
 
     def size(self, name: str) -> int:
         """How many operations a feature has, those of the features in it included."""
-        return self._sizes[name]
+        return self._sizes.get(name, 1)
 
     def needs(self, name: str) -> list[str]:
         """The names that stand in a feature's expression."""
