@@ -19,9 +19,10 @@ from aiokafka import AIOKafkaProducer
 
 from bench.plans import write_plan
 from risk_stream.catalogue import load_catalogue
+from risk_stream.embedded import free_port
 from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import create_topics, wanted_topics
-from tests.live.servers import free_port, kafka, redis_server
+from tests.live.servers import Kafka, RedisServer
 
 __all__ = ["Worker", "cpu_seconds", "fill", "pin", "scrape", "servers", "worker"]
 
@@ -32,8 +33,8 @@ CORE = 1
 @contextmanager
 def servers() -> Iterator[tuple[str, str]]:
     """(address of a Kafka, URL of a Redis), real ones on free loopback ports, for the time of a benchmark."""
-    with kafka() as broker, redis_server() as redis:
-        yield broker, redis
+    with Kafka() as broker, RedisServer() as redis:
+        yield broker.address, redis.url
 
 
 def pin(pid: int, core: int = CORE) -> None:
