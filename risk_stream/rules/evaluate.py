@@ -35,7 +35,7 @@ class Evaluator:
         self._run: Run | None = None
         self._single: dict[str, Program] = {}  # rule id -> the rule alone
         self._named: dict[tuple[str, bool], Program] = {}  # wording, approximate -> a condition and its opposite
-        self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
+        self._always, self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
 
     @staticmethod
     def _compiled(rules: Sequence[Rule]) -> Program:
@@ -49,22 +49,24 @@ class Evaluator:
         return program
 
     @staticmethod
-    def _compile_wheres(plan: Plan, kind: str, type_name: str) -> tuple[list[tuple[int, int]], Program]:
-        """[(bit, place of its condition or -1 where it has none)] of the hop's rows of this type."""
-        bits, program = [], Program()
+    def _compile_wheres(plan: Plan, kind: str, type_name: str) -> tuple[int, list[tuple[int, int]], Program]:
+        """(bits that every row of this type counts for, [(bit, place of its condition)], the conditions)."""
+        always, bits, program = 0, [], Program()
         layout = plan.layouts.get(kind)
         for bit, (of, where) in enumerate(layout.bits if layout is not None else ()):
-            if of == type_name:
-                bits.append((bit, program.add(plan.wheres[of, where]) if where else -1))
-        return bits, program
+            if of == type_name and where:
+                bits.append((bit, program.add(plan.wheres[of, where])))
+            elif of == type_name:
+                always |= 1 << bit
+        return always, bits, program
 
     def where_masks(self, view: View) -> NDArray[np.int64]:
         """int64[n]: for each event, the bits of the hop's layout that it counts for."""
-        masks = np.zeros(view.n, np.uint64)
-        _, conditions = self._wheres.masks(view)
-        for bit, place in self._bits:
-            one = np.uint64(1 << bit)
-            masks |= one if place < 0 else np.where(conditions[place], one, np.uint64(0))
+        masks = np.full(view.n, self._always, np.uint64)
+        if self._bits:
+            _, conditions = self._wheres.masks(view)
+            for bit, place in self._bits:
+                masks |= conditions[place].astype(np.uint64) << np.uint64(bit)
         return masks.view(np.int64)
 
     def fired(self, view: View) -> list[tuple[Rule, NDArray[np.intp]]]:

@@ -1,20 +1,32 @@
-"""Conditions and values compiled to steps over numpy arrays; equal parts of different rules are computed once.
+"""Conditions compiled for a kernel, values to steps over numpy arrays; equal parts of rules are computed once.
 
 A condition is true (not merely "not false") where its mask is set: every comparison is false where an operand is
 unknown, and conditions hold no `not` (see `meaning`). Values are float64 with NaN for unknown; texts are int64 hashes
-with 0 for unknown. Comparisons of one value with many constants are done by one call.
+with 0 for unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 from risk_stream.catalogue import text_hash
+from risk_stream.rules._masks import (
+    ALL,
+    ANY,
+    COLUMNS,
+    IN,
+    MISSING,
+    NOT_IN,
+    OPERATORS,
+    PRESENT,
+    TEXT,
+    WORDS,
+    fill,
+)
 from risk_stream.rules.arithmetic import compute
 from risk_stream.rules.meaning import (
     AggregateValue,
@@ -43,13 +55,6 @@ __all__ = ["Program", "Run", "View"]
 Array: TypeAlias = "NDArray[Any]"
 Mask: TypeAlias = "NDArray[np.bool_]"
 
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": np.equal,
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-}
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NAN_BITS = int(np.array(np.nan).view(np.int64))
 
@@ -103,8 +108,8 @@ class Run:
 class Program:
     """A list of conditions, compiled; `masks(view)` gives a row of truths for each. `value(...)` compiles values too.
 
-    All masks of a run are rows of one table, placed so that comparisons of one value and joins of one shape stand side
-    by side: a batch costs some dozens of calls, however many rules there are.
+    Conditions become instructions for one kernel, each of which fills a row of a table of truths; equal parts of
+    different rules share a row.
     """
 
     def __init__(self) -> None:
@@ -113,13 +118,13 @@ class Program:
         self._parts: list[_Part] = []
         self._part_slots: dict[tuple[str, bool], int] = {}
         self._wanted: list[int] = []
-        self._layout: _Layout | None = None
+        self._code: _Code | None = None
 
     # Compiling
 
     def add(self, condition: Condition, *, approximate: bool = False) -> int:
         """Compile a condition; -> its row in what `masks` returns."""
-        self._layout = None
+        self._code = None
         self._wanted.append(self._condition(condition, approximate))
         return len(self._wanted) - 1
 
@@ -172,94 +177,98 @@ class Program:
     def _join(self, condition: Every | Either, approximate: bool) -> _Part:
         of = tuple(dict.fromkeys(self._condition(part, approximate) for part in condition.parts))
         level = 1 + max(self._parts[slot].level for slot in of)
-        return _Part(("and" if isinstance(condition, Every) else "or", level, len(of)), level=level, of=of)
+        return _Part(ALL if isinstance(condition, Every) else ANY, level=level, of=of)
 
     def _leaf(self, leaf: Condition) -> _Part:
         match leaf:
             case Comparison(op, left, right):
                 return self._comparison(op, left, right)
             case Membership(value, constants, negated):
-                return _Part(("leaf",), step=_membership(self.value(value), value.kind.is_text, constants, negated))
+                return self._membership(value, constants, negated=negated)
             case Presence(value, missing):
-                return _Part(("leaf",), step=_presence(self.value(value), value.kind.is_text, missing))
+                op_code = (MISSING if missing else PRESENT) + TEXT * value.kind.is_text
+                return _Part(op_code, (self.value(value),))
             case Truth(value, wanted):
-                return _Part(("compare", self.value(value), "=="), limit=1.0 if wanted else 0.0)
+                return _Part(OPERATORS.index("=="), (self.value(value),), limit=1.0 if wanted else 0.0)
         raise AssertionError(leaf)
 
     def _comparison(self, op: str, left: Value, right: Value) -> _Part:
         if isinstance(left, Constant):
             op, left, right = _MIRRORED[op], right, left
-        a, text = self.value(left), left.kind.is_text
-        if isinstance(right, Constant) and isinstance(right.value, float) and op != "!=":
-            return _Part(("compare", a, op), limit=right.value)
-        b = self.value(right)
-        return _Part(("leaf",), step=_unequal(a, b, text) if op == "!=" else _compared(_COMPARE[op], a, b, text))
+        if isinstance(right, Constant):
+            if isinstance(right.value, str):
+                return self._membership(left, (right.value,), negated=op == "!=")
+            return _Part(OPERATORS.index(op), (self.value(left),), limit=right.value)
+        text = TEXT if left.kind.is_text else 0
+        return _Part(OPERATORS.index(op) + COLUMNS + text, (self.value(left), self.value(right)))
+
+    def _membership(self, value: Value, constants: tuple[float | str, ...], *, negated: bool) -> _Part:
+        op = (NOT_IN if negated else IN) + (TEXT if value.kind.is_text else 0)
+        members = np.sort([text_hash(c) if isinstance(c, str) else c for c in constants])
+        return _Part(op, (self.value(value),), members=members.view(np.int64))
 
     # Running
 
     def masks(self, view: View) -> tuple[Run, Mask]:
         """(run, bool[conditions added, n])."""
-        layout = self._layout
-        if layout is None:
-            layout = self._layout = _Layout(self._parts, self._wanted)
+        code = self._code
+        if code is None:
+            code = self._code = _Code(self._parts, self._wanted)
         run = Run(self, view)
+        numbers = np.empty((len(code.columns), view.n))
+        texts = numbers.view(np.int64)
         table = np.empty((len(self._parts), view.n), np.bool_)
         with np.errstate(all="ignore"):
-            for start, stop, value, op, limits in layout.comparisons:
-                op(run.column(value), limits, out=table[start:stop])
-            for row, step in layout.leaves:
-                table[row] = step(run)
-            self._apply_guards(view, layout, table)
-            for start, stop, join, of in layout.joins:
-                join.reduce(table[of], axis=1, out=table[start:stop])
-        return run, table[layout.wanted]
-
-    @staticmethod
-    def _apply_guards(view: View, layout: _Layout, table: Mask) -> None:
-        """A comparison with a value that is only a bound is unknown, unless the bound decides it."""
-        for id, rows in layout.guards.items():
+            for row, (slot, is_text) in enumerate(code.columns):
+                (texts if is_text else numbers)[row] = run.value(slot)
+        fill(code.words, code.limits, code.pool, numbers, texts, table, 0, code.joins_from)
+        for id, rows in code.guards.items():
+            # A comparison with a value that is only a bound is unknown, unless the bound decides it.
             unsure = view.inexact(id)
             if unsure is not None:
                 table[rows] &= ~unsure
+        fill(code.words, code.limits, code.pool, numbers, texts, table, code.joins_from, len(self._parts))
+        return run, table[code.wanted]
 
 
 @dataclass(slots=True)
 class _Part:
-    """A leaf or a join of a program. Parts of one `group` are computed together."""
+    """A leaf or a join of a program."""
 
-    group: tuple[Any, ...]
+    op: int
+    values: tuple[int, ...] = ()  # slots of the values it compares
     limit: float = 0.0
-    step: Callable[[Run], Any] | None = None
+    members: NDArray[np.int64] | None = None  # constants, sorted
     level: int = 0
-    of: tuple[int, ...] = ()
+    of: tuple[int, ...] = ()  # parts that it joins
     unsure: tuple[str, ...] = ()  # aggregates that must be exact for it to be known
 
 
-class _Layout:
-    """Where each part's mask stands in the table, and the calls that fill it, in order."""
+class _Code:
+    """The parts of a program as the kernel's instructions: leaves first, then joins from the inside out."""
 
-    def __init__(self, parts: list[_Part], wanted: list[int]) -> None:
-        order = sorted(range(len(parts)), key=lambda i: (parts[i].level, str(parts[i].group)))
-        row = {slot: at for at, slot in enumerate(order)}
-        self.comparisons: list[tuple[int, int, int, Any, Array]] = []
-        self.leaves: list[tuple[int, Callable[[Run], Any]]] = []
-        self.joins: list[tuple[int, int, Any, Array]] = []
+    def __init__(self, parts: Sequence[_Part], wanted: Sequence[int]) -> None:
+        order = sorted(range(len(parts)), key=lambda slot: parts[slot].level)
+        row_of = {slot: row for row, slot in enumerate(order)}
+        columns: dict[tuple[int, bool], int] = {}
+        words, pool = np.zeros((len(parts), WORDS), np.int64), list[int]()
+        for row, slot in enumerate(order):
+            part = parts[slot]
+            is_text = TEXT <= part.op < ALL
+            places = [columns.setdefault((value, is_text), len(columns)) for value in part.values]
+            listed = [row_of[inner] for inner in part.of] if part.members is None else part.members.tolist()
+            first, second = (*places, 0)[0], places[1] if len(places) > 1 else len(pool)
+            words[row] = (part.op, first, second, len(listed))
+            pool += listed
+        self.words, self.pool = words, np.array(pool, np.int64)
+        self.limits = np.array([parts[slot].limit for slot in order], np.float64)
+        self.columns = list(columns)
+        self.joins_from = sum(not part.of for part in parts)
+        self.wanted = np.array([row_of[slot] for slot in wanted], np.intp)
         self.guards: dict[str, list[int]] = {}
-        self.wanted = np.array([row[slot] for slot in wanted], np.intp)
-        for group, members in groupby(order, key=lambda i: parts[i].group):
-            slots = list(members)
-            start, stop = row[slots[0]], row[slots[-1]] + 1
-            if group[0] == "compare":
-                limits = np.array([[parts[slot].limit] for slot in slots])
-                self.comparisons.append((start, stop, group[1], _COMPARE[group[2]], limits))
-            elif group[0] == "leaf":
-                self.leaves += [(row[slot], step) for slot in slots if (step := parts[slot].step) is not None]
-            else:
-                of = np.array([[row[inner] for inner in parts[slot].of] for slot in slots], np.intp)
-                self.joins.append((start, stop, np.logical_and if group[0] == "and" else np.logical_or, of))
         for slot, part in enumerate(parts):
             for id in part.unsure:
-                self.guards.setdefault(id, []).append(row[slot])
+                self.guards.setdefault(id, []).append(row_of[slot])
 
 
 def _text(column: Array) -> Array:
@@ -279,41 +288,3 @@ def _unsure(leaf: Condition) -> tuple[str, ...]:
             meanings = (leaf,)
     found = [x.aggregate.id for meaning in meanings for x in leaves(meaning) if isinstance(x, AggregateValue)]
     return tuple(dict.fromkeys(found))
-
-
-def _compared(op: Callable[[Any, Any], Any], a: int, b: int, text: bool) -> Callable[[Run], Any]:
-    def step(run: Run) -> Any:
-        left = run.column(a)
-        mask = op(left, run.value(b))
-        return mask & (left != 0) if text else mask
-
-    return step
-
-
-def _unequal(a: int, b: int, text: bool) -> Callable[[Run], Any]:
-    def step(run: Run) -> Any:
-        left, right = run.column(a), run.value(b)
-        return (left != right) & (left != 0) & (right != 0) if text else (left < right) | (left > right)
-
-    return step
-
-
-def _membership(value: int, text: bool, constants: tuple[float | str, ...], negated: bool) -> Callable[[Run], Any]:
-    members = np.array([text_hash(c) if isinstance(c, str) else c for c in constants])
-
-    def step(run: Run) -> Any:
-        column = run.column(value)
-        inside = column == members[0] if len(members) == 1 else np.isin(column, members)
-        known = column != 0 if text else ~np.isnan(column)
-        return known & ~inside if negated else known & inside
-
-    return step
-
-
-def _presence(value: int, text: bool, missing: bool) -> Callable[[Run], Any]:
-    def step(run: Run) -> Any:
-        column = run.column(value)
-        unknown = column == 0 if text else np.isnan(column)
-        return unknown if missing else ~unknown
-
-    return step
