@@ -372,15 +372,14 @@ class Checker:
             )
         if node.op in ("/", "%") and right == Constant(right.kind, 0.0):
             raise ExpressionError("a division by zero is always unknown", node.at)
-        # ms and seconds meet: a duration is put into ms beside a time, a difference of times into seconds
-        if left.kind is Kind.TIME and right.kind is not Kind.TIME:
-            right = _folded(right.kind, "*", (right, Constant(Kind.NUMBER, 1000.0)), node.at)
-        if right.kind is Kind.TIME and left.kind is not Kind.TIME:
-            left = _folded(left.kind, "*", (left, Constant(Kind.NUMBER, 1000.0)), node.at)
-        result = _folded(kind, node.op, (left, right), node.at)
+        # a time is in ms and a duration in seconds, so these are operations of their own
         if left.kind is Kind.TIME and right.kind is Kind.TIME:
-            return _folded(kind, "/", (result, Constant(Kind.NUMBER, 1000.0)), node.at)
-        return result
+            return _folded(kind, "elapsed", (left, right), node.at)
+        if left.kind is Kind.TIME:
+            return _folded(kind, "later" if node.op == "+" else "earlier", (left, right), node.at)
+        if right.kind is Kind.TIME:
+            return _folded(kind, "later", (right, left), node.at)
+        return _folded(kind, node.op, (left, right), node.at)
 
     def _call(self, node: Call) -> Value:
         name = node.function

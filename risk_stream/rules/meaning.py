@@ -86,7 +86,7 @@ class AggregateValue:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """An operation over values: + - * / % or a function of `arithmetic`."""
+    """An operation over values, one of those in `arithmetic`."""
 
     kind: Kind
     op: str
@@ -149,6 +149,9 @@ Condition: TypeAlias = Comparison | Membership | Presence | Truth | Every | Eith
 
 Meaning: TypeAlias = Value | Condition
 """What a checked expression, or a name in one, stands for."""
+
+#: How operations of two values are written.
+_SIGNS = {**dict(zip("+-*/%", "+-*/%", strict=True)), "later": "+", "earlier": "-", "elapsed": "-"}
 
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
@@ -220,8 +223,8 @@ def wording(meaning: Meaning) -> str:  # noqa: PLR0911 - one for each kind of me
             return name
         case AggregateValue(_, aggregate):
             return f"@{aggregate.id}"
-        case Computed(_, op, parts) if len(parts) == 2 and not op.isalpha():
-            return f"({wording(parts[0])} {op} {wording(parts[1])})"
+        case Computed(_, op, parts) if op in _SIGNS:
+            return f"({wording(parts[0])} {_SIGNS[op]} {wording(parts[1])})"
         case Computed(_, "negate", (part,)):
             return f"-({wording(part)})"
         case Computed(_, op, parts):

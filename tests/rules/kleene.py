@@ -1,0 +1,171 @@
+"""The rule language as a slow and obvious interpreter: one event at a time, three-valued logic, None for unknown.
+
+It walks Python's syntax tree of the text and shares nothing with the package. Numbers are floats computed in the order
+written, times are `Moment`s, everything unknown is None.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+__all__ = ["Moment", "truth", "value"]
+
+
+@dataclass(frozen=True, order=True)
+class Moment:
+    """A time in ms since 1970 UTC."""
+
+    ms: float
+
+
+Lookup = Callable[[str], Any]
+"""Gives a name's value: a float, str, bool, Moment or None, or the text of a feature as ("text", it)."""
+
+
+def truth(text: str, lookup: Lookup) -> bool | None:
+    """Whether a condition is true, false, or unknown (None)."""
+    found = value(text, lookup)
+    assert found is None or isinstance(found, bool)
+    return found
+
+
+def value(text: str, lookup: Lookup) -> Any:
+    """What an expression gives."""
+    return _read(_tree(text), lookup)
+
+
+@cache
+def _tree(text: str) -> ast.expr:
+    return ast.parse(text.strip(), mode="eval").body
+
+
+def _read(node: ast.expr, lookup: Lookup) -> Any:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Constant(value=number):
+            return float(number)
+        case ast.Name(id="true"):
+            return True
+        case ast.Name(id="false"):
+            return False
+        case ast.Name(id=name):
+            found = lookup(name)
+            return value(found[1], lookup) if isinstance(found, tuple) else found
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return _and([_read(p, lookup) for p in parts])
+        case ast.BoolOp(op=ast.Or(), values=parts):
+            return _or([_read(p, lookup) for p in parts])
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return _not(_read(part, lookup))
+        case ast.UnaryOp(op=ast.USub(), operand=part):
+            number = _read(part, lookup)
+            return None if number is None else -number
+        case ast.BinOp(left=left, op=op, right=right):
+            return _arithmetic(op, _read(left, lookup), _read(right, lookup))
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return _call(name, [_read(arg, lookup) for arg in args])
+        case ast.Compare(left=left, ops=ops, comparators=rights):
+            sides = [left, *rights]
+            return _and([_link(op, a, b, lookup) for op, a, b in zip(ops, sides, sides[1:], strict=False)])
+    raise AssertionError(ast.dump(node))
+
+
+def _not(part: bool | None) -> bool | None:
+    return None if part is None else not part
+
+
+def _and(parts: list[bool | None]) -> bool | None:
+    if False in parts:
+        return False
+    return None if None in parts else True
+
+
+def _or(parts: list[bool | None]) -> bool | None:
+    if True in parts:
+        return True
+    return None if None in parts else False
+
+
+def _link(op: ast.cmpop, left: ast.expr, right: ast.expr, lookup: Lookup) -> bool | None:
+    a = _read(left, lookup)
+    if isinstance(op, ast.Is):
+        return a is None
+    if isinstance(op, ast.IsNot):
+        return a is not None
+    if isinstance(op, ast.In | ast.NotIn):
+        assert isinstance(right, ast.List)
+        if a is None:
+            return None
+        inside = any(_equal(a, _read(element, lookup)) for element in right.elts)
+        return inside if isinstance(op, ast.In) else not inside
+    b = _read(right, lookup)
+    if a is None or b is None:
+        return None
+    if isinstance(op, ast.Eq):
+        return _equal(a, b)
+    if isinstance(op, ast.NotEq):
+        return not _equal(a, b)
+    a, b = _as_moments(a, b)
+    return {ast.Lt: a < b, ast.LtE: a <= b, ast.Gt: a > b, ast.GtE: a >= b}[type(op)]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    a, b = _as_moments(a, b)
+    return a == b
+
+
+def _as_moments(a: Any, b: Any) -> tuple[Any, Any]:
+    """A text beside a time is a time."""
+    if isinstance(a, Moment) and isinstance(b, str):
+        return a, _moment(b)
+    if isinstance(b, Moment) and isinstance(a, str):
+        return _moment(a), b
+    return a, b
+
+
+def _moment(text: str) -> Moment:
+    when = datetime.fromisoformat(text)
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return Moment(float(round(when.timestamp() * 1000)))
+
+
+def _arithmetic(op: ast.operator, a: Any, b: Any) -> Any:
+    if a is None or b is None:
+        return None
+    if isinstance(a, Moment) and isinstance(b, Moment):
+        return (a.ms - b.ms) / 1000
+    if isinstance(a, Moment):
+        return Moment(a.ms + b * 1000 if isinstance(op, ast.Add) else a.ms - b * 1000)
+    if isinstance(b, Moment):
+        return Moment(a * 1000 + b.ms)
+    if isinstance(op, ast.Div | ast.Mod) and b == 0:
+        return None
+    result = {
+        ast.Add: lambda: a + b,
+        ast.Sub: lambda: a - b,
+        ast.Mult: lambda: a * b,
+        ast.Div: lambda: a / b,
+        ast.Mod: lambda: a % b,
+    }[type(op)]()
+    return result if math.isfinite(result) else None
+
+
+def _call(name: str, args: list[Any]) -> Any:
+    if name == "coalesce":
+        return args[1] if args[0] is None else args[0]
+    if None in args:
+        return None
+    units = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+    if name in units:
+        return args[0] * units[name]
+    if name in ("hour", "weekday"):
+        when = datetime.fromtimestamp(args[0].ms / 1000, UTC)
+        return float(when.hour if name == "hour" else when.isoweekday())
+    return {"abs": abs, "min": min, "max": max}[name](*args)
