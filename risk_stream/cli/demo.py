@@ -55,6 +55,7 @@ class Run:
     alerts: list[Alert] = field(default_factory=list)
     first_alert: float | None = None  # seconds after the first event was sent
     finished: bool = False  # the story is told
+    over: bool = False  # whoever watches may stop
 
     def progress(self) -> Progress:
         """For the screen."""
@@ -208,11 +209,9 @@ async def _watch(
     """Send the story, follow the alerts, count; until it is told and judged, or Ctrl-C."""
     run = Run()
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_tell(run, settings, market, story)),
-            group.create_task(_follow(run, screen, settings)),
-            group.create_task(_count(run, settings)),
-        ]
+        telling = group.create_task(_tell(run, settings, market, story))
+        group.create_task(_follow(run, screen, settings))
+        group.create_task(_count(run, settings))
         ended = run.started + (seconds or float("inf")) + DRAIN_PATIENCE
         while not stop.asked and time.monotonic() < ended and not _all_judged(run):
             _check(worker)
@@ -220,8 +219,8 @@ async def _watch(
             await asyncio.sleep(TICK)
         # What a client cut off while it connected would complain of is no news to anybody here.
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        for task in tasks:
-            task.cancel()
+        telling.cancel()
+        run.over = True  # not cancelled: a Redis client that is connecting may swallow it and wait for ever
     if stop.asked and seconds is not None:
         raise KeyboardInterrupt
     return run
@@ -255,8 +254,8 @@ async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
     decoder, last = msgspec.json.Decoder(Alert), "0"
     stream = f"{settings.redis_prefix}alerts:stream"
     async with Redis.from_url(settings.redis) as client:
-        while True:
-            answer: Any = await client.xread({stream: last}, block=1000, count=500)
+        while not run.over:
+            answer: Any = await client.xread({stream: last}, block=500, count=500)
             for _, entries in answer:
                 alerts = [decoder.decode(fields[b"json"]) for _, fields in entries]
                 last = entries[-1][0]
@@ -269,7 +268,7 @@ async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
 
 async def _count(run: Run, settings: Settings) -> None:
     """Keep the worker's own numbers at hand."""
-    while True:
+    while not run.over:
         run.numbers = (await asyncio.to_thread(read_numbers, settings.metrics_port)).after(run.numbers)
         await asyncio.sleep(TICK)
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,12 +17,30 @@ import pytest
 
 from tests.cli.conftest import Ask
 
+pytestmark = pytest.mark.timeout(300)  # on a busy machine; about 20 s each on a quiet one
+
+Demo = Callable[..., subprocess.Popen[str]]
+
 #: Long enough for a machine that has to compile the kernels first.
 START_S = 100.0
 
 
-def demo(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    """A demo in a process of its own, as a user starts it; its temporary files go to `folder`."""
+@pytest.fixture
+def demo(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a demo in a process of its own, as a user does; its temporary files go to `folder`."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        started.append(_start(arguments, folder))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _start(arguments: tuple[str, ...], folder: Path) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RISK_STREAM_")}
     command = [sys.executable, "-m", "risk_stream", "demo", *arguments]
     return subprocess.Popen(
@@ -65,9 +83,9 @@ def wait_for_servers(process: subprocess.Popen[str], count: int = 4) -> list[psu
     raise AssertionError(f"the demo did not start its servers: {process.communicate()}")
 
 
-def test_it_finds_what_was_planted_and_ends_by_itself(folder: Path) -> None:
+def test_it_finds_what_was_planted_and_ends_by_itself(demo: Demo, folder: Path) -> None:
     """The last line is JSON for programs; the one before it, and the alerts, are for people."""
-    process = demo("--for", "15s", folder=folder)
+    process = demo("--for", "15s")
     servers = wait_for_servers(process)
     out, err = process.communicate(timeout=START_S)
     assert process.returncode == 0, err
@@ -88,10 +106,10 @@ def test_it_finds_what_was_planted_and_ends_by_itself(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["Ctrl-C", "kill", "kill -9"])
-def test_nothing_is_left_running_when_it_is_stopped(folder: Path, number: signal.Signals) -> None:
+def test_nothing_is_left_running_when_it_is_stopped(demo: Demo, folder: Path, number: signal.Signals) -> None:
     """Not even when it has no time to clean up."""
-    process = demo(folder=folder)
-    servers = wait_for_servers(process)
+    process = demo()
+    servers = wait_for_servers(process, 2 if number == signal.SIGTERM else 4)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert "Traceback" not in err
@@ -101,9 +119,9 @@ def test_nothing_is_left_running_when_it_is_stopped(folder: Path, number: signal
         assert list(folder.iterdir()) == []
 
 
-def test_ctrl_c_while_it_runs_ends_with_the_summary(folder: Path) -> None:
+def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
     """A demo without an end is ended that way: no error, and what was found so far."""
-    process = demo(folder=folder)
+    process = demo()
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("simulator:"):
@@ -117,9 +135,9 @@ def test_ctrl_c_while_it_runs_ends_with_the_summary(folder: Path) -> None:
     assert alive(servers) == []
 
 
-def test_a_worker_that_dies_is_said(folder: Path) -> None:
+def test_a_worker_that_dies_is_said(demo: Demo) -> None:
     """One sentence, where its log is, and nothing left of the rest."""
-    process = demo(folder=folder)
+    process = demo()
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("simulator:"):
