@@ -215,7 +215,7 @@ class _Owners:
     def __init__(self, plan: Plan, kind: str) -> None:
         declared = plan.catalogue.kind(kind)
         self.kind, self.parent = kind, declared.belongs_to
-        self.teachers = np.array([plan.catalogue.code(t) for t in declared.learnt_from], np.int16)
+        self.teaches = np.array([t.name in declared.learnt_from for t in plan.catalogue.types])  # by type code
         self.known: dict[int, str | None] = {}  # hash of a key -> its owner
 
     def fill(self, batch: EventBatch) -> EventBatch:
@@ -223,7 +223,7 @@ class _Owners:
         if self.parent is None:
             return batch
         here, has_parent = _present(batch, self.kind), _present(batch, self.parent)
-        teaches = here & has_parent & np.isin(batch.types, self.teachers)
+        teaches = here & has_parent & self.teaches[batch.types]
         lacks = here & ~has_parent
         if not teaches.any() and not (self.known and lacks.any()):
             return batch

@@ -144,7 +144,7 @@ class EventBatch:
 
     def with_columns(self, columns: Mapping[str, Any]) -> EventBatch:
         """With columns added or replaced: arrays of n values as they are stored, or lists of text for text fields."""
-        arrays, fields = list(self.table.columns), list(self.table.schema)
+        arrays, names = list(self.table.columns), list(self._names)
         for name, values in columns.items():
             array = pa.array(values, column_type(self.catalogue, name))
             if len(array) != self.n:
@@ -152,10 +152,10 @@ class EventBatch:
             at = self._names.get(name)
             if at is None:
                 arrays.append(array)
-                fields.append(pa.field(name, array.type))
+                names.append(name)
             else:
                 arrays[at] = array
-        batch = EventBatch(self.catalogue, pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields)))
+        batch = EventBatch(self.catalogue, pa.RecordBatch.from_arrays(arrays, names))
         batch._cache = {key: kept for key, kept in self._cache.items() if key[1] not in columns}
         return batch
 
