@@ -104,8 +104,9 @@ A failed load raises `PlanError` with every problem found, each with file, line,
 from __future__ import annotations
 
 from risk_stream.rules.evaluate import Evaluator, View
+from risk_stream.rules.files import PlanError
 from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest
-from risk_stream.rules.plan import Plan, PlanError, load_plan, plan_of_texts
+from risk_stream.rules.plan import Plan, load_plan, plan_of_texts
 from risk_stream.rules.source import PlanSource
 
 __all__ = [

@@ -8,19 +8,15 @@ from pathlib import Path
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
-from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_FILES
+from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.load import LoadedFile, load_file
 from risk_stream.rules.meaning import Condition
 from risk_stream.rules.model import Rule
 
-__all__ = ["Plan", "PlanError", "load_plan", "plan_of_texts", "rule_files"]
+__all__ = ["Plan", "load_plan", "plan_of_texts"]
 
 #: Rows a key keeps exactly: of many keys, and of the few that have very many events each.
 CAP, CAP_MANY_ROWS = 1024, 65_536
-
-
-class PlanError(ProblemsError):
-    """Raised when rule files cannot be used; `problems` holds everything wrong in all of them."""
 
 
 class Plan:
@@ -128,56 +124,16 @@ def _content(rule: Rule) -> str:
     return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names))
 
 
-def rule_files(paths: Sequence[Path]) -> list[Path]:
-    """The rule files that paths name: files, and what ends in .yaml or .yml below folders. Raises `PlanError`."""
-    found: list[Path] = []
-    problems = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"} and p.is_file())
-            if not inside:
-                problems.append(Problem(str(path), 0, 0, "this folder holds no rule file: put a .yaml file there"))
-            found += inside
-        elif path.is_file():
-            found.append(path)
-        else:
-            said = "this is no file" if path.exists() else "there is no such file or folder"
-            problems.append(Problem(str(path), 0, 0, f"{said}: name the folder that holds the rules"))
-    if len(found) > MAX_FILES:
-        said = f"there are more than {MAX_FILES:,} rule files here: name a folder of rules"
-        problems.append(Problem(str(paths[0]), 0, 0, said))
-    if problems:
-        raise PlanError(problems)
-    return list(dict.fromkeys(found))
-
-
 def load_plan(paths: Sequence[Path], catalogue: Catalogue) -> Plan:
     """The plan of all rule files that `paths` name. Raises `PlanError` with every problem of every file."""
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     for path in rule_files(paths):
         try:
-            texts[str(path)] = _read(path)
+            texts[str(path)] = read(path)
         except PlanError as error:
             problems += error.problems
     return plan_of_texts(texts, catalogue, problems)
-
-
-def _read(path: Path) -> str:
-    """A rule file's text. Raises `PlanError`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise PlanError([Problem(str(path), 0, 0, f"cannot read the file: {error.strerror or error}")]) from None
-    if len(data) > MAX_FILE_BYTES:
-        said = f"the file has more than {MAX_FILE_BYTES:,} bytes: split it into several"
-        raise PlanError([Problem(str(path), 0, 0, said)])
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise PlanError([Problem(str(path), line, 1, "the file is not UTF-8 text: save it as UTF-8")]) from None
 
 
 def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iterable[Problem] = ()) -> Plan:
@@ -200,7 +156,9 @@ def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iter
                     place.problem(f"the id '{rule_id}' is taken by the rule at {where}: choose another", rule_id)
                 )
     if found:
-        raise PlanError(found)
+        order = {name: place for place, name in enumerate(texts)}
+        found.sort(key=lambda p: (order.get(p.file, -1), p.file, p.line, p.column))
+        raise PlanError(dict.fromkeys(found))
     wheres = {key: condition for file in files for key, condition in file.wheres.items()}
     try:
         return Plan(

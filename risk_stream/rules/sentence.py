@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from risk_stream.features import Op
 from risk_stream.rules.meaning import AggregateValue, FieldValue, Kind, Meaning
@@ -13,6 +13,8 @@ from risk_stream.rules.meaning import AggregateValue, FieldValue, Kind, Meaning
 __all__ = ["plain", "said", "template"]
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS_PER_DAY = 86_400_000
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -48,14 +50,27 @@ def said(meaning: Meaning, value: float | int | str | bool | None) -> str:
         return "yes" if value else "no"
     kind = getattr(meaning, "kind", Kind.NUMBER)
     if kind is Kind.MONEY:
-        return f"{value:,.2f}"
+        return _rounded(value)
     if kind is Kind.DURATION:
         return _span(float(value))
     if kind is Kind.TIME:
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return _moment(value)
     if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    return _rounded(value) if abs(value) >= 1 else f"{value:.3g}"
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 2) + 0.0:,.2f}"  # + 0.0: there is no minus zero
+
+
+def _moment(ms: float) -> str:
+    """A time in UTC to the second; one beyond the calendar, which only a computation gives, in days from 1970."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:
+        return f"1970-01-01 {'-' if ms < 0 else '+'} {abs(ms) / _MS_PER_DAY:,.0f} days"
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _span(seconds: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.rules.files import below
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.plan import Plan, load_plan
 
@@ -49,8 +50,7 @@ class PlanSource:
         """What tells that a file is another or was written, without reading it."""
         found = []
         for path in self.paths:
-            inside = (p for p in path.rglob("*") if p.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
-            for file in sorted(inside):
+            for file in sorted(below(path)) if path.is_dir() else [path]:
                 try:
                     stat = file.stat()
                 except OSError:
