@@ -17,6 +17,7 @@ from risk_stream.rules.sentence import plain, said, template
         (Kind.MONEY, 1234567.5, "1,234,567.50"),
         (Kind.MONEY, -0.5, "-0.50"),
         (Kind.MONEY, 0, "0.00"),
+        (Kind.MONEY, -0.001, "0.00"),
         (Kind.NUMBER, 4, "4"),
         (Kind.NUMBER, 12345.0, "12,345"),
         (Kind.NUMBER, 2.345678, "2.35"),
