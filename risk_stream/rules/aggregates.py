@@ -118,6 +118,8 @@ def read_aggregate(
             report(key, f"'{key.value}' is no part of a feature{advice}")
             good = False
     if len(operations) != 1:
+        if not good and not operations:  # the misspelt operation is reported
+            return None
         report(node, f"a feature has exactly one operation of {', '.join(_OPERATIONS)}, and this has {len(operations)}")
         return None
     op = Op(operations[0].value)
@@ -213,7 +215,12 @@ def _where(
         return None
 
     def resolve(name: str) -> FieldValue:
-        return field_value(shared_field(types, name))
+        try:
+            return field_value(shared_field(types, name))
+        except ExpressionError as error:
+            if "did you mean" in error.message:
+                raise
+            raise ExpressionError(f"{error.message}, and where can name nothing but fields of the events") from None
 
     checker = Checker(resolve, dict(catalogue.fields))
     condition = checker.condition(node.value)

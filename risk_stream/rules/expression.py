@@ -413,7 +413,9 @@ class _Reader:
         at = self._at(node)
         if isinstance(op, ast.Is | ast.IsNot):
             if not (isinstance(right, ast.Name) and right.id == "missing"):
-                raise self._error("behind 'is' only 'missing' or 'not missing' can stand: compare with ==", right)
+                raise self._error(
+                    "behind 'is' only 'missing' or 'not missing' can stand: everything else is compared with ==", right
+                )
             return Missing(self.read(left, depth), isinstance(op, ast.IsNot), at)
         if isinstance(op, ast.In | ast.NotIn):
             return Among(self.read(left, depth), self._list(right, depth), isinstance(op, ast.NotIn), at)

@@ -41,6 +41,11 @@ class LoadedFile:
     warnings: list[Problem] = field(default_factory=list)
 
 
+def _kind(node: Node) -> str:
+    """What a node is, for a sentence."""
+    return node.kind if node.kind in {"text", "nothing"} else f"a {node.kind}"
+
+
 def load_file(catalogue: Catalogue, root: Node, source: str) -> LoadedFile:
     """Check a whole rule file; `source` is its text, for the places of errors within expressions."""
     return _Loader(catalogue, root, source).load()
@@ -69,7 +74,7 @@ class _Loader:
     def load(self) -> LoadedFile:
         root = self.root
         if not root.is_mapping:
-            self.report(root, "a rule file is a mapping with stage, features and rules; this is " + root.kind)
+            self.report(root, "a rule file is a mapping with stage, features and rules; this is " + _kind(root))
             return self.loaded
         self._known(root, _TOP, "a rule file")
         stage = self._choice(root, "stage", STAGES, None)
@@ -109,8 +114,9 @@ class _Loader:
                 self.report(node, f"'{key}' is missing: it is one of {', '.join(choices)}")
             return default
         if found.value not in choices:
-            advice = nearest(str(found.plain()), choices) or f": it is one of {', '.join(choices)}"
-            self.report(found, f"{key} cannot be '{found.plain()}'{advice}")
+            said = found.raw or _kind(found)
+            advice = nearest(said, choices) or f": it is one of {', '.join(choices)}"
+            self.report(found, f"{key} cannot be '{said}'{advice}")
             return default
         return str(found.value)
 
@@ -120,8 +126,11 @@ class _Loader:
             if default is None:
                 self.report(node, f"'{key}' is missing")
             return default
-        if not found.is_text or not found.value.strip():
-            self.report(found, f"{key} must be text, and this is {found.kind}")
+        if not found.is_text:
+            self.report(found, f"{key} must be text, and this is {_kind(found)}")
+            return default
+        if not found.value.strip():
+            self.report(found, f"{key} is empty")
             return default
         if len(found.value) > MAX_TEXT:
             self.report(found, f"{key} has {len(found.value):,} characters, at most {MAX_TEXT:,} are allowed")
@@ -197,7 +206,7 @@ class _Loader:
                 if rule is not None and len(self.loaded.problems) == before:
                     self.loaded.rules.append(rule)
             else:
-                self.report(node, f"a rule is a mapping with id, on, when, severity and summary; this is {node.kind}")
+                self.report(node, f"a rule is a mapping with id, on, when, severity and summary; this is {_kind(node)}")
         finally:
             self.rule = ""
 
@@ -220,17 +229,18 @@ class _Loader:
         tags = (*file_tags, *(t for t in self._tags(node) if t not in file_tags))
         approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
         tests = tuple(self._tests(node.get("tests")))
-        when = self._text(node, "when", None)
+        if "when" not in node:
+            self.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
         for event_type in types or ():
             if not event_type.keys:
                 self.report(node["on"], f"{event_type.name} has no key, so no rule can judge it: choose another type")
-        if types is None or when is None or summary is None or rule_id is None or severity is None:
+        if types is None:  # without them no name means anything
             return None
         scope = RuleScope(self.features, types)
-        condition = self._condition(node["when"], scope)
+        condition = self._condition(node.get("when"), scope)
         score = self._score(node.get("score"), scope)
-        placeholders = self._placeholders(node["summary"], scope)
-        if condition is None or score is None or placeholders is None:
+        placeholders = self._placeholders(node.get("summary"), scope)
+        if condition is None or score is None or summary is None or rule_id is None or severity is None:
             return None
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features.declared)
         said = (
@@ -253,7 +263,7 @@ class _Loader:
             action=action,
             owner=owner,
             mode=mode,
-            when=when,
+            when=node["when"].value.strip(),
             condition=condition,
             score=score,
             summary=summary,
@@ -279,8 +289,13 @@ class _Loader:
             self.report(node[key], f"{key} is one word of a-z 0-9 . _ -")
         return word
 
-    def _condition(self, node: Node, scope: RuleScope) -> Condition | None:
+    def _condition(self, node: Node | None, scope: RuleScope) -> Condition | None:
         """The meaning of `when`, or None with its problems reported."""
+        if node is None:
+            return None
+        if not node.is_text:
+            self.report(node, f"when is a condition, such as when: amount > 1000, and this is {_kind(node)}")
+            return None
         tree = self._parsed(node)
         if tree is None:
             return None
@@ -308,7 +323,7 @@ class _Loader:
             self.report(node, "score is too large a number")
             return None
         if not node.is_text:
-            self.report(node, f"score is a number or an expression, and this is {node.kind}")
+            self.report(node, f"score is a number or an expression, and this is {_kind(node)}")
             return None
         tree = self._parsed(node)
         if tree is None:
@@ -324,11 +339,10 @@ class _Loader:
             return None
         return value
 
-    def _placeholders(self, node: Node, scope: RuleScope) -> tuple[str, ...] | None:
-        """The names in a summary, or None with its problems reported."""
+    def _placeholders(self, node: Node | None, scope: RuleScope) -> tuple[str, ...]:
+        """The names in a summary, problems reported."""
         found: dict[str, None] = {}
-        sound = True
-        for hole in _PLACEHOLDER.finditer(node.value):
+        for hole in _PLACEHOLDER.finditer(node.value) if node is not None and node.is_text else ():
             if hole[0] in {"{{", "}}"}:
                 continue
             name = (hole[1] or "").strip()
@@ -340,11 +354,11 @@ class _Loader:
                 scope.resolve(name)
                 found[name] = None
             except ExpressionError as error:
-                sound = False
-                self.report_in(node, ExpressionError(error.message, hole.start() + (hole[1] is not None)))
+                at = hole.start() + (hole[1] is not None)
+                self.report_in(node or self.root, ExpressionError(error.message, at))
             except Noted:
-                sound = False
-        return tuple(found) if sound else None
+                pass
+        return tuple(found)
 
     # Tests
 

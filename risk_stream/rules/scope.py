@@ -176,14 +176,17 @@ class RuleScope:
     def _field(self, name: str) -> FieldValue:
         try:
             return field_value(shared_field(self._types, name))
-        except ExpressionError as error:
+        except ExpressionError:
             known = {f.name for t in self._types for f in t.all_fields}
             if name in known:  # some of the types have it
                 raise
+            judged = ", ".join(t.name for t in self._types)
+            others = [t.name for t in self._features.catalogue if t.field(name) is not None]
+            if others:
+                raise ExpressionError(f"'{name}' is a field of {', '.join(others)}, not of {judged}") from None
             near = nearest(name, (*self._features.declared, *known))
-            raise ExpressionError(
-                f"there is no feature or field '{name}' here{near}" if near else error.message
-            ) from None
+            advice = near or f": name a feature of this file or a field of {judged}"
+            raise ExpressionError(f"there is no feature or field '{name}' here{advice}") from None
 
     def _name_parts(self, name: str) -> None:
         """Name what a feature is made of too, so that an alert can explain it."""

@@ -158,7 +158,9 @@ def test_a_bound_decides_only_what_it_can(when: str, more: list[str], fires: boo
     assert fired(plan, Rows(plan, [row], [frozenset(row)]))["r0"] == ({0} if fires else set())
 
 
-def explained(when: str, row: dict[str, Any], summary: str = "said", inexact: frozenset[str] = frozenset()) -> tuple[Any, ...]:
+def explained(
+    when: str, row: dict[str, Any], summary: str = "said", inexact: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
     text = rule_file(when, features=FEATURES).replace("summary: said", f'summary: "{summary}"')
     plan = plan_of(text)
     evaluator, view = Evaluator(plan, hop(plan), "probe"), Rows(plan, [row], [inexact])
@@ -169,13 +171,19 @@ def explained(when: str, row: dict[str, Any], summary: str = "said", inexact: fr
 
 def test_an_explanation_holds_every_name_of_the_rule_and_what_its_features_are_made_of() -> None:
     row = {"customer": "C1", "paid": 30.0, "usual": 10.0, "flag": None, "times": 4.0}
-    features, inexact, _ = explained("surge > 2 and paid > 1 and busy is not missing or surge > 1".replace("busy is not missing", "times > 3"), row)
+    features, inexact, _ = explained(
+        "surge > 2 and paid > 1 and busy is not missing or surge > 1".replace("busy is not missing", "times > 3"), row
+    )
     assert (features, inexact) == ({"surge": 3, "paid": 30.0, "usual": 10.0, "times": 4}, [])
 
 
 def test_an_explanation_says_which_values_are_only_bounds() -> None:
     row = {"paid": 30.0, "usual": 10.0, "times": 4.0}
-    assert explained("times > 3 or surge > 2", row, inexact=frozenset({"times", "usual"}))[1] == ["times", "surge", "usual"]
+    assert explained("times > 3 or surge > 2", row, inexact=frozenset({"times", "usual"}))[1] == [
+        "times",
+        "surge",
+        "usual",
+    ]
 
 
 def test_a_condition_in_a_summary_is_yes_no_or_unknown() -> None:
@@ -214,6 +222,30 @@ def test_a_rule_that_fails_is_counted_and_stops_no_neighbour() -> None:
     assert (evaluator.take_errors(), evaluator.take_errors()) == ({"r1": 2}, {})
 
 
+def test_a_rule_that_fails_once_is_logged_once_and_judged_apart(caplog: pytest.LogCaptureFixture) -> None:
+    plan = plan_of(rule_file("paid > 1", "ratio > 1", "pieces > 1"))
+    evaluator = Evaluator(plan, plan.itinerary("probe")[0], "probe")
+    row = {"paid": 2.0, "ratio": 2.0, "pieces": 2.0}
+    for _ in range(3):
+        evaluator.fired(Broken(plan, [row]))
+    assert [record.getMessage() for record in caplog.records if "r1" in record.getMessage()] == [
+        "rule r1 failed and is judged apart from now on, its failures counted"
+    ]
+    assert sorted(rule.id for rule, _ in evaluator.fired(Rows(plan, [row]))) == ["r0", "r1", "r2"]
+
+
+def test_a_score_or_a_shown_value_that_fails_costs_no_alert() -> None:
+    text = rule_file("paid > 1", features="  broken: ratio * 2", more=["score: 5 + ratio"])
+    plan = plan_of(text.replace("summary: said", 'summary: "{broken} of {paid}"'))
+    evaluator = Evaluator(plan, plan.itinerary("probe")[0], "probe")
+    view = Broken(plan, [{"paid": 2.0, "ratio": 2.0}])
+    [(rule, found)] = evaluator.fired(view)
+    assert evaluator.score(rule, view, found).tolist() == [0.0]
+    assert evaluator.explain(rule, view, 0)[0]["broken"] is None
+    assert evaluator.sentence(rule, view, 0) == "unknown of 2.00"
+    assert evaluator.take_errors()["r0"] > 0
+
+
 def test_equal_comparisons_of_different_rules_are_computed_once() -> None:
     plan = plan_of(rule_file(*(f"paid > 5 and pieces > {n % 3}" for n in range(50)), features=FEATURES))
     asked: list[str] = []
@@ -234,8 +266,14 @@ def test_an_empty_batch_fires_nothing() -> None:
 
 
 def test_a_rule_is_judged_only_on_its_types_and_not_when_off() -> None:
-    plan = plan_of(rule_file("paid > 1"), rule_file("paid > 1", on="whisper").replace("r0", "w"), rule_file("paid > 1", more=["mode: off"]).replace("r0", "o"))
-    judged: dict[str, list[Rule]] = {t: [r for k in plan.kinds for r in Evaluator(plan, k, t).rules] for t in ("probe", "whisper")}
+    plan = plan_of(
+        rule_file("paid > 1"),
+        rule_file("paid > 1", on="whisper").replace("r0", "w"),
+        rule_file("paid > 1", more=["mode: off"]).replace("r0", "o"),
+    )
+    judged: dict[str, list[Rule]] = {
+        t: [r for k in plan.kinds for r in Evaluator(plan, k, t).rules] for t in ("probe", "whisper")
+    }
     assert {t: [r.id for r in found] for t, found in judged.items()} == {"probe": ["r0"], "whisper": ["w"]}
 
 
