@@ -106,7 +106,7 @@ def emit(heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, trun
         if after < max(trunc, plan[line + F_KNOWN]):
             flags |= 1 << f
             if panes != 0 and plan[line + F_SLOT] >= 0:
-                extra, more, added, least, most = fold_panes(heap, panes, plan[line + F_SLOT], after, time)
+                extra, more, added, least, most = fold_panes(heap, panes, plan[line + F_SLOT], plan[line + F_MS], time)
         result = np.nan
         if op == OP_COUNT:
             result = np.float64(heap[cell + COUNT_] + extra)

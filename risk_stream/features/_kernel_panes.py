@@ -35,6 +35,15 @@ from risk_stream.features._words import (
     PANES_RINGS,
     R_MASK,
     R_TIME,
+    RG_COUNT,
+    RG_HEAD,
+    RG_LOW,
+    RG_MAX,
+    RG_MIN,
+    RG_NEWEST,
+    RG_SUM,
+    RG_TO,
+    RG_VALUES,
     RING,
 )
 
@@ -62,12 +71,21 @@ def _panes_for(heap: Ints, block: int, slots: int) -> Word:
     heap[new + PANES_CLASS] = size_class
     heap[new + PANES_RINGS] = slots
     copy(heap, panes + PANES_HEAD, new + PANES_HEAD, had * RING)
-    for pane in range(had * PANES, slots * PANES):
-        heap[new + PANES_HEAD + pane * PANE + N_TAG] = NEVER
+    for ring in range(new + PANES_HEAD + had * RING, new + PANES_HEAD + slots * RING, RING):
+        heap[ring + RG_NEWEST] = NEVER
+        heap[ring + RG_LOW] = NEVER
+        for pane in range(ring + RG_HEAD, ring + RING, PANE):
+            heap[pane + N_TAG] = NEVER
     if panes != 0:
         free_panes(heap, panes)
     set_caches(heap, block, new, accel_of(heap, block))
     return new
+
+
+@inner
+def _width(window_ms: int) -> Word:
+    """Of a window's panes, in ms."""
+    return (window_ms + PANES - 2) // (PANES - 1)
 
 
 @inner
@@ -82,10 +100,14 @@ def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
         slot = plan[line + C_SLOT]
         if slot < 0 or slot >= heap[panes + PANES_RINGS] or heap[r + R_MASK] & plan[line + C_MASK] == 0:
             continue
-        tag = time // ((plan[line + C_MS] + PANES - 2) // (PANES - 1))
-        pane = panes + PANES_HEAD + slot * RING + (tag % PANES) * PANE
+        tag = time // _width(plan[line + C_MS])
+        ring = panes + PANES_HEAD + slot * RING
+        pane = ring + RG_HEAD + (tag % PANES) * PANE
         if tag < heap[pane + N_TAG]:
             continue
+        if tag != heap[ring + RG_NEWEST]:
+            heap[ring + RG_LOW] = NEVER
+            heap[ring + RG_NEWEST] = max(heap[ring + RG_NEWEST], tag)
         if tag > heap[pane + N_TAG]:
             heap[pane + N_TAG] = tag
             heap[pane + N_FROM] = time
@@ -106,18 +128,57 @@ def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
 
 
 @inner
-def fold_panes(heap: Ints, panes: int, slot: int, after: int, time: int) -> tuple[Word, Word, Word, Word, Word]:
-    """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (after, time]."""
+def fold_panes(heap: Ints, panes: int, slot: int, window_ms: int, time: int) -> tuple[Word, Word, Word, Word, Word]:
+    """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (time - window, time]."""
     count = values = total = least = most = 0
     if slot >= heap[panes + PANES_RINGS]:
         return count, values, total, least, most
     ring = panes + PANES_HEAD + slot * RING
-    for pane in range(ring, ring + RING, PANE):
-        if heap[pane + N_TAG] != NEVER and heap[pane + N_FROM] > after and heap[pane + N_TO] <= time:
-            count += heap[pane + N_COUNT]
-            if heap[pane + N_VALUES] != 0:
-                least = heap[pane + N_MIN] if values == 0 else min(least, heap[pane + N_MIN])
-                most = heap[pane + N_MAX] if values == 0 else max(most, heap[pane + N_MAX])
-                values += heap[pane + N_VALUES]
-                total += heap[pane + N_SUM]
+    after = time - window_ms
+    low = after // _width(window_ms)
+    pane = ring + RG_HEAD + (low % PANES) * PANE
+    if heap[pane + N_TAG] != low or heap[pane + N_FROM] <= after:
+        low += 1
+    newest = heap[ring + RG_NEWEST]
+    if newest < low:
+        return count, values, total, least, most
+    if heap[ring + RG_LOW] != low or heap[ring + RG_TO] > time:
+        _sum_up(heap, ring, low, time)
+    count = heap[ring + RG_COUNT]
+    values = heap[ring + RG_VALUES]
+    total = heap[ring + RG_SUM]
+    least = heap[ring + RG_MIN]
+    most = heap[ring + RG_MAX]
+    pane = ring + RG_HEAD + (newest % PANES) * PANE
+    if heap[pane + N_TO] <= time:
+        count += heap[pane + N_COUNT]
+        if heap[pane + N_VALUES] != 0:
+            least = heap[pane + N_MIN] if values == 0 else min(least, heap[pane + N_MIN])
+            most = heap[pane + N_MAX] if values == 0 else max(most, heap[pane + N_MAX])
+            values += heap[pane + N_VALUES]
+            total += heap[pane + N_SUM]
     return count, values, total, least, most
+
+
+@inner
+def _sum_up(heap: Ints, ring: int, low: int, time: int) -> None:
+    """Put into a ring's head what its panes [low, newest) hold; it is good for later times until either end moves."""
+    heap[ring + RG_LOW] = low
+    heap[ring + RG_TO] = NEVER
+    heap[ring + RG_COUNT] = 0
+    heap[ring + RG_VALUES] = 0
+    heap[ring + RG_SUM] = 0
+    for pane in range(ring + RG_HEAD, ring + RING, PANE):
+        if not (low <= heap[pane + N_TAG] < heap[ring + RG_NEWEST]):
+            continue
+        if heap[pane + N_TO] > time:  # an event behind this pane: the sum is of use to it alone
+            heap[ring + RG_LOW] = NEVER
+            continue
+        heap[ring + RG_TO] = max(heap[ring + RG_TO], heap[pane + N_TO])
+        heap[ring + RG_COUNT] += heap[pane + N_COUNT]
+        if heap[pane + N_VALUES] != 0:
+            first = heap[ring + RG_VALUES] == 0
+            heap[ring + RG_MIN] = heap[pane + N_MIN] if first else min(heap[ring + RG_MIN], heap[pane + N_MIN])
+            heap[ring + RG_MAX] = heap[pane + N_MAX] if first else max(heap[ring + RG_MAX], heap[pane + N_MAX])
+            heap[ring + RG_VALUES] += heap[pane + N_VALUES]
+            heap[ring + RG_SUM] += heap[pane + N_SUM]

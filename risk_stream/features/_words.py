@@ -95,7 +95,18 @@ N_MIN: Final = 6
 N_MAX: Final = 7
 PANE: Final = 8
 PANES: Final = 32  # per ring: 31 cover the window, one is being filled
-RING: Final = PANE * PANES
+
+# ring: a line of head words, then its panes. The head keeps what the panes [low, newest) hold in all.
+RG_NEWEST: Final = 0  # tag of the newest pane, NEVER for none
+RG_LOW: Final = 1  # tag, NEVER where nothing is kept
+RG_TO: Final = 2
+RG_COUNT: Final = 3
+RG_VALUES: Final = 4
+RG_SUM: Final = 5
+RG_MIN: Final = 6
+RG_MAX: Final = 7
+RG_HEAD: Final = 8
+RING: Final = RG_HEAD + PANE * PANES
 PANES_CLASS: Final = 0  # head words: size class, rings
 PANES_RINGS: Final = 1
 PANES_HEAD: Final = 8

@@ -53,7 +53,7 @@ def compare(layout: KindLayout, events: list[Event], values: np.ndarray, flags: 
 
 
 @given(layouts(), streams(), st.lists(st.integers(1, 90), max_size=6), st.sampled_from([2, 5, 48]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_value_is_what_the_definition_says(
     layout: KindLayout, events: list[Event], cuts: list[int], scan_below: int
 ) -> None:
@@ -63,7 +63,7 @@ def test_every_value_is_what_the_definition_says(
 
 
 @given(layouts(caps=(1, 2, 5, 20)), streams(), st.lists(st.integers(1, 90), max_size=6), st.sampled_from([2, 48]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_a_cap_makes_inexact_is_flagged_and_nothing_else(
     layout: KindLayout, events: list[Event], cuts: list[int], scan_below: int
 ) -> None:
@@ -83,13 +83,14 @@ def test_long_logs_are_exact_through_caches_and_compactions(seed: int) -> None:
     assert (flagged > 0) == (cap == 150)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("late", [0.1, 0.6])
+@pytest.mark.parametrize(("seed", "late"), [(0, 0.6), (1, 0.1), (1, 0.6), (2, 0.3)])
 def test_events_behind_others_are_exact_however_far_behind(seed: int, late: float) -> None:
     """A busy key whose events come a few or more than a hundred rows out of order, with few and many values."""
-    asked = layout([*EVERYTHING, aggregate(Op.DISTINCT, "quantity", of=TYPES, window_ms=100)], (1024, 120)[seed % 2])
-    events = seeded_stream(seed, 700, keys=1, step=1, late=late, span=(3, 20, 10**6)[seed])
-    values, flags = run(state_of(asked, scan_below=5), events, range(0, 700, 41))
+    asked = layout(
+        [*EVERYTHING[::2], aggregate(Op.DISTINCT, "quantity", of=TYPES, window_ms=100)], (1024, 120)[seed % 2]
+    )
+    events = seeded_stream(seed, 500, keys=1, step=1, late=late, span=(3, 20, 10**6)[seed])
+    values, flags = run(state_of(asked, scan_below=5), events, range(0, 500, 41))
     compare(asked, events, values, flags)
 
 
