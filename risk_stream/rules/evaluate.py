@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from risk_stream.rules.meaning import AggregateValue, Condition, FieldValue, Meaning, Value, leaves, opposite, wording
 from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
-from risk_stream.rules.program import Program, Run, View
+from risk_stream.rules.program import Mask, Program, Run, View
 from risk_stream.rules.sentence import plain, said, template
 
 if TYPE_CHECKING:
@@ -21,21 +21,30 @@ __all__ = ["Evaluator", "View"]
 
 log = logging.getLogger(__name__)
 
-_Plain = float | int | str | bool | None
+_Plain: TypeAlias = float | int | str | bool | None
+#: A condition's wording, and whether inexact values count as exact in it.
+_Named: TypeAlias = tuple[str, bool]
 
 
 class Evaluator:
-    """The rules of a hop on one event type, compiled. A rule that fails is counted and stops no other."""
+    """The rules of a hop on one event type, compiled.
+
+    All rules are one program. One that fails is taken out of it, is judged alone from then on, and its failures are
+    counted: it stops none of its neighbours.
+    """
 
     def __init__(self, plan: Plan, kind: str, type_name: str) -> None:
         self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name)
+        self._together = list(self.rules)
         self._program = self._compiled(self.rules)
-        self._summaries = {rule.id: template(rule.summary) for rule in self.rules}
+        self._alone: dict[str, Program] = {}  # of the rules that failed
         self._errors: dict[str, int] = {}
-        self._run: Run | None = None
-        self._single: dict[str, Program] = {}  # rule id -> the rule alone
-        self._named: dict[tuple[str, bool], Program] = {}  # wording, approximate -> a condition and its opposite
+        self._summaries = {rule.id: template(rule.summary) for rule in self.rules}
+        self._named: dict[_Named, Program] = {}  # a condition and its opposite
         self._always, self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
+        self._seen: View | None = None  # the view that these are of
+        self._runs: dict[Program, Run] = {}
+        self._truths: dict[_Named, tuple[Mask, Mask]] = {}
 
     @staticmethod
     def _compiled(rules: Sequence[Rule]) -> Program:
@@ -71,30 +80,48 @@ class Evaluator:
 
     def fired(self, view: View) -> list[tuple[Rule, NDArray[np.intp]]]:
         """The rules that fire, each with the rows of the view that it fires on."""
-        if not self.rules:
-            return []
-        try:
-            self._run, masks = self._program.masks(view)
-        except Exception:  # whatever a rule does, its neighbours are judged
-            log.exception("rules of one hop failed together, judging them one by one")
-            return self._one_by_one(view)
-        return [(self.rules[i], np.flatnonzero(masks[i])) for i in np.flatnonzero(masks.any(axis=1)).tolist()]
-
-    def _one_by_one(self, view: View) -> list[tuple[Rule, NDArray[np.intp]]]:
-        self._run = Run(self._program, view)
+        self._look_at(view)
         found = []
-        for rule in self.rules:
+        if self._together:
             try:
-                if rule.id not in self._single:
-                    self._single[rule.id] = self._compiled([rule])
-                _, (mask,) = self._single[rule.id].masks(view)
-            except Exception:
-                log.exception("rule %s failed", rule.id)
-                self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
-                continue
-            if mask.any():
-                found.append((rule, np.flatnonzero(mask)))
+                self._runs[self._program], masks = self._program.masks(view)
+            except Exception:  # noqa: BLE001  whatever a rule does, its neighbours are judged
+                self._part(view)
+                return self.fired(view)
+            found += [(self._together[i], np.flatnonzero(masks[i])) for i in np.flatnonzero(masks.any(axis=1)).tolist()]
+        for rule in self.rules if self._alone else ():
+            if rule.id in self._alone:
+                mask = self._mask_alone(rule, view)
+                if mask is not None and mask.any():
+                    found.append((rule, np.flatnonzero(mask)))
         return found
+
+    def _part(self, view: View) -> None:
+        """Take the rules that fail out of the program of all."""
+        failing = []
+        for rule in self._together:
+            try:
+                self._compiled([rule]).masks(view)
+            except Exception:
+                log.exception("rule %s failed and is judged apart from now on, its failures counted", rule.id)
+                failing.append(rule)
+        for rule in failing or self._together:
+            self._alone[rule.id] = self._compiled([rule])
+        self._together = [rule for rule in self._together if rule.id not in self._alone]
+        self._program = self._compiled(self._together)
+
+    def _mask_alone(self, rule: Rule, view: View) -> Mask | None:
+        program = self._alone[rule.id]
+        try:
+            self._runs[program], masks = program.masks(view)
+        except Exception:  # noqa: BLE001  it was logged when it first failed
+            self._count_error(rule)
+            return None
+        mask: Mask = masks[0]
+        return mask
+
+    def _count_error(self, rule: Rule) -> None:
+        self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
 
     def take_errors(self) -> dict[str, int]:
         """Rule id -> evaluations that failed since this was last asked."""
@@ -102,9 +129,13 @@ class Evaluator:
         return errors
 
     def score(self, rule: Rule, view: View, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The rule's score on each of some rows; unknown counts as 0."""
-        with np.errstate(all="ignore"):
-            scores = self._running(view).column(self._program.value(rule.score))[rows]
+        """The rule's score on each of some rows; one that is unknown or cannot be computed counts as 0."""
+        try:
+            scores = self._column(rule, rule.score, view)[rows]
+        except Exception:
+            self._count_error(rule)
+            log.exception("the score of rule %s failed: it counts as 0", rule.id)
+            return np.zeros(len(rows))
         return np.nan_to_num(scores.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
     def explain(self, rule: Rule, view: View, row: int) -> tuple[dict[str, _Plain], list[str]]:
@@ -122,31 +153,52 @@ class Evaluator:
 
         return self._summaries[rule.id](say)
 
-    def _running(self, view: View) -> Run:
-        if self._run is None or self._run.view is not view:
-            self._run = Run(self._program, view)
-        return self._run
+    def _look_at(self, view: View) -> None:
+        """Forget what was computed of another view."""
+        if self._seen is not view:
+            self._seen = view
+            self._runs.clear()
+            self._truths.clear()
+
+    def _column(self, rule: Rule, value: Value, view: View) -> NDArray[Any]:
+        """A value that the rule names or scores by, of every row."""
+        self._look_at(view)
+        program = self._alone.get(rule.id, self._program)
+        slot = program.value(value)
+        if program not in self._runs:
+            self._runs[program] = Run(program, view)
+        with np.errstate(all="ignore"):
+            return self._runs[program].column(slot)
 
     def _plain(self, rule: Rule, meaning: Meaning, name: str, view: View, row: int) -> _Plain:
-        if isinstance(meaning, FieldValue):
-            return plain(meaning, view.value(name, row))
-        if not isinstance(meaning, Value):
-            return self._truth(meaning, view, row, approximate=rule.approximate)
-        with np.errstate(all="ignore"):
-            value: Any = self._running(view).column(self._program.value(meaning))[row]
-        if meaning.kind.is_text:
-            return view.text_of(int(value)) if value else None
-        return plain(meaning, float(value))
+        """A value as an alert shows it; one that cannot be computed is unknown."""
+        try:
+            if isinstance(meaning, FieldValue):
+                return plain(meaning, view.value(name, row))
+            if not isinstance(meaning, Value):
+                return self._truth(meaning, view, row, approximate=rule.approximate)
+            value: Any = self._column(rule, meaning, view)[row]
+            if meaning.kind.is_text:
+                return view.text_of(int(value)) if value else None
+            return plain(meaning, float(value))
+        except Exception:
+            self._count_error(rule)
+            log.exception("'%s' of rule %s cannot be shown", name, rule.id)
+            return None
 
     def _truth(self, condition: Condition, view: View, row: int, *, approximate: bool) -> bool | None:
         """What a feature that is a condition is on one row: true, false, or None where that is unknown."""
+        self._look_at(view)
         key = (wording(condition), approximate)
-        program = self._named.get(key)
-        if program is None:
-            program = self._named[key] = Program()
-            program.add(condition, approximate=approximate)
-            program.add(opposite(condition), approximate=approximate)
-        _, (holds, fails) = program.masks(view)
+        if key not in self._truths:
+            program = self._named.get(key)
+            if program is None:
+                program = self._named[key] = Program()
+                program.add(condition, approximate=approximate)
+                program.add(opposite(condition), approximate=approximate)
+            _, (holds, fails) = program.masks(view)
+            self._truths[key] = (holds, fails)
+        holds, fails = self._truths[key]
         return True if holds[row] else False if fails[row] else None
 
 

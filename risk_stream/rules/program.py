@@ -50,7 +50,7 @@ from risk_stream.rules.meaning import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Program", "Run", "View"]
+__all__ = ["Mask", "Program", "Run", "View"]
 
 Array: TypeAlias = "NDArray[Any]"
 Mask: TypeAlias = "NDArray[np.bool_]"
