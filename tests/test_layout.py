@@ -19,6 +19,7 @@ FLOORS = {
     "rules": 2,
     "engine": 3,
     "workbench": 4,
+    "workbench": 4,
     "settings": 4,
     "embedded": 4,
     "simulate": 4,

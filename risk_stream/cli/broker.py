@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["BrokerView", "admin", "look_at", "unreachable"]
+from risk_stream.cli.output import CommandError
+
+__all__ = ["BrokerView", "look_at", "must_answer", "unreachable"]
 
 #: How long a broker may take to answer, ms.
 PATIENCE_MS = 5_000
@@ -42,8 +44,14 @@ def unreachable(address: str) -> str:
     return f"Kafka does not answer at {'; '.join(reasons)}"
 
 
+def must_answer(address: str) -> None:
+    """Raises CommandError at once where nobody listens, instead of after a client's patience."""
+    if nobody := unreachable(address):
+        raise CommandError(f"{nobody}: start it (docker compose up kafka), or set RISK_STREAM_BROKER.")
+
+
 @contextlib.contextmanager
-def admin(address: str) -> Iterator[Any]:
+def _admin(address: str) -> Iterator[Any]:
     """kafka-python's admin client, quiet about its retries.
 
     Raises:
@@ -72,7 +80,7 @@ def look_at(address: str) -> BrokerView:
 
     view = BrokerView()
     try:
-        with admin(address) as client:
+        with _admin(address) as client:
             cluster = client.describe_cluster()
             view.brokers = len(cluster["brokers"])
             view.topics = {t["name"]: len(t["partitions"]) for t in client.describe_topics()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
-from risk_stream.cli.house import catalogue_of, rule_paths, settings_with
+from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Check rule files.", no_args_is_help=False)
+app = typer.Typer(help="Check and test rule files.", no_args_is_help=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,6 +50,43 @@ def check(
         _say_problems(error, format)
         raise typer.Exit(1) from error
     _say_plan(plan, format)
+
+
+@app.command(
+    "test",
+    epilog=examples("risk-stream rules test", "risk-stream rules test rules/trading --rule wash-pair --format json"),
+)
+def run_tests_of(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Rule files or folders; those of the settings if none.")
+    ] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="Only the tests of this rule; may be given again.")] = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+) -> None:
+    """Run the tests that stand in rule files, through the engine that judges live events. Exit code 1 if one fails."""
+    from risk_stream.workbench import run_tests
+
+    plan = plan_of(settings_with(), paths or ())
+    known = {one.id for one in plan.rules}
+    for name in rule or ():
+        if name not in known:
+            raise CommandError(f"There is no rule {name!r} in these files.")
+    results = run_tests(plan, rule)
+    failed = [result for result in results if not result.passed]
+    if format == "json":
+        typer.echo(orjson.dumps({"ok": not failed, "tests": results}))
+        raise typer.Exit(1 if failed else 0)
+    for result in failed:
+        output().print(f"{result.file}:{result.line}: {result.rule}: {result.test}: {result.message}", markup=False)
+    untested = known - {result.rule for result in results} if rule is None else set()
+    tail = f"; {len(untested)} of {len(known)} rules have none" if untested else ""
+    verdict = (
+        f"[bold red]{len(failed)} of {len(results)} tests failed[/]"
+        if failed
+        else f"[bold green]ok[/] {len(results)} tests"
+    )
+    errors().print(verdict + tail)
+    raise typer.Exit(1 if failed else 0)
 
 
 def _say_problems(error: object, format: str) -> None:

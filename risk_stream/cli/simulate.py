@@ -125,11 +125,10 @@ async def _send(
 ) -> int:
     from aiokafka.errors import KafkaError
 
-    from risk_stream.cli.broker import unreachable
+    from risk_stream.cli.broker import must_answer
     from risk_stream.simulate import paced, to_kafka
 
-    if nobody := unreachable(settings.broker):
-        raise CommandError(f"{nobody}: start it (docker compose up kafka), or set RISK_STREAM_BROKER.")
+    must_answer(settings.broker)
     parts = market.slices(max(1, min(2_000, int((rate or 2_000) / 10))))
     slices: Iterator[Slice] | AsyncIterator[Slice] = parts if clock is None else paced(parts, clock)
     sent = 0

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import orjson
 import typer
 
+from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import CommandError, examples, output, table
 
@@ -33,6 +34,7 @@ def create(
     from risk_stream.stream.topics import create_topics, wanted_topics
 
     settings = settings_with(broker=broker, partitions=partitions, replication=replication)
+    must_answer(settings.broker)
     wanted = wanted_topics(settings, catalogue_of(settings))
     made = create_topics(settings.broker, wanted)
     for name in made:
@@ -49,6 +51,7 @@ def describe(
     from risk_stream.stream.topics import describe_topics, wanted_topics
 
     settings = settings_with(broker=broker)
+    must_answer(settings.broker)
     states = describe_topics(settings.broker, wanted_topics(settings, catalogue_of(settings)))
     if format == "json":
         typer.echo(orjson.dumps(states, option=orjson.OPT_INDENT_2))

@@ -48,6 +48,40 @@ def test_a_good_folder_is_data_too(ask: Ask, rules: Path) -> None:
     assert (said["ok"], said["rules"], said["files"], said["modes"]) == (True, 2, 1, {"live": 1, "shadow": 1})
 
 
+def with_test(rules: Path, then: str) -> Path:
+    """The folder, with a test of the rule `busy-account`."""
+    path = rules / "transfers.yaml"
+    given = "".join(f"          - {{after: {i}m, transfer: {{direction: out, amount: 5}}}}\n" for i in (1, 2, 3))
+    test = f"    tests:\n      - name: the third within an hour\n        given:\n{given}        then: {then}\n"
+    path.write_text(path.read_text().replace("  - id: large-transfer", f"{test}  - id: large-transfer"))
+    return path
+
+
+def test_the_tests_in_a_rule_file_are_run(ask: Ask, rules: Path) -> None:
+    """Through the engine; rules without a test are counted."""
+    with_test(rules, "fires")
+    answer = ask("rules", "test", rules)
+    assert answer.code == 0, answer.out
+    assert "ok 1 tests; 1 of 2 rules have none" in answer.err
+
+
+def test_a_failing_test_says_where_and_what_it_saw(ask: Ask, rules: Path) -> None:
+    """file:line, the rule, the test, the values."""
+    path = with_test(rules, "quiet")
+    answer = ask("rules", "test", rules)
+    assert answer.code == 1
+    assert answer.out.startswith(f"{path}:")
+    assert "busy-account: the third within an hour: " in answer.out
+    assert "sent_1h is 3" in answer.out
+    said = ask("rules", "test", rules, "--format", "json", "--rule", "busy-account").json
+    assert (said["ok"], said["tests"][0]["passed"]) == (False, False)
+
+
+def test_an_unknown_rule_is_said(ask: Ask, rules: Path) -> None:
+    """Instead of running nothing."""
+    assert "no rule 'bussy-account'" in ask("rules", "test", rules, "--rule", "bussy-account").err
+
+
 def test_an_empty_folder_is_said(ask: Ask, tmp_path: Path) -> None:
     """No rules is hardly what was meant."""
     (tmp_path / "empty").mkdir()

@@ -86,7 +86,7 @@ def test_its_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.Monk
     known = load_settings()
     for key, value in OURS[name]["environment"].items():
         assert hasattr(known, key.removeprefix("RISK_STREAM_").lower()), key
-        monkeypatch.setenv(key, value)
+        monkeypatch.setenv(key, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value))
     settings = load_settings()
     assert settings.broker == "kafka:19092"
     assert settings.redis.startswith("redis://redis:")
