@@ -1,4 +1,4 @@
-"""A small house for tests of rules: one event type with a field of every type, and events held as plain dictionaries."""
+"""A small house for tests of rules: an event type with a field of every type, and events as plain dictionaries."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _tree(text: str) -> ast.expr:
     return ast.parse(text.strip(), mode="eval").body
 
 
-def _read(node: ast.expr, lookup: Lookup) -> Any:
+def _read(node: ast.expr, lookup: Lookup) -> Any:  # noqa: PLR0911 - one for each kind of node
     match node:
         case ast.Constant(value=str(text)):
             return text

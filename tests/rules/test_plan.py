@@ -83,13 +83,13 @@ def test_features_of_rules_that_are_off_are_not_kept() -> None:
     assert (plan.layouts, len(plan.rules)) == ({}, 1)
 
 
-def test_where_conditions_that_mean_the_same_share_a_bit() -> None:
-    lines = [
-        "a: {count: probe, where: 'paid > 1', by: customer, window: 1h}",
-        "b: {sum: cost, of: probe, where: (1.0 < paid), by: customer, window: 1d}",
-    ]
-    plan = plan_of(rule_file("a > 3 and b > 3", features="\n".join(f"  {line}" for line in lines)))
-    assert len(plan.layouts["customer"].bits) in (1, 2)
+def test_where_conditions_that_are_written_differently_and_mean_the_same_share_a_bit() -> None:
+    features = """\
+  a: {count: probe, where: paid > 1, by: customer, window: 1h}
+  b: {sum: cost, of: probe, where: "( paid>1.0 )", by: customer, window: 1d}
+"""
+    plan = plan_of(rule_file("a > 3 and b > 3", features=features))
+    assert plan.layouts["customer"].bits == (("probe", "paid > 1"),)
 
 
 def test_two_rules_of_one_id_are_refused_with_the_place_of_the_first() -> None:
@@ -108,12 +108,7 @@ def test_more_features_than_a_key_can_hold_are_one_sentence() -> None:
 
 def test_an_event_goes_to_its_first_key_always_and_on_only_where_it_is_needed() -> None:
     plan = core_plan("n: {count: transfer, by: customer, window: 1d}", ("transfer", "n > 3"), ("price", "price > 3"))
-    assert [plan.itinerary(t) for t in ("transfer", "trade", "price", "login")] == [
-        ("account", "customer"),
-        ("account",),
-        ("instrument",),
-        ("account",),
-    ] or [plan.itinerary(t) for t in ("transfer", "trade", "price")] == [
+    assert [plan.itinerary(t) for t in ("transfer", "trade", "price")] == [
         ("account", "customer"),
         ("account",),
         ("instrument",),
@@ -172,4 +167,5 @@ def test_files_and_folders_can_be_named_together_and_one_file_twice(tmp_path: Pa
 
 
 def core_file(id: str) -> str:
-    return f"stage: trading\nowner: desk\nrules:\n  - {{id: {id}, on: transfer, when: amount > 5, severity: low, summary: said}}\n"
+    rule = f"{{id: {id}, on: transfer, when: amount > 5, severity: low, summary: said}}"
+    return f"stage: trading\nowner: desk\nrules: [{rule}]\n"
