@@ -7,6 +7,7 @@ COPY requirements.lock ./
 RUN pip wheel --no-deps --require-hashes --wheel-dir /wheels -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY risk_stream ./risk_stream
+COPY rules ./rules
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && python -m venv /opt/risk-stream \
  && /opt/risk-stream/bin/pip install --no-index --find-links /wheels risk-stream

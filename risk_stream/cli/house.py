@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["catalogue_of", "plan_of", "rule_paths", "settings_with"]
 
-#: The rule packs beside the package, in a clone of the repository.
-SHIPPED_RULES = Path(__file__).parents[2] / "rules"
+_CLONE, _WHEEL = Path(__file__).parents[2] / "rules", Path(sys.prefix) / "share/risk-stream/rules"
+#: The rule packs: beside the package in a clone of the repository, else where the wheel puts them.
+SHIPPED_RULES = _CLONE if _CLONE.is_dir() else _WHEEL
 
 
 def settings_with(**given: object) -> Settings:
