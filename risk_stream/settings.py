@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     redis: str = Field("redis://127.0.0.1:6379/0", description="where alerts are kept for the console and dashboards")
     rules: list[Path] = Field([Path("rules")], description="rule files, or folders of them; watched for changes")
     events: list[Path] = Field([], description="the house's own event types: YAML files, or folders of them")
-    group: str = Field("risk-stream", description="name of the workers' consumer group: all workers of a house share it")
+    group: str = Field(
+        "risk-stream", description="name of the workers' consumer group: all workers of a house share it"
+    )
 
     house_topics: dict[str, str] = Field(
         {"trades": "risk.trades", "loans": "risk.loans", "reference": "risk.reference"},
@@ -37,32 +39,53 @@ class Settings(BaseSettings):
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(4, description="partitions of a topic that is created")
     replication: Annotated[int, Field(ge=1)] = Field(1, description="replicas of a topic that is created")
     hop_retention_hours: Annotated[float, Field(gt=0)] = Field(24, description="how long hop topics keep their records")
-    alert_retention_days: Annotated[float, Field(gt=0)] = Field(90, description="how long risk.alerts keeps its records")
+    alert_retention_days: Annotated[float, Field(gt=0)] = Field(
+        90, description="how long risk.alerts keeps its records"
+    )
 
     session_seconds: Annotated[float, Field(gt=0)] = Field(
         2, description="a worker silent for so long has lost its partitions; the broker's minimum if that is higher"
     )
     batch_records: Annotated[int, Field(ge=1)] = Field(4000, description="most records of a house topic in one batch")
-    fetch_bytes: Annotated[int, Field(ge=1 << 16)] = Field(1 << 20, description="most bytes read of a partition at once")
-    state_mib: Annotated[int, Field(ge=1)] = Field(1024, description="bound of the windows' memory, per kind and partition, MiB")
+    fetch_bytes: Annotated[int, Field(ge=1 << 16)] = Field(
+        1 << 20, description="most bytes read of a partition at once"
+    )
+    state_mib: Annotated[int, Field(ge=1)] = Field(
+        1024, description="bound of the windows' memory, per kind and partition, MiB"
+    )
     clock: Literal["live", "simulated"] = Field(
-        "live", description="`simulated`: event times run ahead of the wall clock and are not refused for it (demo and tests)"
+        "live",
+        description="`simulated`: event times run ahead of the wall clock and are not refused for it (demo and tests)",
     )
     future_seconds: Annotated[float, Field(ge=0)] = Field(
         300, description="an event whose time is further ahead of the broker's than this is refused"
     )
-    reload_seconds: Annotated[float, Field(gt=0)] = Field(1, description="how often the rules are looked at for changes")
+    reload_seconds: Annotated[float, Field(gt=0)] = Field(
+        1, description="how often the rules are looked at for changes"
+    )
 
-    metrics_host: str = Field("127.0.0.1", description="address /metrics listens on; 0.0.0.0 to be scraped from elsewhere")
+    metrics_host: str = Field(
+        "127.0.0.1", description="address /metrics listens on; 0.0.0.0 to be scraped from elsewhere"
+    )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(9464, description="port of /metrics; 0 for none")
-    metrics_entities: Annotated[int, Field(ge=0)] = Field(50, description="legal entities with their own label; later ones are `other`")
+    metrics_entities: Annotated[int, Field(ge=0)] = Field(
+        50, description="legal entities with their own label; later ones are `other`"
+    )
 
     redis_prefix: str = Field("risk:", description="first part of every key in Redis")
-    redis_alerts: Annotated[int, Field(ge=1)] = Field(200_000, description="most alerts kept in Redis; the oldest go first")
-    redis_days: Annotated[float, Field(gt=0)] = Field(30, description="alerts older than this, by event time, leave Redis")
-    redis_stream: Annotated[int, Field(ge=1)] = Field(20_000, description="entries kept in the stream that followers read")
+    redis_alerts: Annotated[int, Field(ge=1)] = Field(
+        200_000, description="most alerts kept in Redis; the oldest go first"
+    )
+    redis_days: Annotated[float, Field(gt=0)] = Field(
+        30, description="alerts older than this, by event time, leave Redis"
+    )
+    redis_stream: Annotated[int, Field(ge=1)] = Field(
+        20_000, description="entries kept in the stream that followers read"
+    )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe log line that is written")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log line that is written"
+    )
     log_file: Path | None = Field(None, description="write the log here too")
 
     @field_validator("broker")

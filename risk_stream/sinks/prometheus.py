@@ -61,23 +61,46 @@ METRICS: tuple[Metric, ...] = (
         "From the broker's time of an event's record to the end of its judgement at its last hop.",
         LATENCY_BUCKETS,
     ),
-    Metric("risk_stream_batch_events", "histogram", ("step",), "Events in a batch, at admission and at each hop.", BATCH_BUCKETS),
+    Metric(
+        "risk_stream_batch_events",
+        "histogram",
+        ("step",),
+        "Events in a batch, at admission and at each hop.",
+        BATCH_BUCKETS,
+    ),
     Metric(
         "risk_stream_event_time_lag_seconds",
         "gauge",
         ("topic",),
         "The broker's time less event time, of the newest event of the batch admitted last.",
     ),
-    Metric("risk_stream_consumer_lag_records", "gauge", ("topic", "partition"), "Records not yet committed by this worker."),
+    Metric(
+        "risk_stream_consumer_lag_records", "gauge", ("topic", "partition"), "Records not yet committed by this worker."
+    ),
     Metric(
         "risk_stream_alerts_total",
         "counter",
         ("rule", "severity", "stage", "entity"),
         "Alerts said. An alert that is said again after a restart counts again; Redis has it once.",
     ),
-    Metric("risk_stream_shadow_alerts_total", "counter", ("rule", "severity", "stage"), "What rules in shadow would have said."),
-    Metric("risk_stream_rule_errors_total", "counter", ("rule",), "Evaluations of a rule that failed; its neighbours go on."),
-    Metric("risk_stream_plan_info", "gauge", ("version", "rules"), "1 for the plan in force, by its version and number of rules."),
+    Metric(
+        "risk_stream_shadow_alerts_total",
+        "counter",
+        ("rule", "severity", "stage"),
+        "What rules in shadow would have said.",
+    ),
+    Metric(
+        "risk_stream_rule_errors_total",
+        "counter",
+        ("rule",),
+        "Evaluations of a rule that failed; its neighbours go on.",
+    ),
+    Metric(
+        "risk_stream_plan_info",
+        "gauge",
+        ("version", "rules"),
+        "1 for the plan in force, by its version and number of rules.",
+    ),
     Metric(
         "risk_stream_plan_reloads_total",
         "counter",
@@ -87,15 +110,24 @@ METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_state_bytes", "gauge", ("kind",), "Memory of the windows, by kind of key."),
     Metric("risk_stream_state_keys", "gauge", ("kind",), "Keys that have windows."),
     Metric("risk_stream_state_rows", "gauge", ("kind",), "Rows in the windows."),
-    Metric("risk_stream_state_dropped_rows_total", "counter", ("kind",), "Rows dropped by a cap; values it touched are flagged."),
-    Metric("risk_stream_duplicate_events_total", "counter", ("kind",), "Events of a hop's topic that were applied before."),
+    Metric(
+        "risk_stream_state_dropped_rows_total",
+        "counter",
+        ("kind",),
+        "Rows dropped by a cap; values it touched are flagged.",
+    ),
+    Metric(
+        "risk_stream_duplicate_events_total", "counter", ("kind",), "Events of a hop's topic that were applied before."
+    ),
     Metric("risk_stream_messages_sent_total", "counter", ("topic",), "Messages stored by the broker for this worker."),
     Metric("risk_stream_sent_bytes_total", "counter", ("topic",), "Bytes of those messages."),
     Metric("risk_stream_alerts_stored_total", "counter", (), "Alerts newly written to Redis."),
     Metric("risk_stream_alerts_repeated_total", "counter", (), "Alerts that Redis had already."),
     Metric("risk_stream_redis_up", "gauge", (), "1 if the last write to Redis succeeded, 0 while it is away."),
     Metric("risk_stream_redis_failures_total", "counter", (), "Writes to Redis that failed and were tried again."),
-    Metric("risk_stream_log_lines_lost_total", "counter", (), "Log lines that could not be written, a full disk for one."),
+    Metric(
+        "risk_stream_log_lines_lost_total", "counter", (), "Log lines that could not be written, a full disk for one."
+    ),
     Metric("risk_stream_partitions", "gauge", (), "Partitions that are this worker's."),
     Metric("risk_stream_rebalances_total", "counter", (), "Assignments of partitions this worker has had."),
     Metric("risk_stream_info", "gauge", ("release",), "1, by release of risk-stream."),

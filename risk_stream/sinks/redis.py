@@ -33,7 +33,20 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 TRIM_STEP = 1000
 
 #: Fields of the hash beside `json`: what a list of alerts shows.
-SHOWN = ("rule", "stage", "severity", "score", "action", "owner", "entity", "channel", "time", "type", "event", "summary")
+SHOWN = (
+    "rule",
+    "stage",
+    "severity",
+    "score",
+    "action",
+    "owner",
+    "entity",
+    "channel",
+    "time",
+    "type",
+    "event",
+    "summary",
+)
 
 #: Adds one alert if it is new, at once for all its keys. KEYS: hash, status set, severity set, stream.
 #: ARGV: id, event time, most stream entries, json, then field and value of what is shown, in turn.

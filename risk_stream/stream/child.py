@@ -125,7 +125,13 @@ def main() -> NoReturn:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
-    log.info("plan %s with %d rules, group %s, broker %s", source.plan.version, len(source.plan.rules), settings.group, settings.broker)
+    log.info(
+        "plan %s with %d rules, group %s, broker %s",
+        source.plan.version,
+        len(source.plan.rules),
+        settings.group,
+        settings.broker,
+    )
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
         worker.execute_from_commandline()

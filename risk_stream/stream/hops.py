@@ -114,7 +114,9 @@ class HopPartition:
         alerts = self.counts("")
         for alert in result.alerts:
             key = alert.id.encode()
-            applied.outgoing.append(Outgoing(self.alerts_topic, alert.to_json(), key=key, partition=int(alert.id[:8], 16) % alerts))
+            applied.outgoing.append(
+                Outgoing(self.alerts_topic, alert.to_json(), key=key, partition=int(alert.id[:8], 16) % alerts)
+            )
         said = {**meta, "channel": f"{self.topic}/{self.partition}", "front": self.hop.clock}
         for kind, events in result.forwards.items():
             topic = self.hop_topic(kind)
@@ -131,9 +133,7 @@ class HopPartition:
             applied.judged_ages_from = ended if before is None else np.concatenate((before, ended))
 
 
-def _appended_of_judged(
-    batch: EventBatch, forwards: list[EventBatch]
-) -> Longs | None:
+def _appended_of_judged(batch: EventBatch, forwards: list[EventBatch]) -> Longs | None:
     """When the broker got the events whose journey ends here, ms."""
     if not batch.has("_at"):
         return None

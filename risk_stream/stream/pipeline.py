@@ -59,7 +59,9 @@ class Pipeline:
         self.consumer: Any = None
         self.hops: dict[_TP, HopPartition] = {}
         self._kind_of = {settings.hop_topic(k.name): k.name for k in catalogue.kinds}
-        self._counts = {name: counts[topic] for topic, name in self._kind_of.items()} | {"": counts[settings.alerts_topic]}
+        self._counts = {name: counts[topic] for topic, name in self._kind_of.items()} | {
+            "": counts[settings.alerts_topic]
+        }
         self._cursors: dict[_TP, Cursor] = {}
         self._chains: dict[_TP, AckChain] = {}
         self._stages = _stages_of_types(plan)

@@ -74,5 +74,7 @@ class AlertStore:
         if not self.away:
             self.away = True
             log.warning(
-                "Redis at %s does not take alerts (%s): they wait in Kafka, judging goes on", self.sink.url, str(error) or repr(error)
+                "Redis at %s does not take alerts (%s): they wait in Kafka, judging goes on",
+                self.sink.url,
+                str(error) or repr(error),
             )

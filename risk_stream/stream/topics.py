@@ -86,7 +86,9 @@ def _admin(broker: str) -> Iterator[KafkaAdminClient]:
             bootstrap_servers=servers, request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
         )
     except (KafkaError, OSError, ValueError) as exc:
-        raise BrokerError(f"the broker at {broker} does not answer ({type(exc).__name__}): is Kafka running there?") from exc
+        raise BrokerError(
+            f"the broker at {broker} does not answer ({type(exc).__name__}): is Kafka running there?"
+        ) from exc
     with contextlib.closing(client):
         try:
             yield client

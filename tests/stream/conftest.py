@@ -1,0 +1,64 @@
+"""A catalogue, a plan over four keys, and records as a broker would give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pytest
+
+from risk_stream.catalogue import Catalogue, load_catalogue
+from risk_stream.rules import Plan, plan_of_texts
+
+RULES = """
+stage: trading
+features:
+  count_10m: {count: transfer, by: account, window: 10m}
+  paid_10m: {count: transfer, by: counterparty, window: 10m}
+rules:
+  - {id: third, on: transfer, when: count_10m == 3, severity: high, score: 40, action: review, owner: desk, summary: "{account}", why: "Burst."}
+  - {id: large, on: transfer, when: amount > 9000 and paid_10m >= 1, severity: low, score: 9, action: review, owner: desk, summary: "{amount}", why: "Large."}
+"""
+NOW = 1_700_000_000_000
+
+
+@dataclass
+class FakeRecord:
+    """A Kafka record, as far as the stream looks at it."""
+
+    offset: int
+    value: bytes | None
+    timestamp: int = NOW
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+@pytest.fixture(scope="session")
+def plan(catalogue: Catalogue) -> Plan:
+    return plan_of_texts({"rules.yaml": RULES}, catalogue)
+
+
+@pytest.fixture
+def transfer() -> Callable[..., FakeRecord]:
+    """Make a record of a transfer at an offset; None takes a field away."""
+
+    def make(offset: int, **fields: Any) -> FakeRecord:
+        event = {
+            "id": f"t{offset}",
+            "type": "transfer",
+            "time": NOW,
+            "account": "A1",
+            "customer": "C1",
+            "counterparty": "P1",
+            "direction": "out",
+            "amount": 10,
+            **fields,
+        }
+        return FakeRecord(offset, orjson.dumps({k: v for k, v in event.items() if v is not None}))
+
+    return make

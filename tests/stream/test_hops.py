@@ -1,0 +1,157 @@
+"""A hop partition on its messages: each event applied once, alerts and onward messages addressed, poison kept aside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import orjson
+import pytest
+
+from risk_stream.catalogue import Catalogue, Decoder, EventBatch
+from risk_stream.engine import Engine
+from risk_stream.rules import Plan
+from risk_stream.stream.admission import Admission
+from risk_stream.stream.hops import INDEX_BITS, Applied, HopPartition
+from risk_stream.stream.messages import Outgoing, pack
+from tests.stream.conftest import NOW, FakeRecord
+
+Make = Callable[..., FakeRecord]
+PARTITIONS = 3
+
+
+def hop_at(plan: Plan, kind: str, partition: int = 0) -> HopPartition:
+    return HopPartition(
+        plan,
+        kind,
+        partition,
+        hop_topic=lambda k: f"hop.{k}",
+        alerts_topic="alerts",
+        rejects_topic="rejects",
+        counts=lambda _: PARTITIONS,
+        state_mib=64,
+    )
+
+
+def feed(hop: HopPartition, messages: Iterable[FakeRecord]) -> Applied:
+    """Apply messages as the worker does."""
+    applied = Applied()
+    for batch in hop.batches(list(messages), applied):
+        hop.apply(batch, {"plan": "p", "generation": 1}, applied)
+    return applied
+
+
+def message(catalogue: Catalogue, offset: int, records: list[FakeRecord], channel: str = "trades/0") -> FakeRecord:
+    """Records as one admitted message at an offset of a hop topic."""
+    batch = Decoder(catalogue).decode([r.value for r in records], str)[0]
+    stamps = np.array([r.offset for r in records])
+    batch = batch.with_columns({"_stamp": stamps, "_at": np.full(len(records), NOW)})
+    return FakeRecord(offset, batch.to_ipc(channel=channel, front=NOW))
+
+
+def test_alerts_are_keyed_by_their_id(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """The same alert, said again, lies behind itself in one partition."""
+    applied = feed(hop_at(plan, "account"), [message(catalogue, 0, [transfer(i) for i in range(3)])])
+    (alert,) = [o for o in applied.outgoing if o.topic == "alerts"]
+    assert orjson.loads(alert.value)["rule"] == "third"
+    assert alert.key == orjson.loads(alert.value)["id"].encode()
+    assert alert.partition == int(alert.key[:8], 16) % PARTITIONS
+
+
+def test_forwards_are_stamped_by_the_place_in_this_log(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """Offset and index: so the next hop can tell what it had."""
+    hop = hop_at(plan, "account", 2)
+    applied = feed(hop, [message(catalogue, 4, [transfer(1), transfer(2)]), message(catalogue, 6, [transfer(3)])])
+    (out,) = [o for o in applied.outgoing if o.topic == "hop.counterparty"]
+    events, meta = EventBatch.from_ipc(catalogue, out.value)
+    assert events.stamps.tolist() == [4 << INDEX_BITS, (4 << INDEX_BITS) + 1, 6 << INDEX_BITS]
+    assert (meta["channel"], meta["front"]) == ("hop.account/2", str(NOW))
+
+
+def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """Its sender was restarted and cut its messages elsewhere: per event, not per message."""
+    hop = hop_at(plan, "account")
+    feed(hop, [message(catalogue, 0, [transfer(1), transfer(2)])])
+    again = feed(hop, [message(catalogue, 1, [transfer(1), transfer(2), transfer(3)])])
+    assert again.events == 1
+    assert [orjson.loads(o.value)["event"] for o in again.outgoing if o.topic == "alerts"] == ["t3"]
+    (onward,) = [o for o in again.outgoing if o.topic == "hop.counterparty"]
+    assert EventBatch.from_ipc(catalogue, onward.value)[0].stamps.tolist() == [(1 << INDEX_BITS) + 2]
+    assert hop.hop.duplicates == 2
+
+
+def test_two_senders_do_not_shadow_each_other(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """Stamps are compared per sender: another's are not lower."""
+    hop = hop_at(plan, "account")
+    applied = feed(
+        hop,
+        [
+            message(catalogue, 0, [transfer(90)], "trades/0"),
+            message(catalogue, 1, [transfer(5)], "trades/1"),
+            message(catalogue, 2, [transfer(91)], "trades/0"),
+        ],
+    )
+    assert applied.events == 3
+
+
+@pytest.mark.parametrize("poison", [b"", b"junk", None, b"\x00" * 400])
+def test_a_message_that_cannot_be_read_is_kept_and_the_rest_goes_on(
+    poison: bytes | None, plan: Plan, catalogue: Catalogue, transfer: Make
+) -> None:
+    """Whatever somebody wrote into the topic."""
+    applied = feed(hop_at(plan, "account"), [FakeRecord(0, poison), message(catalogue, 1, [transfer(1)])])
+    (reject,) = [orjson.loads(o.value) for o in applied.outgoing if o.topic == "rejects"]
+    assert (reject["topic"], reject["offset"], reject["reason"]) == ("hop.account", 0, "message")
+    assert applied.poison == 1
+    assert applied.events == 1
+
+
+def test_a_message_without_a_channel_is_poison(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """It cannot be told from a copy, so it is not applied."""
+    batch = Decoder(catalogue).decode([transfer(1).value], str)[0]
+    assert feed(hop_at(plan, "account"), [FakeRecord(0, batch.to_ipc(front=1))]).poison == 1
+
+
+def test_large_batches_are_sent_in_pieces_a_broker_takes(catalogue: Catalogue, transfer: Make) -> None:
+    """Halved until each is small enough, in order."""
+    batch = Decoder(catalogue).decode([transfer(i).value for i in range(500)], str)[0]
+    batch = batch.with_columns({"_stamp": np.arange(500)})
+    pieces = list(pack(batch, {"channel": "c"}, limit=20_000))
+    assert len(pieces) > 1
+    assert all(len(p) <= 20_000 for p in pieces)
+    read = EventBatch.concat([EventBatch.from_ipc(catalogue, p)[0] for p in pieces])
+    assert read.stamps.tolist() == list(range(500))
+
+
+def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """Event by event through admission, partitions and messages, the alerts are those of one engine in one process."""
+    records = [
+        transfer(i, account=f"A{i % 7}", counterparty=f"P{i % 5}", amount=100 + 9000 * (i % 11 == 0), time=NOW + i)
+        for i in range(120)
+    ]
+    batch, _, _ = Decoder(catalogue).decode([r.value for r in records], str)
+    expected = {a.id: a.to_json() for a in Engine(plan).apply(batch).alerts}
+    assert len(expected) == 7 + 11
+
+    logs: dict[tuple[str, int], list[FakeRecord]] = defaultdict(list)
+    hops: dict[tuple[str, int], HopPartition] = {}
+    said: dict[str, bytes] = {}
+
+    def deliver(outgoing: list[Outgoing]) -> None:
+        for out in outgoing:
+            if out.topic == "alerts":
+                said[orjson.loads(out.value)["id"]] = out.value
+                continue
+            assert out.partition is not None
+            place = (out.topic, out.partition)
+            logs[place].append(FakeRecord(len(logs[place]), out.value))
+            hop = hops.setdefault(place, hop_at(plan, out.topic.removeprefix("hop."), out.partition))
+            deliver(feed(hop, logs[place][-1:]).outgoing)
+
+    admission = Admission(
+        catalogue, hop_topic=lambda k: f"hop.{k}", rejects_topic="rejects", counts=lambda _: PARTITIONS, future_ms=None
+    )
+    for record in records:
+        deliver(admission.admit("trades", 0, [record], {}).outgoing)
+    assert said == expected

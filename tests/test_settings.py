@@ -1,0 +1,48 @@
+"""Settings come from the environment, and a wrong one is said in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from risk_stream.settings import Settings, SettingsError, load_settings
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain values as they are, lists and maps as JSON."""
+    monkeypatch.setenv("RISK_STREAM_BROKER", "k1:9092,k2:9092")
+    monkeypatch.setenv("RISK_STREAM_RULES", '["a", "b"]')
+    settings = load_settings()
+    assert settings.broker == "k1:9092,k2:9092"
+    assert settings.rules == [Path("a"), Path("b")]
+
+
+def test_what_is_given_stands_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option of the command line."""
+    monkeypatch.setenv("RISK_STREAM_GROUP", "night")
+    assert load_settings(group="day").group == "day"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("BROKER", "kafka", "RISK_STREAM_BROKER: 'kafka' is no host:port"),
+        ("REDIS", "localhost", "RISK_STREAM_REDIS: 'localhost' must begin with redis://"),
+        ("PARTITIONS", "0", "RISK_STREAM_PARTITIONS: "),
+        ("CLOCK", "wall", "RISK_STREAM_CLOCK: "),
+        ("RULES", "rules", "JSON"),
+    ],
+)
+def test_a_wrong_setting_is_said(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, with what is wrong."""
+    monkeypatch.setenv(f"RISK_STREAM_{name}", value)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_every_setting_has_a_meaning() -> None:
+    """It is in the documentation by that."""
+    assert all(field.description for field in Settings.model_fields.values())
