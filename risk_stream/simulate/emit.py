@@ -60,7 +60,9 @@ KEY_FIELD = {
 }
 
 _RANK = {type: rank for rank, type in enumerate(TOPIC)}
-_PREFIX = {type: "".join(part[:3] for part in type.split("_")) for type in TOPIC}
+#: type -> how its ids begin.
+_PREFIX = {type: "".join(part[:3] for part in type.split("_")) for type in TOPIC} | {"trade": "trd", "transfer": "xfr"}
+assert len(set(_PREFIX.values())) == len(TOPIC)
 
 #: Fields that are not text, and how a template writes them.
 _FORMATS = {"quantity": "%d", "volume": "%d", "price": "%.2f", "amount": "%.2f", "turnover": "%.2f", "success": "%s"}

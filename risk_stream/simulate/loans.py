@@ -111,7 +111,7 @@ class LoanBook:
         self, customer: int, product: str, amount: float, term: int, rate: float, due_day: int, id: str = ""
     ) -> Loan:
         fen = round(amount * 100)
-        entity = LENDING if customer % 5 else "HQ"
+        entity = LENDING if id or customer % 5 else "HQ"
         loan = Loan(
             id or self.loan_id(), customer, product, entity, due_day, rate, fen, _annuity(fen, rate, term), 0, term
         )
@@ -343,7 +343,7 @@ class LoanBook:
     def reviews_of_day(self, rng: np.random.Generator, day: Day) -> None:
         """Now and then the bureau is asked about somebody who has a loan."""
         for loan in self.by_due_day[1 + day.index % 28]:
-            if rng.random() < 0.25:
+            if loan.first_due <= day.index and rng.random() < 0.25:
                 self.report(rng, day.at(rng.uniform(10, 16)), loan.customer, loan.id, inquiries=0)
 
     def due_on(self, day_of_month: int) -> list[Loan]:

@@ -118,7 +118,7 @@ class Prices:
             drift[instrument] += push
             volume[instrument] *= times
         pushed = drift != 0
-        market = rng.normal(0.0, 0.007) * np.sqrt(PROFILE) * rng.normal(1.0, 0.6, MINUTES)
+        market = rng.normal(0.0, 0.006) * PROFILE + rng.normal(0.0, 0.005, MINUTES) * np.sqrt(PROFILE)
         own = rng.normal(0.0, 1.0, (count, MINUTES)) * np.sqrt(PROFILE) * self.volatility[:, None]
         steps = own * np.where(pushed, 0.3, 1.0)[:, None] + self.beta[:, None] * market + drift[:, None] / MINUTES
         gap = rng.normal(0.0, 0.25, count) * self.volatility

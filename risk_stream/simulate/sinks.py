@@ -68,8 +68,9 @@ async def to_kafka(
         async for part in _each(slices):
             if limit is not None:
                 part = part.part(0, limit - sent)
-            for topic, key, value, at in zip(part.topics, part.keys, part.values, part.times.tolist(), strict=True):
-                waiting.append(await producer.send(topics[topic], value, key, timestamp_ms=at))
+            # Without a timestamp: the broker's own time counts for its retention, not the simulated one.
+            for topic, key, value in zip(part.topics, part.keys, part.values, strict=True):
+                waiting.append(await producer.send(topics[topic], value, key))
             sent += len(part)
             if len(waiting) > _WINDOW:
                 await asyncio.gather(*waiting)

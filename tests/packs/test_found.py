@@ -1,0 +1,117 @@
+"""The shipped packs on simulated markets: they find what was planted and say little else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from risk_stream.catalogue import Decoder, load_catalogue
+from risk_stream.engine import Alert, Engine
+from risk_stream.rules import Plan, load_plan
+from risk_stream.simulate import DEMO, EXPECTED, KINDS, Market, score
+from risk_stream.simulate.truth import found
+
+RULES = Path(__file__).parents[2] / "rules"
+SEEDS = (5, 6, 7)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A market and what the packs said of it."""
+
+    market: Market
+    events: int
+    alerts: list[Alert]
+
+
+@cache
+def plan() -> Plan:
+    return load_plan([RULES], load_catalogue())
+
+
+def judge(market: Market) -> Run:
+    """Everything the packs say of a market."""
+    engine, decoder, alerts, events = Engine(plan()), Decoder(plan().catalogue), [], 0
+    for part in market.slices(20_000):
+        batch, _, rejects = decoder.decode(part.values, str)
+        assert not rejects
+        events += len(batch)
+        alerts += engine.apply(batch).alerts
+    return Run(market, events, alerts)
+
+
+@cache
+def run(seed: int) -> Run:
+    """200,000 events of 70 days with four episodes of each kind."""
+    return judge(Market(seed, customers=800, days=70, episodes=32))
+
+
+@cache
+def demo() -> Run:
+    return judge(DEMO.market())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_planted_is_found_and_little_else(seed):
+    """Recall 0.9 and precision 0.8 of the expected rules, for every kind of episode."""
+    scores = score(run(seed).market.episodes, run(seed).alerts)
+    assert set(scores) == set(KINDS)
+    assert run(seed).events > 190_000
+    assert {kind: of.planted for kind, of in scores.items()} == dict.fromkeys(KINDS, 4)
+    poor = {kind: of for kind, of in scores.items() if of.recall < 0.9 or of.precision < 0.8}
+    assert poor == {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_officer_is_not_drowned(seed):
+    """At most one alert for 800 events, at most a tenth of them critical, none said twice."""
+    alerts = run(seed).alerts
+    assert len(alerts) < run(seed).events / 800
+    severities = Counter(alert.severity for alert in alerts)
+    assert severities["critical"] <= 0.1 * len(alerts)
+    assert severities["critical"] + severities["high"] <= 0.65 * len(alerts)
+    assert len({alert.id for alert in alerts}) == len(alerts)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_episode_does_not_fire_a_rule_at_every_event(seed):
+    """Rules fire when a line is crossed: no episode brings more than a dozen alerts of one rule."""
+    episodes = run(seed).market.episodes
+    said = Counter((episode.id, alert.rule) for alert in run(seed).alerts if (episode := found(episodes, alert)))
+    assert max(said.values()) <= 12
+
+
+def test_every_expected_rule_finds_something():
+    seen = {alert.rule for seed in SEEDS for alert in run(seed).alerts}
+    assert {rule for rules in EXPECTED.values() for rule in rules} <= seen
+
+
+def test_alerts_of_all_stages_come_of_an_ordinary_market():
+    stages = Counter(alert.stage for seed in SEEDS for alert in run(seed).alerts)
+    assert set(stages) == {"pre_loan", "mid_loan", "post_loan", "trading"}
+
+
+def test_the_demo_shows_every_kind_within_half_a_minute():
+    told = demo()
+    clock = DEMO.clock(told.market)
+    first: dict[str, float] = {}
+    for alert in told.alerts:
+        episode = found(told.market.episodes, alert)
+        if episode is not None:
+            first.setdefault(episode.kind, clock.wall(alert.time))
+    assert set(first) == set(KINDS)
+    assert max(first.values()) < 25
+    assert clock.wall(min(alert.time for alert in told.alerts)) < 3
+    assert clock.wall(told.market.start_ms + DEMO.days * 86_400_000) == pytest.approx(DEMO.seconds)
+
+
+def test_the_demo_says_no_more_than_a_person_can_read():
+    told = demo()
+    clock = DEMO.clock(told.market)
+    assert len(told.alerts) / DEMO.seconds < 6
+    per_second = Counter(int(clock.wall(alert.time)) for alert in told.alerts)
+    assert max(per_second.values()) <= 15
