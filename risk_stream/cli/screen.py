@@ -96,7 +96,8 @@ class Screen:
             self._console.print(f"[dim]{'':18}and {counts} more[/]")
 
     def summary(self, rows: Sequence[tuple[str, int, int, str]], totals: Mapping[str, int]) -> None:
-        """What was planted and what was found, kind by kind."""
+        """What was planted and what was found, kind by kind; the line of progress is gone then."""
+        self._live.stop()
         self._console.print(
             table(
                 ("planted", "episodes", "found", "by"),
