@@ -120,7 +120,7 @@ def test_an_event_of_another_type_is_judged_first_and_tells_who_owns_an_account(
 
 
 def test_a_value_that_no_event_can_have_fails_the_test_and_says_which() -> None:
-    result = run(OUT, "transfer: {amount: much, direction: out}")
+    result = run(OUT, "transfer: {amount: 1.2345, direction: out}")
     assert not result.passed
     assert result.message.startswith("the 2nd event given is no event: ")
     assert "amount" in result.message

@@ -198,7 +198,8 @@ def _field(op: Op, target: Node, types: tuple[EventType, ...], report: Report) -
         report(target, error.message)
         return None
     if field.type not in _WORKS_ON.get(op, tuple(FieldType)):
-        report(target, f"{op.value} does not work on '{field.name}', which is {field.type.value}")
+        taken = ", ".join(t.value for t in _WORKS_ON[op])
+        report(target, f"{op.value} works on {taken} fields, and '{field.name}' is {field.type.value}")
         return None
     return field
 

@@ -177,8 +177,9 @@ class Checker:
                     return meaning
                 if meaning.kind is Kind.BOOLEAN:
                     return Truth(meaning, wanted=True)
+                example = {Kind.TEXT: '== "..."', Kind.TIME: '> "2024-01-31"'}.get(meaning.kind, "> 1")
                 raise ExpressionError(
-                    f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} > 1", at
+                    f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} {example}", at
                 )
             case _:
                 raise ExpressionError("a condition is expected here: compare the value with something", node.at)

@@ -206,9 +206,18 @@ _HABITS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![<>=!:])=(?!=)"), "'=' compares nothing: write '=='"),
     (re.compile(r"!(?!=)"), "'!' is not part of the language: write 'not'"),
     (re.compile(r"\bnot\s+missing\b|\bis\s+(?:null|None)\b"), "write 'is missing' or 'is not missing'"),
+    (
+        re.compile(r"(?<![\w.])\.(?:nan|inf)\b", re.IGNORECASE),
+        "there is no .nan and no .inf: write a number, or x is missing",
+    ),
     (re.compile(r";"), "';' is not part of the language: an expression is one condition or one value"),
-    (re.compile(r"[$@?`]"), "this character is not part of the language: names are written bare"),
+    (re.compile(r"[$@?`\\]"), "this character is not part of the language: names are written bare"),
 )
+
+#: What cannot be the end of an expression.
+_EXPECTING = frozenset("+-*/%<>=!,(")
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _STRINGS = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 
@@ -228,7 +237,7 @@ def parse(text: str) -> Node:
     one_line = re.sub(r"[\r\n\t]", " ", text)
     body = one_line.lstrip(" ")
     shift = len(one_line) - len(body)
-    _refuse_comments(body, shift)
+    _refuse_hidden(body, shift)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a wrong escape in a string is Python's warning, of no use to an author
@@ -236,9 +245,7 @@ def parse(text: str) -> Node:
     except SyntaxError as error:
         raise _syntax_error(body, shift, error) from None
     except (ValueError, RecursionError, MemoryError, OverflowError):
-        raise ExpressionError(
-            "the expression is nested too deeply or holds a character that cannot be read", shift
-        ) from None
+        raise ExpressionError("the expression is nested too deeply: name parts of it under features", shift) from None
     return _Reader(body, shift).read(tree.body, 0)
 
 
@@ -259,8 +266,12 @@ def names(node: Node) -> Iterator[Name]:
             return
 
 
-def _refuse_comments(body: str, shift: int) -> None:
-    """A comment would swallow the rest of a folded text without a word."""
+def _refuse_hidden(body: str, shift: int) -> None:
+    """Refuse what an author does not see: control characters, and comments, which swallow the rest of a folded text."""
+    unseen = _CONTROL.search(body)
+    if unseen:
+        code = f"U+{ord(unseen[0]):04X}"
+        raise ExpressionError(f"the character {code} cannot stand in an expression: remove it", shift + unseen.start())
     if "#" in body:
         at = _blank_strings(body).find("#")
         if at >= 0:
@@ -281,6 +292,8 @@ def _syntax_error(body: str, shift: int, error: SyntaxError) -> ExpressionError:
             return ExpressionError(
                 f"'{character}' is a full-width character: write {_FULL_WIDTH[character]}", shift + at
             )
+    if "nested" in (error.msg or ""):
+        return ExpressionError("the brackets are nested too deeply: name parts of it under features", shift)
     bare = _blank_strings(body)
     for pattern, advice in _HABITS:
         found = pattern.search(bare)
@@ -294,11 +307,10 @@ def _syntax_error(body: str, shift: int, error: SyntaxError) -> ExpressionError:
             return ExpressionError(f"'{opening}' is never closed", shift + bare.find(opening))
         if bare.count(opening) < bare.count(closing):
             return ExpressionError(f"'{closing}' closes nothing", shift + bare.rfind(closing))
+    end = len(body.rstrip()) - 1
+    if bare[end] in _EXPECTING:
+        return ExpressionError("the expression ends too early: a value is expected behind this", shift + end)
     at = min(max((error.offset or 1) - 1, 0), len(body) - 1)
-    if at >= len(body.rstrip()) - 1 and not bare.rstrip()[-1:].isalnum():
-        return ExpressionError(
-            "the expression ends too early: a value is expected behind this", shift + len(body.rstrip()) - 1
-        )
     return ExpressionError(f"the expression cannot be read at {_excerpt(body, at)}", shift + at)
 
 
@@ -425,7 +437,7 @@ class _Reader:
         if not isinstance(node, ast.List):
             raise self._error('behind \'in\' a list in square brackets is expected: in ["a", "b"]', node)
         if not node.elts:
-            raise self._error("the list behind 'in' is empty", node)
+            raise self._error("the list behind 'in' is empty: write at least one value", node)
         if len(node.elts) > MAX_LITERALS:
             raise self._error(f"the list has {len(node.elts):,} values, at most {MAX_LITERALS} are allowed", node)
         values = []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from risk_stream.catalogue import Catalogue, Node, Problem
+from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node, Problem
 from risk_stream.features import Aggregate
 from risk_stream.rules.aggregates import Feature, content_hash, event_types, keys, length_ms, read_aggregate
 from risk_stream.rules.check import Noted, nearest
@@ -28,6 +28,26 @@ _RULE = (
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+#: What to do where a text is missing.
+_MISSING = {
+    "id": "give the rule a name that no other has, such as large-outflow",
+    "owner": "say who answers for the rule, here or at the top of the file",
+    "summary": "say in a sentence what an alert means, with {names} of fields and features",
+    "name": "say in a sentence what the test shows",
+}
+
+#: What a field's value is in a given event, for a sentence.
+_WRITTEN = {
+    FieldType.STRING: "text (put a number in quotes)",
+    FieldType.CHOICE: "text",
+    FieldType.INTEGER: "a whole number",
+    FieldType.NUMBER: "a number",
+    FieldType.MONEY: "an amount",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.TIMESTAMP: 'a time such as "2024-01-31T09:30:00Z"',
+}
 
 
 @dataclass(slots=True)
@@ -116,6 +136,8 @@ class _Loader:
         if found.value not in choices:
             said = found.raw or _kind(found)
             advice = nearest(said, choices) or f": it is one of {', '.join(choices)}"
+            if len(choices) == 1:
+                advice = f": it is {choices[0]}, or left out"
             self.report(found, f"{key} cannot be '{said}'{advice}")
             return default
         return str(found.value)
@@ -124,7 +146,7 @@ class _Loader:
         found = node.get(key)
         if found is None:
             if default is None:
-                self.report(node, f"'{key}' is missing")
+                self.report(node, f"'{key}' is missing: {_MISSING[key]}")
             return default
         if not found.is_text:
             self.report(found, f"{key} must be text, and this is {_kind(found)}")
@@ -228,7 +250,7 @@ class _Loader:
         why = self._text(node, "why", "") or ""
         tags = (*file_tags, *(t for t in self._tags(node) if t not in file_tags))
         approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
-        tests = tuple(self._tests(node.get("tests")))
+        tests = tuple(self._tests(node.get("tests"), [t.name for t in types or ()]))
         if "when" not in node:
             self.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
         for event_type in types or ():
@@ -362,20 +384,31 @@ class _Loader:
 
     # Tests
 
-    def _tests(self, node: Node | None) -> Iterator[RuleTest]:
+    def _tests(self, node: Node | None, types: Sequence[str]) -> Iterator[RuleTest]:
+        """The tests of a rule that judges events of some types."""
         if node is None:
             return
+        named: set[str] = set()
         for test in node.value if node.is_list else [node]:
             if not test.is_mapping:
                 self.report(test, "a test is a mapping with name, given and then")
                 continue
             self._known(test, ("name", "given", "then"), "a test")
             name, then = self._text(test, "name", None), self._choice(test, "then", ("fires", "quiet"), None)
+            if name in named:
+                self.report(test["name"], "another test of this rule has this name: choose one that tells them apart")
+            named.add(name or "")
             given = test.get("given")
             if given is None or not given.is_list or not given.value:
                 self.report(given or test, "'given' is a list of one event or more")
                 continue
             events = [self._given(event) for event in given.value]
+            if events[-1] is not None and types and events[-1].type not in types:
+                self.report(
+                    given.value[-1],
+                    f"the last event given is what the rule judges, so it is {' or '.join(types)},"
+                    f" not {events[-1].type}",
+                )
             if name is not None and then is not None and all(e is not None for e in events):
                 yield RuleTest(name, tuple(e for e in events if e is not None), then == "fires", test.line)
 
@@ -399,9 +432,35 @@ class _Loader:
         if not fields.is_mapping and fields.value is not None:
             self.report(fields, "the fields of a given event are a mapping such as {amount: 100}")
             return None
-        for name in keys(fields):
-            if event_type.field(name.value) is None:
-                known = [f.name for f in event_type.all_fields]
-                self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")
-                return None
-        return Given(after, event_type.name, fields.plain() or {})
+        sound = [self._is_sound(event_type, name, fields[name.value]) for name in keys(fields)]
+        return Given(after, event_type.name, fields.plain() or {}) if all(sound) else None
+
+    def _is_sound(self, event_type: EventType, name: Node, value: Node) -> bool:
+        """Whether an event of a type can have a field of this name and value; if not, it is reported."""
+        field = event_type.field(name.value)
+        if field is None:
+            known = [f.name for f in event_type.all_fields]
+            self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")
+        elif field.name == "type":
+            self.report(name, "the event type stands before the fields: leave 'type' out")
+        elif not _fits(field, value):
+            needed = f"one of {', '.join(field.choices)}" if field.choices else _WRITTEN[field.type]
+            self.report(value, f"'{field.name}' is {needed}, and this is {value.raw or _kind(value)}")
+        else:
+            return True
+        return False
+
+
+def _fits(field: Field, node: Node) -> bool:
+    """Whether a written value can be a field's; nothing can be any field's."""
+    value = node.value
+    if value is None:
+        return True
+    if field.type.is_text:
+        return isinstance(value, str) and (not field.choices or value in field.choices)
+    if field.type is FieldType.TIMESTAMP:
+        return isinstance(value, str | int) and not isinstance(value, bool)
+    if field.type is FieldType.BOOLEAN:
+        return isinstance(value, bool)
+    whole = int if field.type is FieldType.INTEGER else int | float
+    return isinstance(value, whole) and not isinstance(value, bool)
