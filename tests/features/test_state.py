@@ -87,7 +87,7 @@ def test_long_logs_are_exact_through_caches_and_compactions(seed: int) -> None:
 def test_events_behind_others_are_exact_however_far_behind(seed: int, late: float) -> None:
     """A busy key whose events come a few or more than a hundred rows out of order, with few and many values."""
     asked = layout(
-        [*EVERYTHING[::2], aggregate(Op.DISTINCT, "quantity", of=TYPES, window_ms=100)], (1024, 120)[seed % 2]
+        [*EVERYTHING[::3], aggregate(Op.DISTINCT, "quantity", of=TYPES, window_ms=100)], (1024, 120)[seed % 2]
     )
     events = seeded_stream(seed, 500, keys=1, step=1, late=late, span=(3, 20, 10**6)[seed])
     values, flags = run(state_of(asked, scan_below=5), events, range(0, 500, 41))
