@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node, Problem
@@ -13,7 +13,7 @@ from risk_stream.rules.check import Noted, nearest
 from risk_stream.rules.expression import RESERVED, ExpressionError, names, parse
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_FEATURES, MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_RULES, MAX_TEXT
-from risk_stream.rules.meaning import Condition, Constant, Kind, Value, depth, wording
+from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Given, Rule, RuleTest
 from risk_stream.rules.place import problem_at
 from risk_stream.rules.scope import Features, RuleScope, too_large
@@ -270,7 +270,7 @@ class _Loader:
             stage,
             severity,
             action,
-            summary,
+            _PLACEHOLDER.sub(lambda hole: _meant(hole, scope.named), summary),
             sorted(t.name for t in types),
             wording(condition),
             wording(score),
@@ -449,6 +449,12 @@ class _Loader:
         else:
             return True
         return False
+
+
+def _meant(hole: re.Match[str], named: Mapping[str, Meaning]) -> str:
+    """A placeholder of a summary by what it stands for: a feature of another name and equal meaning is the same."""
+    meaning = named.get((hole[1] or "").strip())
+    return hole[0] if meaning is None else f"{{{wording(meaning)}}}"
 
 
 def _fits(field: Field, node: Node) -> bool:

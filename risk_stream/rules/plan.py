@@ -111,9 +111,9 @@ class Plan:
     def _find_carried(self) -> dict[str, tuple[Aggregate, ...]]:
         found: dict[str, dict[Aggregate, None]] = {}
         for rule in self.judged:
-            hops = {self.hop_of(rule, type_name) for type_name in rule.on}
+            last = max(self._order[self.hop_of(rule, type_name)] for type_name in rule.on)
             for aggregate in rule.aggregates:
-                if hops != {aggregate.by}:
+                if self._order[aggregate.by] < last:
                     found.setdefault(aggregate.by, {})[aggregate] = None
         return {kind: tuple(aggregates) for kind, aggregates in found.items()}
 

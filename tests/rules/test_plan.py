@@ -65,6 +65,15 @@ def test_an_owner_a_mode_and_a_why_change_the_plan_and_not_what_the_rule_means()
         assert (versions(before) == versions(after), before.version == after.version) == (True, False)
 
 
+def test_renaming_a_feature_changes_the_plan_and_not_what_a_rule_means() -> None:
+    text = rule_file("surge > 2", features=FEATURES).replace("summary: said", 'summary: "{surge} of {{{usual}}}"')
+    renamed = text.replace("surge", "jump").replace("usual", "normal")
+    before, after = plan_of(text), plan_of(renamed)
+    assert (versions(before) == versions(after), before.version == after.version) == (True, False)
+    other = plan_of(text.replace("{surge} of", "{paid} of"))
+    assert versions(before) != versions(other)
+
+
 def test_a_rules_tests_change_no_version() -> None:
     tests = "tests: [{name: n, given: [{probe: {paid: 6}}], then: fires}]"
     assert plan_of(rule_file("paid > 5")).version == plan_of(rule_file("paid > 5", more=[tests])).version
