@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node, Problem
 from risk_stream.features import Aggregate
@@ -265,17 +265,7 @@ class _Loader:
         if condition is None or score is None or summary is None or rule_id is None or severity is None:
             return None
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features.declared)
-        said = (
-            rule_id,
-            stage,
-            severity,
-            action,
-            _PLACEHOLDER.sub(lambda hole: _meant(hole, scope.named), summary),
-            sorted(t.name for t in types),
-            wording(condition),
-            wording(score),
-        )
-        return Rule(
+        rule = Rule(
             id=rule_id,
             file=self.root.file,
             line=node.line,
@@ -296,9 +286,10 @@ class _Loader:
             features=features,
             named=tuple(scope.named.items()),
             aggregates=scope.aggregates(),
-            version=content_hash(repr((*said, approximate))),
+            version="",
             tests=tests,
         )
+        return replace(rule, version=_version(rule))
 
     def _feature_of(self, name: str) -> Aggregate | str:
         feature = self.features.declared[name]
@@ -449,6 +440,14 @@ class _Loader:
         else:
             return True
         return False
+
+
+def _version(rule: Rule) -> str:
+    """A hash of what a rule means and says, however it is written and wherever it stands."""
+    named = dict(rule.named)
+    summary = _PLACEHOLDER.sub(lambda hole: _meant(hole, named), rule.summary)
+    meant = wording(rule.condition), wording(rule.score), rule.approximate
+    return content_hash(repr((rule.id, rule.stage, rule.severity, rule.action, summary, sorted(rule.on), *meant)))
 
 
 def _meant(hole: re.Match[str], named: Mapping[str, Meaning]) -> str:
