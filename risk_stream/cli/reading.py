@@ -15,8 +15,6 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from risk_stream.cli.output import CommandError
 
@@ -105,12 +103,12 @@ def read_mapping(path: Path, text_fields: frozenset[str]) -> Mapping:
     """A mapping file: `type:` an event type or a column, `fields:` a column name or description for each field.
 
     Raises:
-        CommandError: it is no such file; says where.
+        CommandError: it is no such file; says what is wrong.
+        ProblemsError: it is no YAML; says where.
     """
-    try:
-        given = YAML(typ="safe").load(path.read_text())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} is no YAML: {str(error).splitlines()[0]}.") from error
+    from risk_stream.catalogue import read_yaml
+
+    given = read_yaml(path, str(path)).plain()
     if not isinstance(given, dict) or set(given) != {"type", "fields"} or not isinstance(given["fields"], dict):
         raise CommandError(f"{path} must hold `type` and `fields`, and nothing else: see docs/replay.md.")
     kind = given["type"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from risk_stream.catalogue import ProblemsError
 from risk_stream.cli.output import CommandError
 from risk_stream.cli.reading import Records, read_mapping
 
@@ -135,7 +136,6 @@ def test_a_byte_order_mark_and_short_rows_are_fine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("type: [", "no YAML"),
         ("- 1", "must hold `type` and `fields`"),
         ("type: transfer", "must hold `type` and `fields`"),
         ("type: transfer\nfields: {id: {colum: x}}", "id must be a column's name"),
@@ -143,7 +143,7 @@ def test_a_byte_order_mark_and_short_rows_are_fine(tmp_path: Path) -> None:
         ("type: transfer\nfields: {time: {column: x, zone: Mars/Base}}", "no time zone 'Mars/Base'"),
         ("type: transfer\nfields: {time: {column: x, values: 3}}", "values must be a map"),
     ],
-    ids=["broken", "list", "no fields", "typo", "both", "zone", "values"],
+    ids=["list", "no fields", "typo", "both", "zone", "values"],
 )
 def test_a_wrong_mapping_is_one_sentence(tmp_path: Path, text: str, said: str) -> None:
     """It names the file and the field."""
@@ -151,6 +151,14 @@ def test_a_wrong_mapping_is_one_sentence(tmp_path: Path, text: str, said: str) -
     with pytest.raises(CommandError, match=said) as caught:
         read_mapping(path, TEXT)
     assert str(path) in str(caught.value)
+
+
+def test_a_mapping_that_is_no_yaml_says_where(tmp_path: Path) -> None:
+    """File, line and column, as for a rule file."""
+    path = write(tmp_path / "m.yaml", "type: transfer\nfields: [")
+    with pytest.raises(ProblemsError) as caught:
+        read_mapping(path, TEXT)
+    assert str(caught.value.problems[0]).startswith(f"{path}:")
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path, mapping: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from risk_stream.sinks.prometheus import METRICS
 from tests.dashboards.queries import DASHBOARDS, Query, load, panels, queries
@@ -36,7 +36,7 @@ each_query = pytest.mark.parametrize("query", queries(), ids=str)
 
 def prometheus_alerts() -> list[Query]:
     """The queries of the rules that Prometheus itself evaluates."""
-    rules = YAML(typ="safe").load(DASHBOARDS.parent / "docker/prometheus/rules.yml")["groups"][0]["rules"]
+    rules = yaml.safe_load((DASHBOARDS.parent / "docker/prometheus/rules.yml").read_text())["groups"][0]["rules"]
     return [Query("prometheus", rule["alert"], rule["expr"]) for rule in rules]
 
 

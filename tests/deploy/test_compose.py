@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from risk_stream.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("risk-stream:")}
 
@@ -119,7 +119,7 @@ def test_its_command_is_one_of_ours(name: str) -> None:
 
 def test_prometheus_scrapes_the_port_the_worker_serves() -> None:
     """However many workers there are: by the name they share."""
-    config = YAML(typ="safe").load(ROOT / "docker/prometheus/prometheus.yml")
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
     scraped = next(job for job in config["scrape_configs"] if job["job_name"] == "risk-stream")["dns_sd_configs"][0]
     assert scraped["names"] == ["worker"]
     assert str(scraped["port"]) == SERVICES["worker"]["environment"]["RISK_STREAM_METRICS_PORT"]
@@ -143,8 +143,8 @@ def test_the_image_is_small_and_runs_without_rights() -> None:
 def test_grafana_finds_its_data_source_and_dashboards() -> None:
     """Provisioned paths are those that compose mounts."""
     provisioning = ROOT / "docker/grafana/provisioning"
-    source = YAML(typ="safe").load(provisioning / "datasources/prometheus.yml")["datasources"][0]
-    provider = YAML(typ="safe").load(provisioning / "dashboards/risk-stream.yml")["providers"][0]
+    source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"][0]
+    provider = yaml.safe_load((provisioning / "dashboards/risk-stream.yml").read_text())["providers"][0]
     assert source["url"] == "http://prometheus:9090"
     assert f"./dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
@@ -171,10 +171,10 @@ def test_its_own_tool_accepts_the_configuration(tool: str, arguments: list[str])
 
 def test_what_silences_another_alert_names_alerts_that_exist() -> None:
     """A renamed alert would silence nothing."""
-    rules = YAML(typ="safe").load(ROOT / "docker/prometheus/rules.yml")["groups"][0]["rules"]
+    rules = yaml.safe_load((ROOT / "docker/prometheus/rules.yml").read_text())["groups"][0]["rules"]
     names = {rule["alert"] for rule in rules}
     assert all(rule["annotations"].keys() >= {"summary", "action"} for rule in rules)
-    for inhibit in YAML(typ="safe").load(ROOT / "docker/alertmanager/alertmanager.yml")["inhibit_rules"]:
+    for inhibit in yaml.safe_load((ROOT / "docker/alertmanager/alertmanager.yml").read_text())["inhibit_rules"]:
         for matcher in inhibit["source_matchers"] + inhibit["target_matchers"]:
             pattern = re.split(r'\s*=~?\s*"?', matcher)[1].strip('"')
             assert any(re.fullmatch(pattern, name) for name in names), matcher
