@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
@@ -129,5 +130,5 @@ def load_settings(**given: object) -> Settings:
             for e in exc.errors()
         )
         raise SettingsError(said) from exc
-    except Exception as exc:  # noqa: BLE001  pydantic-settings raises its own for JSON it cannot read
+    except SourceError as exc:
         raise SettingsError(f"{exc}: lists and maps are JSON in the environment") from exc

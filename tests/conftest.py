@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.live.fixtures import *  # noqa: F403  the servers and a worker on them, for every live test
+
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal
+from wsgiref.simple_server import WSGIServer
 
 import numpy as np
 from prometheus_client import CollectorRegistry, start_http_server
@@ -161,7 +161,7 @@ class _Histogram:
 
 
 class Metrics(Collector):
-    """The numbers of one worker process. `add` and `set` name a metric and its labels' values, in the metric's order."""
+    """The numbers of one worker. `add` and `set` name a metric and its labels' values, in the metric's order."""
 
     def __init__(self, *, entities: int = 50) -> None:
         self._values: dict[str, dict[tuple[str, ...], float]] = {m.name: {} for m in METRICS if m.kind != "histogram"}
@@ -249,7 +249,7 @@ class Metrics(Collector):
         registry.register(self)
         return registry
 
-    def serve(self, host: str, port: int) -> ThreadingHTTPServer:
+    def serve(self, host: str, port: int) -> WSGIServer:
         """Answer at http://host:port/metrics, in a thread. Raises OSError where the port is taken."""
         server, _ = start_http_server(port, host, self.registry())
         return server

@@ -62,7 +62,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How much is kept: the newest `alerts` by event time, none older than `days`, and `stream` entries for followers."""
+    """How much is kept: the newest `alerts` by event time, none older than `days`, and `stream` entries."""
 
     alerts: int = 200_000
     days: float = 30.0
@@ -83,7 +83,12 @@ class AlertSink:
     def __init__(self, url: str, *, prefix: str = "risk:", keep: Keep | None = None, timeout: float = 5.0) -> None:
         self.url, self.prefix, self.keep = url, prefix, keep or Keep()
         self._redis = Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            protocol=2,
         )
 
     async def close(self) -> None:
@@ -123,10 +128,11 @@ class AlertSink:
         oldest_kept = now - self.keep.days * 86_400_000
         for name, size in zip(sets, sizes, strict=True):
             old = await self._redis.zrangebyscore(name, "-inf", f"({oldest_kept}", start=0, num=TRIM_STEP)
-            gone = [i.decode() for i in old]
+            gone = [str(i) for i in old]
             if excess > 0 and size:  # the least severe go first, the oldest of them
                 many = min(excess, size, TRIM_STEP)
-                gone += [i.decode() for i in await self._redis.zrange(name, 0, many - 1) if i.decode() not in set(gone)]
+                more = await self._redis.zrange(name, 0, many - 1)
+                gone += [str(i) for i in more if str(i) not in set(gone)]
                 excess -= len(gone)
             if gone:
                 await self._remove(gone)

@@ -1,4 +1,4 @@
-"""The imperative shell on Kafka: the Faust app, its batch transport, admission, hops and the worker that keeps it alive."""
+"""The shell on Kafka: the Faust app, its batch transport, admission, hops and the supervisor of it all."""
 
 from __future__ import annotations
 

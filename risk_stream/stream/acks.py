@@ -6,6 +6,7 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 __all__ = ["AckChain"]
@@ -36,7 +37,7 @@ class AckChain:
         run = _Run(message, len(sends))
         self._runs.append(run)
         for send in sends:
-            send.add_done_callback(lambda sent, run=run: self._sent(run, sent))
+            send.add_done_callback(partial(self._sent, run))
         if not sends:
             self._advance()
 

@@ -68,7 +68,7 @@ class Admission:
         self.clocks: dict[tuple[str, int], int] = {}
 
     def admit(self, topic: str, partition: int, records: Sequence[Record], meta: Mapping[str, str | int]) -> Admitted:
-        """Decode and check a run of records of one origin, and address what is accepted. Never raises for what is in one."""
+        """Decode and check a run of records of one origin, address what is accepted. Never raises for what is in it."""
         admitted = Admitted()
 
         def refuse(record: Record, reason: str, message: str) -> None:
@@ -124,11 +124,12 @@ class Admission:
         if not ahead.any():
             return batch
         for i in np.flatnonzero(ahead).tolist():
-            seconds = int(batch.times[i] - appended[i]) / 1000
+            seconds = int(batch.times[i] - appended[i]) // 1000
+            most = self.future_ms // 1000
             refuse(
                 records[int(rows[i])],
                 "future",
-                f"time is {seconds:,.0f} s ahead of the broker's: mend the sender's clock (allowed are {self.future_ms / 1000:g} s)",
+                f"time is {seconds:,} s ahead of the broker's, more than {most:,} s: mend the sender's clock",
             )
         return batch.take(np.flatnonzero(~ahead))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import faust
+from faust.app.base import BootStrategy
 
 from risk_stream.settings import Settings
 from risk_stream.stream.logs import BrokerWatch
@@ -23,7 +24,7 @@ REFRESH = 1.0
 QUEUE = 4096 * CREDITS
 
 
-class Boot(faust.App.BootStrategy):  # type: ignore[name-defined]
+class Boot(BootStrategy):
     """Faust's consumer, conductor and agents; neither its producer, nor its sensors, nor its web server."""
 
     enable_kafka_producer = False
@@ -100,19 +101,19 @@ def make_app(
         agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], pipeline.hop)
     agent("alerts", [settings.alerts_topic], pipeline.alerts)
 
-    @app.on_rebalance_complete.connect  # type: ignore[misc]  # awaited by Faust before any partition is read
-    async def assigned(sender: Any, **_: Any) -> None:
+    async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read
         pipeline.assigned(app.consumer.assignment())
 
-    @app.task  # type: ignore[misc]
     async def watch_rules() -> None:
         await watcher.watch(settings.reload_seconds)
 
-    @app.task  # type: ignore[misc]
     async def refresh() -> None:
         while not app.should_stop:
             await asyncio.sleep(REFRESH)
             broker_watch.tick()
             pipeline.refresh()
 
+    app.on_rebalance_complete.connect(assigned, weak=False)
+    app.task(watch_rules)
+    app.task(refresh)
     return app

@@ -43,8 +43,8 @@ AGAIN, WRONG = 75, 78
 #: A session where the broker does not say what it allows, s: Kafka's own minimum.
 DEFAULT_SESSION = 6.0
 
-#: How long a thread may hold Python before another gets its turn, s. The default of 5 ms would be latency at every step:
-#: the thread that reads Kafka and the one that judges take turns.
+#: How long a thread may hold Python before another gets its turn, s: the one that reads Kafka and the one that judges
+#: take turns, and the default of 5 ms would be latency at every step.
 SWITCH = 0.0005
 
 #: Objects made before Python looks for cycles: records come and go by the thousand, and none is in a cycle.
@@ -71,7 +71,7 @@ def _end_with_parent() -> None:
 
 
 def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[RiskApp, PlanSource]:
-    """Everything, wired. Raises `BrokerError` and `ProblemsError`. `app.broker_watch` is set by the caller's logging."""
+    """Everything, wired. Raises `BrokerError` and `ProblemsError`."""
     source = PlanSource(settings.rules, catalogue)
     counts = partition_counts(settings.broker)
     missing = [t.name for t in wanted_topics(settings, catalogue) if t.name not in counts]
@@ -140,7 +140,7 @@ def main() -> NoReturn:
         os._exit(0 if not exc.code else AGAIN)
     except KafkaError as exc:
         _end(AGAIN, f"the broker at {settings.broker} failed: {exc!r}")
-    except Exception as exc:  # noqa: BLE001  the top of the process: one sentence, and the supervisor goes on
+    except Exception as exc:  # the top of the process: one sentence, and the supervisor goes on
         log.debug("crash", exc_info=exc)
         _end(AGAIN, f"the worker failed: {exc!r}")
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The worker's log: one line per thing said, never a reason to stop, and a broker's outage said once instead of for ever."""
+"""The worker's log: never a reason to stop, and a broker's outage is said once instead of for ever."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _TROUBLE = (
 
 
 class SafeHandler(logging.StreamHandler[TextIO]):
-    """Writes to a stream; a line that cannot be written (a full disk, a closed pipe) is counted and the worker goes on."""
+    """Writes to a stream; a line that cannot be written (a full disk, a closed pipe) is counted, no more."""
 
     def __init__(self, stream: TextIO, lost: Callable[[], None]) -> None:
         super().__init__(stream)
         self._lost = lost
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  logging's names
         """Count the line."""
         self._lost()
 
 
 class BrokerWatch(logging.Handler):
-    """Hears the Kafka client's own log and says of an unreachable broker two things: that it is away, that it is back."""
+    """Hears the Kafka client's log and says of an unreachable broker two things: it is away, it is back."""
 
     def __init__(self, broker: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)

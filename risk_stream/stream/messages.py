@@ -57,7 +57,7 @@ def split_by_partition(batch: EventBatch, kind: str, count: int) -> Iterator[tup
 def reject_message(
     *, topic: str, partition: int, offset: int, reason: str, message: str, value: bytes | None, time_ms: int
 ) -> bytes:
-    """A record that was refused, as JSON: where it is, why, what to do, and its value (text, or base64 if it is none)."""
+    """A refused record as JSON: where it is, why, what to do, and its value (text, or base64 if it is none)."""
     kept = (value or b"")[:REJECT_VALUE_BYTES]
     said: dict[str, object] = {
         "topic": topic,

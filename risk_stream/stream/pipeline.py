@@ -1,4 +1,4 @@
-"""One worker's work on its partitions: admission, hops and the store of alerts, each run acknowledged when all it caused is stored.
+"""One worker's work on its partitions; a run of records is acknowledged when all it caused is stored.
 
 The order of durability, for every run of records: outputs acknowledged by the broker, each by its own future; then the
 run itself. What is not acknowledged is read again, and what it causes again has the same names.
@@ -87,7 +87,7 @@ class Pipeline:
         mine = {(topic, partition) for topic, partition in partitions}
         for held in (self.hops, self._cursors, self._chains):
             for tp in set(held) - mine:
-                del held[tp]  # type: ignore[attr-defined]
+                del held[tp]
         self.admission.keep_only(mine)
         self.metrics.set("risk_stream_partitions", len(mine))
         self.metrics.add("risk_stream_rebalances_total")

@@ -1,4 +1,4 @@
-"""The plan in force: rule files are looked at every second, a good change is taken over, a bad one is said and refused."""
+"""The plan in force: a good change of the rule files is taken over, a bad one is said and refused."""
 
 from __future__ import annotations
 

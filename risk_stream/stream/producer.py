@@ -52,7 +52,7 @@ class Producer:
         )
 
     async def start(self) -> None:
-        """Connect, as an idempotent producer where the broker gives us an id for one. Raises `KafkaError` if it is away."""
+        """Connect, as an idempotent producer where the broker has them. Raises `KafkaError` if it is away."""
         producer = self._new(idempotent=True)
         try:
             await asyncio.wait_for(producer.start(), PROBE_TIMEOUT)

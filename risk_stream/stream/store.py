@@ -1,4 +1,4 @@
-"""From `risk.alerts` to Redis: waits while Redis is away, says so once, and loses nothing because nothing is acknowledged."""
+"""From `risk.alerts` to Redis: waits while Redis is away, says so once, and loses nothing."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ __all__ = ["BrokerError", "Topic", "TopicState", "create_topics", "describe_topi
 
 #: A broker that does not answer within this time is away, ms.
 PATIENCE_MS = 10_000
+
+#: A broker that has created a topic shows it a moment later, s.
+SETTLE = 0.05
 
 _HOUR_MS = 3_600_000
 
@@ -114,6 +118,11 @@ def create_topics(broker: str, topics: list[Topic]) -> list[str]:
             with contextlib.suppress(TopicAlreadyExistsError):
                 client.create_topics([new])
                 made.append(topic.name)
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while not {t.name for t in topics} <= {t["name"] for t in client.describe_topics()}:
+            if time.monotonic() > end:
+                raise BrokerError(f"the broker at {broker} has taken new topics, but does not show them")
+            time.sleep(SETTLE)
         return made
 
 

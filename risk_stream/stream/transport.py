@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from faust import Schema
 from faust.events import Event
@@ -33,24 +33,17 @@ __all__ = ["CREDITS", "BatchSchema", "Consumer", "Transport"]
 #: Runs of one partition that may be delivered and not yet acknowledged.
 CREDITS = 4
 
-#: How long the broker may hold a fetch that finds nothing, ms. A partition that was read meanwhile waits this long at most.
+#: How long the broker may hold a fetch that finds nothing, ms; a partition that was read meanwhile waits no longer.
 FETCH_WAIT_MS = 10
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]
     """Hands a message's value, a list of Kafka records, to the agent as it is."""
 
-    def compile(
-        self,
-        app: Any,
-        *,
-        on_key_decode_error: Any = None,
-        on_value_decode_error: Any = None,
-        default_propagate: bool = False,
-    ) -> Callable[..., Awaitable[Event]]:
+    def compile(self, app: Any, **_: Any) -> Callable[..., Awaitable[Event]]:
         """Return the decoder Faust calls for each message."""
 
-        async def decode(message: ConsumerMessage, *, propagate: bool = default_propagate) -> Event:
+        async def decode(message: ConsumerMessage, **_: Any) -> Event:
             return Event(app, None, message.value, None, message)
 
         return decode
@@ -59,6 +52,7 @@ class BatchSchema(Schema):  # type: ignore[type-arg]
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the broker: reads partitions that have credit, commits, keeps the membership alive."""
 
+    consumer: Consumer
     mundane_level = "debug"
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
@@ -92,15 +86,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 if not self.consumer.flow_active:
                     return {}
                 if consumer._closed or fetcher._closed:  # noqa: SLF001
-                    raise driver.ConsumerStoppedError
+                    raise ConsumerStoppedError
                 self._credit.clear()
                 found: dict[TP, list[ConsumerRecord]] = {}
                 read = fetcher._records  # noqa: SLF001
                 ready = [tp for tp in self.consumer.with_credit(active_partitions) if tp in read]
                 for tp in sorted(ready, key=lambda tp: not isinstance(read[tp], FetchResult)):
-                    if not found or isinstance(
-                        read.get(tp), FetchResult
-                    ):  # an error is raised alone: nothing is lost by it
+                    # An error is raised alone, when nothing was found: nothing is lost by it.
+                    if not found or isinstance(read.get(tp), FetchResult):
                         found.update(await fetcher.fetched_records((tp,), timeout=0, max_records=max_records))
                 left = deadline - asyncio.get_running_loop().time()
                 if found or left <= 0:
@@ -126,6 +119,28 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self.log.warning("not committed, will be with the next commit: %r", exc)
             return False
         return True
+
+
+def _as_one(tp: TP, run: list[ConsumerRecord], generation: int) -> ConsumerMessage:
+    """A run of records as one message: where and when its last one is, all of them as its value."""
+    last = run[-1]
+    value: Any = run
+    headers: Any = ()
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        last.offset,
+        last.timestamp / 1000,
+        last.timestamp_type,
+        headers,
+        None,
+        value,
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )
 
 
 class Consumer(driver.Consumer):
@@ -154,7 +169,7 @@ class Consumer(driver.Consumer):
         """Yield (partition, run of records as one message)."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
+        if not records or self.should_stop:
             return
         if not self.flow_active:  # being rebalanced: what was read is given back
             await self._seek_back()
@@ -162,28 +177,9 @@ class Consumer(driver.Consumer):
         for tp, run in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
-            if active is None or tp in active:
+            if active and tp in active:
                 self._out[tp] += 1
-                last = run[-1]
-                stamp = last.timestamp / 1000 if last.timestamp is not None else None
-                yield (
-                    tp,
-                    ConsumerMessage(
-                        tp.topic,
-                        tp.partition,
-                        last.offset,
-                        stamp,
-                        last.timestamp_type,
-                        (),
-                        None,
-                        run,
-                        None,
-                        0,
-                        0,
-                        tp,
-                        generation_id=generation,
-                    ),
-                )
+                yield tp, _as_one(tp, run, generation)
 
     async def _seek_back(self) -> None:
         try:
@@ -211,7 +207,7 @@ class Consumer(driver.Consumer):
         if before >= CREDITS:
             self._thread.credit_returned()
 
-    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+    async def force_commit(self, *_: Any, **__: Any) -> bool:
         """Commit what is acknowledged and not yet committed; what fails is tried again the next time."""
         pending = {tp: offset for tp, offset in self._acked_to.items() if offset > (self._committed_offset[tp] or 0)}
         if not pending or not await self._commit(pending):
@@ -223,7 +219,7 @@ class Consumer(driver.Consumer):
         """Nothing: offsets inside a run are no gaps, and true ones need no book-keeping."""
 
     async def wait_empty(self) -> None:
-        """Commit what is acknowledged; Faust calls this on revoke and on stop, and its own waits for the rest for ever."""
+        """Commit what is acknowledged, at revoke and at stop; Faust's own waits for the rest, for ever."""
         await self.commit_and_end_transactions()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

@@ -1,4 +1,4 @@
-"""One event of every type through every hop of a plan before the first real one: compiled kernels are loaded, not waited for."""
+"""One event of every type through a plan before the first real one, so that compiled kernels are there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def warm_up(plan: Plan) -> None:
     for event_type in plan.catalogue.types:
         event: dict[str, Any] = {f.name: _value(f) for f in event_type.fields}
         records.append(orjson.dumps({**event, "id": "warm", "type": event_type.name, "time": TIME}))
-    batch, _, _ = decoder.decode(records, lambda i: str(i))
+    batch, _, _ = decoder.decode(records, str)
     engine = Engine(plan, reserve_mib=64)
     for _ in range(2):
         engine.apply(batch)

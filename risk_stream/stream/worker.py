@@ -116,7 +116,7 @@ class Supervisor:
             child.kill()
             return child.wait()
 
-    def _stop(self, number: int, _: FrameType | None) -> None:
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._told.set()
         if self.child is not None and self.child.poll() is None:
             self.child.terminate()

@@ -25,7 +25,12 @@ from risk_stream.stream import create_topics, wanted_topics
 
 __all__ = ["RULES", "House", "Worker", "eventually", "transfer"]
 
-RUN = "import sys; from risk_stream.settings import load_settings as s; from risk_stream.stream import run_worker as r; sys.exit(r(s()))"
+RUN = """
+import sys
+from risk_stream.settings import load_settings
+from risk_stream.stream import run_worker
+sys.exit(run_worker(load_settings()))
+"""
 
 RULES = """
 stage: trading

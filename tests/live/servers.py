@@ -1,4 +1,4 @@
-"""Real servers for tests and benchmarks: each starts on free loopback ports in a folder of its own and is gone at the end.
+"""Real servers for tests and benchmarks: each on free loopback ports, in a folder of its own, and gone at the end.
 
 Kafka comes from the jars that `tests/live/install.sh` puts into .servers/, or from the folder `RISK_STREAM_KAFKA_JARS`.
 """
@@ -17,9 +17,11 @@ import uuid
 from pathlib import Path
 from typing import Self
 
+import redis
+
 from risk_stream.embedded import ChildProcess, free_port
 
-__all__ = ["Kafka", "MissingServer", "Prometheus", "RedisServer"]
+__all__ = ["Kafka", "MissingServerError", "Prometheus", "RedisServer"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,14 +53,14 @@ Configuration:
 """
 
 
-class MissingServer(Exception):
+class MissingServerError(Exception):
     """Raised when a server is not on this machine; says which and how to get it."""
 
 
 def _binary(name: str, *elsewhere: Path) -> str:
     found = shutil.which(name) or next((str(p) for p in elsewhere if os.access(p, os.X_OK)), None)
     if found is None:
-        raise MissingServer(f"no {name} here: make servers says how to get it")
+        raise MissingServerError(f"no {name} here: make servers says how to get it")
     return found
 
 
@@ -98,7 +100,8 @@ class _Server:
 
     def kill(self) -> None:
         """End it without a word; its data stay."""
-        assert self.process is not None and self.process.pid is not None
+        assert self.process is not None
+        assert self.process.pid is not None
         os.kill(self.process.pid, signal.SIGKILL)
         self.stop()
 
@@ -134,7 +137,7 @@ class Kafka(_Server):
         for place in places:
             if any(place.glob("kafka-server-*.jar")):
                 return place
-        raise MissingServer("no Kafka jars here: make servers gets them (needs java and Maven)")
+        raise MissingServerError("no Kafka jars here: make servers gets them (needs java and Maven)")
 
     @property
     def address(self) -> str:
@@ -175,6 +178,15 @@ class RedisServer(_Server):
     def url(self) -> str:
         """As settings want it."""
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def ready(self) -> bool:
+        client = redis.Redis(port=self.port, socket_timeout=1)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:  # not yet listening, or still reading what it kept
+            return False
+        finally:
+            client.close()
 
     def argv(self) -> list[str]:
         given = {

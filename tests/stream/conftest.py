@@ -18,8 +18,24 @@ features:
   count_10m: {count: transfer, by: account, window: 10m}
   paid_10m: {count: transfer, by: counterparty, window: 10m}
 rules:
-  - {id: third, on: transfer, when: count_10m == 3, severity: high, score: 40, action: review, owner: desk, summary: "{account}", why: "Burst."}
-  - {id: large, on: transfer, when: amount > 9000 and paid_10m >= 1, severity: low, score: 9, action: review, owner: desk, summary: "{amount}", why: "Large."}
+  - id: third
+    on: transfer
+    when: count_10m == 3
+    severity: high
+    score: 40
+    action: review
+    owner: desk
+    summary: "{account}"
+    why: "Burst."
+  - id: large
+    on: transfer
+    when: amount > 9000 and paid_10m >= 1
+    severity: low
+    score: 9
+    action: review
+    owner: desk
+    summary: "{amount}"
+    why: "Large."
 """
 NOW = 1_700_000_000_000
 

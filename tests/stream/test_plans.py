@@ -70,7 +70,7 @@ def test_a_bad_edit_changes_nothing_and_is_said_once(
     assert metrics.get("risk_stream_plan_reloads_total", "refused") == 1
     errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert "stays in force" in errors[0]
-    assert "rules.yaml:8:" in errors[1]
+    assert "rules.yaml:18:" in errors[1]
     assert len(errors) == 2
 
 

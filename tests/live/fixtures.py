@@ -1,4 +1,4 @@
-"""The servers, once for the whole run, and a house with one worker that most live tests share."""
+"""Fixtures for all tests: the servers, once for the whole run, and a house with one worker that most share."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.live.house import House, Worker
-from tests.live.servers import Kafka, MissingServer, Prometheus, RedisServer
+from tests.live.servers import Kafka, MissingServerError, Prometheus, RedisServer
+
+__all__ = ["house", "kafka", "new_house", "prometheus", "redis_server", "worker"]
 
 
 def _started(make: Callable[[], Kafka | RedisServer]) -> Iterator[Kafka | RedisServer]:
     try:
         server = make()
-    except MissingServer as exc:
+    except MissingServerError as exc:
         if os.environ.get("CI") or os.environ.get("RISK_STREAM_REQUIRE_LIVE"):
             pytest.fail(str(exc))
         pytest.skip(str(exc))

@@ -1,0 +1,46 @@
+"""The topics there must be, and what is said of a broker that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from risk_stream.catalogue import Catalogue
+from risk_stream.embedded import free_port
+from risk_stream.settings import Settings
+from risk_stream.stream import BrokerError, create_topics, describe_topics, wanted_topics
+from tests.live.servers import Kafka
+
+
+def test_each_kind_of_key_has_a_hop_topic(catalogue: Catalogue) -> None:
+    """Beside the house's, the alerts' and the rejects'."""
+    topics = {t.name: t for t in wanted_topics(Settings(partitions=6, hop_retention_hours=2), catalogue)}
+    assert {f"risk.hop.{k.name}" for k in catalogue.kinds} < set(topics)
+    assert {"risk.trades", "risk.loans", "risk.reference", "risk.alerts", "risk.rejects"} < set(topics)
+    assert {t.partitions for t in topics.values()} == {6}
+    assert topics["risk.hop.account"].config["retention.ms"] == "7200000"
+    assert all(t.meaning for t in topics.values())
+
+
+def test_names_are_the_houses_to_choose(catalogue: Catalogue) -> None:
+    """A topic that is there already keeps its name."""
+    settings = Settings(prefix="rs-", house_topics={"trades": "oms.fills"})
+    assert {t.name for t in wanted_topics(settings, catalogue)} >= {"oms.fills", "rs-hop.loan", "rs-alerts"}
+
+
+def test_a_broker_that_is_not_there_is_one_sentence(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback of a client library."""
+    monkeypatch.setattr("risk_stream.stream.topics.PATIENCE_MS", 300)
+    with pytest.raises(BrokerError, match=r"does not answer .* is Kafka running there\?"):
+        create_topics(f"127.0.0.1:{free_port()}", wanted_topics(Settings(), catalogue))
+
+
+@pytest.mark.live
+def test_topics_are_created_once_and_described(kafka: Kafka, catalogue: Catalogue) -> None:
+    """What is there is left alone."""
+    topics = wanted_topics(Settings(prefix="described.", house_topics={}, alert_retention_days=2), catalogue)
+    before = describe_topics(kafka.address, topics)
+    assert not any(t.exists for t in before)
+    assert set(create_topics(kafka.address, topics)) == {t.name for t in topics}
+    assert create_topics(kafka.address, topics) == []
+    alerts = next(t for t in describe_topics(kafka.address, topics) if t.name == "described.alerts")
+    assert (alerts.partitions, alerts.retention_hours, alerts.cleanup, alerts.replication) == (4, 48, "delete", 1)
