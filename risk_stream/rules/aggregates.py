@@ -55,12 +55,12 @@ def length_ms(text: object) -> int | None:
 def has_key(catalogue: Catalogue, event_type: EventType, kind: str) -> bool:
     """Whether events of a type have a key of a kind: as a field, or as the owner of a key that they have."""
     kinds = set(event_type.keys)
-    todo = list(kinds)
-    while todo:
-        parent = catalogue.kind(todo.pop()).belongs_to
+    pending = list(kinds)
+    while pending:
+        parent = catalogue.kind(pending.pop()).belongs_to
         if parent is not None and parent not in kinds:
             kinds.add(parent)
-            todo.append(parent)
+            pending.append(parent)
     return kind in kinds
 
 

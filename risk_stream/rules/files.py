@@ -47,10 +47,10 @@ def below(folder: Path) -> Iterator[Path]:
     What is hidden is none of ours: git's files, an editor's, and the folders of earlier versions from which Kubernetes
     links the files of a ConfigMap. Links to folders are not followed.
     """
-    todo = [str(folder)]
-    while todo:
+    pending = [str(folder)]
+    while pending:
         try:
-            entries = os.scandir(todo.pop())
+            entries = os.scandir(pending.pop())
         except OSError:
             continue
         with entries:
@@ -58,7 +58,7 @@ def below(folder: Path) -> Iterator[Path]:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    todo.append(entry.path)
+                    pending.append(entry.path)
                 elif entry.name.endswith(_ENDINGS) and entry.is_file():
                     yield Path(entry.path)
 

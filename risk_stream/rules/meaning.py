@@ -175,13 +175,13 @@ def opposite(condition: Condition) -> Condition:
 
 def leaves(meaning: Meaning) -> Iterator[FieldValue | AggregateValue]:
     """Every field and aggregate in it, left to right, as often as it stands there."""
-    todo = [meaning]
-    while todo:
-        found = todo.pop()
+    pending = [meaning]
+    while pending:
+        found = pending.pop()
         if isinstance(found, FieldValue | AggregateValue):
             yield found
         else:
-            todo += reversed(_parts(found))
+            pending += reversed(_parts(found))
 
 
 def _parts(meaning: Meaning) -> tuple[Meaning, ...]:
@@ -207,10 +207,10 @@ def depth(meaning: Meaning) -> int:
 
 def size(meaning: Meaning) -> int:
     """How many operations and operands it has."""
-    count, todo = 0, [meaning]
-    while todo:
+    count, pending = 0, [meaning]
+    while pending:
         count += 1
-        todo += _parts(todo.pop())
+        pending += _parts(pending.pop())
     return count
 
 

@@ -72,11 +72,11 @@ class Features:
 
     def _settle(self, first: str) -> None:
         """Check a feature after those it needs, without recursion: a file may chain many."""
-        todo, path = [first], list[str]()
-        while todo:
-            name = todo[-1]
+        pending, path = [first], list[str]()
+        while pending:
+            name = pending[-1]
             if name in self._meanings:
-                todo.pop()
+                pending.pop()
             elif path and path[-1] == name:
                 path.pop()
                 self._meanings[name] = self._checked(name)
@@ -89,7 +89,7 @@ class Features:
                         path.pop()
                         break
                     if needed in self.declared and needed not in self._meanings:
-                        todo.append(needed)
+                        pending.append(needed)
 
     def _report_circle(self, name: str, needed: str, path: list[str]) -> None:
         feature = self.declared[name]
@@ -190,14 +190,14 @@ class RuleScope:
 
     def _name_parts(self, name: str) -> None:
         """Name what a feature is made of too, so that an alert can explain it."""
-        todo = self._features.needs(name)
-        while todo:
-            part = todo.pop(0)
+        pending = self._features.needs(name)
+        while pending:
+            part = pending.pop(0)
             if part in self.named:
                 continue
             if part in self._features.declared:
                 self._features.used.add(part)
                 self.named[part] = self._features.meaning(part)
-                todo += self._features.needs(part)
+                pending += self._features.needs(part)
             else:
                 self.named[part] = self._field(part)
