@@ -35,6 +35,7 @@ from risk_stream.features._words import (
     LOW32,
     NEVER,
     P_KEEP,
+    P_ROW,
     P_SHIFT,
     R_MASK,
     R_TIME,
@@ -44,7 +45,7 @@ __all__ = ["apply_batch", "forget_bits", "sweep_keys", "translate_masks"]
 
 #: Events whose keys are hashed and whose cache lines are asked for before the first of them is applied.
 GROUP = 64
-#: Cache lines of a block asked for: its header and the oldest dozen rows.
+#: Cache lines of a block asked for besides its header: those of its newest rows.
 LINES = 12
 
 
@@ -67,6 +68,7 @@ def _apply(
     """Apply events [start, n) in order; -> n, or the index of the event for which memory lacks."""
     shift = plan[P_SHIFT]
     n = len(times)
+    row = plan[P_ROW]
     for begin in range(start, n, GROUP):
         end = min(n, begin + GROUP)
         for i in range(begin, end):
@@ -75,9 +77,15 @@ def _apply(
             prefetch(heap, slot_of(chunks, chunk_of(h, shift), h))
         for i in range(begin, end):
             h = hashes[i - begin]
-            block: Word = (heap[slot_of(chunks, chunk_of(h, shift), h)] & LOW32) << 3
+            first_entry: Word = heap[slot_of(chunks, chunk_of(h, shift), h)]
+            prefetch(heap, (first_entry & LOW32) << 3)
+        for i in range(begin, end):
+            h = hashes[i - begin]
+            entry_word: Word = heap[slot_of(chunks, chunk_of(h, shift), h)]
+            block = (entry_word & LOW32) << 3
+            newest: Word = block + HEADER + end_row(heap, block) * row
             for line in range(LINES):
-                prefetch(heap, block + 8 * line)
+                prefetch(heap, max(block, newest - 8 * line))
         for i in range(begin, end):
             if present[i]:
                 h = hashes[i - begin]

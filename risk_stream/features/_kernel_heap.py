@@ -63,6 +63,18 @@ def _mul_high(_context: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
     return types.int64(types.int64, types.int64), build
 
 
+@intrinsic
+def _peek(_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+    """array[index] for an index that is not negative: without the look whether it is."""
+
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load(builder.gep(data, [args[1]]))
+
+    return types.int64(array, types.int64), build
+
+
+peek: Callable[[Ints, int], Word] = cast(Any, _peek)
 #: (array, index) -> nothing.
 prefetch: Callable[[Ints, int], None] = cast(Any, _prefetch)
 #: (a, b) -> the upper word of a * b.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from risk_stream.features._jit import Ints, Word, inner
-from risk_stream.features._kernel_heap import below, mul_high
+from risk_stream.features._kernel_heap import below, mul_high, peek
 from risk_stream.features._words import (
     A_WINDOWS,
     C_ALL,
@@ -23,6 +23,7 @@ from risk_stream.features._words import (
     MAX_AT,
     MIN_AT,
     MISSING,
+    NEED_EXTREMES,
     NEED_SET,
     NEED_SQUARES,
     P_CELL_LINES,
@@ -67,7 +68,7 @@ def scan(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
     j = stop
     for w in range(plan[P_WINDOWS]):
         limit = time - plan[plan[P_WINDOW_LINES] + w]
-        while j > first and heap[base + (j - 1) * row + R_TIME] > limit:
+        while j > first and peek(heap, base + (j - 1) * row + R_TIME) > limit:
             j -= 1
         heap[at + A_WINDOWS + w] = j
     cell = at + plan[P_CELLS_AT]
@@ -95,6 +96,7 @@ def scan_group(
     mask = plan[line + C_MASK]
     column = plan[line + C_COLUMN]
     squares = plan[line + C_ALL] & NEED_SQUARES
+    extremes = plan[line + C_ALL] & NEED_EXTREMES
     count = values = total = low = high = 0
     least = most = 0
     min_at = max_at = first_at = last_at = match_at = -1
@@ -103,23 +105,24 @@ def scan_group(
         start = heap[at + A_WINDOWS + plan[at_line + C_WINDOW]]
         while j >= start:
             r = base + j * row
-            if heap[r + R_MASK] & mask != 0:
+            if peek(heap, r + R_MASK) & mask != 0:
                 count += 1
                 if match_at < 0 and j < present:
                     match_at = j
-                v = heap[r + column]
+                v = peek(heap, r + column)
                 if v != MISSING:
                     values += 1
                     total += v
                     first_at = j
                     if last_at < 0 and j < present:
                         last_at = j
-                    if min_at < 0 or v < least:
-                        min_at = j
-                        least = v
-                    if max_at < 0 or v > most:
-                        max_at = j
-                        most = v
+                    if extremes != 0:
+                        if min_at < 0 or v < least:
+                            min_at = j
+                            least = v
+                        if max_at < 0 or v > most:
+                            max_at = j
+                            most = v
                     if squares != 0:
                         low += v * v
                         high += mul_high(v, v) + below(low, v * v)
@@ -168,11 +171,11 @@ def scan_distinct(
         start = heap[at + A_WINDOWS + plan[at_line + C_WINDOW]]
         while j >= start:
             r = base + j * row
-            if heap[r + R_MASK] & mask != 0:
+            if peek(heap, r + R_MASK) & mask != 0:
                 count += 1
                 if match_at < 0 and j < present:
                     match_at = j
-                v = heap[r + column]
+                v = peek(heap, r + column)
                 if v != MISSING:
                     values += 1
                     x = table + 2 * (mix(v) & (slots - 1))
