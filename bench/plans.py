@@ -73,8 +73,8 @@ def write_plan(
 ) -> tuple[Path, Path]:
     """Write a house's event type and a rule file into `folder`: (events file, rules file).
 
-    Each rule has three or four comparisons, the first on one of nine evenly spread scores so that `firing` of the
-    events fire some rule, the others on features with thresholds that mostly hold; half of the rules have an `or`.
+    Each rule has five or six comparisons: a narrow band of one of nine evenly spread scores, so that `firing` of the
+    events fire a rule, each one of its own, and features with thresholds that mostly hold, half of them in an `or`.
     """
     rng = random.Random(seed)
     events = folder / "events.yaml"
@@ -84,12 +84,15 @@ def write_plan(
     events.write_text(EVENTS_YAML + scores)
     chosen = list(FEATURES)[:: max(1, 30 // features)][:features]
     lines = ["stage: trading", "features:"] + [f"  {name}: {FEATURES[name]}" for name in chosen] + ["rules:"]
-    level = 1000 * (1 - firing / rules)
+    width = 1000 * firing / rules
     for r in range(rules):
         a, b, c = (rng.choice(chosen) for _ in range(3))
         low = [rng.choice((0.5, 1, 2, 3, 5)) for _ in range(3)]
         more = f"({a} >= {low[0]} or {b} > {low[1]})" if r % 2 else f"{a} > 0.01 and {b} != 7.5"
-        when = f"score_{r % 9 + 1} > {level + r * 1e-4:.4f} and {more} and (tip >= {low[2]} or {c} is not missing)"
+        top = 1000 - r // 9 * width
+        when = (
+            f"{top - width:.6f} < score_{r % 9 + 1} <= {top:.6f} and {more} and (tip >= {low[2]} or {c} is not missing)"
+        )
         lines += [
             f"  - id: bench-{r:04d}",
             "    on: card_payment",
