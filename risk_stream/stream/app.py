@@ -47,9 +47,9 @@ class RiskApp(faust.App):
         await self.pipeline.producer.start()
         self.pipeline.consumer = self.consumer
 
-    async def on_stop(self) -> None:
-        """Send what is waiting, then leave."""
-        await super().on_stop()
+    async def on_shutdown(self) -> None:
+        """Send what is waiting and disconnect, when the agents have stopped."""
+        await super().on_shutdown()
         await self.pipeline.producer.stop()
         await self.pipeline.store.sink.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,16 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from risk_stream.catalogue import Catalogue
 from risk_stream.settings import Settings
 
-__all__ = ["BrokerError", "Topic", "TopicState", "create_topics", "describe_topics", "minimum_session", "wanted_topics"]
+__all__ = [
+    "BrokerError",
+    "Topic",
+    "TopicState",
+    "create_topics",
+    "describe_topics",
+    "minimum_session",
+    "partition_counts",
+    "wanted_topics",
+]
 
 #: A broker that does not answer within this time is away, ms.
 PATIENCE_MS = 10_000
@@ -85,6 +95,8 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
 def _admin(broker: str) -> Iterator[KafkaAdminClient]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its retries are said here, once
     servers = [part.strip() for part in broker.split(",")]
+    if nobody := _why_unreachable(servers):
+        raise BrokerError(f"the broker at {broker} does not answer ({nobody}): is Kafka running there?")
     try:
         client = KafkaAdminClient(
             bootstrap_servers=servers, request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
@@ -98,6 +110,20 @@ def _admin(broker: str) -> Iterator[KafkaAdminClient]:
             yield client
         except (KafkaError, OSError) as exc:
             raise BrokerError(f"the broker at {broker} answers, but refuses ({type(exc).__name__}: {exc})") from exc
+
+
+def _why_unreachable(servers: list[str]) -> str:
+    """Why none of the addresses takes a connection; empty where one does."""
+    why = ""
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=PATIENCE_MS / 1000).close()
+        except OSError as exc:
+            why = (exc.strerror or str(exc)).lower()
+        else:
+            return ""
+    return why
 
 
 def partition_counts(broker: str) -> dict[str, int]:

@@ -33,8 +33,12 @@ __all__ = ["CREDITS", "BatchSchema", "Consumer", "Transport"]
 #: Runs of one partition that may be delivered and not yet acknowledged.
 CREDITS = 4
 
-#: How long the broker may hold a fetch that finds nothing, ms; a partition that was read meanwhile waits no longer.
-FETCH_WAIT_MS = 10
+#: How long the broker may hold a fetch that finds nothing, ms. A partition with unread records is not in the fetch that
+#: is under way, so once they are read it waits no longer than this.
+FETCH_WAIT_MS = 20
+
+#: How long the next fetch waits for records of the last one to be read, s, so that their partitions are in it.
+UNREAD_WAIT = 0.005
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]
@@ -65,7 +69,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         self._credit: asyncio.Event = asyncio.Event()
         fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001
-        fetcher._prefetch_backoff = 0.0  # noqa: SLF001  its 0.1 s would be latency
+        fetcher._prefetch_backoff = UNREAD_WAIT  # noqa: SLF001  its 0.1 s would be latency
 
     def credit_returned(self) -> None:
         """Wake the reader: a partition may be read again. Called from the main thread."""
@@ -169,17 +173,21 @@ class Consumer(driver.Consumer):
         """Yield (partition, run of records as one message)."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if not records or self.should_stop:
+        if self.should_stop:
             return
         if not self.flow_active:  # being rebalanced: what was read is given back
             await self._seek_back()
             return
-        for tp, run in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+        for tp, run in (records or {}).items():
+            if self._is_over(generation):
                 break
             if active and tp in active:
                 self._out[tp] += 1
                 yield tp, _as_one(tp, run, generation)
+
+    def _is_over(self, generation: int) -> bool:
+        """Whether an assignment has ended, or is about to."""
+        return not self.flow_active or self.app.consumer_generation_id != generation
 
     async def _seek_back(self) -> None:
         try:
