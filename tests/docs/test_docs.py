@@ -10,9 +10,12 @@ import yaml
 
 from docs.generate import pages
 from risk_stream.catalogue import load_catalogue
-from risk_stream.rules import load_plan
+from risk_stream.features import Op
+from risk_stream.rules import SEVERITIES, STAGES, load_plan
+from risk_stream.rules.model import MODES
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import METRICS
+from risk_stream.workbench import run_tests
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -57,7 +60,16 @@ def test_there_are_rule_examples() -> None:
 def test_a_rule_example_loads(path: Path, text: str, tmp_path: Path) -> None:
     """What a reader copies works."""
     (tmp_path / "example.yaml").write_text(text)
-    assert load_plan([tmp_path], load_catalogue()).rules
+    plan = load_plan([tmp_path], load_catalogue())
+    assert plan.rules
+    assert [result.message for result in run_tests(plan) if not result.passed] == []
+
+
+def test_every_word_of_the_language_is_in_its_reference() -> None:
+    """Operations, stages, severities and modes, as the code has them."""
+    text = (ROOT / "docs" / "rules.md").read_text()
+    for word in (*STAGES, *SEVERITIES, *MODES, *(op.value for op in Op)):
+        assert re.search(rf"\b{word}\b", text), word
 
 
 @pytest.mark.parametrize(("path", "text"), EXAMPLES, ids=[p.name for p, _ in EXAMPLES])
