@@ -32,7 +32,13 @@ CORE = 1
 
 @contextmanager
 def servers() -> Iterator[tuple[str, str]]:
-    """(address of a Kafka, URL of a Redis), real ones on free loopback ports, for the time of a benchmark."""
+    """(address of a Kafka, URL of a Redis), real ones on free loopback ports, for the time of a benchmark.
+
+    They, this process and all it starts keep off the worker's core, which `pin` gives to the worker alone.
+    """
+    others = [core for core in psutil.Process().cpu_affinity() or [] if core != CORE]
+    if others:
+        psutil.Process().cpu_affinity(others)
     with Kafka() as broker, RedisServer() as redis:
         yield broker.address, redis.url
 

@@ -54,12 +54,15 @@ def read_message(catalogue: Catalogue, data: bytes) -> tuple[pa.RecordBatch, dic
     if lacking := {"id", "type", "time"}.difference(names):
         raise MessageError(f"it lacks the column {min(lacking)}")
     expected = _expected(catalogue, names)
+    texts = expected.texts
     if not table.schema.equals(expected.schema):
         _check_columns(catalogue, table)
-    for column in table.columns:
-        if column.type == _UTF8 and not is_sound(column):
-            raise MessageError("the offsets of a text column are broken")
-        if column.type != _UTF8 and column.null_count:
+        texts = frozenset(i for i, field in enumerate(table.schema) if field.type == _UTF8)
+    for i, column in enumerate(table.columns):
+        if i in texts:
+            if not is_sound(column):
+                raise MessageError("the offsets of a text column are broken")
+        elif column.null_count:
             raise MessageError("a column of numbers has nulls")
     if meta[_DECIMALS] != expected.decimals:
         raise MessageError(f"its columns have decimals {meta[_DECIMALS]}; here they are {expected.decimals}")
@@ -73,13 +76,16 @@ class _Expected:
 
     schema: pa.Schema
     decimals: str
+    texts: frozenset[int]  # places of the text columns
 
 
 @lru_cache(maxsize=512)
 def _expected(catalogue: Catalogue, names: tuple[str, ...]) -> _Expected:
     known = catalogue.fields
     decimals = ",".join(f"{n}:{known[n].decimals}" for n in names if n in known and known[n].decimals)
-    return _Expected(pa.schema([(n, column_type(catalogue, n)) for n in names]), decimals)
+    types = [column_type(catalogue, n) for n in names]
+    texts = frozenset(i for i, of in enumerate(types) if of == _UTF8)
+    return _Expected(pa.schema(list(zip(names, types, strict=True))), decimals, texts)
 
 
 def column_type(catalogue: Catalogue, name: str) -> pa.DataType:

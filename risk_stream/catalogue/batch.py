@@ -169,6 +169,8 @@ class EventBatch:
         catalogue = batches[0].catalogue
         if any(b.catalogue is not catalogue and b.catalogue.version != catalogue.version for b in batches):
             raise ValueError("batches of different catalogues cannot be concatenated")
+        if all(batch.table.schema.equals(batches[0].table.schema) for batch in batches):
+            return EventBatch(catalogue, pa.concat_batches([batch.table for batch in batches]))
         names = list(dict.fromkeys(name for batch in batches for name in batch.table.schema.names))
         columns = [pa.concat_arrays([_column(batch, name) for batch in batches]) for name in names]
         return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, names))

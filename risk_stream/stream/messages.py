@@ -47,10 +47,11 @@ def split_by_partition(batch: EventBatch, kind: str, count: int) -> Iterator[tup
         return
     order = np.argsort(partitions, kind="stable")
     ends = np.searchsorted(partitions[order], np.arange(count), side="right")
+    together = batch.take(order)  # once; its parts are views of it
     start = 0
     for partition, end in enumerate(ends.tolist()):
         if end > start:
-            yield partition, batch.take(order[start:end])
+            yield partition, together.take(np.arange(start, end))
         start = end
 
 
