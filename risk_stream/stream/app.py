@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
 
 from risk_stream.settings import Settings
+from risk_stream.stream.inbox import Inbox, Pace
 from risk_stream.stream.logs import BrokerWatch
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.plans import PlanWatcher
@@ -86,20 +87,25 @@ def make_app(
     app._consumer = None  # noqa: SLF001  made anew, by our transport
     app.pipeline, app.watcher, app.broker_watch = pipeline, watcher, broker_watch
 
-    def agent(name: str, topics: Iterable[str], work: Callable[[Any], Any]) -> None:
-        source = app.topic(*topics, schema=BatchSchema())
+    def agent(name: str, topics: Iterable[str], inbox: Inbox) -> None:
 
-        async def run(stream: Any) -> None:
+        async def read(stream: Any) -> None:
             async for event in stream.noack().events():
-                await work(event.message)
+                inbox.put(event.message)
 
-        run.__name__ = run.__qualname__ = name.replace("-", "_")
-        app.agent(source, name=name)(run)
+        async def run() -> None:
+            await inbox.run()
 
-    agent("admission", settings.house_topics.values(), pipeline.admit)
+        for function in (read, run):
+            function.__name__ = function.__qualname__ = f"{function.__name__}_{name.replace('-', '_')}"
+        app.agent(app.topic(*topics, schema=BatchSchema()), name=name)(read)
+        app.task(run)
+
+    turn = asyncio.Lock()
+    agent("admission", settings.house_topics.values(), Inbox(pipeline.admit, pace=Pace(), turn=turn))
     for kind in pipeline.catalogue.kinds:
-        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], pipeline.hop)
-    agent("alerts", [settings.alerts_topic], pipeline.alerts)
+        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(pipeline.hop, turn=turn))
+    agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))
 
     async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read
         pipeline.assigned(app.consumer.assignment())

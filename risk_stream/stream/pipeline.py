@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,66 +92,80 @@ class Pipeline:
         self.metrics.set("risk_stream_partitions", len(mine))
         self.metrics.add("risk_stream_rebalances_total")
 
-    # The agents' work: one run of records each
+    # The work: runs of one partition that wait together
 
-    async def admit(self, message: Any) -> None:
-        """A run of a house topic."""
-        records = await self._take(message)
-        if records is None:
-            return
-        admitted = self.admission.admit(message.topic, message.partition, records, self._meta(message))
-        self._count_admitted(message.topic, admitted)
-        await self._send(message, admitted.outgoing)
+    async def admit(self, messages: Sequence[Any]) -> None:
+        """Runs of a house topic."""
+        for group in _groups(messages, self.settings.batch_records):
+            mine, records = await self._take(group)
+            sends: list[asyncio.Future[Any]] = []
+            if records:
+                first = mine[0]
+                admitted = self.admission.admit(first.topic, first.partition, records, self._meta(first))
+                self._count_admitted(first.topic, admitted)
+                sends = await self._hand_over(admitted.outgoing)
+            self._acknowledge(mine, sends)
 
-    async def hop(self, message: Any) -> None:
-        """A run of a hop topic."""
-        records = await self._take(message)
-        if records is None:
-            return
-        tp = (message.topic, message.partition)
-        hop = self.hops.get(tp)
-        if hop is None:
-            hop = self.hops[tp] = self._new_hop(*tp)
-        applied = Applied()
-        sends: list[asyncio.Future[Any]] = []
-        meta = self._meta(message)
-        try:
-            for batch in hop.batches(records, applied):
-                hop.apply(batch, meta, applied)
-                self.metrics.observe("risk_stream_batch_events", len(batch), hop.kind)
-                sends += await self._hand_over(applied.outgoing)
-                applied.outgoing = []
-        except StateFull as exc:
-            self.fatal(str(exc))
-        sends += await self._hand_over(applied.outgoing)
-        self._count_applied(message.topic, applied)
-        self._chain(message).add(message, sends)
+    async def hop(self, messages: Sequence[Any]) -> None:
+        """Runs of a hop topic."""
+        mine, records = await self._take(messages)
+        first = messages[0]
+        tp = (first.topic, first.partition)
+        applied, sends = Applied(), list[asyncio.Future[Any]]()
+        if records:
+            hop = self.hops.get(tp)
+            if hop is None:
+                hop = self.hops[tp] = self._new_hop(*tp)
+            meta = self._meta(mine[0])
+            try:
+                for batch in hop.batches(records, applied):
+                    hop.apply(batch, meta, applied)
+                    self.metrics.observe("risk_stream_batch_events", len(batch), hop.kind)
+                    sends += await self._hand_over(applied.outgoing)
+                    applied.outgoing = []
+            except StateFull as exc:
+                self.fatal(str(exc))
+            sends += await self._hand_over(applied.outgoing)
+            self._count_applied(first.topic, applied)
+        self._acknowledge(mine, sends)
 
-    async def alerts(self, message: Any) -> None:
-        """A run of alerts: into Redis."""
-        records = await self._take(message)
-        if records is None:
-            return
-        wrong = await self.store.write(records)
-        outgoing = [self._not_an_alert(message, record, why) for record, why in wrong]
-        await self._send(message, outgoing)
+    async def alerts(self, messages: Sequence[Any]) -> None:
+        """Runs of alerts: into Redis."""
+        mine, records = await self._take(messages)
+        outgoing = []
+        if records:
+            wrong = await self.store.write(records)
+            outgoing = [self._not_an_alert(messages[0], record, why) for record, why in wrong]
+        self._acknowledge(mine, await self._hand_over(outgoing))
 
     # Inside
 
-    async def _take(self, message: Any) -> Sequence[Record] | None:
-        """The records of a run that are new; None where there is nothing to do with it, or not now."""
-        if message.generation_id != self.consumer.app.consumer_generation_id:
-            return None  # of an older assignment: whoever has the partition now reads it again
-        tp = (message.topic, message.partition)
-        cursor = self._cursors.setdefault(tp, Cursor())
-        step = cursor.place(message.value[0].offset, message.generation_id)
-        if step is Step.SEEK:
-            self.consumer.done(message, durable=False)
-            await self.consumer.seek(message.tp, cursor.next)
-            return None
-        if step is Step.ANEW:
-            self.hops.pop(tp, None)
-        return cursor.take(message.value)
+    async def _take(self, messages: Sequence[Any]) -> tuple[list[Any], list[Record]]:
+        """Of runs of one partition those that may be worked on now, and their records that are new."""
+        mine: list[Any] = []
+        records: list[Record] = []
+        for message in messages:
+            if message.generation_id != self.consumer.app.consumer_generation_id:
+                continue  # of an older assignment: whoever has the partition now reads it again
+            tp = (message.topic, message.partition)
+            cursor = self._cursors.setdefault(tp, Cursor())
+            step = cursor.place(message.value[0].offset, message.generation_id)
+            if step is Step.SEEK:
+                self.consumer.done(message, durable=False)
+                assert cursor.next is not None
+                await self.consumer.seek(message.tp, cursor.next)
+                continue
+            if step is Step.ANEW:
+                self.hops.pop(tp, None)
+            mine.append(message)
+            records += cursor.take(message.value)
+        return mine, records
+
+    def _acknowledge(self, messages: Sequence[Any], sends: Sequence[asyncio.Future[Any]]) -> None:
+        """Runs are worked on; `sends` are what all of them caused: the first waits for them, the others behind it."""
+        for message in messages:
+            self._chain(message).add(message, sends)
+            sends = ()
 
     def _chain(self, message: Any) -> AckChain:
         tp = (message.topic, message.partition)
@@ -173,9 +187,6 @@ class Pipeline:
             self.metrics.add("risk_stream_messages_sent_total", 1, out.topic)
             self.metrics.add("risk_stream_sent_bytes_total", len(out.value), out.topic)
         return sends
-
-    async def _send(self, message: Any, outgoing: Sequence[Outgoing]) -> None:
-        self._chain(message).add(message, await self._hand_over(outgoing))
 
     def _meta(self, message: Any) -> dict[str, str | int]:
         return {"generation": message.generation_id, "plan": self.plan.version}
@@ -258,6 +269,20 @@ class Pipeline:
             if highwater is not None:
                 lag = max(0, highwater - (committed or 0))
                 metrics.set("risk_stream_consumer_lag_records", lag, tp.topic, str(tp.partition))
+
+
+def _groups(messages: Sequence[Any], records: int) -> Iterator[list[Any]]:
+    """Messages in order, as many together as have about so many records."""
+    group: list[Any] = []
+    held = 0
+    for message in messages:
+        if group and held + len(message.value) > records:
+            yield group
+            group, held = [], 0
+        group.append(message)
+        held += len(message.value)
+    if group:
+        yield group
 
 
 def _labels(alert: Alert) -> tuple[str, str, str]:

@@ -31,7 +31,7 @@ from faust.types.tuples import TP, ConsumerMessage
 __all__ = ["CREDITS", "BatchSchema", "Consumer", "Transport"]
 
 #: Runs of one partition that may be delivered and not yet acknowledged.
-CREDITS = 4
+CREDITS = 8
 
 #: How long the broker may hold a fetch that finds nothing, ms. A partition with unread records is not in the fetch that
 #: is under way, so once they are read it waits no longer than this.
@@ -184,6 +184,23 @@ class Consumer(driver.Consumer):
             if active and tp in active:
                 self._out[tp] += 1
                 yield tp, _as_one(tp, run, generation)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Read and deliver until stopped. Delivering is putting into queues and takes no turns of the event loop."""
+        deliver, flowing = self.callback, self.app.flow_control.is_active
+        while not (self.should_stop or fetcher.should_stop):
+            try:
+                async for tp, message in self.getmany(timeout=1.0):
+                    if flowing():
+                        await deliver(message)
+                    else:  # being rebalanced
+                        await self.wait_first(deliver(message), self.suspend_flow.wait())
+                    self._read_offset[tp] = message.offset
+            except self.consumer_stopped_errors:
+                if self.app.should_stop:
+                    return
+                raise
+            await asyncio.sleep(0)
 
     def _is_over(self, generation: int) -> bool:
         """Whether an assignment has ended, or is about to."""

@@ -1,0 +1,216 @@
+"""A worker's work on runs of records: what is acknowledged when, what is read again, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from risk_stream.catalogue import Catalogue
+from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.settings import Settings
+from risk_stream.sinks import Metrics
+from risk_stream.stream.pipeline import Pipeline
+from risk_stream.stream.topics import wanted_topics
+from tests.stream.conftest import RULES, FakeRecord
+
+Make = Callable[..., FakeRecord]
+
+
+class Kafka:
+    """Consumer and producer in one: remembers what was sent, acknowledged and asked for again."""
+
+    def __init__(self) -> None:
+        self.app = SimpleNamespace(consumer_generation_id=1)
+        self.sent: list[tuple[str, bytes]] = []
+        self.futures: list[asyncio.Future[None]] = []
+        self.done_with: list[tuple[int, bool]] = []
+        self.sought: list[int] = []
+        self.stores = True
+        self.broken = False
+
+    async def send(self, topic: str, value: bytes, **_: Any) -> asyncio.Future[None]:
+        if self.broken:
+            raise KafkaTimeoutError
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sent.append((topic, value))
+        self.futures.append(future)
+        if self.stores:
+            future.set_result(None)
+        return future
+
+    def done(self, message: Any, *, durable: bool = True) -> None:
+        self.done_with.append((message.offset, durable))
+
+    async def seek(self, _: Any, offset: int) -> None:
+        self.sought.append(offset)
+
+    def topics(self) -> list[str]:
+        return [topic for topic, _ in self.sent]
+
+
+class EndedError(Exception):
+    """What `fatal` raises here in place of ending the process."""
+
+
+@pytest.fixture
+def kafka() -> Kafka:
+    return Kafka()
+
+
+@pytest.fixture
+def pipeline(catalogue: Catalogue, plan: Plan, kafka: Kafka) -> Pipeline:
+    settings = Settings(partitions=1)
+
+    def fatal(sentence: str) -> None:
+        raise EndedError(sentence)
+
+    made = Pipeline(
+        settings,
+        catalogue,
+        plan,
+        counts={t.name: 1 for t in wanted_topics(settings, catalogue)},
+        producer=kafka,  # type: ignore[arg-type]
+        store=SimpleNamespace(write=lambda records: _nothing()),  # type: ignore[arg-type]
+        metrics=Metrics(),
+        fatal=fatal,
+    )
+    made.consumer = kafka
+    return made
+
+
+async def _nothing() -> list[Any]:
+    return []
+
+
+def run_of(topic: str, records: list[FakeRecord], generation: int = 1) -> Any:
+    return SimpleNamespace(
+        topic=topic,
+        partition=0,
+        tp=(topic, 0),
+        offset=records[-1].offset,
+        value=records,
+        generation_id=generation,
+    )
+
+
+def play(*work: Coroutine[Any, Any, None]) -> None:
+    async def main() -> None:
+        for each in work:
+            await each
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_a_run_is_acknowledged_when_what_it_caused_is_stored(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """Not when it is sent."""
+    kafka.stores = False
+
+    async def main() -> None:
+        await pipeline.admit([run_of("risk.trades", [transfer(0)]), run_of("risk.trades", [transfer(1)])])
+        assert kafka.topics() == ["risk.hop.account"]
+        await asyncio.sleep(0)
+        assert kafka.done_with == []
+        kafka.futures[0].set_result(None)
+        await asyncio.sleep(0)
+        assert kafka.done_with == [(0, True), (1, True)]
+
+    asyncio.run(main())
+
+
+def test_rejects_are_stored_before_their_run_is_acknowledged(pipeline: Pipeline, kafka: Kafka) -> None:
+    """What was refused is kept, or the record is read again."""
+    kafka.stores = False
+
+    async def main() -> None:
+        await pipeline.admit([run_of("risk.trades", [FakeRecord(0, b"{")])])
+        await asyncio.sleep(0)
+        assert (kafka.topics(), kafka.done_with) == (["risk.rejects"], [])
+
+    asyncio.run(main())
+    assert pipeline.metrics.get("risk_stream_rejects_total", "risk.trades", "json") == 1
+
+
+def test_a_run_of_an_older_assignment_is_left_alone(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """Whoever has the partition now reads it again."""
+    play(pipeline.admit([run_of("risk.trades", [transfer(0)], generation=0)]))
+    assert (kafka.sent, kafka.done_with) == ([], [])
+
+
+def test_missing_records_are_asked_for_and_nothing_is_acknowledged(
+    pipeline: Pipeline, kafka: Kafka, transfer: Make
+) -> None:
+    """A run that begins behind a gap gives its credit back."""
+    play(pipeline.admit([run_of("risk.trades", [transfer(0)])]), pipeline.admit([run_of("risk.trades", [transfer(5)])]))
+    assert kafka.sought == [1]
+    assert kafka.done_with == [(0, True), (5, False)]
+
+
+def test_a_partition_that_comes_back_is_not_judged_twice(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """After a rebalance it is read again from the committed offset: windows were kept, events are not counted twice."""
+    play(pipeline.admit([run_of("risk.trades", [transfer(i) for i in range(2)])]))
+    message = kafka.sent[-1][1]
+    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
+    before = len(kafka.sent)
+    kafka.app.consumer_generation_id = 2
+    pipeline.assigned([("risk.trades", 0), ("risk.hop.account", 0)])
+    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)], generation=2)]))
+    assert len(kafka.sent) == before
+    assert kafka.done_with[-1] == (0, True)
+    state = pipeline.hops["risk.hop.account", 0].hop.state
+    assert state is not None
+    assert state.rows == 2
+
+
+def test_a_partition_another_worker_had_is_begun_anew(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """Its windows miss what the other applied."""
+    play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
+    message = kafka.sent[-1][1]
+    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
+    old = pipeline.hops["risk.hop.account", 0]
+    kafka.app.consumer_generation_id = 3
+    pipeline.assigned([("risk.hop.account", 0)])
+    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(9, message)], generation=3)]))
+    assert pipeline.hops["risk.hop.account", 0] is not old
+
+
+def test_a_lost_partition_is_forgotten(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """Its memory is another worker's now."""
+    play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
+    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
+    pipeline.assigned([("risk.trades", 0)])
+    assert pipeline.hops == {}
+    assert pipeline.metrics.get("risk_stream_partitions") == 1
+
+
+def test_a_message_that_is_not_stored_ends_the_process(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """In one sentence; what follows it may not be said either."""
+    kafka.broken = True
+    with pytest.raises(EndedError, match="did not store a message"):
+        play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
+
+
+def test_a_new_plan_judges_from_the_next_batch_on(
+    pipeline: Pipeline, kafka: Kafka, transfer: Make, catalogue: Catalogue
+) -> None:
+    """And the windows stay."""
+    play(pipeline.admit([run_of("risk.trades", [transfer(0), transfer(1)])]))
+    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
+    pipeline.use(plan_of_texts({"rules.yaml": RULES.replace("count_10m == 3", "count_10m >= 3")}, catalogue))
+    for offset in (2, 3):
+        play(pipeline.admit([run_of("risk.trades", [transfer(offset)])]))
+        play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(offset - 1, kafka.sent[-1][1])])]))
+    assert kafka.topics().count("risk.alerts") == 2
+
+
+def test_a_large_wave_is_cut_into_batches(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """Of as many records as the setting allows."""
+    runs = [run_of("risk.trades", [transfer(i * 1500 + j) for j in range(1500)]) for i in range(4)]
+    play(pipeline.admit(runs))
+    assert kafka.topics() == ["risk.hop.account"] * 2
+    assert [offset for offset, _ in kafka.done_with] == [1499, 2999, 4499, 5999]
