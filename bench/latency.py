@@ -20,7 +20,7 @@ __all__ = ["run"]
 RATE = 2000
 TICKS = 200  # sends a second, each of RATE / TICKS events
 WARM = 6.0  # seconds that are not counted
-PARTITIONS = 2
+PARTITIONS = 1
 
 
 async def _produce(running: Worker, seconds: float, sent: dict[str, float]) -> None:
