@@ -19,7 +19,7 @@ __all__ = ["Inbox", "Pace"]
 SHORTEST, LONGEST = 0.005, 0.05
 
 #: The share of a core that waves may take before they are spread further apart.
-SHARE = 0.6
+SHARE = 0.75
 
 #: How much of a wave's measured cost goes into the estimate.
 WEIGHT = 0.2
