@@ -47,6 +47,18 @@ class Settings(BaseSettings):
     session_seconds: Annotated[float, Field(gt=0)] = Field(
         2, description="a worker silent for so long has lost its partitions; the broker's minimum if that is higher"
     )
+    lateness_seconds: Annotated[float, Field(ge=0)] = Field(
+        10, description="an event this far behind its origin's newest is put in its place; a later one is refused"
+    )
+    durable: bool = Field(
+        True, description="keep the windows through restarts, in a checkpoint on Kafka; false: they begin anew"
+    )
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = Field(
+        1, description="how often what changed in the windows is saved; a restart judges again what came since"
+    )
+    ring_events: Annotated[int, Field(ge=1000)] = Field(
+        2_000_000, description="events a hop partition keeps to be judged again when a late one changes them"
+    )
     batch_records: Annotated[int, Field(ge=1)] = Field(4000, description="most records of a house topic in one batch")
     fetch_bytes: Annotated[int, Field(ge=1 << 16)] = Field(
         1 << 20, description="most bytes read of a partition at once"
@@ -118,6 +130,26 @@ class Settings(BaseSettings):
     def rejects_topic(self) -> str:
         """Where records go that cannot be events."""
         return f"{self.prefix}rejects"
+
+    @property
+    def state_topic(self) -> str:
+        """Where each lane saves its windows."""
+        return f"{self.prefix}state"
+
+    @property
+    def audit_topic(self) -> str:
+        """Decisions that are not a function of the events alone: lifted clocks, changes of plan."""
+        return f"{self.prefix}audit"
+
+    @property
+    def plans_topic(self) -> str:
+        """Every plan that was in force, by its hash."""
+        return f"{self.prefix}plans"
+
+    @property
+    def mended_topic(self) -> str:
+        """Refused records that were mended and are judged again: an origin of our own."""
+        return f"{self.prefix}mended"
 
 
 def load_settings(**given: object) -> Settings:
