@@ -46,7 +46,7 @@ class RiskApp(faust.App):
         """Connect the producer."""
         await super().on_first_start()
         await self.pipeline.producer.start()
-        self.pipeline.consumer = self.consumer
+        self.pipeline.connect(self.consumer)
 
     async def on_shutdown(self) -> None:
         """Send what is waiting and disconnect, when the agents have stopped."""

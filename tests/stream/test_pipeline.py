@@ -79,7 +79,7 @@ def pipeline(catalogue: Catalogue, plan: Plan, kafka: Kafka) -> Pipeline:
         metrics=Metrics(),
         fatal=fatal,
     )
-    made.consumer = kafka
+    made.connect(kafka)
     return made
 
 
@@ -162,7 +162,7 @@ def test_a_partition_that_comes_back_is_not_judged_twice(pipeline: Pipeline, kaf
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)], generation=2)]))
     assert len(kafka.sent) == before
     assert kafka.done_with[-1] == (0, True)
-    state = pipeline.hops["risk.hop.account", 0].hop.state
+    state = pipeline.lanes.hops["risk.hop.account", 0].hop.state
     assert state is not None
     assert state.rows == 2
 
@@ -172,11 +172,11 @@ def test_a_partition_another_worker_had_is_begun_anew(pipeline: Pipeline, kafka:
     play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
     message = kafka.sent[-1][1]
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
-    old = pipeline.hops["risk.hop.account", 0]
+    old = pipeline.lanes.hops["risk.hop.account", 0]
     kafka.app.consumer_generation_id = 3
     pipeline.assigned([("risk.hop.account", 0)])
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(9, message)], generation=3)]))
-    assert pipeline.hops["risk.hop.account", 0] is not old
+    assert pipeline.lanes.hops["risk.hop.account", 0] is not old
 
 
 def test_a_lost_partition_is_forgotten(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
@@ -184,7 +184,7 @@ def test_a_lost_partition_is_forgotten(pipeline: Pipeline, kafka: Kafka, transfe
     play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
     pipeline.assigned([("risk.trades", 0)])
-    assert pipeline.hops == {}
+    assert pipeline.lanes.hops == {}
     assert pipeline.metrics.get("risk_stream_partitions") == 1
 
 

@@ -1,0 +1,120 @@
+"""Runs of records on their way through a worker: which are new, what they cause, and when they are done.
+
+The order of durability, for every run: outputs acknowledged by the broker, each by its own future; then the run itself.
+What is not acknowledged is read again, and what it causes again has the same names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from aiokafka.errors import KafkaError
+
+from risk_stream.sinks import Metrics
+from risk_stream.stream.acks import AckChain
+from risk_stream.stream.admission import Record
+from risk_stream.stream.cursor import Cursor, Step
+from risk_stream.stream.messages import Outgoing
+from risk_stream.stream.producer import Producer
+
+__all__ = ["Runs", "TopicPartition", "groups"]
+
+#: (topic, partition).
+TopicPartition: TypeAlias = tuple[str, int]
+
+
+class Runs:
+    """The runs of all partitions a worker reads. `consumer` comes from the Faust app when it runs.
+
+    `fatal` is called with one sentence where the process cannot go on; it does not return.
+    """
+
+    def __init__(self, producer: Producer, metrics: Metrics, fatal: Callable[[str], None]) -> None:
+        self.producer, self.metrics, self.fatal = producer, metrics, fatal
+        self.consumer: Any = None
+        self._cursors: dict[TopicPartition, Cursor] = {}
+        self._chains: dict[TopicPartition, AckChain] = {}
+
+    @property
+    def generation(self) -> int:
+        """The group's generation that this worker's partitions were assigned in."""
+        generation: int = self.consumer.app.consumer_generation_id
+        return generation
+
+    def keep_only(self, mine: set[TopicPartition]) -> None:
+        """Forget partitions that are not this worker's."""
+        held: Mapping[TopicPartition, object]
+        for held in (self._cursors, self._chains):
+            for tp in set(held) - mine:
+                del held[tp]
+
+    async def take(
+        self, messages: Sequence[Any], anew: Callable[[TopicPartition], None] = lambda _: None
+    ) -> tuple[list[Any], list[Record]]:
+        """Of runs of one partition those that may be worked on now, and their records that are new.
+
+        `anew(partition)` is called where what was built of a partition is void.
+        """
+        mine: list[Any] = []
+        records: list[Record] = []
+        for message in messages:
+            if message.generation_id != self.generation:
+                continue  # of an older assignment: whoever has the partition now reads it again
+            tp = (message.topic, message.partition)
+            cursor = self._cursors.setdefault(tp, Cursor())
+            step = cursor.place(message.value[0].offset, message.generation_id)
+            if step is Step.SEEK:
+                self.consumer.done(message, durable=False)
+                assert cursor.next is not None
+                await self.consumer.seek(message.tp, cursor.next)
+                continue
+            if step is Step.ANEW:
+                anew(tp)
+            mine.append(message)
+            records += cursor.take(message.value)
+        return mine, records
+
+    def acknowledge(self, messages: Sequence[Any], sends: Sequence[asyncio.Future[Any]]) -> None:
+        """Runs are worked on; `sends` are what all of them caused: the first waits for them, the others behind it."""
+        for message in messages:
+            self._chain(message).add(message, sends)
+            sends = ()
+
+    def _chain(self, message: Any) -> AckChain:
+        tp = (message.topic, message.partition)
+        chain = self._chains.get(tp)
+        if chain is None:
+            chain = self._chains[tp] = AckChain(self.consumer.done, self.lost)
+        return chain
+
+    def lost(self, error: BaseException) -> None:
+        """End: a message was not stored."""
+        self.fatal(f"the broker did not store a message ({error!r}), so what follows it may not be said either")
+
+    async def hand_over(self, outgoing: Iterable[Outgoing]) -> list[asyncio.Future[Any]]:
+        """Give messages to the producer; -> a future for each, done when the broker has stored it."""
+        sends = []
+        for out in outgoing:
+            try:
+                sends.append(await self.producer.send(out.topic, out.value, key=out.key, partition=out.partition))
+            except KafkaError as exc:
+                self.lost(exc)
+            self.metrics.add("risk_stream_messages_sent_total", 1, out.topic)
+            self.metrics.add("risk_stream_sent_bytes_total", len(out.value), out.topic)
+        return sends
+
+
+def groups(messages: Sequence[Any], records: int) -> Iterator[list[Any]]:
+    """Messages in order, as many together as have about so many records."""
+    group: list[Any] = []
+    held = 0
+    for message in messages:
+        if group and held + len(message.value) > records:
+            yield group
+            group, held = [], 0
+        group.append(message)
+        held += len(message.value)
+    if group:
+        yield group
