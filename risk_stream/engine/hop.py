@@ -11,65 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch, EventType
+from risk_stream.engine.alert import Alert, alert_id
+from risk_stream.engine.view import Features, Floats, Mask, Rows, View, entry_hops, rows_of_types
+from risk_stream.engine.view import has_key as _present
 from risk_stream.features import Aggregate, KeyState
 from risk_stream.rules import Evaluator, Plan, Rule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Alert", "Engine", "Hop", "Result", "View", "alert_id", "entry_hops"]
+__all__ = ["Engine", "Hop", "Result"]
 
 #: Index entries that `Hop.apply` looks through for expired keys, per event it applied.
 SWEEP_PER_EVENT = 2
 
 #: Texts that one hop keeps for the alerts of `first` and `last`; later ones are shown as unknown.
 MOST_TEXTS = 1_000_000
-
-Rows: TypeAlias = "NDArray[np.intp]"
-Floats: TypeAlias = "NDArray[np.float64]"
-Mask: TypeAlias = "NDArray[np.bool_]"
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that fired on an event, with all that explains it. Money in major units, times in ms since 1970 UTC."""
-
-    id: str
-    rule: str
-    rule_version: str
-    plan: str
-    hop: str  # the kind of key that judged
-    stage: str
-    severity: str
-    score: float
-    action: str
-    owner: str
-    mode: str
-    entity: str
-    channel: str
-    time: int  # of the event
-    type: str
-    event: str
-    keys: dict[str, str]
-    features: dict[str, float | int | str | bool | None]
-    inexact: list[str]  # features that a cap or a young column made a bound, not a value
-    summary: str
-    why: str
-
-    def to_json(self) -> bytes:
-        """One JSON object, members in the order above."""
-        return msgspec.json.encode(self)
-
-
-def alert_id(rule: str, event: str) -> str:
-    """The name of what `rule` says of `event`: the same whoever says it, whichever version of the rule it is."""
-    return blake2b(f"{rule}\0{event}".encode(), digest_size=10).hexdigest()
 
 
 @dataclass(slots=True)
@@ -82,92 +44,6 @@ class Result:
     forwards: dict[str, EventBatch] = field(default_factory=dict)  # next hop -> the events that go there
     judged: int = 0  # events whose journey ended here
     rule_errors: dict[str, int] = field(default_factory=dict)  # rule id -> evaluations that failed
-
-
-class View:
-    """What rules see of some rows of a batch at one hop: fields by name and aggregates by id, as arrays of n rows."""
-
-    __slots__ = ("_batch", "_cache", "_flags", "_rows", "_texts", "_values", "n")
-
-    def __init__(
-        self,
-        batch: EventBatch,
-        rows: Rows,
-        values: Mapping[str, Floats],
-        flags: Mapping[str, Mask],
-        texts: Mapping[int, str],
-    ) -> None:
-        self._batch, self._values, self._flags, self._texts = batch, values, flags, texts
-        self._rows = None if len(rows) == len(batch) else rows
-        self.n = len(rows)
-        self._cache: dict[tuple[str, str], NDArray[Any]] = {}
-
-    def _cut(self, space: str, name: str, whole: NDArray[Any]) -> NDArray[Any]:
-        if self._rows is None:
-            return whole
-        cut = self._cache.get((space, name))
-        if cut is None:
-            cut = self._cache[space, name] = whole[self._rows]
-        return cut
-
-    def _at(self, row: int) -> int:
-        return row if self._rows is None else int(self._rows[row])
-
-    def number(self, name: str) -> Floats:
-        """A field in natural units, NaN where missing."""
-        return self._cut("number", name, self._batch.number(name))
-
-    def hashes(self, name: str) -> NDArray[np.int64]:
-        """A text field's hashes, 0 where missing."""
-        return self._cut("hashes", name, self._batch.hashes(name))
-
-    def aggregate(self, id: str) -> Floats:
-        """An aggregate; NaN where it is unknown, as it is here for an event without the key."""
-        whole = self._values.get(id)
-        return np.full(self.n, np.nan) if whole is None else self._cut("aggregate", id, whole)
-
-    def inexact(self, id: str) -> Mask | None:
-        """Where an aggregate is only a bound; None where it is exact everywhere."""
-        whole = self._flags.get(id)
-        return None if whole is None else self._cut("inexact", id, whole)
-
-    def text_of(self, hashed: int) -> str | None:
-        """The text behind a hash that an aggregate gave."""
-        return self._texts.get(hashed)
-
-    def value(self, name: str, row: int) -> Any:
-        """A field of one row in natural units, None where missing."""
-        return self._batch.value(name, self._at(row))
-
-
-def entry_hops(batch: EventBatch) -> dict[str, Rows]:
-    """The first hop of each event: the first key it has in the catalogue's order of kinds, whatever the plan."""
-    left = np.ones(len(batch), np.bool_)
-    found: dict[str, Rows] = {}
-    for kind in batch.catalogue.kinds:
-        here = left & _present(batch, kind.name)
-        if here.any():
-            found[kind.name] = np.flatnonzero(here)
-            left &= ~here
-            if not left.any():
-                break
-    return found
-
-
-def _present(batch: EventBatch, kind: str) -> Mask:
-    """bool[n]: the events that have a key of this kind."""
-    return batch.keys(kind)[1] if batch.has(kind) else np.zeros(len(batch), np.bool_)
-
-
-def _rows_of_types(batch: EventBatch) -> Iterator[tuple[EventType, Rows]]:
-    """Each event type in a batch with its rows, in the order of type codes."""
-    types = batch.types
-    every = np.arange(len(batch))
-    if (types == types[0]).all():
-        yield batch.catalogue.types[int(types[0])], every
-        return
-    for code in np.unique(types):
-        yield batch.catalogue.types[int(code)], every[types == code]
 
 
 class _Texts:
@@ -295,10 +171,15 @@ class Hop:
         values, flags = self._features(batch)
         going: dict[str, list[Rows]] = {}
         said: list[tuple[int, str, Alert]] = []
-        for event_type, rows in _rows_of_types(batch):
+        for event_type, rows in rows_of_types(batch):
             for judged_at, goes_to, leg in self._legs(batch, event_type, rows):
                 said += self._judge(
-                    batch, event_type, judged_at, leg, View(batch, leg, values, flags, self._texts.known), result
+                    batch,
+                    event_type,
+                    judged_at,
+                    leg,
+                    View(batch, leg, Features(values, flags), self._texts.known),
+                    result,
                 )
                 if goes_to is None:
                     result.judged += len(leg)
@@ -328,10 +209,10 @@ class Hop:
         layout = self.state.layout
         fed_by = {type_name for type_name, _ in layout.bits}
         masks = np.zeros(len(batch), np.int64)
-        for event_type, rows in _rows_of_types(batch):
+        for event_type, rows in rows_of_types(batch):
             if event_type.name in fed_by:
                 evaluator = self._evaluator(self.kind, event_type.name)
-                masks[rows] = evaluator.where_masks(View(batch, rows, {}, {}, {}))
+                masks[rows] = evaluator.where_masks(View(batch, rows, Features(), {}))
         columns = np.empty((len(layout.columns), len(batch)), np.int64)
         for j, name in enumerate(layout.columns):
             columns[j] = batch.hashes(name) if batch.catalogue.fields[name].type.is_text else batch.fixed(name)

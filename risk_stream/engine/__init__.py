@@ -1,0 +1,31 @@
+"""The whole core: a plan in, blocks of events in, alerts out; no I/O, no clock, no randomness.
+
+A `Hop` is one kind of key on one partition: it keeps that key's windows, judges the rules whose features are complete
+there and hands each event on to the next key it needs. `Engine` chains the hops of a plan in one process; the live
+worker puts a Kafka topic between them instead. Both run the same code on the same `EventBatch`, so a replay says what
+the worker said. Time is the event's time.
+"""
+
+from risk_stream.engine.alert import Alert, alert_id, final
+from risk_stream.engine.block import INDEX_BITS, MAX_INDEX, REVISED, Block, Forward
+from risk_stream.engine.hop import Engine, Hop, Result
+from risk_stream.engine.lateness import late
+from risk_stream.engine.view import Features, View, entry_hops
+
+__all__ = [
+    "INDEX_BITS",
+    "MAX_INDEX",
+    "REVISED",
+    "Alert",
+    "Block",
+    "Engine",
+    "Features",
+    "Forward",
+    "Hop",
+    "Result",
+    "View",
+    "alert_id",
+    "entry_hops",
+    "final",
+    "late",
+]

@@ -1,0 +1,74 @@
+"""What is said of an event: an alert, how it is named, and how what was said of it later is folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Literal, TypeAlias
+
+import msgspec
+
+__all__ = ["REVISION_BITS", "Alert", "Status", "alert_id", "final", "revision_of"]
+
+#: What became of an alert: it is said for the first time, said with other values, or taken back.
+Status: TypeAlias = Literal["raised", "changed", "withdrawn"]
+
+#: Bits of a revision that hold the offset; above them stands the place of the hop in the order of kinds. So both fit
+#: into the 53 bits that a number has in JSON, and an alert whose rule moved on to a later hop goes on rising.
+REVISION_BITS = 47
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that fired on an event, with all that explains it. Money in major units, times in ms since 1970 UTC."""
+
+    id: str
+    revision: int = 0  # of what is said under this id the highest holds, not the last to arrive
+    status: Status = "raised"
+    rule: str
+    rule_version: str
+    plan: str
+    hop: str  # the kind of key that judged
+    stage: str
+    severity: str
+    score: float
+    action: str
+    owner: str
+    mode: str
+    entity: str
+    channel: str
+    time: int  # of the event
+    type: str
+    event: str
+    keys: dict[str, str]
+    features: dict[str, float | int | str | bool | None]
+    was: dict[str, float | int | str | bool | None] | None = None  # the features before this revision; None at first
+    inexact: list[str]  # features that a cap or a young column made a bound, not a value
+    summary: str
+    why: str
+
+    def to_json(self) -> bytes:
+        """One JSON object, members in the order above."""
+        return msgspec.json.encode(self)
+
+
+def alert_id(rule: str, event: str) -> str:
+    """The name of what `rule` says of `event`: the same whoever says it, whichever version of the rule it is."""
+    return blake2b(f"{rule}\0{event}".encode(), digest_size=10).hexdigest()
+
+
+def revision_of(hop: int, offset: int) -> int:
+    """The revision that a block at an offset of a hop's log brings; `hop` is the place of its kind in hop order."""
+    return hop << REVISION_BITS | offset
+
+
+def final(alerts: Iterable[Alert]) -> list[Alert]:
+    """What holds of all that was said, in whatever order: of each id the highest revision, unless it is withdrawn.
+
+    They stand in the order in which their ids came first.
+    """
+    held: dict[str, Alert] = {}
+    for alert in alerts:
+        before = held.get(alert.id)
+        if before is None or alert.revision > before.revision:
+            held[alert.id] = alert
+    return [alert for alert in held.values() if alert.status != "withdrawn"]

@@ -1,0 +1,68 @@
+"""What goes into a hop, and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from risk_stream.catalogue import EventBatch
+from risk_stream.engine.alert import Alert
+from risk_stream.rules import Plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["INDEX_BITS", "MAX_INDEX", "REVISED", "Block", "Forward", "Result"]
+
+#: A stamp is the offset of a block in its hop's log and, in its low bits, an index.
+INDEX_BITS = 20
+MAX_INDEX = (1 << INDEX_BITS) - 1
+#: The index of an event judged for the first time is its row's place in the record; revised ones have this bit.
+REVISED = 1 << (INDEX_BITS - 1)
+
+NO_TIMES = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The fresh events of one record of a hop's log: what is judged in one step.
+
+    Their `_stamp` is the record's offset << INDEX_BITS | the row's place in the record. `plan` is that under which
+    they were admitted, `clock` the partition's clock after the record, ms. That clock is the lowest front of all
+    senders, so nothing to come can be more than the allowed lateness behind the one before it.
+    """
+
+    batch: EventBatch
+    plan: Plan
+    clock: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Events that go on to the hop of `kind`, in the order of their `_stamp`, admitted under `plan_version`."""
+
+    kind: str
+    plan_version: str
+    batch: EventBatch
+
+
+@dataclass(slots=True)
+class Result:
+    """What a hop says of some blocks, or the engine of a batch."""
+
+    alerts: list[Alert] = field(default_factory=list)  # of each block first judgements, then revisions
+    stamps: list[int] = field(default_factory=list)  # of the events of `alerts`, side by side
+    shadow: list[Alert] = field(default_factory=list)  # of rules in mode `shadow`: counted, never shown
+    forwards: list[Forward] = field(default_factory=list)  # per kind of key in the order of stamps
+    judged: int = 0  # events whose journey ended here
+    ended: NDArray[np.int64] = field(default_factory=lambda: NO_TIMES)  # when the broker got them (`_at`), ms
+    rule_errors: dict[str, int] = field(default_factory=dict)  # rule id -> evaluations that failed
+    late: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))  # rows too late (the engine's only)
+    behind: int = 0  # events put before newer ones of their key
+    revised: int = 0  # events judged again
+    copies: int = 0  # events that were known already, as they came
+    dropped: int = 0  # revisions of events that nothing is known of any more
+    plan_copies: list[tuple[str, str]] = field(default_factory=list)  # (event, plan kept) of copies under another plan
+    plans_dropped: list[str] = field(default_factory=list)  # plans whose features found no room beside the new one's

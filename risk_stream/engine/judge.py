@@ -1,0 +1,145 @@
+"""The rules of one plan at one hop: which are judged on which events, where those go next, and what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from risk_stream.catalogue import EventBatch, EventType
+from risk_stream.engine.alert import Alert, alert_id
+from risk_stream.engine.view import Features, Rows, View, has_key, rows_of_types
+from risk_stream.rules import Evaluator, Plan, Rule
+
+__all__ = ["Judge", "Leg", "Said"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Events of one type that are judged by the rules of the same hops and go on to the same one."""
+
+    type: EventType
+    judged_at: tuple[str, ...]  # the hops whose rules are judged now
+    goes_to: str | None
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A rule that fired on the event in a row of a batch."""
+
+    row: int
+    rule: Rule
+    alert: Alert
+
+
+@dataclass(slots=True)
+class Judge:
+    """One plan at the hop of one kind of key. Remembers nothing of events."""
+
+    plan: Plan
+    kind: str
+    errors: dict[str, int] = field(default_factory=dict)  # rule id -> evaluations that failed
+    _evaluators: dict[tuple[str, str], Evaluator] = field(default_factory=dict)
+
+    def legs(self, batch: EventBatch) -> list[Leg]:
+        """Split a batch by the next leg of its events' journeys."""
+        return [leg for event_type, rows in rows_of_types(batch) for leg in self._legs(batch, event_type, rows)]
+
+    def _legs(self, batch: EventBatch, event_type: EventType, rows: Rows) -> Iterator[Leg]:
+        """A rule stands at the last hop of the itinerary that has a feature of it. An event without that hop's key
+        never comes there: the hop before it that the event does visit judges the rule, and those features are unknown.
+        """
+        itinerary = self.plan.itinerary(event_type.name)
+        kinds = [k.name for k in self.plan.catalogue.kinds]
+        started = np.zeros(len(batch), np.bool_)
+        for kind in kinds[: kinds.index(self.kind)]:
+            started |= has_key(batch, kind)
+        at = itinerary.index(self.kind) if self.kind in itinerary else 0
+        for left, start in ((rows[~started[rows]], 0), (rows[started[rows]], at)):
+            for j, kind in enumerate(itinerary):
+                if len(left) == 0:
+                    break
+                if kind == self.kind or j < at:
+                    continue
+                present = has_key(batch, kind)[left]
+                if present.any():
+                    yield Leg(event_type, itinerary[start:j], kind, left[present])
+                    left = left[~present]
+            if len(left):
+                yield Leg(event_type, itinerary[start:], None, left)
+
+    def judge(self, batch: EventBatch, legs: list[Leg], features: Features, texts: Mapping[int, str]) -> list[Said]:
+        """What fires on the events of some legs, in the order of rows, then of rule ids."""
+        said: list[Said] = []
+        for leg in legs:
+            view = View(batch, leg.rows, features, texts)
+            for kind in leg.judged_at:
+                evaluator = self._evaluator(kind, leg.type.name)
+                for rule, fired in evaluator.fired(view):
+                    scores = evaluator.score(rule, view, fired)
+                    for row, score in zip(fired.tolist(), scores.tolist(), strict=True):
+                        at = int(leg.rows[row])
+                        said.append(Said(at, rule, self._alert(batch, leg.type, evaluator, rule, view, row, at, score)))
+                self._count(evaluator)
+        return sorted(said, key=lambda s: (s.row, s.rule.id))
+
+    def explain(
+        self, rule: Rule, batch: EventBatch, row: int, features: Features, texts: Mapping[int, str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """({name: value} of what a rule names, the names whose value is only a bound) of an event, fired or not."""
+        type_name = batch.catalogue.types[int(batch.types[row])].name
+        evaluator = self._evaluator(self.plan.hop_of(rule, type_name), type_name)
+        named = evaluator.explain(rule, View(batch.take([row]), np.arange(1), features.take(np.array([row])), texts), 0)
+        self._count(evaluator)
+        return named
+
+    def _count(self, evaluator: Evaluator) -> None:
+        for rule_id, errors in evaluator.take_errors().items():
+            self.errors[rule_id] = self.errors.get(rule_id, 0) + errors
+
+    def _evaluator(self, kind: str, type_name: str) -> Evaluator:
+        evaluator = self._evaluators.get((kind, type_name))
+        if evaluator is None:
+            evaluator = self._evaluators[kind, type_name] = Evaluator(self.plan, kind, type_name)
+        return evaluator
+
+    def _alert(
+        self,
+        batch: EventBatch,
+        event_type: EventType,
+        evaluator: Evaluator,
+        rule: Rule,
+        view: View,
+        row: int,
+        index: int,
+        score: float,
+    ) -> Alert:
+        event = batch.text("id", index) or ""
+        features, inexact = evaluator.explain(rule, view, row)
+        keys = {k.name: text for k in batch.catalogue.kinds if (text := batch.text(k.name, index))}
+        return Alert(
+            id=alert_id(rule.id, event),
+            rule=rule.id,
+            rule_version=rule.version,
+            plan=self.plan.version,
+            hop=self.kind,
+            stage=rule.stage,
+            severity=rule.severity,
+            score=score,
+            action=rule.action,
+            owner=rule.owner,
+            mode=rule.mode,
+            entity=batch.text("entity", index) or "",
+            channel=batch.text("channel", index) or "",
+            time=int(batch.times[index]),
+            type=event_type.name,
+            event=event,
+            keys=keys,
+            features=features,
+            inexact=inexact,
+            summary=evaluator.sentence(rule, view, row),
+            why=rule.why,
+        )

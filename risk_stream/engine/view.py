@@ -1,0 +1,114 @@
+"""How rules see events: rows of a batch with the aggregates as of them, by name, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from risk_stream.catalogue import EventBatch, EventType
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Features", "Floats", "Mask", "Rows", "View", "entry_hops", "has_key", "rows_of_types"]
+
+Rows: TypeAlias = "NDArray[np.intp]"
+Floats: TypeAlias = "NDArray[np.float64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
+
+
+@dataclass(slots=True)
+class Features:
+    """Aggregates of n events by id: values [n], a text's hash in the same eight bytes, and where they are inexact."""
+
+    values: dict[str, Floats] = field(default_factory=dict)
+    flags: dict[str, Mask] = field(default_factory=dict)
+
+    def take(self, rows: Rows) -> Features:
+        """Those of some of the events."""
+        return Features(
+            {id: column[rows] for id, column in self.values.items()},
+            {id: column[rows] for id, column in self.flags.items()},
+        )
+
+
+class View:
+    """What rules see of some rows of a batch at one hop: fields by name and aggregates by id, as arrays of n rows."""
+
+    __slots__ = ("_batch", "_cache", "_features", "_rows", "_texts", "n")
+
+    def __init__(self, batch: EventBatch, rows: Rows, features: Features, texts: Mapping[int, str]) -> None:
+        self._batch, self._features, self._texts = batch, features, texts
+        self._rows = None if len(rows) == len(batch) else rows
+        self.n = len(rows)
+        self._cache: dict[tuple[str, str], NDArray[Any]] = {}
+
+    def _cut(self, space: str, name: str, whole: NDArray[Any]) -> NDArray[Any]:
+        if self._rows is None:
+            return whole
+        cut = self._cache.get((space, name))
+        if cut is None:
+            cut = self._cache[space, name] = whole[self._rows]
+        return cut
+
+    def _at(self, row: int) -> int:
+        return row if self._rows is None else int(self._rows[row])
+
+    def number(self, name: str) -> Floats:
+        """A field in natural units, NaN where missing."""
+        return self._cut("number", name, self._batch.number(name))
+
+    def hashes(self, name: str) -> NDArray[np.int64]:
+        """A text field's hashes, 0 where missing."""
+        return self._cut("hashes", name, self._batch.hashes(name))
+
+    def aggregate(self, id: str) -> Floats:
+        """An aggregate; NaN where it is unknown, as it is here for an event without the key."""
+        whole = self._features.values.get(id)
+        return np.full(self.n, np.nan) if whole is None else self._cut("aggregate", id, whole)
+
+    def inexact(self, id: str) -> Mask | None:
+        """Where an aggregate is only a bound; None where it is exact everywhere."""
+        whole = self._features.flags.get(id)
+        return None if whole is None else self._cut("inexact", id, whole)
+
+    def text_of(self, hashed: int) -> str | None:
+        """The text behind a hash that an aggregate gave."""
+        return self._texts.get(hashed)
+
+    def value(self, name: str, row: int) -> Any:
+        """A field of one row in natural units, None where missing."""
+        return self._batch.value(name, self._at(row))
+
+
+def has_key(batch: EventBatch, kind: str) -> Mask:
+    """bool[n]: the events that have a key of this kind."""
+    return batch.keys(kind)[1] if batch.has(kind) else np.zeros(len(batch), np.bool_)
+
+
+def entry_hops(batch: EventBatch) -> dict[str, Rows]:
+    """The first hop of each event: the first key it has in the catalogue's order of kinds, whatever the plan."""
+    left = np.ones(len(batch), np.bool_)
+    found: dict[str, Rows] = {}
+    for kind in batch.catalogue.kinds:
+        here = left & has_key(batch, kind.name)
+        if here.any():
+            found[kind.name] = np.flatnonzero(here)
+            left &= ~here
+            if not left.any():
+                break
+    return found
+
+
+def rows_of_types(batch: EventBatch) -> Iterator[tuple[EventType, Rows]]:
+    """Each event type in a batch with its rows, in the order of type codes."""
+    types = batch.types
+    every = np.arange(len(batch))
+    if (types == types[0]).all():
+        yield batch.catalogue.types[int(types[0])], every
+        return
+    for code in np.unique(types):
+        yield batch.catalogue.types[int(code)], every[types == code]
