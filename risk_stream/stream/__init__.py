@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from risk_stream.stream.topics import BrokerError, Topic, TopicState, create_topics, describe_topics, wanted_topics
+from risk_stream.stream.topics import (
+    BrokerError,
+    Topic,
+    TopicState,
+    create_topics,
+    describe_topics,
+    disagreements,
+    wanted_topics,
+)
 from risk_stream.stream.worker import run_worker
 
-__all__ = ["BrokerError", "Topic", "TopicState", "create_topics", "describe_topics", "run_worker", "wanted_topics"]
+__all__ = [
+    "BrokerError",
+    "Topic",
+    "TopicState",
+    "create_topics",
+    "describe_topics",
+    "disagreements",
+    "run_worker",
+    "wanted_topics",
+]

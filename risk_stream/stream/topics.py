@@ -18,11 +18,13 @@ from risk_stream.catalogue import Catalogue
 from risk_stream.settings import Settings
 
 __all__ = [
+    "FOR_EVER",
     "BrokerError",
     "Topic",
     "TopicState",
     "create_topics",
     "describe_topics",
+    "disagreements",
     "minimum_session",
     "partition_counts",
     "wanted_topics",
@@ -33,6 +35,12 @@ PATIENCE_MS = 10_000
 
 #: A broker that has created a topic shows it a moment later, s.
 SETTLE = 0.05
+
+#: A log of which nothing is removed for its age, h.
+FOR_EVER = float("inf")
+
+#: Compaction leaves the newest segment as it is, and a lane that begins reads it whole, bytes.
+STATE_SEGMENT = 64 << 20
 
 _HOUR_MS = 3_600_000
 
@@ -54,7 +62,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as it is: no partitions where it is not there."""
+    """A topic as it is: no partitions where it is not there; `retention_hours` None where the broker does not say."""
 
     name: str
     meaning: str
@@ -70,25 +78,59 @@ class TopicState:
 
 
 def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
-    """The house's topics, one hop topic for each kind of key, and what risk-stream says."""
+    """The house's topics, one hop topic for each kind of key, and what risk-stream says and keeps."""
 
-    def topic(name: str, meaning: str, hours: float | None = None) -> Topic:
+    def topic(name: str, meaning: str, hours: float | None = None, **more: str | int) -> Topic:
+        partitions = int(more.pop("partitions", settings.partitions))
         config = {"cleanup.policy": "delete"}
         if hours is not None:
-            config["retention.ms"] = str(int(hours * _HOUR_MS))
-        return Topic(name, settings.partitions, settings.replication, config, meaning)
+            config["retention.ms"] = "-1" if hours == FOR_EVER else str(int(hours * _HOUR_MS))
+        config |= {key.replace("_", "."): str(value) for key, value in more.items()}
+        return Topic(name, partitions, settings.replication, config, meaning)
 
-    house = [topic(name, f"the house's {family} events") for family, name in settings.house_topics.items()]
-    hops = [
-        topic(settings.hop_topic(kind.name), f"events on their way to their {kind.name}", settings.hop_retention_hours)
-        for kind in catalogue.kinds
-    ]
+    kept = settings.alert_retention_days * 24
     return [
-        *house,
-        *hops,
-        topic(settings.alerts_topic, "alerts, by id", settings.alert_retention_days * 24),
-        topic(settings.rejects_topic, "records that were refused, and why", settings.alert_retention_days * 24),
+        *(topic(name, f"the house's {family} events") for family, name in settings.house_topics.items()),
+        *(
+            topic(
+                settings.hop_topic(kind.name), f"events on their way to their {kind.name}", settings.hop_retention_hours
+            )
+            for kind in catalogue.kinds
+        ),
+        topic(
+            settings.state_topic,
+            "the windows, as each lane saves them",
+            FOR_EVER,
+            cleanup_policy="compact,delete",
+            segment_bytes=STATE_SEGMENT,
+        ),
+        topic(settings.alerts_topic, "alerts and their revisions, by id", kept),
+        topic(settings.rejects_topic, "records that were refused, and why", kept),
+        topic(settings.mended_topic, "refused records that were mended, judged again", kept),
+        topic(
+            settings.audit_topic, "decisions beside the events: lifted clocks, changes of plan", FOR_EVER, partitions=1
+        ),
+        topic(settings.plans_topic, "every plan that was in force", FOR_EVER, cleanup_policy="compact", partitions=1),
     ]
+
+
+def disagreements(settings: Settings, catalogue: Catalogue, states: list[TopicState]) -> list[str]:
+    """What is wrong with topics that are there, a sentence each: a worker would refuse them or lose what they hold."""
+    there = {state.name: state for state in states if state.exists}
+    lanes = [settings.state_topic, *(settings.hop_topic(kind.name) for kind in catalogue.kinds)]
+    counts = {name: there[name].partitions for name in lanes if name in there}
+    said = []
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        said.append(f"hop topics and {settings.state_topic} must have equally many partitions, and have: {listed}")
+    for name in (settings.state_topic, settings.plans_topic):
+        state = there.get(name)
+        if state is not None and state.cleanup and "compact" not in state.cleanup:
+            said.append(
+                f"{name} is not compacted (cleanup.policy={state.cleanup}): what it holds is lost after a while; "
+                "set it to compact"
+            )
+    return said
 
 
 @contextlib.contextmanager
@@ -165,7 +207,7 @@ def describe_topics(broker: str, topics: list[Topic]) -> list[TopicState]:
 
 def _state(topic: Topic, partitions: list[dict[str, Any]], config: dict[str, Any]) -> TopicState:
     retention = config.get("retention.ms", {}).get("value")
-    hours = None if retention is None or int(retention) < 0 else int(retention) / _HOUR_MS
+    hours = None if retention is None else FOR_EVER if int(retention) < 0 else int(retention) / _HOUR_MS
     replicas = partitions[0].get("replica_nodes", partitions[0].get("replicas", [])) if partitions else []
     cleanup = str(config.get("cleanup.policy", {}).get("value", ""))
     return TopicState(topic.name, topic.meaning, len(partitions), hours, cleanup, len(replicas))

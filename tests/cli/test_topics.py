@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -43,10 +44,30 @@ def test_topics_are_created_once_and_described(ask: Ask, broker: str) -> None:
     assert "0 topics created" in again.out
     after = ask("topics", "describe", "--broker", broker, "--format", "json")
     assert after.code == 0
-    assert {topic["partitions"] for topic in after.json} == {3}
+    assert {topic["partitions"] for topic in after.json if topic["name"] not in {"risk.audit", "risk.plans"}} == {3}
     assert {"risk.trades", "risk.loans", "risk.reference", "risk.hop.account"} <= {
         topic["name"] for topic in after.json
     }
+
+
+def test_a_rate_becomes_partitions_and_the_way_there_is_shown(ask: Ask, rules: Path) -> None:
+    """Each line of the arithmetic, and the command to type."""
+    answer = ask("topics", "advise", "--rate", 116000, "--measured", 58000, "--keys", 4, "--rules-per-event", 200)
+    assert answer.code == 0, answer.err
+    assert "17.24 us" in answer.out  # 1 s / 58,000
+    assert "2.00" in answer.out  # twice what was measured is two cores
+    assert "4 workers and 8 partitions: risk-stream topics create --partitions 8" in answer.out  # 2 / 0.6, rounded up
+    told = ask("topics", "advise", "--rate", 116000, "--rules", rules, "--format", "json")
+    assert told.json["event_us"] < 17.24  # two rules over one key cost less than two hundred over four
+    assert told.json["partitions"] >= 2
+
+
+@pytest.mark.parametrize("wrong", [("--rate", 0), ("--rate", 10, "--load", 2), ("--rate", 10, "--measured", 0)])
+def test_a_rate_that_means_nothing_is_one_sentence(ask: Ask, wrong: tuple[object, ...]) -> None:
+    """No division by nought."""
+    answer = ask("topics", "advise", "--keys", 1, "--rules-per-event", 1, *wrong)
+    assert answer.code == 1
+    assert "must be above 0" in answer.err
 
 
 @pytest.mark.parametrize("command", [("topics", "create"), ("topics", "describe"), ("simulate", "--rate", "9")])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from risk_stream.catalogue import Catalogue
 from risk_stream.embedded import free_port
 from risk_stream.settings import Settings
-from risk_stream.stream import BrokerError, create_topics, describe_topics, wanted_topics
+from risk_stream.stream import (
+    BrokerError,
+    TopicState,
+    create_topics,
+    describe_topics,
+    disagreements,
+    wanted_topics,
+)
 from tests.live.servers import Kafka
 
 
@@ -16,7 +25,9 @@ def test_each_kind_of_key_has_a_hop_topic(catalogue: Catalogue) -> None:
     topics = {t.name: t for t in wanted_topics(Settings(partitions=6, hop_retention_hours=2), catalogue)}
     assert {f"risk.hop.{k.name}" for k in catalogue.kinds} < set(topics)
     assert {"risk.trades", "risk.loans", "risk.reference", "risk.alerts", "risk.rejects"} < set(topics)
-    assert {t.partitions for t in topics.values()} == {6}
+    alone = {"risk.audit", "risk.plans"}  # one log each, in one order
+    assert {t.partitions for t in topics.values() if t.name not in alone} == {6}
+    assert {topics[name].partitions for name in alone} == {1}
     assert topics["risk.hop.account"].config["retention.ms"] == "7200000"
     assert all(t.meaning for t in topics.values())
 
@@ -34,6 +45,35 @@ def test_a_broker_that_is_not_there_is_one_sentence(catalogue: Catalogue, monkey
         create_topics(f"127.0.0.1:{free_port()}", wanted_topics(Settings(), catalogue))
 
 
+def test_what_must_outlive_everything_is_kept_for_ever(catalogue: Catalogue) -> None:
+    """The windows and the plans by key, the decisions whole; what was mended as long as what was refused."""
+    config = {t.name: t.config for t in wanted_topics(Settings(alert_retention_days=2), catalogue)}
+    assert config["risk.state"] | {"segment.bytes": ""} == {
+        "cleanup.policy": "compact,delete",
+        "retention.ms": "-1",
+        "segment.bytes": "",
+    }
+    assert config["risk.plans"] == {"cleanup.policy": "compact", "retention.ms": "-1"}
+    assert config["risk.audit"] == {"cleanup.policy": "delete", "retention.ms": "-1"}
+    assert config["risk.mended"] == config["risk.rejects"] == {"cleanup.policy": "delete", "retention.ms": "172800000"}
+
+
+def test_topics_that_cannot_work_are_told(catalogue: Catalogue) -> None:
+    """Lanes of unequal length, and a state that is not compacted."""
+    settings = Settings(partitions=6)
+    wanted = wanted_topics(settings, catalogue)
+    fine = [TopicState(t.name, "", t.partitions, None, t.config["cleanup.policy"], 1) for t in wanted]
+    assert disagreements(settings, catalogue, fine) == []
+    assert disagreements(settings, catalogue, [replace(s, partitions=0) for s in fine]) == []
+    assert disagreements(settings, catalogue, [replace(s, cleanup="") for s in fine]) == []  # a broker that says little
+    short = [replace(s, partitions=4) if s.name == "risk.hop.loan" else s for s in fine]
+    assert "risk.hop.loan 4" in disagreements(settings, catalogue, short)[0]
+    lossy = [replace(s, cleanup="delete") if s.name == "risk.state" else s for s in fine]
+    assert disagreements(settings, catalogue, lossy)[0].startswith(
+        "risk.state is not compacted (cleanup.policy=delete)"
+    )
+
+
 @pytest.mark.live
 def test_topics_are_created_once_and_described(kafka: Kafka, catalogue: Catalogue) -> None:
     """What is there is left alone."""
@@ -44,3 +84,6 @@ def test_topics_are_created_once_and_described(kafka: Kafka, catalogue: Catalogu
     assert create_topics(kafka.address, topics) == []
     alerts = next(t for t in describe_topics(kafka.address, topics) if t.name == "described.alerts")
     assert (alerts.partitions, alerts.retention_hours, alerts.cleanup, alerts.replication) == (4, 48, "delete", 1)
+    state = next(t for t in describe_topics(kafka.address, topics) if t.name == "described.state")
+    assert (state.partitions, state.retention_hours) == (4, float("inf"))
+    assert set(state.cleanup.split(",")) == {"compact", "delete"}
