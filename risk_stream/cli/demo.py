@@ -52,10 +52,15 @@ class Run:
     clock: int = 0  # simulated time, ms
     numbers: Numbers = field(default_factory=Numbers)
     rates: list[tuple[float, int]] = field(default_factory=list)  # (when, events judged) of the last seconds
-    alerts: list[Alert] = field(default_factory=list)
+    found: dict[str, Alert] = field(default_factory=dict)  # by id, as last said
     first_alert: float | None = None  # seconds after the first event was sent
     finished: bool = False  # the story is told
     over: bool = False  # whoever watches may stop
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Those that stand."""
+        return [alert for alert in self.found.values() if alert.status != "withdrawn"]
 
     def progress(self) -> Progress:
         """For the screen."""
@@ -64,7 +69,7 @@ class Run:
         (since, before), seconds = self.rates[0], now - self.started
         rate = (self.numbers.events - before) / (now - since) if now > since else 0.0
         lag = max(0, self.sent - self.numbers.events - self.numbers.rejects)
-        return Progress(seconds, self.numbers.events, rate, len(self.alerts), self.numbers.rejects, lag, self.clock)
+        return Progress(seconds, self.numbers.events, rate, len(self.found), self.numbers.rejects, lag, self.clock)
 
 
 class Stop:
@@ -261,7 +266,7 @@ async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
                 last = entries[-1][0]
                 if run.first_alert is None:
                     run.first_alert = time.monotonic() - run.started
-                run.alerts += alerts
+                run.found |= {alert.id: alert for alert in alerts}  # the stream says revisions in their order
                 screen.alerts(alerts)
             await asyncio.sleep(TICK)
 
@@ -277,17 +282,18 @@ def _conclude(screen: Screen, run: Run, market: Market, seconds: float | None) -
     """The table of what was found and, where the demo ended by itself, the line for programs."""
     from risk_stream.simulate import EXPECTED, score
 
-    scores = score(market.episodes, run.alerts)
+    alerts = run.alerts
+    scores = score(market.episodes, alerts)
     rows = [(kind, of.planted, of.found, ", ".join(EXPECTED[kind])) for kind, of in scores.items()]
     planted, found = sum(of.planted for of in scores.values()), sum(of.found for of in scores.values())
-    totals = {"events": run.numbers.events, "alerts": len(run.alerts), "refused": run.numbers.rejects}
+    totals = {"events": run.numbers.events, "alerts": len(alerts), "refused": run.numbers.rejects}
     screen.summary(rows, {**totals, "planted": planted, "found": found})
     if seconds is None:
         return
     line = {
         "events": run.numbers.events,
-        "alerts": len(run.alerts),
-        "alerts_by_rule": dict(Counter(alert.rule for alert in run.alerts).most_common()),
+        "alerts": len(alerts),
+        "alerts_by_rule": dict(Counter(alert.rule for alert in alerts).most_common()),
         "planted": planted,
         "found": found,
         "by_kind": {kind: {"planted": of.planted, "found": of.found} for kind, of in scores.items()},

@@ -28,6 +28,12 @@ MOST_AT_ONCE: Final = 8
 PIPE_EVERY: Final = 5.0
 #: The house of the demo is in China.
 _HOUSE: Final = timezone(timedelta(hours=8))
+#: What is said of an alert that is no first one.
+_WORDS: Final = {
+    "changed": "changed by a late event",
+    "withdrawn": "withdrawn after a late event",
+    "recovered": "found afterwards, the event came too late",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +117,26 @@ class Screen:
 
 def _line(alert: Alert) -> Text:
     severity = alert.severity
+    gone = alert.status == "withdrawn"
     at = datetime.fromtimestamp(alert.time / 1000, UTC).astimezone(_HOUSE)
     text = Text(f"{at:%d %b %H:%M:%S}  ", "dim")
-    text.append(f"{severity.upper():<8}", severity_style(severity))
+    text.append(f"{severity.upper():<8}", "dim" if gone else severity_style(severity))
     text.append(f"  {alert.stage:<9}", "dim")
-    text.append(f"  {alert.rule:<24} ", "bold")
-    text.append(f" {alert.summary}")
+    text.append(f"  {alert.rule:<24} ", "dim" if gone else "bold")
+    text.append(f" {alert.summary}", "dim strike" if gone else "")
+    if word := _WORDS.get(alert.status):
+        text.append(f"  [{word}{_difference(alert)}]", "magenta")
     return text
+
+
+def _difference(alert: Alert) -> str:
+    """What an alert's figures were before the event that changed it, and are."""
+    before = alert.was or {}
+    return "".join(
+        f"{', ' if i else ': '}{name} was {_figure(before[name])}, is {_figure(alert.features.get(name))}"
+        for i, name in enumerate(name for name in before if before[name] != alert.features.get(name))
+    )
+
+
+def _figure(value: object) -> str:
+    return "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -122,7 +122,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_messages_sent_total", "counter", ("topic",), "Messages stored by the broker for this worker."),
     Metric("risk_stream_sent_bytes_total", "counter", ("topic",), "Bytes of those messages."),
     Metric("risk_stream_alerts_stored_total", "counter", (), "Alerts newly written to Redis."),
-    Metric("risk_stream_alerts_repeated_total", "counter", (), "Alerts that Redis had already."),
+    Metric(
+        "risk_stream_alerts_repeated_total", "counter", (), "Alerts that Redis had already, or in a later revision."
+    ),
+    Metric(
+        "risk_stream_alerts_revised_total", "counter", (), "Alerts in Redis whose content a later revision replaced."
+    ),
+    Metric("risk_stream_alerts_withdrawn_total", "counter", (), "Alerts that a late event took back."),
     Metric("risk_stream_redis_up", "gauge", (), "1 if the last write to Redis succeeded, 0 while it is away."),
     Metric("risk_stream_redis_failures_total", "counter", (), "Writes to Redis that failed and were tried again."),
     Metric(

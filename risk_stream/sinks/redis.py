@@ -3,11 +3,17 @@
 | key | what |
 |---|---|
 | `risk:alert:ID` | hash: the alert as JSON (`json`), and the fields a list shows |
-| `risk:alerts:status:open` | sorted set of ids by event time, ms; one set per status |
+| `risk:alerts:status:open` | sorted set of ids by event time, ms; one set per status that people give |
 | `risk:alerts:severity:SEVERITY` | the same by severity |
-| `risk:alerts:stream` | stream of `id` and `json`, newest last, for those who follow |
+| `risk:alerts:withdrawn:SEVERITY` | those that no longer hold: in none of the lists above, still to be read here |
+| `risk:alerts:stream` | stream of `id`, `revision`, `state` and `json`, newest last, for those who follow |
 
-Writing an alert again changes nothing: it is recognised by its id.
+An alert has a *state*, which is the machine's (raised, changed, withdrawn, recovered), and a *status*, which is
+people's (open, acknowledged, closed) and which no writing here changes. Of an alert's revisions the highest stands,
+whichever came last; writing one again changes nothing. The stream has each revision that became the alert's content
+once; a follower that sees one twice, as after a rebuild of a lost Redis, knows it by id and revision.
+
+All is in one Redis, not spread over a cluster: the scripts find an alert's lists by its hash.
 """
 
 from __future__ import annotations
@@ -25,14 +31,17 @@ from redis.backoff import NoBackoff
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
 
-__all__ = ["SEVERITIES", "AlertSink", "Keep", "Written"]
+__all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "Keep", "Written"]
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 
-#: Alerts removed for age or number in one step.
-TRIM_STEP = 1000
+#: States of an alert that does not hold any more, and of one found by judging a too late event afterwards.
+WITHDRAWN, RECOVERED = "withdrawn", "recovered"
 
-#: Fields of the hash beside `json`: what a list of alerts shows.
+#: Alerts removed for age or number in one step: Redis answers nobody else for its few milliseconds.
+TRIM_STEP = 500
+
+#: Fields of the hash beside `json`, `revision`, `state` and `was`: what a list of alerts shows.
 SHOWN = (
     "rule",
     "stage",
@@ -48,21 +57,96 @@ SHOWN = (
     "summary",
 )
 
-#: Adds one alert if it is new, at once for all its keys. KEYS: hash, status set, severity set, stream.
-#: ARGV: id, event time, most stream entries, json, then field and value of what is shown, in turn.
-_ADD = """
-if redis.call('HSETNX', KEYS[1], 'json', ARGV[4]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], 'status', 'open', unpack(ARGV, 5))
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[3], '*', 'id', ARGV[1], 'json', ARGV[4])
-return 1
+#: Makes a revision the alert's content if it is higher than what is there, at once for all its keys.
+#: KEYS: hash, stream. ARGV: first part of the lists' names, mend, id, revision, state, severity, event time, most
+#: entries of the stream, json, then field and value of what is shown, in turn. With mend = 1 the same revision is
+#: written again too, without a word to followers. Answers 0 nothing new, 1 a new alert, 2 new content, 3 withdrawn.
+_PUT = """
+local lists, mend, id, revision, state, severity, time = unpack(ARGV, 1, 7)
+local had = redis.call('HMGET', KEYS[1], 'revision', 'status', 'state', 'severity', 'json')
+local newer = not had[5] or not had[1] or tonumber(had[1]) < tonumber(revision)
+if not newer and not (mend == '1' and tonumber(had[1]) == tonumber(revision)) then return 0 end
+local status = had[2] or 'open'
+if had[5] then
+  redis.call('ZREM', lists .. 'withdrawn:' .. (had[4] or ''), id)
+  if state == 'withdrawn' then redis.call('ZREM', lists .. 'status:' .. status, id) end
+  if state == 'withdrawn' or had[4] ~= severity then
+    redis.call('ZREM', lists .. 'severity:' .. (had[4] or ''), id)
+  end
+end
+redis.call('HSET', KEYS[1], 'json', ARGV[9], 'revision', revision, 'state', state, 'status', status, unpack(ARGV, 10))
+if state == 'withdrawn' then
+  redis.call('ZADD', lists .. 'withdrawn:' .. severity, time, id)
+else
+  redis.call('ZADD', lists .. 'status:' .. status, time, id)
+  redis.call('ZADD', lists .. 'severity:' .. severity, time, id)
+end
+if not newer then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*',
+  'id', id, 'revision', revision, 'state', state, 'json', ARGV[9])
+if state == 'withdrawn' then return 3 end
+return had[5] and 2 or 1
+"""
+
+#: Removes alerts from everywhere, those of ARGV[2..]. ARGV[1]: first part of all names.
+_REMOVE = """
+local prefix, removed = ARGV[1], 0
+local function remove(id)
+  local hash = prefix .. 'alert:' .. id
+  local had = redis.call('HMGET', hash, 'status', 'severity')
+  for _, list in ipairs({'status:' .. (had[1] or ''), 'severity:' .. (had[2] or ''), 'withdrawn:' .. (had[2] or '')}) do
+    redis.call('ZREM', prefix .. 'alerts:' .. list, id)
+  end
+  removed = removed + redis.call('DEL', hash)
+end
+"""
+
+_REMOVE_GIVEN = f"{_REMOVE}\nfor i = 2, #ARGV do remove(ARGV[i]) end\nreturn removed"
+
+#: Removes at most ARGV[4] alerts: those before the event time ARGV[2], and what is more than ARGV[3] in all: the least
+#: severe first, of them the oldest. ARGV[5..] the severities from the least. Withdrawn alerts count as the others do,
+#: so that which ones stay is a function of what was ever written. Answers how many went.
+_TRIM = f"""{_REMOVE}
+local oldest, most, left = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local function lists_of(severity)
+  return prefix .. 'alerts:severity:' .. severity, prefix .. 'alerts:withdrawn:' .. severity
+end
+local excess = -most
+for i = 5, #ARGV do
+  for _, list in ipairs({{lists_of(ARGV[i])}}) do
+    local old = redis.call('ZRANGEBYSCORE', list, '-inf', '(' .. oldest, 'LIMIT', 0, left)
+    for _, id in ipairs(old) do remove(id); redis.call('ZREM', list, id) end
+    left = left - #old
+    excess = excess + redis.call('ZCARD', list)
+  end
+end
+local function first(list, at) return list[at] and tonumber(list[at + 1]) or math.huge, list[at] end
+for i = 5, #ARGV do
+  local n = math.min(excess, left)
+  if n <= 0 then break end
+  local standing, withdrawn = lists_of(ARGV[i])
+  local a = redis.call('ZRANGE', standing, 0, n - 1, 'WITHSCORES')
+  local b = redis.call('ZRANGE', withdrawn, 0, n - 1, 'WITHSCORES')
+  local x, y = 1, 1
+  for _ = 1, n do
+    local s, one = first(a, x)
+    local t, other = first(b, y)
+    if not one and not other then break end
+    if not other or (one and (s < t or (s == t and one < other))) then
+      remove(one); redis.call('ZREM', standing, one); x = x + 2
+    else
+      remove(other); redis.call('ZREM', withdrawn, other); y = y + 2
+    end
+    excess, left = excess - 1, left - 1
+  end
+end
+return tonumber(ARGV[4]) - left
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How much is kept: the newest `alerts` by event time, none older than `days`, and `stream` entries."""
+    """How much is kept: `alerts` (the most severe, of them the newest), none older than `days`, `stream` entries."""
 
     alerts: int = 200_000
     days: float = 30.0
@@ -71,10 +155,20 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch of alerts."""
+    """What became of a batch: alerts Redis had not, those it had (or had newer), new contents, withdrawals."""
 
-    new: int
-    repeated: int
+    new: int = 0
+    repeated: int = 0
+    revised: int = 0
+    withdrawn: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(
+            self.new + other.new,
+            self.repeated + other.repeated,
+            self.revised + other.revised,
+            self.withdrawn + other.withdrawn,
+        )
 
 
 class AlertSink:
@@ -95,63 +189,47 @@ class AlertSink:
         """Close the connection."""
         await self._redis.aclose()
 
-    async def write(self, alerts: Sequence[Alert]) -> Written:
-        """Store a batch in one round trip; each alert is stored whole or not at all."""
+    async def write(self, alerts: Sequence[Alert], *, mend: bool = False) -> Written:
+        """Store a batch in one round trip; each alert is stored whole or not at all.
+
+        With `mend` what Redis has of the same revisions is written again, in case it was damaged.
+        """
         if not alerts:
-            return Written(0, 0)
+            return Written()
         p = self.prefix
         pipe = self._redis.pipeline(transaction=False)
         for alert in alerts:
-            keys = [
-                f"{p}alert:{alert.id}",
-                f"{p}alerts:status:open",
-                f"{p}alerts:severity:{alert.severity}",
-                f"{p}alerts:stream",
-            ]
-            pipe.eval(_ADD, len(keys), *keys, *self._fields(alert))
-        added = [int(n) for n in await pipe.execute()]
-        return Written(new=sum(added), repeated=len(added) - sum(added))
+            keys = (f"{p}alert:{alert.id}", f"{p}alerts:stream")
+            pipe.eval(_PUT, len(keys), *keys, *self._arguments(alert, mend))
+        counts = [0, 0, 0, 0]
+        for code in await pipe.execute():
+            counts[int(code)] += 1
+        return Written(new=counts[1], repeated=counts[0], revised=counts[2], withdrawn=counts[3])
 
-    def _fields(self, alert: Alert) -> list[Any]:
-        fields: list[Any] = [alert.id, alert.time, self.keep.stream, msgspec.json.encode(alert)]
+    def _arguments(self, alert: Alert, mend: bool) -> list[Any]:
+        json = msgspec.json.encode(alert)
+        given: list[Any] = [f"{self.prefix}alerts:", int(mend), alert.id, alert.revision, alert.status, alert.severity]
+        given += [alert.time, self.keep.stream, json]
+        given += ["was", "" if alert.was is None else msgspec.json.encode(alert.was)]
         for name in SHOWN:
-            fields += (name, getattr(alert, name))
-        return fields
+            given += (name, getattr(alert, name))
+        return given
 
     async def trim(self, *, now_ms: int | None = None) -> int:
-        """Remove what is too old or too many, at most TRIM_STEP of each severity; how many went."""
+        """Remove what is too old or too many, at most TRIM_STEP; how many went. 0: nothing is left to remove."""
         now = int(time.time() * 1000) if now_ms is None else now_ms
-        p, removed = self.prefix, 0
-        sets = [f"{p}alerts:severity:{severity}" for severity in SEVERITIES]
-        sizes = [int(n) for n in await self._pipe("zcard", sets)]
-        excess = sum(sizes) - self.keep.alerts
-        oldest_kept = now - self.keep.days * 86_400_000
-        for name, size in zip(sets, sizes, strict=True):
-            old = await self._redis.zrangebyscore(name, "-inf", f"({oldest_kept}", start=0, num=TRIM_STEP)
-            gone = [str(i) for i in old]
-            if excess > 0 and size:  # the least severe go first, the oldest of them
-                many = min(excess, size, TRIM_STEP)
-                more = await self._redis.zrange(name, 0, many - 1)
-                gone += [str(i) for i in more if str(i) not in set(gone)]
-                excess -= len(gone)
-            if gone:
-                await self._remove(gone)
-                removed += len(gone)
-        return removed
+        oldest = int(now - self.keep.days * 86_400_000)
+        given = (self.prefix, oldest, self.keep.alerts, TRIM_STEP, *SEVERITIES)
+        return int(await self._redis.eval(_TRIM, 0, *given))
 
-    async def _pipe(self, command: str, names: Sequence[str]) -> list[Any]:
-        pipe = self._redis.pipeline(transaction=False)
-        for name in names:
-            getattr(pipe, command)(name)
-        found: list[Any] = await pipe.execute()
-        return found
+    async def ids(self) -> set[str]:
+        """The ids of all alerts that are there, the withdrawn too."""
+        start = f"{self.prefix}alert:"
+        return {str(key).removeprefix(start) async for key in self._redis.scan_iter(f"{start}*", count=1000)}
 
-    async def _remove(self, ids: Sequence[str]) -> None:
-        p = self.prefix
-        pipe = self._redis.pipeline(transaction=True)
-        for status in ("open", "acknowledged", "closed"):
-            pipe.zrem(f"{p}alerts:status:{status}", *ids)
-        for severity in SEVERITIES:
-            pipe.zrem(f"{p}alerts:severity:{severity}", *ids)
-        pipe.delete(*(f"{p}alert:{i}" for i in ids))
-        await pipe.execute()
+    async def remove(self, ids: Sequence[str]) -> int:
+        """Remove alerts from everywhere; how many were there."""
+        gone = 0
+        for at in range(0, len(ids), TRIM_STEP):
+            gone += int(await self._redis.eval(_REMOVE_GIVEN, 0, self.prefix, *ids[at : at + TRIM_STEP]))
+        return gone

@@ -1,25 +1,35 @@
-"""From `risk.alerts` to Redis: waits while Redis is away, says so once, and loses nothing."""
+"""From `risk.alerts` to Redis: waits while Redis is away or slow, says so once, and loses nothing.
+
+Nothing else waits with it: this is the last step, its runs are read only as far as the partition's credits go, and what
+is not read stays in Kafka.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 from redis.exceptions import RedisError
 
 from risk_stream.engine import Alert
-from risk_stream.sinks import AlertSink, Metrics
+from risk_stream.sinks import AlertSink, Metrics, Written
 from risk_stream.stream.admission import Record
 
 __all__ = ["AlertStore"]
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: First and longest wait before Redis is tried again, s.
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
+
+#: Alerts in one round trip: what is asked of Redis at once, and what is asked again where it did not answer.
+ROUND_TRIP = 500
 
 #: How often what is too old or too many is removed from Redis, s.
 TRIM_EVERY = 30.0
@@ -43,30 +53,39 @@ class AlertStore:
                 alerts.append(self._decode(record.value or b""))
             except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
                 wrong.append((record, str(exc)))
+        written = Written()
+        for at in range(0, len(alerts), ROUND_TRIP):
+            part = alerts[at : at + ROUND_TRIP]
+            written += await self._until_it_answers(lambda part=part: self.sink.write(part))  # type: ignore[misc]
+        if time.monotonic() - self._trimmed >= TRIM_EVERY:
+            while await self._until_it_answers(self.sink.trim):
+                pass
+            self._trimmed = time.monotonic()
+        self.metrics.add("risk_stream_alerts_stored_total", written.new)
+        self.metrics.add("risk_stream_alerts_repeated_total", written.repeated)
+        self.metrics.add("risk_stream_alerts_revised_total", written.revised)
+        self.metrics.add("risk_stream_alerts_withdrawn_total", written.withdrawn)
+        return wrong
+
+    async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Redis' answer, asked as often as it takes: what is asked may be asked twice."""
         wait = FIRST_WAIT
         while True:
             try:
-                written = await self.sink.write(alerts)
-                await self._trim()
+                answer = await ask()
             except (RedisError, OSError, TimeoutError) as exc:
                 self._failed(exc)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
             else:
-                break
-        self.metrics.add("risk_stream_alerts_stored_total", written.new)
-        self.metrics.add("risk_stream_alerts_repeated_total", written.repeated)
+                self._answered()
+                return answer
+
+    def _answered(self) -> None:
+        self.metrics.set("risk_stream_redis_up", 1)
         if self.away:
             self.away = False
-            log.warning("Redis at %s answers again: %d alerts stored", self.sink.url, written.new)
-        self.metrics.set("risk_stream_redis_up", 1)
-        return wrong
-
-    async def _trim(self) -> None:
-        now = time.monotonic()
-        if now - self._trimmed >= TRIM_EVERY:
-            self._trimmed = now
-            await self.sink.trim()
+            log.warning("Redis at %s answers again: what waited in Kafka is stored now", self.sink.url)
 
     def _failed(self, error: Exception) -> None:
         self.metrics.set("risk_stream_redis_up", 0)

@@ -23,23 +23,29 @@ class Sink:
 
     def __init__(self, away: int = 0) -> None:
         self.away, self.kept = away, dict[str, Alert]()
+        self.round_trips, self.too_many, self.trims = list[int](), 0, 0
 
     async def write(self, alerts: list[Alert]) -> Written:
         if self.away:
             self.away -= 1
             raise RedisConnectionError("refused")
+        self.round_trips.append(len(alerts))
         before = len(self.kept)
         self.kept |= {a.id: a for a in alerts}
         new = len(self.kept) - before
         return Written(new, len(alerts) - new)
 
     async def trim(self) -> int:
-        return 0
+        self.trims += 1
+        gone = min(self.too_many, 500)
+        self.too_many -= gone
+        return gone
 
 
 def record(offset: int, **fields: Any) -> FakeRecord:
     given = dict.fromkeys(Alert.__struct_fields__, "x")
-    given |= {"score": 1.0, "time": 5, "keys": {}, "features": {}, "inexact": [], "id": f"i{offset}", **fields}
+    given |= {"score": 1.0, "time": 5, "keys": {}, "features": {}, "inexact": [], "id": f"i{offset}"}
+    given |= {"revision": offset, "status": "raised", "was": None, **fields}
     return FakeRecord(offset, Alert(**given).to_json())
 
 
@@ -73,7 +79,33 @@ def test_it_waits_for_redis_and_says_so_once(caplog: pytest.LogCaptureFixture) -
     said = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(said) == 2
     assert said[0] == "Redis at redis://there does not take alerts (refused): they wait in Kafka, judging goes on"
-    assert said[1].startswith("Redis at redis://there answers again")
+    assert said[1] == "Redis at redis://there answers again: what waited in Kafka is stored now"
+
+
+def test_much_is_asked_in_round_trips_and_only_the_one_that_failed_again() -> None:
+    """A Redis that is slow or fails now and then gets on; what a batch may hold does not decide it."""
+    sink = Sink()
+    real, failures = sink.write, iter([False, True, False, True, True, False])
+
+    async def fails_now_and_then(alerts: list[Alert]) -> Written:
+        if next(failures):
+            raise TimeoutError
+        return await real(alerts)
+
+    sink.write = fails_now_and_then  # type: ignore[method-assign]
+    _, metrics = write(sink, *(record(n) for n in range(1200)))
+    assert sink.round_trips == [500, 500, 200]
+    assert metrics.get("risk_stream_alerts_stored_total") == 1200
+    assert metrics.get("risk_stream_redis_failures_total") == 3
+
+
+def test_what_is_too_much_is_removed_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Now and then, and then until nothing is left to remove: Redis is bounded at any rate of alerts."""
+    monkeypatch.setattr(module, "TRIM_EVERY", 0.0)
+    sink = Sink()
+    sink.too_many = 1700
+    write(sink, record(1))
+    assert (sink.too_many, sink.trims) == (0, 5)
 
 
 def test_what_is_no_alert_is_handed_back() -> None:
