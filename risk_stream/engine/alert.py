@@ -10,8 +10,9 @@ import msgspec
 
 __all__ = ["REVISION_BITS", "Alert", "Status", "alert_id", "final", "revision_of"]
 
-#: What became of an alert: it is said for the first time, said with other values, or taken back.
-Status: TypeAlias = Literal["raised", "changed", "withdrawn"]
+#: What became of an alert: it is said for the first time, said with other values, or taken back; or its event came too
+#: late to be judged with the others and was judged afterwards.
+Status: TypeAlias = Literal["raised", "changed", "withdrawn", "recovered"]
 
 #: Bits of a revision that hold the offset; above them stands the place of the hop in the order of kinds. So both fit
 #: into the 53 bits that a number has in JSON, and an alert whose rule moved on to a later hop goes on rising.
