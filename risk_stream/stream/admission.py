@@ -1,22 +1,27 @@
 """The first step of the stream: records of a house topic become checked events on their way to a hop, or rejects.
 
-Each event is decoded and checked here, once. An *origin* is one partition of one house topic; its clock is the highest
-event time it has brought.
+Each event is decoded and checked here, once, and here it is decided whether it comes too late: by the clock of its own
+origin, which is one partition of one house topic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.catalogue import Catalogue, Decoder, EventBatch
 from risk_stream.engine import entry_hops
 from risk_stream.stream.messages import Outgoing, pack, reject_message, split_by_partition
+from risk_stream.stream.origins import Origin
 
 __all__ = ["Admission", "Admitted", "Record", "route"]
+
+Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+#: (record, reason, sentence).
+Refuse: TypeAlias = "Callable[[Record, str, str], None]"
 
 
 class Record(Protocol):
@@ -65,74 +70,93 @@ class Admission:
     ) -> None:
         self.catalogue, self.decoder = catalogue, Decoder(catalogue)
         self.hop_topic, self.rejects_topic, self.counts, self.future_ms = hop_topic, rejects_topic, counts, future_ms
-        self.clocks: dict[tuple[str, int], int] = {}
 
-    def admit(self, topic: str, partition: int, records: Sequence[Record], meta: Mapping[str, str | int]) -> Admitted:
-        """Decode and check a run of records of one origin, address what is accepted. Never raises for what is in it."""
+    def admit(self, origin: Origin, records: Sequence[Record]) -> Admitted:
+        """Decode and check the next records of an origin, address what is accepted. Never raises for what is in it."""
         admitted = Admitted()
+        topic, _, number = origin.channel.rpartition("/")
 
         def refuse(record: Record, reason: str, message: str) -> None:
             value = reject_message(
                 topic=topic,
-                partition=partition,
+                partition=int(number),
                 offset=record.offset,
                 reason=reason,
                 message=message,
                 value=record.value,
                 time_ms=record.timestamp,
             )
-            admitted.outgoing.append(Outgoing(self.rejects_topic, value, key=f"{topic}/{partition}".encode()))
+            admitted.outgoing.append(Outgoing(self.rejects_topic, value, key=origin.channel.encode()))
             admitted.rejects[reason] = admitted.rejects.get(reason, 0) + 1
 
         batch, rows, rejects = self.decoder.decode(
-            [r.value for r in records], lambda i: f"{topic}/{partition}/{records[i].offset}"
+            [r.value for r in records], lambda i: f"{origin.channel}/{records[i].offset}"
         )
         for reject in rejects:
             refuse(records[reject.index], reject.reason, reject.message)
+        if len(batch):
+            offsets = np.fromiter((r.offset for r in records), np.int64, len(records))[rows]
+            appended = np.fromiter((r.timestamp for r in records), np.int64, len(records))[rows]
+            batch = batch.with_columns({"_stamp": offsets, "_at": appended})
+            batch, rows = self._not_ahead(batch, rows, records, refuse)
+        before = origin.clock
+        too_late = origin.admit(batch.stamps, batch.times, records[-1].offset + 1)
         if len(batch) == 0:
             return admitted
-        offsets = np.fromiter((r.offset for r in records), np.int64, len(records))[rows]
-        appended = np.fromiter((r.timestamp for r in records), np.int64, len(records))[rows]
-        batch = batch.with_columns({"_stamp": offsets, "_at": appended})
-        batch = self._not_ahead(batch, appended, records, rows, refuse)
-        if len(batch) == 0:
-            return admitted
-        newest = int(batch.times.max())
-        origin = (topic, partition)
-        clock = self.clocks[origin] = max(self.clocks.get(origin, MISSING), newest)
-        meta = {**meta, "channel": f"{topic}/{partition}", "front": clock}
-        for kind, target, events in route(batch, self.counts):
-            hop = self.hop_topic(kind)
-            admitted.outgoing += [Outgoing(hop, value, partition=target) for value in pack(events, dict(meta))]
-        admitted.events = len(batch)
-        admitted.types = np.bincount(batch.types, minlength=len(self.catalogue.types))
-        admitted.lag_ms = float(appended.max() - newest)
+        admitted.lag_ms = float(batch.fixed("_at").max() - batch.times.max())
+        if too_late.any():
+            batch = self._in_time(batch, rows, too_late, origin, records, refuse)
+        self._address(batch, origin, before, admitted)
         return admitted
 
+    def _address(self, batch: EventBatch, origin: Origin, before: int, admitted: Admitted) -> None:
+        """Say to which hop partitions the events go. `before` is the origin's clock before them."""
+        assert origin.plan is not None, "no event is sent before a plan is named"
+        meta: dict[str, str | int] = {"channel": origin.channel, "generation": origin.generation, "plan": origin.plan}
+        for kind, target, events in route(batch, self.counts):
+            hop = self.hop_topic(kind)
+            messages = pack(events, {**meta, "front": origin.clock}, {**meta, "front": before})
+            admitted.outgoing += [Outgoing(hop, value, partition=target) for value in messages]
+        admitted.events = len(batch)
+        admitted.types = np.bincount(batch.types, minlength=len(self.catalogue.types))
+
     def _not_ahead(
-        self,
-        batch: EventBatch,
-        appended: np.ndarray[tuple[int], np.dtype[np.int64]],
-        records: Sequence[Record],
-        rows: np.ndarray[tuple[int], np.dtype[np.int64]],
-        refuse: Callable[[Record, str, str], None],
-    ) -> EventBatch:
+        self, batch: EventBatch, rows: Longs, records: Sequence[Record], refuse: Refuse
+    ) -> tuple[EventBatch, Longs]:
         """Without events whose time is far ahead of the broker's: one of them would make all that follow late."""
         if self.future_ms is None:
-            return batch
-        ahead = batch.times - appended > self.future_ms
-        if not ahead.any():
-            return batch
-        for i in np.flatnonzero(ahead).tolist():
-            seconds = int(batch.times[i] - appended[i]) // 1000
-            most = self.future_ms // 1000
+            return batch, rows
+        ahead = batch.times - batch.fixed("_at")
+        too_far = ahead > self.future_ms
+        if not too_far.any():
+            return batch, rows
+        for i in np.flatnonzero(too_far).tolist():
             refuse(
                 records[int(rows[i])],
                 "future",
-                f"time is {seconds:,} s ahead of the broker's, more than {most:,} s: mend the sender's clock",
+                f"time is {ahead[i] // 1000:,} s ahead of the broker's, more than {self.future_ms // 1000:,} s: "
+                "mend the sender's clock",
             )
-        return batch.take(np.flatnonzero(~ahead))
+        kept = np.flatnonzero(~too_far)
+        return batch.take(kept), rows[kept]
 
-    def keep_only(self, origins: set[tuple[str, int]]) -> None:
-        """Forget origins that are not this worker's."""
-        self.clocks = {o: c for o, c in self.clocks.items() if o in origins}
+    def _in_time(
+        self,
+        batch: EventBatch,
+        rows: Longs,
+        too_late: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        origin: Origin,
+        records: Sequence[Record],
+        refuse: Refuse,
+    ) -> EventBatch:
+        """Without events that come too late: what they would change is settled."""
+        for i in np.flatnonzero(too_late).tolist():
+            record = records[int(rows[i])]
+            behind = (origin.clock_at(record.offset) - int(batch.times[i])) / 1000
+            refuse(
+                record,
+                "late",
+                f"time is {behind:,.1f} s behind the newest of {origin.channel}, and {origin.lateness_ms / 1000:,g} s "
+                "are allowed (RISK_STREAM_LATENESS_SECONDS): to judge it all the same, risk-stream rejects replay",
+            )
+        return batch.take(np.flatnonzero(~too_late))

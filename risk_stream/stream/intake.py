@@ -13,6 +13,7 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Admission, Admitted
+from risk_stream.stream.origins import Committed, Origin
 from risk_stream.stream.runs import Runs, TopicPartition, groups
 
 __all__ = ["Intake"]
@@ -32,6 +33,7 @@ class Intake:
     ) -> None:
         self.settings, self.catalogue, self.runs, self.metrics = settings, catalogue, runs, metrics
         self.use(plan)
+        self.origins: dict[TopicPartition, Origin] = {}
         simulated = settings.clock == "simulated"
         self.admission = Admission(
             catalogue,
@@ -45,9 +47,9 @@ class Intake:
         """Name another plan from the next run on."""
         self.plan, self._stages = plan, _stages_of_types(plan)
 
-    def assigned(self, mine: set[TopicPartition]) -> None:
+    def assigned(self, mine: set[TopicPartition]) -> None:  # noqa: ARG002  all of them are begun anew
         """These and no other partitions are this worker's now."""
-        self.admission.keep_only(mine)
+        self.origins = {}
 
     async def admit(self, messages: Sequence[Any]) -> None:
         """Runs of one origin."""
@@ -55,12 +57,23 @@ class Intake:
             mine, records = await self.runs.take(group)
             sends: list[asyncio.Future[Any]] = []
             if records:
-                first = mine[0]
-                meta = {"generation": first.generation_id, "plan": self.plan.version}
-                admitted = self.admission.admit(first.topic, first.partition, records, meta)
-                self._count(first.topic, admitted)
+                origin = self._origin(mine[0], records[0].offset)
+                admitted = self.admission.admit(origin, records)
+                self._count(mine[0].topic, admitted)
                 sends = await self.runs.hand_over(admitted.outgoing)
+                origin.handed_over()
             self.runs.acknowledge(mine, sends)
+
+    def _origin(self, message: Any, offset: int) -> Origin:
+        tp = (message.topic, message.partition)
+        origin = self.origins.get(tp)
+        if origin is None:
+            lateness = int(self.settings.lateness_seconds * 1000)
+            channel = f"{tp[0]}/{tp[1]}"
+            origin = Origin(channel, message.generation_id, Committed(offset), lateness_ms=lateness)
+            self.origins[tp] = origin
+        origin.plan = self.plan.version
+        return origin
 
     def _count(self, topic: str, admitted: Admitted) -> None:
         add = self.metrics.add

@@ -28,15 +28,24 @@ class Outgoing:
     partition: int | None = None
 
 
-def pack(batch: EventBatch, meta: dict[str, str | int], *, limit: int = MAX_MESSAGE_BYTES) -> Iterator[bytes]:
-    """A batch as one Arrow message, or as several, halved until each is within `limit` bytes or has one event."""
+def pack(
+    batch: EventBatch,
+    meta: dict[str, str | int],
+    not_last: dict[str, str | int] | None = None,
+    *,
+    limit: int = MAX_MESSAGE_BYTES,
+) -> Iterator[bytes]:
+    """A batch as one Arrow message, or as several, halved until each is within `limit` bytes or has one event.
+
+    Of several the last says `meta`; those before it say `not_last`, where that is given: their front is not yet true.
+    """
     value = batch.to_ipc(**meta)
     if len(value) <= limit or len(batch) == 1:
         yield value
         return
     middle = len(batch) // 2
-    yield from pack(batch.take(np.arange(middle)), meta, limit=limit)
-    yield from pack(batch.take(np.arange(middle, len(batch))), meta, limit=limit)
+    yield from pack(batch.take(np.arange(middle)), not_last or meta, limit=limit)
+    yield from pack(batch.take(np.arange(middle, len(batch))), meta, not_last, limit=limit)
 
 
 def split_by_partition(batch: EventBatch, kind: str, count: int) -> Iterator[tuple[int, EventBatch]]:
