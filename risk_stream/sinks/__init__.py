@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from risk_stream.sinks.prometheus import METRICS, Metric, Metrics
-from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, Keep, Written
+from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, Keep, Written, without_password
 
-__all__ = ["METRICS", "RECOVERED", "WITHDRAWN", "AlertSink", "Keep", "Metric", "Metrics", "Written"]
+__all__ = ["METRICS", "RECOVERED", "WITHDRAWN", "AlertSink", "Keep", "Metric", "Metrics", "Written", "without_password"]

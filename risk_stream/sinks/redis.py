@@ -18,6 +18,7 @@ All is in one Redis, not spread over a cluster: the scripts find an alert's list
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from redis.backoff import NoBackoff
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
 
-__all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "Keep", "Written"]
+__all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "Keep", "Written", "without_password"]
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 
@@ -171,11 +172,16 @@ class Written:
         )
 
 
+def without_password(url: str) -> str:
+    """A Redis address as it may be shown."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
 class AlertSink:
     """Writes alerts. Raises what redis-py raises where Redis is away; writing the same again later is harmless."""
 
     def __init__(self, url: str, *, prefix: str = "risk:", keep: Keep | None = None, timeout: float = 5.0) -> None:
-        self.url, self.prefix, self.keep = url, prefix, keep or Keep()
+        self.url, self.prefix, self.keep = without_password(url), prefix, keep or Keep()
         self._redis = Redis.from_url(
             url,
             socket_timeout=timeout,

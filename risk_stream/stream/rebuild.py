@@ -1,0 +1,126 @@
+"""Redis filled again from `risk.alerts`: everything the log has, by the same writing that a worker does.
+
+What is there is mended in place and never removed first, so a console sees no empty list meanwhile, people's status of
+an alert stays, and workers may go on writing: of each alert the highest revision stands whoever writes it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from redis.exceptions import RedisError
+
+from risk_stream.engine import Alert
+from risk_stream.settings import Settings
+from risk_stream.sinks import AlertSink, Keep, Written
+from risk_stream.stream.reader import Reader, Span
+from risk_stream.stream.store import ROUND_TRIP
+
+__all__ = ["RebuildError", "Rebuilt", "rebuild"]
+
+#: Revisions written before what is too much is removed, so that Redis never holds far more than it may.
+TRIM_AFTER = 20_000
+
+
+class RebuildError(Exception):
+    """Raised when Redis does not answer; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did."""
+
+    revisions: int  # records read that are alerts
+    wrong: int  # records that are none
+    written: Written
+    alerts: int  # that are in Redis now
+    strange: int  # in Redis before and not in the log
+    removed: int  # of those
+    cut: tuple[Span, ...]  # partitions whose first records are gone
+    seconds: float
+
+
+async def rebuild(
+    settings: Settings, *, prune: bool = False, progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> Rebuilt:
+    """Write all of `risk.alerts`, as it is now, into Redis. With `prune` also remove what the log does not have.
+
+    Where the beginning of the log is gone nothing is removed: what Redis has and the log has not may be from there.
+    `progress` hears how many records were read, of how many.
+
+    Raises:
+        BrokerError: Kafka does not answer, or the topic is not there.
+        RebuildError: Redis does not answer.
+    """
+    began = time.monotonic()
+    keep = Keep(settings.redis_alerts, settings.redis_days, settings.redis_stream)
+    sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
+    done = 0
+    try:
+        unseen = await sink.ids()  # before the log's end is asked: all of these were in the log by then
+        async with Reader(settings.broker) as reader:
+            spans = await reader.spans([settings.alerts_topic])
+            writing = _Writing(sink)
+            of = sum(map(len, spans))
+            async for records in reader.read(spans):
+                alerts = writing.decoded([record.value for record in records])
+                unseen.difference_update(alert.id for alert in alerts)
+                await writing.write(alerts)
+                done += len(records)
+                progress(done, of)
+        await writing.trim()
+        cut = tuple(span for span in spans if span.start > 0)
+        there = await sink.ids()
+        unseen &= there
+        removed = await sink.remove(sorted(unseen)) if prune and not cut else 0
+    except (RedisError, OSError, TimeoutError) as exc:
+        raise RebuildError(
+            f"Redis at {sink.url} does not answer ({str(exc) or type(exc).__name__}) after {done:,} records: run it "
+            "again when it does, what is written stays"
+        ) from exc
+    finally:
+        await sink.close()
+    return Rebuilt(
+        revisions=writing.revisions,
+        wrong=writing.wrong,
+        written=writing.written,
+        alerts=len(there) - removed,
+        strange=len(unseen),
+        removed=removed,
+        cut=cut,
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Writing:
+    """Alerts on their way into Redis, counted."""
+
+    def __init__(self, sink: AlertSink) -> None:
+        self.sink, self.written, self.revisions, self.wrong = sink, Written(), 0, 0
+        self._decode = msgspec.json.Decoder(Alert).decode
+        self._untrimmed = 0
+
+    def decoded(self, values: list[bytes | None]) -> list[Alert]:
+        alerts = []
+        for value in values:
+            try:
+                alerts.append(self._decode(value or b""))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                self.wrong += 1
+        self.revisions += len(alerts)
+        return alerts
+
+    async def write(self, alerts: list[Alert]) -> None:
+        for at in range(0, len(alerts), ROUND_TRIP):
+            self.written += await self.sink.write(alerts[at : at + ROUND_TRIP], mend=True)
+        self._untrimmed += len(alerts)
+        if self._untrimmed >= TRIM_AFTER:
+            await self.trim()
+
+    async def trim(self) -> None:
+        self._untrimmed = 0
+        while await self.sink.trim():
+            pass
