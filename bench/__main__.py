@@ -14,10 +14,16 @@ from bench.report import machine
 BENCHMARKS = {
     "engine": "bytes to judgements in one process: 30 features over 4 keys, 200 rules; and how cost grows",
     "worker": "the same plan in a Faust worker on real Kafka, beside a bare aiokafka loop in the same run",
+    "chaos": "kill -9, pauses, restarts of two workers, Kafka and Redis: lost, doubled, changed; time to recovery",
     "latency": "from produce to the alert in Redis at 2,000 events/s, real Kafka and Redis",
     "cards": "a rule pack on card transactions with fraud labels: average precision, card precision at 100",
     "simulate": "how fast the simulated market is made",
 }
+
+
+def _given(args: argparse.Namespace) -> dict[str, object]:
+    """The options that were given and that not every benchmark has."""
+    return {n: v for n, v in vars(args).items() if n not in {"name", "quick"} and v is not None}
 
 
 def main() -> int:
@@ -25,13 +31,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark; none lists them")
     parser.add_argument("--quick", action="store_true", help="a short form, under 45 s")
+    for name in ("rounds", "seed", "events"):
+        parser.add_argument(f"--{name}", type=int, help="of chaos")
+    parser.add_argument("--blows", help="of chaos: the kinds that may fall, separated by commas")
     args = parser.parse_args()
     if args.name is None:
         for name, what in BENCHMARKS.items():
             print(f"{name:10} {what}")
         return 0
     print(f"{args.name}: {BENCHMARKS[args.name]}\n{machine()}\n", flush=True)
-    figures = importlib.import_module(f"bench.{args.name}").run(args.quick)
+    figures = importlib.import_module(f"bench.{args.name}").run(args.quick, **_given(args))
     print(orjson.dumps({"bench": args.name, **figures}).decode())
     return 0
 

@@ -1,0 +1,217 @@
+"""The house that is hurt: a Kafka, a Redis, the topics, a folder of rules and two workers, each with its logs kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import redis
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bench.chaos.rules import PLANS, as_yaml
+from bench.chaos.stream import ORIGINS, Shape
+from risk_stream.catalogue import load_catalogue
+from risk_stream.embedded import ChildProcess, free_port
+from risk_stream.settings import Settings, load_settings
+from risk_stream.stream.topics import Topic, create_topics, partition_counts, wanted_topics
+from tests.live.servers import ROOT, Kafka, RedisServer
+
+__all__ = ["SESSION", "House", "Read", "Worker", "environment_of", "read_topic"]
+
+#: Seconds after which a silent worker loses its partitions.
+SESSION = 2.0
+
+#: Partitions of hop topics and of alerts.
+LANES = 4
+
+
+class Read(NamedTuple):
+    """A record of a topic, as it stands in its log."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment in which a command of this code has these settings."""
+    said = settings.model_dump(mode="json", exclude_defaults=True)
+    given = {n: v if isinstance(v, str) else orjson.dumps(v).decode() for n, v in said.items()}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **{f"RISK_STREAM_{n.upper()}": v for n, v in given.items()}}
+
+
+class Worker:
+    """`risk-stream worker`: a supervisor and its child, which can be ended and paused apart from each other."""
+
+    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
+        self.name, self.port = name, free_port()
+        folder = folder / name
+        folder.mkdir()
+        self.process = ChildProcess(
+            name,
+            [sys.executable, "-m", "risk_stream", "worker"],
+            environment=environment_of(settings.model_copy(update={"metrics_port": self.port})),
+            folder=folder,
+            patience=30,
+            death_signal=signal.SIGTERM,
+        )
+
+    def start(self) -> None:
+        """Start the supervisor; returns at once."""
+        self.process.start()
+
+    @property
+    def supervisor(self) -> int | None:
+        """Its process id."""
+        return self.process.pid if self.process.running else None
+
+    @property
+    def child(self) -> int | None:
+        """Process id of the child; None while there is none."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int(Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children").read_text().split()[0])
+        return None
+
+    def signal_child(self, number: signal.Signals, *, within: float = 10.0) -> int | None:
+        """Send the child a signal, waiting until there is one; its process id, None where none came."""
+        end = time.monotonic() + within
+        while (child := self.child) is None:
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+        return child
+
+    def kill(self) -> None:
+        """End supervisor and child at once, without a word."""
+        child, supervisor = self.child, self.supervisor
+        for pid in (supervisor, child):
+            if pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.process.stop()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+        self.process.stop()
+
+    def owned(self) -> list[str]:
+        """Partitions it reads, as topic/partition; empty where it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return []
+        found = []
+        for line in lines:
+            if line.startswith("risk_stream_consumer_lag_records{"):
+                labels = dict(part.split("=") for part in line[line.index("{") + 1 : line.index("}")].split(","))
+                found.append(f"{labels['topic']}/{labels['partition']}".replace('"', ""))
+        return sorted(found)
+
+
+class House:
+    """Everything a run needs. `folder` outlives it: rules, the workers' logs, and Kafka's data where they are kept."""
+
+    def __init__(self, shape: Shape, folder: Path, kafka: Kafka, redis_server: RedisServer) -> None:
+        self.shape, self.folder, self.kafka, self.redis_server = shape, folder, kafka, redis_server
+        self.rules = folder / "rules"
+        self.rules.mkdir(parents=True)
+        self.use(0)
+        name = f"chaos-{shape.seed}"
+        self.settings = load_settings(
+            broker=kafka.address,
+            redis=redis_server.url,
+            rules=[self.rules],
+            group=name,
+            prefix=f"{name}.",
+            house_topics={family: f"{name}.{family}" for family in ("trades", "loans", "reference")},
+            partitions=LANES,
+            session_seconds=SESSION,
+            lateness_seconds=shape.lateness_ms / 1000,
+            reload_seconds=0.5,
+            clock="simulated",
+            redis_prefix=f"{name}:",
+            redis_days=36_500,
+            redis_alerts=10_000_000,
+        )
+        families = sorted({family for family, _ in ORIGINS})
+        counts = {family: sum(f == family for f, _ in ORIGINS) for family in families}
+        house = [Topic(self.settings.house_topics[f], n, 1, {"cleanup.policy": "delete"}) for f, n in counts.items()]
+        create_topics(kafka.address, house)
+        self.wanted = wanted_topics(self.settings, load_catalogue())
+        create_topics(kafka.address, self.wanted)
+        self.workers = [Worker(f"worker-{which}", self.settings, folder) for which in "ab"]
+
+    def environment(self) -> dict[str, str]:
+        """For any command on this house."""
+        return environment_of(self.settings)
+
+    def use(self, plan: int) -> None:
+        """Put one of the two plans in force, at once, as an editor does."""
+        draft = self.rules / ".draft"
+        draft.write_text(as_yaml(PLANS[plan]))
+        draft.rename(self.rules / "rules.yaml")
+
+    def origin(self, index: int) -> tuple[str, int]:
+        """(topic, partition) of an origin of the stream."""
+        family, partition = ORIGINS[index]
+        return self.settings.house_topics[family], partition
+
+    def partitions(self) -> list[TopicPartition]:
+        """All that workers read and commit."""
+        house = [TopicPartition(*self.origin(i)) for i in range(len(ORIGINS))]
+        hops = [t.name for t in self.wanted if ".hop." in t.name]
+        return house + [TopicPartition(t, p) for t in (*hops, self.settings.alerts_topic) for p in range(LANES)]
+
+    def read(self, topic: str) -> list[Read]:
+        """A topic from its beginning to its end; empty where there is no such topic."""
+        count = partition_counts(self.settings.broker).get(topic, 0)
+        return asyncio.run(read_topic(self.settings.broker, topic, count)) if count else []
+
+    def redis_alerts(self) -> dict[str, dict[str, object]]:
+        """Every alert's JSON in Redis, by id."""
+        client = redis.Redis.from_url(self.settings.redis, decode_responses=True)
+        found = {}
+        with contextlib.closing(client):
+            prefix = f"{self.settings.redis_prefix}alert:"
+            names = list(client.scan_iter(f"{prefix}*", count=5000))
+            for at in range(0, len(names), 5000):
+                pipe = client.pipeline(transaction=False)
+                for name in names[at : at + 5000]:
+                    pipe.hget(name, "json")
+                for name, value in zip(names[at : at + 5000], pipe.execute(), strict=True):
+                    found[name.removeprefix(prefix)] = orjson.loads(value or "{}")
+        return found
+
+
+async def read_topic(broker: str, topic: str, count: int) -> list[Read]:
+    """All committed records of a topic of `count` partitions, by partition and offset."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=broker,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=1 << 22,
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in range(count)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: list[Read] = []
+        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                found += [Read(tp.partition, r.offset, r.timestamp, r.value) for r in records]
+        return sorted(found)
+    finally:
+        await consumer.stop()

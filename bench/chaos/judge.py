@@ -1,0 +1,159 @@
+"""The verdict on a run: the logs read, lateness decided again, alerts, Redis and rejects compared with the truth."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import orjson
+
+from bench.chaos.compare import Difference, Key, Said, compare, fold, same_finals
+from bench.chaos.house import House
+from bench.chaos.rules import PLANS, as_yaml
+from bench.chaos.stream import ORIGINS
+from bench.chaos.truth import Accepted, Lift, Logged, Origin, admit, judge
+from risk_stream.catalogue import Catalogue, Decoder, load_catalogue
+from risk_stream.engine import Engine
+from risk_stream.rules.plan import Plan, plan_of_texts
+
+__all__ = ["Judgement", "judge_run", "undisturbed"]
+
+#: Events that the undisturbed engine takes at once.
+BATCH = 2000
+
+Switches: TypeAlias = dict[Origin, list[tuple[int, str]]]
+
+
+@dataclass
+class Judgement:
+    """All that was found; the run is good where `differences` is empty."""
+
+    differences: list[Difference] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+    accepted: Accepted = field(default_factory=Accepted)
+    said: Said = field(default_factory=Said)
+
+
+def plans() -> tuple[list[Plan], dict[str, int]]:
+    """The two plans, and their versions' numbers."""
+    catalogue = load_catalogue()
+    made = [plan_of_texts({"rules.yaml": as_yaml(rules)}, catalogue) for rules in PLANS]
+    return made, {plan.version: number for number, plan in enumerate(made)}
+
+
+def judge_run(house: House) -> Judgement:
+    """Read all logs of a house that is at rest, and compare."""
+    found = Judgement()
+    _, versions = plans()
+    first = next(v for v, number in versions.items() if number == 0)
+    logs = _logs(house)
+    lifts, switches, chosen = _audit(house, first)
+    found.accepted = accepted = admit(logs, lifts, switches, house.shape.lateness_ms)
+    plan_of = {
+        id: chosen.get(id, min(seen)) if len(seen) > 1 else next(iter(seen)) for id, seen in accepted.plans.items()
+    }
+    unsaid = [id for id, seen in accepted.plans.items() if len(seen) > 1 and id not in chosen]
+    found.differences += [
+        Difference("changed", ("copies under two plans, not in the audit", id), None, None) for id in unsaid
+    ]
+    truth = judge(accepted.events, plan_of, versions)
+    found.said = said = fold(house.read(house.settings.alerts_topic))
+    differences, flagged = compare(truth.verdicts, said.standing())
+    found.differences += differences
+    found.differences += [
+        Difference("changed", key, "one name, one content", "two contents") for key in said.contradictions
+    ]
+    found.differences += _rejects(house, accepted)
+    redis = {(str(a["rule"]), str(a["event"])): a for a in house.redis_alerts().values()}
+    in_redis = same_finals(said, redis)
+    found.differences += [Difference(f"{d.how} in redis", d.key, d.wanted, d.got) for d in in_redis]
+    fresh = undisturbed(accepted.events, plan_of)
+    in_engine, _ = compare(truth.verdicts, fresh)
+    found.differences += [Difference(f"{d.how} in the undisturbed engine", d.key, d.wanted, d.got) for d in in_engine]
+    of = {how: sum(d.how == how for d in differences) for how in ("lost", "doubled", "changed")}
+    found.figures = {
+        "events": len(accepted.events),
+        "copies": accepted.copies,
+        "too_late": len(accepted.late),
+        "poison": len(accepted.wrong),
+        "lifts": sum(map(len, lifts.values())),
+        "alerts": len(truth.verdicts),
+        "alert_records": said.records,
+        **{f"alerts_{state}": n for state, n in sorted(said.states.items())},
+        "second_plan": sum(v == 1 for v in (versions[p] for p in plan_of.values())),
+        "flagged_values": flagged,
+        **of,
+        "redis_differences": len(in_redis),
+        "engine_differences": len(in_engine),
+        "differences": len(found.differences),
+    }
+    return found
+
+
+def _logs(house: House) -> dict[Origin, list[Logged]]:
+    logs: dict[Origin, list[Logged]] = defaultdict(list)
+    for family in sorted({f for f, _ in ORIGINS}):
+        topic = house.settings.house_topics[family]
+        for record in house.read(topic):
+            logs[topic, record.partition].append(Logged(record.offset, record.value))
+    return logs
+
+
+def _audit(house: House, first: str) -> tuple[dict[Origin, list[Lift]], Switches, dict[str, str]]:
+    """(accepted lifts, switches of plan, the plan that holds where copies came under two) from the audit topic."""
+    lifts: dict[Origin, list[Lift]] = defaultdict(list)
+    switches: Switches = defaultdict(list, {house.origin(i): [(0, first)] for i in range(len(ORIGINS))})
+    chosen: dict[str, str] = {}
+    for record in house.read(house.settings.audit_topic):
+        said = orjson.loads(record.value)
+        if said["kind"] == "lift":
+            lifts[_origin(said)].append(Lift(said["offset"], said["clock"]))
+        elif said["kind"] == "plan":
+            switches[_origin(said)].append((said["offset"], said["plan"]))
+        elif said["kind"] == "copy":
+            chosen[said["event"]] = said["plan"]
+    return lifts, switches, chosen
+
+
+def _origin(said: Mapping[str, Any]) -> Origin:
+    topic, _, partition = said["origin"].rpartition("/")
+    return topic, int(partition)
+
+
+def _rejects(house: House, accepted: Accepted) -> list[Difference]:
+    """Where risk.rejects does not hold exactly what is too late and what is no event."""
+    said: dict[bool, set[tuple[str, int, int]]] = {True: set(), False: set()}
+    for record in house.read(house.settings.rejects_topic):
+        reject = orjson.loads(record.value)
+        said[reject["reason"] == "late"].add((reject["topic"], reject["partition"], reject["offset"]))
+    found = []
+    for late, wanted in ((True, accepted.late), (False, accepted.wrong)):
+        name = "late" if late else "no event"
+        found += [Difference("reject lost", (name, str(place)), place, None) for place in sorted(wanted - said[late])]
+        found += [
+            Difference("reject doubled", (name, str(place)), None, place) for place in sorted(said[late] - wanted)
+        ]
+    return found
+
+
+def undisturbed(events: Mapping[str, dict[str, Any]], plan_of: Mapping[str, str]) -> dict[Key, dict[str, Any]]:
+    """What one engine says of the same events in the order of their times, nothing having happened to it."""
+    made, versions = plans()
+    catalogue: Catalogue = made[0].catalogue
+    decoder, engine = Decoder(catalogue), Engine(made[0])
+    in_order = sorted(events.values(), key=lambda e: int(e["time"]))
+    final: dict[Key, dict[str, Any]] = {}
+    for at in range(0, len(in_order), BATCH):
+        part = in_order[at : at + BATCH]
+        numbers = np.array([versions[plan_of[e["id"]]] for e in part])
+        for number in np.unique(numbers).tolist():
+            engine.use(made[number])
+            some = [orjson.dumps(e) for e, n in zip(part, numbers.tolist(), strict=True) if n == number]
+            batch, _, _ = decoder.decode(some, str)
+            for alert in engine.apply(batch).alerts:
+                said = orjson.loads(alert.to_json())
+                final[alert.rule, alert.event] = said
+    return {key: alert for key, alert in final.items() if alert.get("status", "raised") != "withdrawn"}
