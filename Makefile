@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench docs servers clean
+.PHONY: help install demo test check fix bench chaos docs servers clean
 
 # `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
 PYTHON ?=
@@ -58,6 +58,9 @@ fix: install  ## Let ruff mend what it can, and format
 bench: install servers  ## Every figure of the README, next to its rival: ARGS="engine --quick" for one
 	@if [ -n "$(ARGS)" ]; then $(BIN)/python -m bench $(ARGS); \
 	else for name in engine worker latency cards; do $(BIN)/python -m bench $$name; done; fi
+
+chaos: install servers  ## 20 blows on two workers over 500,000 events, compared to the last value: ARGS="--seed 7"
+	@$(BIN)/python -m bench chaos $(ARGS)
 
 docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics)
 	@$(BIN)/python -m docs.generate

@@ -79,7 +79,7 @@ def judge_run(house: House) -> Judgement:
         "copies": accepted.copies,
         "too_late": len(accepted.late),
         "poison": len(accepted.wrong),
-        "lifts": sum(map(len, lifts.values())),
+        "lifts": accepted.lifts,
         "alerts": len(truth.verdicts),
         "alert_records": said.records,
         **{f"alerts_{state}": n for state, n in sorted(said.states.items())},

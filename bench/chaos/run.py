@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 
 from bench.chaos.blows import order, strike
-from bench.chaos.compare import Difference
 from bench.chaos.flow import Flow
 from bench.chaos.house import House
 from bench.chaos.judge import Judgement, judge_run
 from bench.chaos.stream import Shape
+from bench.chaos.trace import keep
 from tests.live.servers import Kafka, RedisServer
 
 __all__ = ["Result", "StuckError", "run_chaos"]
@@ -169,31 +169,11 @@ def run_chaos(shape: Shape, rounds: int, folder: Path, among: Sequence[str] = ()
                 worker.stop()
             result.judgement = judge_run(house)
         if not result.good:
+            keep(house, result.judgement)
             house.kafka.stop()
             shutil.copytree(house.kafka.folder / "data", folder / "kafka-data", dirs_exist_ok=True)
-            (folder / "differences.txt").write_text(
-                "\n".join(explain(result.judgement, result.judgement.differences[:200]))
-            )
     if result.good:
         shutil.rmtree(folder)
     else:
         result.kept = folder
     return result
-
-
-def explain(judgement: Judgement, differences: Sequence[Difference]) -> list[str]:
-    """For people: each difference with its event, where that came in, and all that was said of it."""
-    lines = []
-    for found in differences:
-        rule, event = found.key
-        lines.append(f"{found.how}: rule {rule}, event {event}")
-        lines.append(f"    wanted {found.wanted}")
-        lines.append(f"    got    {found.got}")
-        for topic, partition, offset, taken in judgement.accepted.places.get(event, ()):
-            lines.append(f"    came in {topic}/{partition} at {offset}: {'accepted' if taken else 'too late'}")
-        if event in judgement.accepted.events:
-            lines.append(f"    event  {judgement.accepted.events[event]}")
-        for partition, offset, timestamp, alert in judgement.said.history.get(found.key, ()):
-            said = {n: alert.get(n) for n in ("status", "revision", "plan", "hop", "features", "keys")}
-            lines.append(f"    said   alerts/{partition}/{offset} at {timestamp}: {said}")
-    return lines

@@ -59,6 +59,7 @@ class Accepted:
     late: set[tuple[str, int, int]] = field(default_factory=set)  # (topic, partition, offset)
     wrong: set[tuple[str, int, int]] = field(default_factory=set)  # no events at all
     copies: int = 0
+    lifts: int = 0  # those that raised a clock; a new owner only says again what holds
 
 
 def admit(
@@ -76,7 +77,8 @@ def admit(
         for offset, value in records:
             while ahead and ahead[0].offset <= offset:
                 lifted = ahead.popleft().clock
-                clock = lifted if clock is None else max(clock, lifted)
+                if clock is None or lifted > clock:
+                    clock, found.lifts = lifted, found.lifts + 1
             while coming and coming[0][0] <= offset:
                 plan = coming.popleft()[1]
             event = _read(value)

@@ -30,6 +30,9 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 #: Upper bounds of the batch size histogram, events.
 BATCH_BUCKETS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0)
 
+#: Upper bounds of the pauses of a worker's loop, s.
+PAUSE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.5, 1.0, 5.0)
+
 #: What the label of entities beyond the bound says.
 OTHER = "other"
 
@@ -133,6 +136,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_redis_failures_total", "counter", (), "Writes to Redis that failed and were tried again."),
     Metric(
         "risk_stream_log_lines_lost_total", "counter", (), "Log lines that could not be written, a full disk for one."
+    ),
+    Metric(
+        "risk_stream_loop_pause_seconds",
+        "histogram",
+        (),
+        "The longest time in each second for which the worker's loop did one thing and took nothing else.",
+        PAUSE_BUCKETS,
     ),
     Metric("risk_stream_partitions", "gauge", (), "Partitions that are this worker's."),
     Metric("risk_stream_rebalances_total", "counter", (), "Assignments of partitions this worker has had."),

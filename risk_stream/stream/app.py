@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,9 @@ __all__ = ["RiskApp", "make_app"]
 
 #: How often gauges are brought up to date, s.
 REFRESH = 1.0
+
+#: How often it is looked whether the loop has stood still, s: twenty microseconds each.
+BEAT = 0.01
 
 #: Faust's queues are bounded by the partitions' credits; this is only more than those can ever be.
 QUEUE = 4096 * CREDITS
@@ -119,7 +123,20 @@ def make_app(
             broker_watch.tick()
             pipeline.refresh()
 
+    async def watch_pauses() -> None:
+        """Observe the longest time of each second in which the loop did nothing else than one thing."""
+        longest, last = 0.0, time.monotonic()
+        told = last
+        while True:
+            await asyncio.sleep(BEAT)
+            now = time.monotonic()
+            longest, last = max(longest, now - last - BEAT), now
+            if now - told >= REFRESH:
+                pipeline.metrics.observe("risk_stream_loop_pause_seconds", longest)
+                longest, told = 0.0, now
+
     app.on_rebalance_complete.connect(assigned, weak=False)
     app.task(watch_rules)
     app.task(refresh)
+    app.task(watch_pauses)
     return app

@@ -1,0 +1,49 @@
+"""`python -m bench chaos`: how a run is asked for, and what is printed of it."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from bench.chaos.run import run_chaos
+from bench.chaos.stream import Shape
+from bench.chaos.trace import explain
+from bench.report import table
+
+__all__ = ["run"]
+
+
+def run(
+    quick: bool, *, rounds: int | None = None, seed: int = 1, events: int | None = None, blows: str = ""
+) -> dict[str, float]:
+    """`rounds` blows over one stream of `events`; `blows` names the kinds that may fall, separated by commas."""
+    rounds = rounds or (4 if quick else 20)
+    events = events or (20_000 if quick else 500_000)
+    shape = Shape(events=events, seed=seed, per_second=500 if events < 100_000 else 2500)
+    folder = Path(tempfile.gettempdir()) / f"risk-stream-chaos-{seed}-{time.time_ns():x}"
+    again = f"python -m bench chaos --rounds {rounds} --seed {seed} --events {events}" + (
+        f" --blows {blows}" if blows else ""
+    )
+    print(f"seed {seed}: {again}", flush=True)
+    result = run_chaos(shape, rounds, folder, [b for b in blows.split(",") if b], lambda text: print(text, flush=True))
+    times = [float(r["recovery_s"]) for r in result.rounds] or [float("nan")]
+    kinds = sorted({str(r["blow"]) for r in result.rounds})
+    each = {kind: [float(r["recovery_s"]) for r in result.rounds if r["blow"] == kind] for kind in kinds}
+    print()
+    table(
+        ("moving again after", "blows", "median s", "longest s"),
+        [(kind, len(took), statistics.median(took), max(took)) for kind, took in each.items()],
+    )
+    if not result.good:
+        print(result.error or "\n".join(explain(result.judgement, result.judgement.differences[:5])))
+        print(f"\nnot as it must be; all that happened is in {result.kept}; again: {again}\n")
+    return {
+        "seed": seed,
+        "rounds": len(result.rounds),
+        **result.judgement.figures,
+        "stuck": int(bool(result.error)),
+        "recovery_p50_s": round(statistics.median(times), 2),
+        "recovery_max_s": round(max(times), 2),
+    }
