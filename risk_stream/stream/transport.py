@@ -8,7 +8,9 @@ changed, each because of something seen in a run:
 * *An ack says "durable up to here"*: the commit is the highest acknowledged offset plus one. Gaps (compaction,
   transaction markers) need no book-keeping.
 * *Revoke and stop do not wait* for batches that are un-acknowledged; what is not acknowledged is read again.
-* *A failed commit is not a crash*: it is tried again with the next one; the broker may be away for a while.
+* *A commit is sent once*, under the generation its offsets were read in, one at a time, never back, and with the text
+  that the partition's `book` gives beside the offset. One that was not taken goes with the next one: the broker may be
+  away for a while. A refused one drops what is pending. See `commits` for one that is not answered.
 * *No waits on the way*: fetches stay short, and one partition with unread records does not hold up the others'.
 """
 
@@ -21,12 +23,14 @@ from typing import Any, ClassVar
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
-from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
-from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust import Schema
 from faust.events import Event
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP, ConsumerMessage
+
+from risk_stream.stream.commits import Answer, CommitBook, NoBook, send_commit
 
 __all__ = ["CREDITS", "BatchSchema", "Consumer", "Transport"]
 
@@ -110,19 +114,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     fetched.result()  # a refusal by the group's coordinator is raised here
                 fetched.cancel()
 
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        consumer = self._ensure_consumer()
-        mine = self.assignment()
-        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in mine}
-        try:
-            await consumer.commit(wanted)
-        except (CommitFailedError, IllegalStateError) as exc:
-            self.log.info("not committed, another worker has the partitions now: %s", exc)
-            return False
-        except KafkaError as exc:
-            self.log.warning("not committed, will be with the next commit: %r", exc)
-            return False
-        return True
+    async def commit_under(self, generation: int, wanted: Mapping[TP, tuple[int, str]]) -> dict[TP, Answer]:
+        """Commit (offset, text) of partitions once, under a generation."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        return await self.call_thread(send_commit, coordinator, generation, wanted)  # type: ignore[no-any-return]
+
+    async def committed_texts(self, partitions: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """(offset, text) of each partition that has a committed offset. Raises `KafkaError`."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        asked = [TopicPartition(*tp) for tp in partitions]
+        found = await self.call_thread(coordinator.fetch_committed_offsets, asked)
+        return {TP(*tp): (said.offset, said.metadata) for tp, said in found.items() if said.offset >= 0}
 
 
 def _as_one(tp: TP, run: list[ConsumerRecord], generation: int) -> ConsumerMessage:
@@ -157,8 +159,12 @@ class Consumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.book: CommitBook = NoBook()
         self._out: Counter[TP] = Counter()  # runs delivered and not yet acknowledged
         self._acked_to: dict[TP, int] = {}  # the offset to commit
+        self._generation = 0  # of the assignment whose offsets are committed
+        self._committing = asyncio.Lock()
+        self._turns = 0  # fetches that were delivered whole
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -200,7 +206,24 @@ class Consumer(driver.Consumer):
                 if self.app.should_stop:
                     return
                 raise
+            self._turns += 1
             await asyncio.sleep(0)
+
+    async def has_delivered(self, tp: TP, offset: int) -> bool:
+        """Whether all records of a partition below an offset were delivered and acknowledged.
+
+        For a log whose last offsets hold no records (markers of transactions, say): the reader stands at the offset,
+        and what was fetched before it stood there has been delivered.
+        """
+        position = await self.position(tp)
+        if position is None or position < offset:
+            return False
+        turn, generation = self._turns + 2, self._generation  # by then the fetch that was under way is delivered
+        while self._turns < turn:
+            await asyncio.sleep(0.05)
+            if self.should_stop or generation != self._generation:
+                return False
+        return self._out[tp] == 0
 
     def _is_over(self, generation: int) -> bool:
         """Whether an assignment has ended, or is about to."""
@@ -233,12 +256,45 @@ class Consumer(driver.Consumer):
             self._thread.credit_returned()
 
     async def force_commit(self, *_: Any, **__: Any) -> bool:
-        """Commit what is acknowledged and not yet committed; what fails is tried again the next time."""
-        pending = {tp: offset for tp, offset in self._acked_to.items() if offset > (self._committed_offset[tp] or 0)}
-        if not pending or not await self._commit(pending):
-            return False
-        self._committed_offset.update(pending)
-        return True
+        """Commit what is acknowledged and not yet committed; what is not taken is tried again the next time."""
+        async with self._committing:
+            wanted = {}
+            for tp, offset in self._acked_to.items():
+                if offset > (self._committed_offset[tp] or 0):
+                    wanted[tp] = (offset, self.book.committing(tp, offset) or "")
+            answers = await self._commit_once(wanted)
+        return bool(answers) and set(answers.values()) == {Answer.ACCEPTED}
+
+    async def commit_exactly(self, wanted: Mapping[TP, tuple[int, str]]) -> dict[TP, Answer]:
+        """Commit these offsets with these texts, after a commit that is under way."""
+        async with self._committing:
+            return await self._commit_once(wanted)
+
+    async def _commit_once(self, wanted: Mapping[TP, tuple[int, str]]) -> dict[TP, Answer]:
+        if not wanted:
+            return {}
+        generation = self._generation
+        answers = await self._thread.commit_under(generation, wanted)
+        if any(answers[tp] is Answer.NONE and text for tp, (_, text) in wanted.items()):
+            self.book.unanswered()
+        if generation != self._generation:
+            return dict.fromkeys(wanted, Answer.REFUSED)
+        for tp, answer in answers.items():
+            if answer is Answer.ACCEPTED:
+                self._committed_offset[tp] = wanted[tp][0]
+                self.book.committed(tp, wanted[tp][0])
+            elif answer is Answer.REFUSED:
+                self._acked_to.pop(tp, None)
+        if Answer.REFUSED in answers.values():
+            self.log.info("not committed: the group has another generation now")
+        elif set(answers.values()) != {Answer.ACCEPTED}:
+            said = sorted({a.value for a in answers.values() if a is not Answer.ACCEPTED})
+            self.log.info("not committed (%s), will be with the next commit", ", ".join(said))
+        return answers
+
+    async def read_back(self, partitions: Iterable[TP]) -> dict[TP, tuple[int, str]]:
+        """(offset, text) of each partition that has a committed offset. Raises `KafkaError`."""
+        return await self._thread.committed_texts(partitions)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: offsets inside a run are no gaps, and true ones need no book-keeping."""
@@ -255,6 +311,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start the new assignment with full credits and nothing to commit."""
         self._forget()
+        self._generation = generation_id
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _forget(self) -> None:

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 from faust.types.tuples import TP
 
+from risk_stream.stream.commits import Answer, NoBook, send_commit
 from risk_stream.stream.transport import CREDITS, Consumer
 
 A, B = TP("t", 0), TP("t", 1)
 
 
 class Thread:
-    """The Kafka side: takes commits unless told not to."""
+    """The Kafka side: answers commits as it is told to."""
 
     def __init__(self) -> None:
         self.committed: list[dict[TP, int]] = []
-        self.refuses = False
+        self.texts: list[str] = []
+        self.generations: list[int] = []
+        self.answer = Answer.ACCEPTED
+        self.meanwhile: Callable[[], None] = lambda: None
         self.woken = 0
 
-    async def commit(self, offsets: dict[TP, int]) -> bool:
-        if not self.refuses:
-            self.committed.append(dict(offsets))
-        return not self.refuses
+    async def commit_under(self, generation: int, wanted: dict[TP, tuple[int, str]]) -> dict[TP, Answer]:
+        self.generations.append(generation)
+        self.texts += [text for _, text in wanted.values()]
+        self.meanwhile()
+        if self.answer is Answer.ACCEPTED:
+            self.committed.append({tp: offset for tp, (offset, _) in wanted.items()})
+        return dict.fromkeys(wanted, self.answer)
 
     def credit_returned(self) -> None:
         self.woken += 1
+
+
+class Book:
+    """Of partition A each commit has a text."""
+
+    def __init__(self) -> None:
+        self.accepted: list[tuple[TP, int]] = []
+
+    def committing(self, tp: TP, offset: int) -> str | None:
+        return f"as of {offset}" if tp == A else None
+
+    def committed(self, tp: TP, offset: int) -> None:
+        self.accepted.append((tp, offset))
+
+    def unanswered(self) -> None:
+        raise EndedError
+
+
+class EndedError(Exception):
+    """The process would have ended."""
 
 
 def consumer() -> tuple[Consumer, Thread]:
@@ -37,8 +68,12 @@ def consumer() -> tuple[Consumer, Thread]:
     thread = Thread()
     values: dict[str, Any] = {
         "app": SimpleNamespace(consumer_generation_id=1),
+        "log": logging.getLogger("test"),
+        "book": NoBook(),
         "_thread": thread,
         "_committed_offset": {A: None, B: None},
+        "_committing": asyncio.Lock(),
+        "_generation": 1,
         "_out": Counter(),
         "_acked_to": {},
     }
@@ -80,13 +115,13 @@ def test_a_commit_is_the_highest_acknowledged_offset_plus_one() -> None:
     assert not asyncio.run(made.force_commit())
 
 
-def test_a_refused_commit_is_made_again() -> None:
+def test_a_commit_that_was_not_taken_is_made_again() -> None:
     """The broker was away; nothing new came meanwhile."""
     made, thread = consumer()
     made.done(message(A, 9))
-    thread.refuses = True
+    thread.answer = Answer.NOT_TAKEN
     assert not asyncio.run(made.force_commit())
-    thread.refuses = False
+    thread.answer = Answer.ACCEPTED
     assert asyncio.run(made.force_commit())
     assert thread.committed == [{A: 10}]
 
@@ -105,3 +140,120 @@ def test_a_run_of_an_older_assignment_is_ignored() -> None:
     made, _ = consumer()
     made.done(message(A, 9, generation=0))
     assert not asyncio.run(made.force_commit())
+
+
+def test_a_commit_says_what_the_book_has_for_its_offset() -> None:
+    """And the book hears when it was accepted."""
+    made, thread = consumer()
+    made.book = book = Book()
+    made.done(message(A, 9))
+    made.done(message(B, 3))
+    asyncio.run(made.force_commit())
+    assert (thread.texts, thread.generations) == (["as of 10", ""], [1])
+    assert book.accepted == [(A, 10), (B, 4)]
+
+
+def test_a_refused_commit_drops_what_is_pending() -> None:
+    """The partition is another's by now."""
+    made, thread = consumer()
+    made.done(message(A, 9))
+    thread.answer = Answer.REFUSED
+    assert not asyncio.run(made.force_commit())
+    thread.answer = Answer.ACCEPTED
+    assert not asyncio.run(made.force_commit())
+    assert thread.committed == []
+
+
+def test_no_answer_to_a_commit_with_a_text_ends_the_process() -> None:
+    """It may lie somewhere and be applied after the next; without a text that does no harm."""
+    made, thread = consumer()
+    made.book = Book()
+    thread.answer = Answer.NONE
+    made.done(message(B, 3))
+    assert not asyncio.run(made.force_commit())
+    made.done(message(A, 3))
+    with pytest.raises(EndedError):
+        asyncio.run(made.force_commit())
+
+
+def test_a_commit_never_goes_back() -> None:
+    """After an exact one only higher offsets are committed."""
+    made, thread = consumer()
+    made.done(message(A, 9))
+    asyncio.run(made.commit_exactly({A: (20, "lifted")}))
+    assert not asyncio.run(made.force_commit())
+    assert thread.committed == [{A: 20}]
+
+
+def test_an_answer_of_an_older_assignment_counts_for_nothing() -> None:
+    """The partition was begun anew while the commit was under way."""
+    made, thread = consumer()
+    made.book = book = Book()
+
+    def assigned_anew() -> None:
+        made._generation = 2
+        made._forget()
+
+    thread.meanwhile = assigned_anew
+    assert asyncio.run(made.commit_exactly({A: (20, "lifted")})) == {A: Answer.REFUSED}
+    assert book.accepted == []
+    assert made.committed(A) is None
+
+
+class Coordinator:
+    """The Kafka client's part that talks to the group's coordinator."""
+
+    def __init__(self, code: int = 0, error: Exception | None = None) -> None:
+        self.coordinator_id, self.group_id, self.generation, self.member_id = 1, "g", 7, "m"
+        self.code, self.error = code, error
+        self.told: list[str] = []
+        self.asked: list[Any] = []
+        self._commit_lock, self._client = asyncio.Lock(), self
+
+    async def send(self, _node: int, request: Any, *, group: object) -> Any:
+        self.asked.append((request._consumer_group_generation_id, request._topics))
+        if self.error is not None:
+            raise self.error
+        return SimpleNamespace(topics=[("t", [(partition, self.code) for partition, *_ in request._topics[0][1]])])
+
+    def coordinator_dead(self) -> None:
+        self.told.append("dead")
+
+    def request_rejoin(self) -> None:
+        self.told.append("rejoin")
+
+    def reset_generation(self) -> None:
+        self.told.append("reset")
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "told"),
+    [
+        (0, Answer.ACCEPTED, []),
+        (22, Answer.REFUSED, ["reset"]),
+        (25, Answer.REFUSED, ["reset"]),
+        (27, Answer.REFUSED, ["rejoin"]),
+        (14, Answer.NOT_TAKEN, []),
+        (7, Answer.UNCERTAIN, ["dead"]),
+        (16, Answer.UNCERTAIN, ["dead"]),
+    ],
+)
+def test_answers_are_told_apart(code: int, answer: Answer, told: list[str]) -> None:
+    """By Kafka's error codes; the client joins anew or looks for the coordinator as it would have."""
+    coordinator = Coordinator(code)
+    assert asyncio.run(send_commit(coordinator, 7, {A: (5, "x"), B: (6, "")})) == {A: answer, B: answer}
+    assert coordinator.told == told
+    assert coordinator.asked == [(7, [("t", [(0, 5, "x"), (1, 6, "")])])]
+
+
+def test_what_was_never_sent_is_not_unanswered() -> None:
+    """The connection could not be made; a lost connection or a time-out may have come after the request arrived."""
+    assert asyncio.run(send_commit(Coordinator(error=NodeNotReadyError()), 7, {A: (5, "")})) == {A: Answer.NOT_TAKEN}
+    assert asyncio.run(send_commit(Coordinator(error=KafkaConnectionError()), 7, {A: (5, "")})) == {A: Answer.NONE}
+
+
+def test_a_refusal_of_an_older_generation_leaves_the_new_membership_alone() -> None:
+    """The member has joined anew while its last commit was under way."""
+    coordinator = Coordinator(22)
+    assert asyncio.run(send_commit(coordinator, 6, {A: (5, "")})) == {A: Answer.REFUSED}
+    assert coordinator.told == []
