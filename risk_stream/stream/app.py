@@ -112,10 +112,13 @@ def make_app(
     agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))
 
     async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read
-        pipeline.assigned(app.consumer.assignment())
+        await pipeline.assigned(app.consumer.assignment())
 
     async def watch_rules() -> None:
         await watcher.watch(settings.reload_seconds)
+
+    async def change() -> None:
+        await pipeline.changes.run()
 
     async def refresh() -> None:
         while not app.should_stop:
@@ -137,6 +140,7 @@ def make_app(
 
     app.on_rebalance_complete.connect(assigned, weak=False)
     app.task(watch_rules)
+    app.task(change)
     app.task(refresh)
     app.task(watch_pauses)
     return app

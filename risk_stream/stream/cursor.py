@@ -25,9 +25,9 @@ class Cursor:
     begins above the cursor is therefore asked for once more; if it comes again the gap is a true one (compaction).
     """
 
-    def __init__(self) -> None:
-        self.next: int | None = None
-        self._generation: int | None = None
+    def __init__(self, start: int | None = None, generation: int | None = None) -> None:
+        self.next = start
+        self._generation = generation
         self._gap: tuple[int, int] | None = None
 
     def place(self, first: int, generation: int) -> Step:

@@ -82,6 +82,8 @@ class HopPartition:
 
     def _read(self, record: Record, applied: Applied) -> tuple[EventBatch, Longs] | None:
         """A message's new events and their stamps; None where it has none or cannot be read."""
+        if record.value is not None and record.value.startswith(b"{"):  # fronts alone
+            return None
         try:
             message, meta = EventBatch.from_ipc(self.hop.plan.catalogue, record.value or b"")
             events = self.hop.fresh(message, meta["channel"])

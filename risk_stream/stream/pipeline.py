@@ -11,6 +11,8 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Record
+from risk_stream.stream.changes import Changes
+from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
 from risk_stream.stream.lanes import Lanes
 from risk_stream.stream.messages import Outgoing, reject_message
@@ -46,6 +48,8 @@ class Pipeline:
         of = {k.name: counts[settings.hop_topic(k.name)] for k in catalogue.kinds} | {"": counts[settings.alerts_topic]}
         self.runs = Runs(producer, metrics, fatal)
         self.intake = Intake(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
+        fronts = Fronts([(k.name, settings.hop_topic(k.name), of[k.name]) for k in catalogue.kinds])
+        self.changes = Changes(self.intake, fronts)
         self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
 
     # What the app tells
@@ -53,18 +57,21 @@ class Pipeline:
     def connect(self, consumer: Any) -> None:
         """The Faust app has its consumer."""
         self.runs.consumer = consumer
+        consumer.book = self.intake
 
     def use(self, plan: Plan) -> None:
         """Judge by another plan from the next batch on."""
         self.intake.use(plan)
         self.lanes.use(plan)
+        self.changes.poke()
 
-    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+    async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """These and no other partitions are this worker's now: what it holds of others is dropped."""
         mine = {(topic, partition) for topic, partition in partitions}
         self.runs.keep_only(mine)
-        self.intake.assigned(mine)
         self.lanes.assigned(mine)
+        await self.intake.assigned(mine)
+        self.changes.begin()
         self.metrics.set("risk_stream_partitions", len(mine))
         self.metrics.add("risk_stream_rebalances_total")
 

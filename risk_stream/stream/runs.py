@@ -50,6 +50,10 @@ class Runs:
             for tp in set(held) - mine:
                 del held[tp]
 
+    def begin(self, tp: TopicPartition, offset: int) -> None:
+        """A partition is read from this offset on in the generation that has begun, whatever was read of it before."""
+        self._cursors[tp] = Cursor(offset, self.generation)
+
     async def take(
         self, messages: Sequence[Any], anew: Callable[[TopicPartition], None] = lambda _: None
     ) -> tuple[list[Any], list[Record]]:

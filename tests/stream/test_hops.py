@@ -15,6 +15,7 @@ from risk_stream.rules import Plan
 from risk_stream.stream.admission import Admission
 from risk_stream.stream.hops import INDEX_BITS, Applied, HopPartition
 from risk_stream.stream.messages import Outgoing, pack
+from risk_stream.stream.origins import Committed, Origin
 from tests.stream.conftest import NOW, FakeRecord
 
 Make = Callable[..., FakeRecord]
@@ -152,6 +153,7 @@ def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfe
     admission = Admission(
         catalogue, hop_topic=lambda k: f"hop.{k}", rejects_topic="rejects", counts=lambda _: PARTITIONS, future_ms=None
     )
+    origin = Origin("trades/0", 1, Committed(0, plan=plan.version), lateness_ms=10**9)
     for record in records:
-        deliver(admission.admit("trades", 0, [record], {}).outgoing)
+        deliver(admission.admit(origin, [record]).outgoing)
     assert said == expected

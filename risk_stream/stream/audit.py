@@ -1,0 +1,35 @@
+"""What is decided beside the events, said in `risk.audit` after it holds: lifted clocks and changes of plan.
+
+With these and the house's topics everything can be judged again elsewhere and must come out the same. A new owner says
+again what it found committed, since its predecessor may have died before it could; a record that is said twice says
+the same of the same offset. Records are JSON, keyed by origin:
+`{"kind": "lift", "origin": "risk.trades/0", "offset": 17, "clock": 1700000000000, "generation": 3}` and
+`{"kind": "plan", "origin": "risk.trades/0", "offset": 17, "plan": "f00d…", "generation": 3}`: from that offset on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from risk_stream.catalogue import MISSING
+from risk_stream.stream.messages import Outgoing
+from risk_stream.stream.origins import Committed
+
+__all__ = ["audit_records"]
+
+
+def audit_records(
+    topic: str, origin: str, generation: int, now: Committed, before: Committed | None = None
+) -> Iterator[Outgoing]:
+    """What is to be said of an accepted commit: what it changed against the state `before`, or all of it."""
+    place: dict[str, str | int] = {"origin": origin, "offset": now.offset}
+    if now.clock != MISSING and (before is None or now.clock != before.clock):
+        yield _record(topic, {"kind": "lift", **place, "clock": now.clock, "generation": generation})
+    if now.plan is not None and (before is None or now.plan != before.plan):
+        yield _record(topic, {"kind": "plan", **place, "plan": now.plan, "generation": generation})
+
+
+def _record(topic: str, said: dict[str, str | int]) -> Outgoing:
+    return Outgoing(topic, orjson.dumps(said), key=str(said["origin"]).encode())
