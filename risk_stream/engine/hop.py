@@ -127,7 +127,6 @@ class Hop:
         self.kind, self.reserve_mib = kind, reserve_mib
         self.seen: dict[str, int] = {}  # channel -> its highest stamp so far
         self.clock = MISSING  # the highest event time so far
-        self.applied = 0
         self.duplicates = 0
         self.state: KeyState | None = None
         self._texts, self._owners = _Texts(), _Owners(plan, kind)
@@ -221,8 +220,7 @@ class Hop:
                 name = aggregate.field
                 self._texts.learn(batch.hashes(name), partial(batch.text, name))
         keys, present = batch.keys(self.kind)
-        table, inexact = self.state.apply(keys, present, batch.times, masks, columns, self.applied)
-        self.applied += len(batch)
+        table, inexact = self.state.apply(keys, present, batch.times, masks, columns, batch.hashes("id"))
         by_output = np.ascontiguousarray(table.T)
         for f, aggregate in enumerate(self._outputs):
             values[aggregate.id] = by_output[f]

@@ -59,7 +59,7 @@ def _apply(
     times: Ints,
     masks: Ints,
     columns: Ints,
-    seq: int,
+    ids: Ints,
     start: int,
     out: Ints,
     flags: Ints,
@@ -89,7 +89,7 @@ def _apply(
         for i in range(begin, end):
             if present[i]:
                 h = hashes[i - begin]
-                found = apply_event(heap, chunks, plan, h, keys, times[i], masks[i], seq + i, columns, out, i)
+                found = apply_event(heap, chunks, plan, h, keys, times[i], masks[i], ids[i], columns, out, i)
                 if found == FULL:
                     return i
                 flags[i] = found
@@ -187,7 +187,7 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         times: Ints,
         masks: Ints,
         columns: Ints,
-        seq: int,
+        ids: Ints,
         start: int,
         out: Ints,
         flags: Ints,
@@ -195,7 +195,7 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         if sources < 0:
             return start
         return _apply(
-            heap, chunks, plan, keys, present, times, masks, columns, seq, start, out, flags, np.empty(GROUP, np.int64)
+            heap, chunks, plan, keys, present, times, masks, columns, ids, start, out, flags, np.empty(GROUP, np.int64)
         )
 
     @entry

@@ -91,8 +91,13 @@ def _row_asked(heap: Ints, cell: int, op: int) -> Word:
 
 
 @inner
-def emit(heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, trunc: int, out: Ints, i: int) -> Word:
-    """Write the outputs of event i, a float64's bits or a text's hash; -> flags, bit f where f is not exact."""
+def emit(
+    heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, upto: int, trunc: int, out: Ints, i: int
+) -> Word:
+    """Write the outputs of event i, a float64's bits or a text's hash; -> flags, bit f where f is not exact.
+
+    Of the panes, those with nothing behind the time `upto` are taken in.
+    """
     row = plan[P_ROW]
     flags = 0
     for f in range(plan[P_OUTPUTS]):
@@ -106,7 +111,9 @@ def emit(heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, trun
         if after < max(trunc, plan[line + F_KNOWN]):
             flags |= 1 << f
             if panes != 0 and plan[line + F_SLOT] >= 0:
-                extra, more, added, least, most = fold_panes(heap, panes, plan[line + F_SLOT], plan[line + F_MS], time)
+                extra, more, added, least, most = fold_panes(
+                    heap, panes, plan[line + F_SLOT], plan[line + F_MS], time, upto
+                )
         result = np.nan
         if op == OP_COUNT:
             result = np.float64(heap[cell + COUNT_] + extra)

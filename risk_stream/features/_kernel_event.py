@@ -11,7 +11,7 @@ from risk_stream.features._kernel_heap import accel_of, end_row, first_row, pane
 from risk_stream.features._kernel_index import chunk_of, find, insert_key
 from risk_stream.features._kernel_late import make_way, rewind
 from risk_stream.features._kernel_panes import add_to_panes
-from risk_stream.features._kernel_rows import drop_accel, is_full, make_room, open_row, place_of, write_row
+from risk_stream.features._kernel_rows import drop_accel, is_full, is_row, make_room, open_row, place_of, write_row
 from risk_stream.features._kernel_scan import scan
 from risk_stream.features._words import (
     A_EPOCH,
@@ -25,6 +25,7 @@ from risk_stream.features._words import (
     NEVER,
     P_BLOCK,
     P_CAP,
+    P_CLOCK,
     P_EPOCH,
     P_ROW,
     P_SCAN,
@@ -50,12 +51,12 @@ def apply_event(
     keys: Ints,
     time: int,
     mask: int,
-    seq: int,
+    id_hash: int,
     columns: Ints,
     out: Ints,
     i: int,
 ) -> Word:
-    """Insert event i, if it counts for anything, and write its outputs; -> flags, or FULL with nothing changed."""
+    """Insert event i, if it counts for anything and is not there yet, and write its outputs; -> flags or FULL."""
     block = _block_for(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
     if block == FULL:
         return FULL
@@ -63,30 +64,40 @@ def apply_event(
     base = plan[P_SCRATCH_ROW]
     first = place = stop = panes = 0
     trunc: Word = np.int64(NEVER)
+    upto = time
     alone = True
+    inserted = False
     if block != 0:
-        place = place_of(heap, block, time)
+        place = place_of(heap, block, time, id_hash)
         first = first_row(heap, block)
         full = end_row(heap, block) - first >= plan[P_CAP]
-        alone = mask != 0 and (time < heap[block + B_TRUNC] or (full and place == first))
-        if alone:
-            write_row(heap, base, time, mask, seq, plan, columns, i)
+        known = place > first and is_row(heap, block + HEADER + (place - 1) * row_words(heap, block), time, id_hash)
+        alone = not known and mask != 0 and (time < heap[block + B_TRUNC] or (full and place == first))
+        if place == first:  # what the panes hold of this very millisecond may be behind the event
+            upto -= 1
+        if known:
+            base = block + HEADER
+            stop = place
+            place -= 1
+        elif alone:
+            write_row(heap, base, time, mask, id_hash, plan, columns, i)
             heap[block + B_TRUNC] = max(heap[block + B_TRUNC], time)
             first = place = 0
             stop = 1
         else:
             base = block + HEADER
             stop = place
-            if mask != 0:
-                write_row(heap, open_row(heap, block, place), time, mask, seq, plan, columns, i)
+            inserted = mask != 0
+            if inserted:
+                write_row(heap, open_row(heap, block, place), time, mask, id_hash, plan, columns, i)
                 stop += 1
                 if full:
                     _drop_oldest(heap, block, plan)
                     first += 1
         panes = panes_of(heap, block)
         trunc = heap[block + B_TRUNC]
-    cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, alone)
-    flags = emit(heap, base, time, plan, cells, panes, trunc, out, i)
+    cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, alone, inserted)
+    flags = emit(heap, base, time, plan, cells, panes, upto, trunc, out, i)
     if alone and block != 0:
         heap[H_BEHIND] += 1
         add_to_panes(heap, block, base, plan)
@@ -106,7 +117,7 @@ def _block_for(
             return 0
         block = insert_key(heap, chunks, chunk, key_hash, k0, k1, k2, plan[P_BLOCK], row)
     elif is_full(heap, block, row) and (mask != 0 or row_words(heap, block) != row):
-        block = make_room(heap, chunks, plan, chunk, slot, block, time)
+        block = make_room(heap, chunks, plan, chunk, slot, block, min(time, plan[P_CLOCK]))
     else:
         return block
     return block if block != 0 else FULL
@@ -136,17 +147,25 @@ def _true_accel(heap: Ints, plan: Ints, block: int, far_behind: bool) -> Word:
 
 @inner
 def _cells_as_of(
-    heap: Ints, plan: Ints, block: int, base: int, first: int, stop: int, place: int, time: int, alone: bool
+    heap: Ints,
+    plan: Ints,
+    block: int,
+    base: int,
+    first: int,
+    stop: int,
+    place: int,
+    time: int,
+    alone: bool,
+    inserted: bool,
 ) -> Word:
     """Bring the cells up to an event; -> where they are: in the key's accel, or in scratch."""
     cells = plan[P_SCRATCH_CELLS]
     building = False
     if not alone:
         end = end_row(heap, block)
-        inserted = place < stop
         accel = _true_accel(heap, plan, block, inserted and end - place > RECENT)
         if accel != 0:
-            if stop == end and time >= heap[accel + A_TIME]:
+            if stop == end and (inserted or place == stop) and time >= heap[accel + A_TIME]:
                 step(heap, base, first, stop, place, time, plan, accel)
                 return accel
             if inserted:

@@ -128,8 +128,10 @@ def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
 
 
 @inner
-def fold_panes(heap: Ints, panes: int, slot: int, window_ms: int, time: int) -> tuple[Word, Word, Word, Word, Word]:
-    """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (time - window, time]."""
+def fold_panes(
+    heap: Ints, panes: int, slot: int, window_ms: int, time: int, upto: int
+) -> tuple[Word, Word, Word, Word, Word]:
+    """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (time - window, upto]."""
     count = values = total = least = most = 0
     if slot >= heap[panes + PANES_RINGS]:
         return count, values, total, least, most
@@ -142,15 +144,15 @@ def fold_panes(heap: Ints, panes: int, slot: int, window_ms: int, time: int) -> 
     newest = heap[ring + RG_NEWEST]
     if newest < low:
         return count, values, total, least, most
-    if heap[ring + RG_LOW] != low or heap[ring + RG_TO] > time:
-        _sum_up(heap, ring, low, time)
+    if heap[ring + RG_LOW] != low or heap[ring + RG_TO] > upto:
+        _sum_up(heap, ring, low, upto)
     count = heap[ring + RG_COUNT]
     values = heap[ring + RG_VALUES]
     total = heap[ring + RG_SUM]
     least = heap[ring + RG_MIN]
     most = heap[ring + RG_MAX]
     pane = ring + RG_HEAD + (newest % PANES) * PANE
-    if heap[pane + N_TO] <= time:
+    if heap[pane + N_TO] <= upto:
         count += heap[pane + N_COUNT]
         if heap[pane + N_VALUES] != 0:
             least = heap[pane + N_MIN] if values == 0 else min(least, heap[pane + N_MIN])
@@ -161,7 +163,7 @@ def fold_panes(heap: Ints, panes: int, slot: int, window_ms: int, time: int) -> 
 
 
 @inner
-def _sum_up(heap: Ints, ring: int, low: int, time: int) -> None:
+def _sum_up(heap: Ints, ring: int, low: int, upto: int) -> None:
     """Put into a ring's head what its panes [low, newest) hold; it is good for later times until either end moves."""
     heap[ring + RG_LOW] = low
     heap[ring + RG_TO] = NEVER
@@ -171,7 +173,7 @@ def _sum_up(heap: Ints, ring: int, low: int, time: int) -> None:
     for pane in range(ring + RG_HEAD, ring + RING, PANE):
         if not (low <= heap[pane + N_TAG] < heap[ring + RG_NEWEST]):
             continue
-        if heap[pane + N_TO] > time:  # an event behind this pane: the sum is of use to it alone
+        if heap[pane + N_TO] > upto:  # an event behind this pane: the sum is of use to it alone
             heap[ring + RG_LOW] = NEVER
             continue
         heap[ring + RG_TO] = max(heap[ring + RG_TO], heap[pane + N_TO])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import (
     accel_of,
@@ -31,13 +33,16 @@ from risk_stream.features._words import (
     P_ROW,
     P_SOURCES,
     P_TEXTS,
+    R_ID,
     R_MASK,
-    R_SEQ,
     R_TIME,
     R_VALUES,
 )
 
-__all__ = ["drop_accel", "is_full", "make_room", "open_row", "place_of", "write_row"]
+__all__ = ["drop_accel", "is_full", "is_row", "make_room", "open_row", "place_of", "write_row"]
+
+#: Rows from the newest that are looked at one by one for an event's place, before the rest is halved.
+NEAR: Final = 16
 
 
 @inner
@@ -117,14 +122,37 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
 
 
 @inner
-def place_of(heap: Ints, block: int, time: int) -> Word:
-    """The index where a row of this time belongs: behind all rows with time <= its own."""
+def place_of(heap: Ints, block: int, time: int, id_hash: int) -> Word:
+    """The index where a row of this (time, id) belongs: behind all rows up to it, one of the same included."""
     row = row_words(heap, block)
-    first = first_row(heap, block)
-    at = end_row(heap, block)
-    while at > first and heap[block + HEADER + (at - 1) * row + R_TIME] > time:
-        at -= 1
-    return at
+    rows = block + HEADER
+    low = first_row(heap, block)
+    high = end_row(heap, block)
+    stop = max(low, high - NEAR)
+    while high > stop and not _is_up_to(heap, rows + (high - 1) * row, time, id_hash):
+        high -= 1
+    if high > stop or high == low:
+        return high
+    while low < high:
+        middle = (low + high) >> 1
+        if _is_up_to(heap, rows + middle * row, time, id_hash):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
+def _is_up_to(heap: Ints, r: int, time: int, id_hash: int) -> bool:
+    """Whether the row at heap[r ...] is not behind (time, id)."""
+    at = heap[r + R_TIME]
+    return bool(at < time or (at == time and heap[r + R_ID] <= id_hash))
+
+
+@inner
+def is_row(heap: Ints, r: int, time: int, id_hash: int) -> bool:
+    """Whether the row at heap[r ...] is of this very event."""
+    return bool(heap[r + R_TIME] == time and heap[r + R_ID] == id_hash)
 
 
 @inner
@@ -141,11 +169,11 @@ def open_row(heap: Ints, block: int, at: int) -> Word:
 
 
 @inner
-def write_row(heap: Ints, at: int, time: int, mask: int, seq: int, plan: Ints, columns: Ints, i: int) -> None:
+def write_row(heap: Ints, at: int, time: int, mask: int, id_hash: int, plan: Ints, columns: Ints, i: int) -> None:
     """Write event i as a row; in a text column 0 is missing."""
     heap[at + R_TIME] = time
     heap[at + R_MASK] = mask
-    heap[at + R_SEQ] = seq
+    heap[at + R_ID] = id_hash
     for v in range(plan[P_COLUMNS]):
         source = plan[plan[P_SOURCES] + v]
         value = columns[source, i] if source >= 0 else MISSING

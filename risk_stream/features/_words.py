@@ -4,8 +4,8 @@ Kernels take plain arrays, few of them: numba counts references on every use of 
 
 heap     one reserve, committed as it is touched. Head words, then blocks of size classes 24, 32, 48, 64, 96 ... words,
          one of them the scratch: the row of an event that is not kept, the cells of a key without accel, a set.
-block    one key: a header of 8 words (a cache line), then its rows in order of event time.
-row      time, mask of (event type, where) bits, seq, then one fixed-point value per column.
+block    one key: a header of 8 words (a cache line), then its rows in order of (event time, id).
+row      time, mask of (event type, where) bits, id, then one fixed-point value per column.
 chunks   one line per chunk of the index: base in the heap, slots - 1, entries.
 plan     a layout as data: head words, then lines for windows, cells, outputs and columns. Nothing is compiled for it.
 cells    what a scan or an accel knows as of a row: window starts, three words per group, one cell per used
@@ -48,7 +48,7 @@ HEADER: Final = 8
 # row
 R_TIME: Final = 0
 R_MASK: Final = 1
-R_SEQ: Final = 2
+R_ID: Final = 2  # 64-bit hash of the event's id: orders rows of equal time, and knows an event again
 R_VALUES: Final = 3
 
 # chunks
@@ -159,7 +159,8 @@ P_OUTPUT_LINES: Final = 24
 P_SOURCES: Final = 25  # a word per column of the rows: its column in the input, -1 where it has none
 P_TEXTS: Final = 26  # a word per column of the rows: 1 where 0 means missing
 P_COLUMNS: Final = 27  # how many
-P_WORDS: Final = 28
+P_CLOCK: Final = 28  # ms: rows are let go as of this time or their key's newest event, whichever is earlier
+P_WORDS: Final = 29
 
 
 # plan: a line per cell, in the order of cells

@@ -51,7 +51,7 @@ from risk_stream.features._words import (
     P_WINDOW_LINES,
     P_WINDOWS,
     P_WORDS,
-    R_SEQ,
+    R_TIME,
     R_VALUES,
 )
 from risk_stream.features.aggregate import Aggregate, Op
@@ -74,7 +74,7 @@ _NEED: Final = {
 _OPS: Final = tuple(Op)
 _IN_PANES: Final = {Op.COUNT, Op.SUM, Op.MEAN, Op.MIN, Op.MAX}
 #: A column for groups that only count: a word of the row that is never missing.
-_NO_COLUMN: Final = R_SEQ
+_NO_COLUMN: Final = R_TIME
 
 _Bit = tuple[str, str]
 _Column = tuple[str, int, bool]

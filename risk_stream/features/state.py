@@ -24,6 +24,7 @@ from risk_stream.features._words import (
     K_MASK,
     K_WORDS,
     NEVER,
+    P_CLOCK,
     P_ROW,
     P_SCRATCH_CELLS,
     P_SCRATCH_ROW,
@@ -39,6 +40,8 @@ __all__ = ["KeyState", "StateFull"]
 
 #: Logs below this many rows are scanned at each event; longer ones keep their cells (measured, see bench).
 SCAN_BELOW: Final = 48
+#: A time after all times.
+ALWAYS: Final = -NEVER
 #: How far behind a key's newest event another may come and still find every row of its windows.
 LATENESS_MS: Final = 60_000
 
@@ -67,7 +70,7 @@ class KeyState:
     `reserve_mib` bounds its memory, of which only what is used is ever taken from the system. `chunks` is the number
     of parts of the index, a power of two. `lateness_ms` is how late an event can be and still have exact values;
     later ones are flagged. No clock, no threads, no randomness: the same events give the same values, however they
-    are cut into batches.
+    are cut into batches and, asked for again when all are in, whatever order they came in.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class KeyState:
         self._epoch = 0
         self._clock = NEVER
         self._swept = NEVER
+        self._position = -1
         self._next_chunk = 0
         self._scratch = self._scratch_words = 0
         self._lay_out_heap()
@@ -163,15 +167,27 @@ class KeyState:
         self._use(layout, self._clock if now_ms is None else now_ms)
 
     def apply(
-        self, keys: Ints, present: Bools, times: Ints, masks: Ints, columns: Ints, seq0: int
+        self,
+        keys: Ints,
+        present: Bools,
+        times: Ints,
+        masks: Ints,
+        columns: Ints,
+        ids: Ints,
+        *,
+        position: int = 0,
     ) -> tuple[Floats, Ints]:
-        """Put n events into their keys' windows in the order given; -> values [n, F] and flags [n] as of each.
+        """Put n events into their keys' windows, one after the other; -> values [n, F] and flags [n] as of each.
 
-        `keys` [n, 3] are packed keys, `present` [n] says which events have one, `masks` [n] the layout's bits that
-        each counts for (0: it is not kept, only evaluated as of its time), `columns` [V, n] the layout's columns in
-        fixed point, seq0 the number of the first event in its stream. Values are in natural units, NaN where missing;
-        a text's is its hash in the same eight bytes (`values.view(int64)`), 0 where missing. Bit f of an event's flags
-        is set where output f is not exact. Raises `StateFull`.
+        Within a key events stand in order of (time, id), whatever order they come in: each is answered from those
+        there by then that are not behind it. An event that is there already is answered as of its place and nothing
+        is put in, so it can be asked for again when others have come before it.
+
+        `keys` [n, 3] are packed keys, `present` [n] says which events have one, `masks` [n] the layout's bits that each
+        counts for (0: it is not put in, only answered as of its place), `columns` [V, n] the layout's columns in fixed
+        point, `ids` [n] hashes of the events' ids, `position` where in its log the batch stands. Values are in natural
+        units, NaN where missing; a text's is its hash in the same eight bytes (`values.view(int64)`), 0 where missing.
+        Bit f of an event's flags is set where output f is not exact. Raises `StateFull`.
         """
         n = len(times)
         out = np.empty((n, len(self._layout.aggregates)), np.float64)
@@ -189,9 +205,10 @@ class KeyState:
             np.ascontiguousarray(times, np.int64),
             masks,
             np.ascontiguousarray(columns, np.int64),
-            int(seq0),
+            np.ascontiguousarray(ids, np.int64),
         )
         bits = out.view(np.int64)
+        self._plan[P_CLOCK] = ALWAYS if self._swept == NEVER else self._swept
         done = apply_batch(self._heap, self._chunks, self._plan, *args, 0, bits, flags)
         while done < n:
             if not self._find_room():
@@ -203,6 +220,7 @@ class KeyState:
             if at == done:
                 raise StateFull(self._full_message(), done)
         self._clock = max(self._clock, int(times.max()))
+        self._position = max(self._position, position)
         return out, flags
 
     def _find_room(self) -> bool:
@@ -222,7 +240,8 @@ class KeyState:
         """Forget keys of which every window is empty at `now_ms`; -> how many.
 
         Goes through the index a few chunks at a time, so that every call looks at about `budget_keys` keys and goes on
-        where the last one stopped. Values do not change by it, unless an event comes later than `lateness_ms`.
+        where the last one stopped. Rows of living keys are let go as of the latest `now_ms` too. Values do not
+        change by it, unless an event comes later than `lateness_ms` behind that.
         """
         self._swept = max(self._swept, now_ms)
         return self._sweep(now_ms, budget_keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,12 +15,21 @@ NEVER = -(2**62)
 
 @dataclass(frozen=True)
 class Event:
-    """One event as a key sees it: fields by name in fixed point, MISSING or absent where it has none."""
+    """One event as a key sees it: fields by name in fixed point, MISSING or absent where it has none.
+
+    Ids are hashes; without one given, an event's is above those of all that were made before it.
+    """
 
     time: int
     counts_for: frozenset[tuple[str, str]] = frozenset()
     fields: dict[str, int] = field(default_factory=dict, hash=False)
     key: int | None = 0
+    id: int = field(default_factory=itertools.count().__next__)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What events are ordered by."""
+        return self.time, self.id
 
 
 @dataclass
@@ -52,9 +62,11 @@ class Reference:
         if event.key is None:
             return [Answer(None, exact=True) for _ in self.layout.aggregates]
         log = self.logs.setdefault(event.key, Log())
-        place = sum(e.time <= event.time for e in log.kept)
+        place = sum(e.place <= event.place for e in log.kept)
         before, window = log.kept[:place], log.kept[:place]
-        if event.counts_for & set(self.layout.bits):
+        if place and log.kept[place - 1].place == event.place:
+            before = window[:-1]
+        elif event.counts_for & set(self.layout.bits):
             full = len(log.kept) >= self.layout.cap
             if event.time < log.gone_until or (full and place == 0):
                 before, window = [], [event]
@@ -67,15 +79,17 @@ class Reference:
                     log.gone_until = max(log.gone_until, log.gone[-1].time)
                     before = before[1:]
                 window = [*before, event]
-        return [self._answer(a, log, before, window, event.time) for a in self.layout.aggregates]
+        return [self._answer(a, log, before, window, event) for a in self.layout.aggregates]
 
-    def _answer(self, a: Aggregate, log: Log, before: list[Event], window: list[Event], now: int) -> Answer:
+    def _answer(self, a: Aggregate, log: Log, before: list[Event], window: list[Event], event: Event) -> Answer:
+        now = event.time
         since = now - a.window_ms
         value = self._value(a, [e for e in before if e.time > since], [e for e in window if e.time > since], now)
         if log.gone_until <= since:
             return Answer(value, exact=True)
         kept = sum(e.time > since and matches(a, e) for e in window)
-        gone = [e for e in log.gone if since < e.time <= now and matches(a, e) and all(e is not w for w in window)]
+        others = [e for e in log.gone if all(e is not w for w in window)]
+        gone = [e for e in others if since < e.time and e.place <= event.place and matches(a, e)]
         return Answer(value, exact=False, at_least=kept, at_most=kept + len(gone))
 
     def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:

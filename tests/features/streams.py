@@ -64,20 +64,25 @@ VALUES = st.one_of(
 
 
 @st.composite
-def streams(draw: st.DrawFn, *, most: int = 90) -> list[Event]:
-    """Events of a few keys with ties, gaps and late ones, some without a key, some that count for nothing."""
+def streams(draw: st.DrawFn, *, most: int = 90, twice: bool = True) -> list[Event]:
+    """Events of a few keys with ties, gaps and late ones, some without a key, some for nothing, some twice."""
     keys = st.sampled_from([None, 0, 0, 0, 1, 2])
     step = draw(st.sampled_from([0, 3, 30, 400]))
     now, events = 10_000, []
+    ids = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1))
     for _ in range(draw(st.integers(1, most))):
+        recent = [e for e in events if e.time > now - LATENESS]
+        if twice and recent and draw(st.integers(0, 9)) == 0:
+            events.append(draw(st.sampled_from(recent)))
+            continue
         now += draw(st.integers(0, step))
         late = draw(st.sampled_from([0, 0, 0, 0, 1, 7, LATENESS]))
         event_type = draw(st.sampled_from(["login", *TYPES, *TYPES]))
         wheres = {""} | draw(st.sets(st.sampled_from(WHERES)))
         counts_for = frozenset((event_type, where) for where in wheres if event_type != "login")
         fields = {name: draw(VALUES) for name in FIELDS}
-        events.append(Event(now - late, counts_for, fields, draw(keys)))
-    return events
+        events.append(Event(now - late, counts_for, fields, draw(keys), draw(ids)))
+    return events if twice else list({(e.key, e.place): e for e in events}.values())
 
 
 def seeded_stream(
@@ -94,21 +99,23 @@ def seeded_stream(
         fields["merchant"] = int(rng.integers(0, 30)) * 0x9E3779B97F4A7C
         behind = int(rng.integers(0, LATENESS)) if rng.random() < late else 0
         counts_for = frozenset((event_type, w) for w in wheres if event_type != "login")
-        events.append(Event(now - behind, counts_for, fields, int(rng.integers(keys))))
+        events.append(
+            Event(now - behind, counts_for, fields, int(rng.integers(keys)), int(rng.integers(-(2**62), 2**62)))
+        )
     return events
 
 
 def run(
-    state: KeyState, events: Sequence[Event], cuts: Sequence[int] = (), seq0: int = 0
+    state: KeyState, events: Sequence[Event], cuts: Sequence[int] = (), *, asking: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apply events to a state in batches that end at `cuts`; -> values and flags of all."""
+    """Apply events to a state in batches that end at `cuts`, or only ask for them; -> values and flags of all."""
     layout, parts = state.layout, []
     places = {bit: b for b, bit in enumerate(layout.bits)}
     bounds = [0, *sorted({c for c in cuts if 0 < c < len(events)}), len(events)]
     for begin, end in itertools.pairwise(bounds):
         batch = events[begin:end]
         keys = np.array([[e.key or 0, 7, -1] for e in batch], np.int64).reshape(-1, 3)
-        masks = [sum(1 << places[bit] for bit in e.counts_for if bit in places) for e in batch]
+        masks = [0 if asking else sum(1 << places[bit] for bit in e.counts_for if bit in places) for e in batch]
         columns = [[e.fields.get(name, MISSING) for e in batch] for name in layout.columns]
         parts.append(
             state.apply(
@@ -117,7 +124,7 @@ def run(
                 np.array([e.time for e in batch], np.int64),
                 np.array(masks, np.uint64).view(np.int64),
                 np.array(columns, np.int64).reshape(len(layout.columns), len(batch)),
-                seq0 + begin,
+                np.array([e.id for e in batch], np.int64),
             )
         )
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])

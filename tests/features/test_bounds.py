@@ -25,7 +25,7 @@ def test_what_a_cap_dropped_lives_on_in_panes(seed: int, window_ms: int) -> None
     """A flagged count, sum, minimum or maximum misses at most the oldest 31st of its window, and invents nothing."""
     ops = [(Op.COUNT, None), (Op.SUM, "amount"), (Op.MIN, "amount"), (Op.MAX, "amount"), (Op.MEAN, "amount")]
     asked = layout([aggregate(op, name, of=TYPES, window_ms=window_ms) for op, name in ops], cap=10)
-    events = seeded_stream(seed, 600, keys=2, step=(0, 1, 5, 40)[seed], late=0)
+    events = sorted(seeded_stream(seed, 600, keys=2, step=(0, 1, 5, 40)[seed], late=0), key=lambda e: e.place)
     values, flags = run(state_of(asked, scan_below=(2, 48)[seed % 2]), events)
     width = -(-window_ms // 31)
     counts = asked.aggregates[0]

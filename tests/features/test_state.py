@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,6 +72,49 @@ def test_what_a_cap_makes_inexact_is_flagged_and_nothing_else(
     """An unflagged value is exact; a flagged count lies between what is kept and what is true."""
     values, flags = run(state_of(layout, scan_below=scan_below), events, cuts)
     compare(layout, events, values, flags)
+
+
+@given(
+    layouts(), streams(twice=False), st.randoms(), st.lists(st.integers(1, 90), max_size=6), st.sampled_from([2, 5, 48])
+)
+@settings(max_examples=60, deadline=None)
+def test_values_are_those_of_the_set_of_events_whatever_order_they_came_in(
+    layout: KindLayout, events: list[Event], random: Random, cuts: list[int], scan_below: int
+) -> None:
+    """Shuffled, cut anywhere, some said twice: asked for again, each is answered as if all had come in order."""
+    shuffled = random.sample(events, len(events)) + random.sample(events, len(events) // 4)
+    state = state_of(layout, scan_below=scan_below)
+    state.sweep(9_000)  # the clock stands before all of them, so none is late
+    run(state, shuffled, cuts)
+    rows = state.rows
+    in_order = sorted(events, key=lambda e: e.place)
+    for asked in (in_order, in_order[::-1], random.sample(in_order, len(in_order))):
+        values, flags = run(state, asked, cuts, asking=random.random() < 0.5)
+        again = {id(e): i for i, e in enumerate(asked)}
+        back = [again[id(e)] for e in in_order]
+        assert compare(layout, in_order, values[back], flags[back]) == 0
+    assert state.rows == rows
+
+
+@pytest.mark.parametrize(("seed", "cap"), [(0, 1024), (1, 1024), (2, 60)])
+def test_long_logs_asked_for_again_equal_the_ordered_stream(seed: int, cap: int) -> None:
+    """A cached key whose rows come up to hundreds out of order, each asked for again: near the newest and far."""
+    asked = layout(EVERYTHING, cap)
+    events = seeded_stream(seed, 400, keys=1, step=(0, 1, 9)[seed], late=0)
+    state = state_of(asked, scan_below=5)
+    state.sweep(9_000)
+    run(state, [events[i] for i in np.random.default_rng(seed).permutation(400)], range(0, 400, 23))
+    in_order = sorted(events, key=lambda e: e.place)
+    kept = [e for e in in_order if e.counts_for][-cap:]
+    late = [e for e in in_order if e.place >= kept[0].place]
+    truth = Reference(asked)
+    want = dict(zip((e.place for e in in_order), [truth.apply(e) for e in in_order], strict=True))
+    for order in (late, late[::-1]):
+        values, flags = run(state, order, asking=True)
+        for i, event in enumerate(order):
+            for f, a in enumerate(asked.aggregates):
+                flagged = bool(flags[i] >> f & 1)
+                assert flagged or not differs(a, float(values[i, f]), False, want[event.place][f])
 
 
 @pytest.mark.parametrize("seed", range(4))

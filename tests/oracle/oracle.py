@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from risk_stream.catalogue import Catalogue
+from risk_stream.catalogue import Catalogue, text_hash
 from risk_stream.features import Aggregate, Op
 from risk_stream.rules import Plan, Rule
 from tests.oracle.logic import Value, evaluate
@@ -29,8 +29,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Row:
-    time: int
+    place: tuple[int, int]  # time, hash of the id
     event: Event
+
+    @property
+    def time(self) -> int:
+        return self.place[0]
 
 
 class Oracle:
@@ -74,8 +78,9 @@ class Oracle:
                 elif event["type"] in declared.learnt_from:
                     self.owner[kind, key] = event[parent]
             rows = self.logs.setdefault((kind, key), [])
-            at = sum(1 for r in rows if r.time <= event["time"])
-            rows.insert(at, _Row(event["time"], event))
+            place = event["time"], text_hash(event["id"])
+            at = sum(1 for r in rows if r.place <= place)
+            rows.insert(at, _Row(place, event))
             places[kind] = (rows, at)
         return places
 

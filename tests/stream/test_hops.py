@@ -53,7 +53,7 @@ def message(catalogue: Catalogue, offset: int, records: list[FakeRecord], channe
 
 def test_alerts_are_keyed_by_their_id(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """The same alert, said again, lies behind itself in one partition."""
-    applied = feed(hop_at(plan, "account"), [message(catalogue, 0, [transfer(i) for i in range(3)])])
+    applied = feed(hop_at(plan, "account"), [message(catalogue, 0, [transfer(i, time=NOW + i) for i in range(3)])])
     (alert,) = [o for o in applied.outgoing if o.topic == "alerts"]
     assert orjson.loads(alert.value)["rule"] == "third"
     assert alert.key == orjson.loads(alert.value)["id"].encode()
@@ -73,8 +73,10 @@ def test_forwards_are_stamped_by_the_place_in_this_log(plan: Plan, catalogue: Ca
 def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """Its sender was restarted and cut its messages elsewhere: per event, not per message."""
     hop = hop_at(plan, "account")
-    feed(hop, [message(catalogue, 0, [transfer(1), transfer(2)])])
-    again = feed(hop, [message(catalogue, 1, [transfer(1), transfer(2), transfer(3)])])
+    feed(hop, [message(catalogue, 0, [transfer(1, time=NOW + 1), transfer(2, time=NOW + 2)])])
+    again = feed(
+        hop, [message(catalogue, 1, [transfer(1, time=NOW + 1), transfer(2, time=NOW + 2), transfer(3, time=NOW + 3)])]
+    )
     assert again.events == 1
     assert [orjson.loads(o.value)["event"] for o in again.outgoing if o.topic == "alerts"] == ["t3"]
     (onward,) = [o for o in again.outgoing if o.topic == "hop.counterparty"]

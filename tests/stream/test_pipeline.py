@@ -18,7 +18,7 @@ from risk_stream.sinks import Metrics
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.topics import wanted_topics
-from tests.stream.conftest import RULES, FakeRecord
+from tests.stream.conftest import NOW, RULES, FakeRecord
 
 Make = Callable[..., FakeRecord]
 
@@ -219,11 +219,11 @@ def test_a_new_plan_judges_from_the_next_batch_on(
     pipeline: Pipeline, kafka: Kafka, transfer: Make, catalogue: Catalogue
 ) -> None:
     """And the windows stay."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(0), transfer(1)])]))
+    play(pipeline.admit([run_of("risk.trades", [transfer(0, time=NOW), transfer(1, time=NOW + 1)])]))
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
     pipeline.use(plan_of_texts({"rules.yaml": RULES.replace("count_10m == 3", "count_10m >= 3")}, catalogue))
     for offset in (2, 3):
-        play(pipeline.admit([run_of("risk.trades", [transfer(offset)])]))
+        play(pipeline.admit([run_of("risk.trades", [transfer(offset, time=NOW + offset)])]))
         play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(offset - 1, kafka.sent[-1][1])])]))
     assert kafka.topics().count("risk.alerts") == 2
 
