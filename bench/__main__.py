@@ -15,6 +15,7 @@ BENCHMARKS = {
     "engine": "bytes to judgements in one process: 30 features over 4 keys, 200 rules; and how cost grows",
     "worker": "the same plan in a Faust worker on real Kafka, beside a bare aiokafka loop in the same run",
     "chaos": "kill -9, pauses, restarts of two workers, Kafka and Redis: lost, doubled, changed; time to recovery",
+    "durability": "what checkpoints cost: throughput, pauses, memory with a million keys; two workers beside one",
     "latency": "from produce to the alert in Redis at 2,000 events/s, real Kafka and Redis",
     "cards": "a rule pack on card transactions with fraud labels: average precision, card precision at 100",
     "simulate": "how fast the simulated market is made",

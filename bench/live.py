@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
 from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import create_topics, wanted_topics
-from tests.live.servers import Kafka, RedisServer
+from tests.live.servers import ROOT, Kafka, RedisServer
 
-__all__ = ["Worker", "cpu_seconds", "fill", "pin", "scrape", "servers", "worker"]
+__all__ = ["Worker", "cpu_seconds", "environment_of", "fill", "pin", "scrape", "servers", "worker"]
 
 #: The worker has this core for itself where there are two; everything else shares the others.
 CORE = 1
@@ -66,6 +66,13 @@ def scrape(port: int) -> dict[str, float]:
             name = name.partition("{")[0]
             sums[name] = sums.get(name, 0.0) + float(value)
     return sums
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment in which a command of this code has these settings."""
+    said = settings.model_dump(mode="json", exclude_defaults=True)
+    given = {n: v if isinstance(v, str) else orjson.dumps(v).decode() for n, v in said.items()}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **{f"RISK_STREAM_{n.upper()}": v for n, v in given.items()}}
 
 
 class Worker:
@@ -124,19 +131,13 @@ def worker(
             before(settings)
         log = folder / "worker.log"
         with log.open("wb") as out:
-            given = {f"RISK_STREAM_{k.upper()}": v for k, v in _environment(settings).items()}
             command = [sys.executable, "-m", "risk_stream", "worker"]
-            process = subprocess.Popen(command, env={**os.environ, **given}, stdout=out, stderr=out)
+            process = subprocess.Popen(command, env=environment_of(settings), stdout=out, stderr=out)
             try:
                 yield Worker(process, settings, log)
             finally:
                 process.terminate()
                 process.wait(30)
-
-
-def _environment(settings: Settings) -> Mapping[str, str]:
-    said = settings.model_dump(mode="json", exclude_defaults=True)
-    return {k: v if isinstance(v, str) else orjson.dumps(v).decode() for k, v in said.items()}
 
 
 async def _fill(broker: str, topic: str, records: Iterable[bytes], partitions: int) -> None:

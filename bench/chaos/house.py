@@ -18,13 +18,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from bench.chaos.rules import PLANS, as_yaml
 from bench.chaos.stream import ORIGINS, Shape
+from bench.live import environment_of
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import ChildProcess, free_port
 from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import Topic, create_topics, partition_counts, wanted_topics
-from tests.live.servers import ROOT, Kafka, RedisServer
+from tests.live.servers import Kafka, RedisServer
 
-__all__ = ["SESSION", "House", "Read", "Worker", "environment_of", "read_topic"]
+__all__ = ["SESSION", "House", "Read", "Worker", "read_topic"]
 
 #: Seconds after which a silent worker loses its partitions.
 SESSION = 2.0
@@ -40,13 +41,6 @@ class Read(NamedTuple):
     offset: int
     timestamp: int
     value: bytes
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment in which a command of this code has these settings."""
-    said = settings.model_dump(mode="json", exclude_defaults=True)
-    given = {n: v if isinstance(v, str) else orjson.dumps(v).decode() for n, v in said.items()}
-    return {**os.environ, "PYTHONPATH": str(ROOT), **{f"RISK_STREAM_{n.upper()}": v for n, v in given.items()}}
 
 
 class Worker:
