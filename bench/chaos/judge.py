@@ -154,6 +154,7 @@ def undisturbed(events: Mapping[str, dict[str, Any]], plan_of: Mapping[str, str]
             some = [orjson.dumps(e) for e, n in zip(part, numbers.tolist(), strict=True) if n == number]
             batch, _, _ = decoder.decode(some, str)
             for alert in engine.apply(batch).alerts:
-                said = orjson.loads(alert.to_json())
-                final[alert.rule, alert.event] = said
+                had = final.get((alert.rule, alert.event))
+                if had is None or had["revision"] <= alert.revision:
+                    final[alert.rule, alert.event] = orjson.loads(alert.to_json())
     return {key: alert for key, alert in final.items() if alert.get("status", "raised") != "withdrawn"}
