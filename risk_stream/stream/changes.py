@@ -163,8 +163,8 @@ class Changes:
             return
         origin.stop_at(int(ends[tp]))
         await self._read_to_stop(desk, origin, tp)
-        while desk.unstored and self._mine(desk):
-            await asyncio.wait(tuple(desk.unstored))
+        while (desk.busy or desk.unstored) and self._mine(desk):  # busy: some are not even on their way yet
+            await (asyncio.wait(tuple(desk.unstored)) if desk.unstored else asyncio.sleep(STEP))
         if not self._mine(desk):
             return
         quiet = not desk.waiting and desk.part is None

@@ -227,6 +227,39 @@ def test_a_plan_is_named_from_exactly_the_committed_offset(
     go(story())
 
 
+def test_nothing_is_changed_while_messages_wait_for_room_to_be_sent(
+    world: World, transfer: Make, other: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies below a change's offset is admitted, but the producer does not take it yet: no commit passes it."""
+    room, send = asyncio.Event(), world.send
+
+    async def waits(topic: str, *args: Any, **more: Any) -> Any:
+        if topic.startswith("risk.hop."):
+            await room.wait()
+        return await send(topic, *args, **more)
+
+    async def story() -> None:
+        await world.begin()
+        await world.settle()
+        await world.read(transfer(0))
+        world.intake.use(other)
+        world.end = 3
+        await world.changes.turn()
+        await asyncio.sleep(0.01)
+        assert world.origin.stop == 3
+        monkeypatch.setattr(world, "send", waits)
+        reading = asyncio.create_task(world.intake.admit([run_of("risk.trades", [transfer(i) for i in range(1, 6)])]))
+        await asyncio.sleep(0.05)
+        assert len(world.commits) == 1
+        room.set()
+        await reading
+        await world.settle()
+        assert [stamps for stamps, *_ in world.items()] == [[0], [1, 2], [3, 4, 5]]
+        assert Committed.read(*world.offsets[TRADES]) == Committed(3, NOW, other.version)
+
+    go(story())
+
+
 def test_nothing_is_changed_before_every_receiver_has_heard(world: World, transfer: Make, other: Plan) -> None:
     """The log's end is not even asked."""
     world.stores = False
