@@ -62,6 +62,19 @@ class RiskApp(faust.App):
         """None: there are no tables."""
 
 
+async def _watch_pauses(app: RiskApp) -> None:
+    """Observe the longest time of each second in which the loop did one thing and nothing else."""
+    longest, last = 0.0, time.monotonic()
+    told = last
+    while True:
+        await asyncio.sleep(BEAT)
+        now = time.monotonic()
+        longest, last = max(longest, now - last - BEAT), now
+        if now - told >= REFRESH:
+            app.pipeline.metrics.observe("risk_stream_loop_pause_seconds", longest)
+            longest, told = 0.0, now
+
+
 def make_app(
     settings: Settings, pipeline: Pipeline, watcher: PlanWatcher, broker_watch: BrokerWatch, *, session: float
 ) -> RiskApp:
@@ -126,21 +139,9 @@ def make_app(
             broker_watch.tick()
             pipeline.refresh()
 
-    async def watch_pauses() -> None:
-        """Observe the longest time of each second in which the loop did nothing else than one thing."""
-        longest, last = 0.0, time.monotonic()
-        told = last
-        while True:
-            await asyncio.sleep(BEAT)
-            now = time.monotonic()
-            longest, last = max(longest, now - last - BEAT), now
-            if now - told >= REFRESH:
-                pipeline.metrics.observe("risk_stream_loop_pause_seconds", longest)
-                longest, told = 0.0, now
-
     app.on_rebalance_complete.connect(assigned, weak=False)
     app.task(watch_rules)
     app.task(change)
     app.task(refresh)
-    app.task(watch_pauses)
+    app.task(_watch_pauses)
     return app
