@@ -1,0 +1,220 @@
+"""Events that came too late, judged afterwards: over the history of their keys, apart from the workers and their state.
+
+The house topics are read from their beginning, twice: once for who owns which key, once for every event that shares a
+key with a late one. An `Engine` of its own judges these events and the late ones in the order of their times; alerts on
+the late events are said as `recovered`, everything else it says is dropped. The history is what the house sent: late
+events count in each other's, records refused for what they say do not. The rules are today's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import orjson
+
+from risk_stream.catalogue import Catalogue, Decoder, EventBatch
+from risk_stream.engine import Alert, Engine
+from risk_stream.rules import Plan
+from risk_stream.settings import Settings
+from risk_stream.sinks import RECOVERED
+from risk_stream.stream.mending import Mend
+from risk_stream.stream.reader import Reader
+from risk_stream.stream.rejects import LATE, Choice, Mended, mend_all, read_rejects, send_all
+from risk_stream.stream.topics import partition_counts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["RECOVERED_REVISION", "History", "Recovered", "judge", "recover"]
+
+#: Of an alert that was found afterwards: below any revision of a worker, which knows better if it says one.
+RECOVERED_REVISION = -1
+
+#: Events judged at once.
+BLOCK = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was found: late events that were judged, the events of their keys, the alerts said on the late ones."""
+
+    found: Mended
+    events: int
+    history: int
+    alerts: list[Alert] = field(default_factory=list)
+
+
+async def recover(
+    settings: Settings,
+    plan: Plan,
+    choice: Choice,
+    mends: Sequence[Mend] = (),
+    *,
+    limit: int = 100_000,
+    dry_run: bool = False,
+) -> Recovered:
+    """Judge the chosen records that came too late, say their alerts on `risk.alerts`, and note them in `risk.audit`.
+
+    A record that was noted there is not judged again. With `dry_run` nothing is said and nothing noted.
+
+    Raises:
+        BrokerError: Kafka does not answer or takes no record.
+    """
+    decoder, found = Decoder(plan.catalogue), Mended()
+    late_only = Choice(frozenset({LATE}), choice.topics, choice.since, choice.until, choice.text, choice.id)
+    async with Reader(settings.broker) as reader:
+        done = await _noted(reader, settings)
+        async for rejects in read_rejects(reader, settings, late_only):
+            found.chosen += len(rejects)
+            found.done += sum(r.id in done for r in rejects)
+            found.cut += sum(not r.whole for r in rejects if r.id not in done)
+            left = [r for r in rejects if r.id not in done and r.whole]
+            here = left[: max(0, limit - len(found.accepted))]
+            found.left += len(left) - len(here)
+            mend_all(here, found, decoder, mends, latest=None)
+        if not found.accepted:
+            return Recovered(found, 0, 0)
+        values = [value for _, _, value in found.accepted]
+        batch, _, _ = decoder.decode(values, lambda i: found.accepted[i][1].id)
+        refused = await _refused_for_their_time(reader, settings)
+        history = History(plan.catalogue, batch)
+        async for events in _events(reader, settings, decoder, refused):
+            history.learn(events)
+        history.close()
+        async for events in _events(reader, settings, decoder, refused):
+            history.add(events)
+    alerts = judge(plan, batch, history.batches)
+    if not dry_run:
+        partitions = partition_counts(settings.broker)[settings.alerts_topic]
+        await send_all(settings.broker, _messages(settings, alerts, partitions))
+        names = [rejected.id for _, rejected, _ in found.accepted]
+        notes = (orjson.dumps({"kind": "recovered", "record": name, "plan": plan.version}) for name in names)
+        await send_all(settings.broker, ((settings.audit_topic, None, note, None) for note in notes))
+    return Recovered(found, len(batch), sum(map(len, history.batches)), alerts)
+
+
+def _messages(
+    settings: Settings, alerts: Iterable[Alert], partitions: int
+) -> Iterable[tuple[str, bytes | None, bytes, int | None]]:
+    for alert in alerts:  # where a worker would say them
+        partition = int(alert.id[:8], 16) % partitions
+        yield settings.alerts_topic, alert.id.encode(), alert.to_json(), partition
+
+
+def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch]) -> list[Alert]:
+    """The alerts on the events of `late`, judged among those of `history`; an event that is in both is one."""
+    together = EventBatch.concat([late, *history])
+    names = together.hashes("id")
+    _, first = np.unique(names, return_index=True)
+    order = first[np.lexsort((names[first], together.times[first]))]
+    order = order[together.times[order] <= late.times.max()]
+    wanted = {late.text("id", row) for row in range(len(late))}
+    engine, alerts = Engine(plan), []
+    for at in range(0, len(order), BLOCK):
+        for alert in engine.apply(together.take(order[at : at + BLOCK])).alerts:
+            if alert.event in wanted:
+                said = {"status": RECOVERED, "revision": RECOVERED_REVISION, "was": None}
+                alerts.append(msgspec.structs.replace(alert, **said))
+    return alerts
+
+
+class History:
+    """The events that share a key with late ones, also where a key is filled in by its owner: `learn`, `close`, `add`.
+
+    Keys are known by their 64-bit hashes, by kind: two that share one only add events that change nothing.
+    """
+
+    def __init__(self, catalogue: Catalogue, late: EventBatch) -> None:
+        self.catalogue, self.batches = catalogue, list[EventBatch]()
+        self.latest = int(late.times.max())
+        self._wanted: dict[str, set[int]] = {kind.name: _keys(late, kind.name) for kind in catalogue.kinds}
+        self._owners: dict[str, dict[int, set[int]]] = {}  # kind -> key -> whoever is said to own it
+        self._selected: Mapping[str, NDArray[np.int64]] = {}
+        self.learn(late)
+
+    def learn(self, events: EventBatch) -> None:
+        """Take in who owns which key; where events contradict each other, all of them: the engine decides."""
+        for kind in self.catalogue.kinds:
+            if kind.belongs_to is None or not events.has(kind.name) or not events.has(kind.belongs_to):
+                continue
+            keys, owners = events.hashes(kind.name), events.hashes(kind.belongs_to)
+            teaches = np.array([t.name in kind.learnt_from for t in self.catalogue.types])[events.types]
+            rows = np.flatnonzero((keys != 0) & (owners != 0) & teaches)
+            if len(rows) == 0:
+                continue
+            known = self._owners.setdefault(kind.name, {})
+            for key, owner in zip(keys[rows].tolist(), owners[rows].tolist(), strict=True):
+                known.setdefault(key, set()).add(owner)
+
+    def close(self) -> None:
+        """All owners are known: say which keys the events to be added have."""
+        chain = [kind for kind in self.catalogue.kinds if kind.belongs_to is not None]
+        wanted = self._wanted
+        for _ in chain:  # an owner may have an owner
+            for kind in chain:
+                owners = self._owners.get(kind.name, {})
+                wanted[str(kind.belongs_to)].update(*(owners[key] for key in wanted[kind.name] if key in owners))
+        selected = {name: set(keys) for name, keys in wanted.items()}
+        for _ in chain:  # events of a key come to its owner too
+            for kind in chain:
+                of = selected[str(kind.belongs_to)]
+                selected[kind.name] |= {k for k, said in self._owners.get(kind.name, {}).items() if said & of}
+        self._selected = {name: np.fromiter(keys, np.int64, len(keys)) for name, keys in selected.items()}
+
+    def add(self, events: EventBatch) -> None:
+        """Keep those that share a key and are not after the last late event."""
+        shares = np.zeros(len(events), np.bool_)
+        for name, selected in self._selected.items():
+            if len(selected) and events.has(name):
+                shares |= np.isin(events.hashes(name), selected)
+        rows = np.flatnonzero(shares & (events.times <= self.latest))
+        if len(rows):
+            self.batches.append(events.take(rows))
+
+
+def _keys(batch: EventBatch, kind: str) -> set[int]:
+    """The hashes of the keys of a kind; a missing one's is 0."""
+    return set(batch.hashes(kind).tolist()) - {0} if batch.has(kind) else set()
+
+
+async def _noted(reader: Reader, settings: Settings) -> set[str]:
+    """The names of records that were recovered before."""
+    found = set()
+    async for records in reader.read(await reader.spans([settings.audit_topic])):
+        for record in records:
+            if b'"recovered"' in (record.value or b""):
+                said = orjson.loads(record.value)
+                if said.get("kind") == "recovered":
+                    found.add(str(said.get("record")))
+    return found
+
+
+async def _refused_for_their_time(reader: Reader, settings: Settings) -> dict[tuple[str, int], set[int]]:
+    """The offsets of records that are events, but with a time that was ahead; by topic and partition."""
+    found: dict[tuple[str, int], set[int]] = {}
+    async for rejects in read_rejects(reader, settings, Choice(reasons=frozenset({"future"}))):
+        for rejected in rejects:
+            found.setdefault((rejected.topic, rejected.partition), set()).add(rejected.offset)
+    return found
+
+
+async def _events(
+    reader: Reader, settings: Settings, decoder: Decoder, refused: Mapping[tuple[str, int], set[int]]
+) -> AsyncIterator[EventBatch]:
+    """All events of the house topics and of what was mended, as workers accepted them or refused them as late."""
+    async for records in reader.read(await reader.spans([*settings.house_topics.values(), settings.mended_topic])):
+        if not records:
+            continue
+        topic, partition = records[0].topic, records[0].partition
+        without = refused.get((topic, partition), ())
+        kept = [record for record in records if record.offset not in without]
+        batch, _, _ = decoder.decode(
+            [record.value for record in kept],
+            lambda i, kept=kept, at=f"{topic}/{partition}": f"{at}/{kept[i].offset}",  # type: ignore[misc]
+        )
+        if len(batch):
+            yield batch
