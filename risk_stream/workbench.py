@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject
+from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, text_hash
 from risk_stream.engine import Alert, Engine
 from risk_stream.rules import Given, Plan, Rule, RuleTest
 from risk_stream.rules.meaning import FieldValue, Kind, Presence
@@ -22,6 +23,8 @@ FIRST_TIME = 1_704_247_200_000
 #: What a probe's id has behind the rule's: no rule's id holds a space.
 _PROBE = " probe"
 _RESERVE_MIB = 8
+#: However far back a test goes in time, its events are judged: ms, a hundred years.
+_LATENESS_MS = 100 * 365 * 86_400_000
 _ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
 
 
@@ -77,7 +80,7 @@ def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult
     # The probe fires on every event: its alert tells what the rule saw, whether it fired or not.
     probe = replace(rule, id=rule.id + _PROBE, condition=_ALWAYS, mode="live")
     alone = Plan(plan.catalogue, [replace(rule, mode="live"), probe], plan.wheres)
-    judged = Engine(alone, reserve_mib=_RESERVE_MIB).apply(batch)
+    judged = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS).apply(batch)
     last = len(events) - 1
     said = {alert.rule: alert for at, alert in zip(judged.stamps, judged.alerts, strict=True) if at == last}
     seen, fired = said.get(probe.id), rule.id in said
@@ -110,13 +113,22 @@ def _completed(catalogue: Catalogue, given: tuple[Given, ...]) -> Iterator[dict[
     for number, one in enumerate(given):
         event_type = catalogue.type(one.type)
         time += one.after_ms
-        event: dict[str, object] = {"id": f"given-{number + 1}", "time": time}
+        event: dict[str, object] = {"id": _id(number, len(given)), "time": time}
         event |= {kind: f"made-up-{kind}" for kind in event_type.keys.values()}
         event |= one.fields
         event["type"] = one.type
         time = _ms(event["time"], time)
         event |= {f.name: _made_up(f, time) for f in event_type.fields if f.required and f.name not in event}
         yield {name: value for name, value in event.items() if value is not None}
+
+
+def _id(number: int, of: int) -> str:
+    """An id for one of some given events: at equal times events stand in order of their ids' hashes, so in that given.
+
+    The range of hashes is cut into as many parts as there are events, and each has an id with a hash in its own.
+    """
+    tries = (f"given-{number + 1}" + (f".{i}" if i else "") for i in itertools.count())
+    return next(id for id in tries if (text_hash(id) + (1 << 63)) * of >> 64 == number)
 
 
 def _ms(written: object, otherwise: int) -> int:

@@ -77,7 +77,8 @@ def replay(
     tally, started = Tally(), time.perf_counter()
     with contextlib.ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects is not None else None
-        alerts = _judge(plan, records, tally, kept)
+        lateness_ms = round(settings.lateness_seconds * 1000)
+        alerts = _judge(plan, records, tally, kept, lateness_ms)
         if format == "table":
             _as_table(alerts, stack.enter_context(out.open("w")) if out is not None else None)
         else:
@@ -87,23 +88,34 @@ def replay(
         raise CommandError(f"no record of {records.name} is an event: {tally.first_reject}")
 
 
-def _judge(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None) -> Iterator[Alert]:
-    """The alerts of a file in its order, counting what else there is; progress on stderr."""
+def _judge(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None, lateness_ms: int) -> Iterator[Alert]:
+    """The alerts of a file in its order, and what later events change of them; progress on stderr."""
     from risk_stream.catalogue import Decoder
     from risk_stream.engine import Engine
 
-    engine, decoder = Engine(plan), Decoder(plan.catalogue)
+    engine, decoder = Engine(plan, lateness_ms=lateness_ms), Decoder(plan.catalogue)
     with _progress() as progress:
         task = progress.add_task(records.name, total=records.size or None)
         for lines, values in records.batches():
-            batch, _, refused = decoder.decode(values, partial(_id, records.name, lines))
+            batch, rows, refused = decoder.decode(values, partial(_id, records.name, lines))
+            result = engine.apply(batch)
+            refused += [_late(int(rows[row]), lateness_ms) for row in result.late.tolist()]
             for reject in refused:
                 _refuse(reject, records.name, lines[reject.index], values[reject.index], tally, kept)
-            tally.events += len(batch)
-            for alert in engine.apply(batch).alerts:
-                tally.alerts[alert.rule, alert.severity] += 1
+            tally.events += len(batch) - len(result.late)
+            for alert in result.alerts:
+                tally.alerts[alert.rule, alert.severity] += {"raised": 1, "withdrawn": -1}.get(alert.status, 0)
                 yield alert
             progress.update(task, completed=records.position)
+
+
+def _late(index: int, lateness_ms: int) -> Reject:
+    """Why an event is not judged that comes too far behind others."""
+    from risk_stream.catalogue import Reject
+
+    seconds = f"{lateness_ms / 1000:g} s"
+    message = f"time is more than {seconds} behind an event before it: raise RISK_STREAM_LATENESS_SECONDS to judge it"
+    return Reject(index, "late", message)
 
 
 def _id(name: str, lines: list[int], index: int) -> str:
@@ -134,20 +146,23 @@ def _as_lines(alerts: Iterator[Alert], file: IO[bytes] | None) -> None:
 
 
 def _as_table(alerts: Iterator[Alert], file: IO[str] | None) -> None:
-    rows: list[tuple[str, ...]] = []
-    left = 0
+    rows: dict[str, tuple[str, ...]] = {}
+    left: set[str] = set()
     for alert in alerts:
-        if len(rows) < MOST_ROWS:
+        if alert.status == "withdrawn":
+            rows.pop(alert.id, None)
+            left.discard(alert.id)
+        elif len(rows) < MOST_ROWS or alert.id in rows:
             at = datetime.fromtimestamp(alert.time / 1000, UTC)
-            rows.append((f"{at:%Y-%m-%d %H:%M:%S}", alert.severity, alert.stage, alert.rule, alert.summary))
+            rows[alert.id] = (f"{at:%Y-%m-%d %H:%M:%S}", alert.severity, alert.stage, alert.rule, alert.summary)
         else:
-            left += 1
+            left.add(alert.id)
     console = output()
     if file is not None:
         console.file, console.width = file, 200
-    console.print(table(("time (UTC)", "severity", "stage", "rule", "what happened"), rows))
+    console.print(table(("time (UTC)", "severity", "stage", "rule", "what happened"), list(rows.values())))
     if left:
-        console.print(f"and {number(left)} more: --format jsonl has them all")
+        console.print(f"and {number(len(left))} more: --format jsonl has them all")
 
 
 def _say(tally: Tally, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,11 @@ from risk_stream.catalogue import EventBatch, EventType
 from risk_stream.engine.alert import Alert, alert_id
 from risk_stream.engine.view import Features, Rows, View, has_key, rows_of_types
 from risk_stream.rules import Evaluator, Plan, Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Longs = NDArray[np.int64]
 
 __all__ = ["Judge", "Leg", "Said"]
 
@@ -71,8 +76,10 @@ class Judge:
             if len(left):
                 yield Leg(event_type, itinerary[start:], None, left)
 
-    def judge(self, batch: EventBatch, legs: list[Leg], features: Features, texts: Mapping[int, str]) -> list[Said]:
-        """What fires on the events of some legs, in the order of rows, then of rule ids."""
+    def judge(
+        self, batch: EventBatch, legs: list[Leg], features: Features, texts: Mapping[int, str], revisions: Longs
+    ) -> list[Said]:
+        """What fires on the events of some legs, in the order of rows, then of rule ids; `revisions` [n] are theirs."""
         said: list[Said] = []
         for leg in legs:
             view = View(batch, leg.rows, features, texts)
@@ -82,7 +89,8 @@ class Judge:
                     scores = evaluator.score(rule, view, fired)
                     for row, score in zip(fired.tolist(), scores.tolist(), strict=True):
                         at = int(leg.rows[row])
-                        said.append(Said(at, rule, self._alert(batch, leg.type, evaluator, rule, view, row, at, score)))
+                        alert = self._alert(batch, leg.type, evaluator, rule, view, row, at, score, int(revisions[at]))
+                        said.append(Said(at, rule, alert))
                 self._count(evaluator)
         return sorted(said, key=lambda s: (s.row, s.rule.id))
 
@@ -95,6 +103,11 @@ class Judge:
         named = evaluator.explain(rule, View(batch.take([row]), np.arange(1), features.take(np.array([row])), texts), 0)
         self._count(evaluator)
         return named
+
+    def take_errors(self) -> dict[str, int]:
+        """Rule id -> evaluations that failed since this was last asked."""
+        errors, self.errors = self.errors, {}
+        return errors
 
     def _count(self, evaluator: Evaluator) -> None:
         for rule_id, errors in evaluator.take_errors().items():
@@ -116,12 +129,14 @@ class Judge:
         row: int,
         index: int,
         score: float,
+        revision: int,
     ) -> Alert:
         event = batch.text("id", index) or ""
         features, inexact = evaluator.explain(rule, view, row)
         keys = {k.name: text for k in batch.catalogue.kinds if (text := batch.text(k.name, index))}
         return Alert(
             id=alert_id(rule.id, event),
+            revision=revision,
             rule=rule.id,
             rule_version=rule.version,
             plan=self.plan.version,

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from risk_stream.catalogue import EventBatch
-from risk_stream.engine import Alert, Hop
+from risk_stream.catalogue import MISSING, EventBatch
+from risk_stream.engine import Alert, Block, Hop
 from risk_stream.rules import Plan
 from risk_stream.stream.admission import Record
 from risk_stream.stream.messages import Outgoing, pack, reject_message, split_by_partition
@@ -60,33 +60,45 @@ class HopPartition:
         self.kind, self.partition, self.counts = kind, partition, counts
         self.topic, self.hop_topic = hop_topic(kind), hop_topic
         self.alerts_topic, self.rejects_topic = alerts_topic, rejects_topic
+        self.plan = plan
         self.hop = Hop(plan, kind, reserve_mib=state_mib)
+        self.seen: dict[str, int] = {}  # channel -> its highest stamp so far
+        self.fronts: dict[str, int] = {}
+        self.duplicates = 0
 
-    def batches(self, records: Sequence[Record], applied: Applied) -> Iterator[EventBatch]:
-        """The records' events that are new, stamped by their place in this log, in batches of about MAX_ROWS."""
-        waiting: list[EventBatch] = []
-        stamps: list[Longs] = []
+    def batches(self, records: Sequence[Record], applied: Applied) -> Iterator[list[Block]]:
+        """The records' events that are new, stamped by their place in this log, in runs of about MAX_ROWS."""
+        waiting: list[Block] = []
         rows = 0
         for record in records:
             read = self._read(record, applied)
             if read is None:
                 continue
-            waiting.append(read[0])
-            stamps.append(read[1])
-            rows += len(read[0])
+            batch = read[0].with_columns({"_stamp": read[1]})
+            waiting.append(Block(batch, self.plan, min(self.fronts.values())))
+            rows += len(batch)
             if rows >= MAX_ROWS:
-                yield EventBatch.concat(waiting).with_columns({"_stamp": np.concatenate(stamps)})
-                waiting, stamps, rows = [], [], 0
+                yield waiting
+                waiting, rows = [], 0
         if waiting:
-            yield EventBatch.concat(waiting).with_columns({"_stamp": np.concatenate(stamps)})
+            yield waiting
+
+    def _fresh(self, batch: EventBatch, channel: str) -> EventBatch:
+        """The events of a message that were not applied before: those above its channel's highest stamp."""
+        new = np.flatnonzero(batch.stamps > self.seen.get(channel, MISSING))
+        self.duplicates += len(batch) - len(new)
+        if len(new):
+            self.seen[channel] = int(batch.stamps[-1])
+        return batch.take(new)
 
     def _read(self, record: Record, applied: Applied) -> tuple[EventBatch, Longs] | None:
         """A message's new events and their stamps; None where it has none or cannot be read."""
         if record.value is not None and record.value.startswith(b"{"):  # fronts alone
             return None
         try:
-            message, meta = EventBatch.from_ipc(self.hop.plan.catalogue, record.value or b"")
-            events = self.hop.fresh(message, meta["channel"])
+            message, meta = EventBatch.from_ipc(self.plan.catalogue, record.value or b"")
+            events = self._fresh(message, meta["channel"])
+            self.fronts[meta["channel"]] = int(meta["front"])
         except Exception as exc:  # noqa: BLE001  whatever is wrong with a message, the partition goes on
             applied.poison += 1
             applied.outgoing.append(self._poison(record, exc))
@@ -110,9 +122,9 @@ class HopPartition:
         )
         return Outgoing(self.rejects_topic, value, key=f"{self.topic}/{self.partition}".encode())
 
-    def apply(self, batch: EventBatch, meta: dict[str, str | int], applied: Applied) -> None:
-        """Judge a batch, and address its alerts and the events that travel on."""
-        result = self.hop.apply(batch)
+    def apply(self, blocks: Sequence[Block], meta: dict[str, str | int], applied: Applied) -> None:
+        """Judge blocks, and address their alerts and the events that travel on."""
+        result = self.hop.apply(blocks)
         alerts = self.counts("")
         for alert in result.alerts:
             key = alert.id.encode()
@@ -120,29 +132,15 @@ class HopPartition:
                 Outgoing(self.alerts_topic, alert.to_json(), key=key, partition=int(alert.id[:8], 16) % alerts)
             )
         said = {**meta, "channel": f"{self.topic}/{self.partition}", "front": self.hop.clock}
-        for kind, events in result.forwards.items():
-            topic = self.hop_topic(kind)
-            for target, part in split_by_partition(events, kind, self.counts(kind)):
+        for forward in result.forwards:
+            topic, count = self.hop_topic(forward.kind), self.counts(forward.kind)
+            for target, part in split_by_partition(forward.batch, forward.kind, count):
                 applied.outgoing += [Outgoing(topic, value, partition=target) for value in pack(part, dict(said))]
         applied.alerts += result.alerts
         applied.shadow += result.shadow
-        applied.events += len(batch)
+        applied.events += sum(len(block.batch) for block in blocks)
         for rule, errors in result.rule_errors.items():
             applied.rule_errors[rule] = applied.rule_errors.get(rule, 0) + errors
-        ended = _appended_of_judged(batch, list(result.forwards.values()))
-        if ended is not None:
+        if len(result.ended):
             before = applied.judged_ages_from
-            applied.judged_ages_from = ended if before is None else np.concatenate((before, ended))
-
-
-def _appended_of_judged(batch: EventBatch, forwards: list[EventBatch]) -> Longs | None:
-    """When the broker got the events whose journey ends here, ms."""
-    if not batch.has("_at"):
-        return None
-    appended = batch.fixed("_at")
-    if not forwards:
-        return appended
-    onward = np.concatenate([f.stamps for f in forwards])
-    if len(onward) == len(batch):
-        return None
-    return appended[~np.isin(batch.stamps, onward)]
+            applied.judged_ages_from = result.ended if before is None else np.concatenate((before, result.ended))

@@ -41,7 +41,7 @@ class Lanes:
         """Judge by another plan from the next batch on."""
         self.plan = plan
         for hop in self.hops.values():
-            hop.hop.use(plan)
+            hop.plan = plan
 
     def assigned(self, mine: set[TopicPartition]) -> None:
         """These and no other partitions are this worker's now: what it holds of others is dropped."""
@@ -60,9 +60,10 @@ class Lanes:
                 hop = self.hops[tp] = self._new_hop(*tp)
             meta: dict[str, str | int] = {"generation": mine[0].generation_id, "plan": self.plan.version}
             try:
-                for batch in hop.batches(records, applied):
-                    hop.apply(batch, meta, applied)
-                    self.metrics.observe("risk_stream_batch_events", len(batch), hop.kind)
+                for blocks in hop.batches(records, applied):
+                    hop.apply(blocks, meta, applied)
+                    rows = sum(len(block.batch) for block in blocks)
+                    self.metrics.observe("risk_stream_batch_events", rows, hop.kind)
                     sends += await self.runs.hand_over(applied.outgoing)
                     applied.outgoing = []
             except StateFull as exc:
@@ -106,7 +107,7 @@ class Lanes:
         total: dict[str, list[int]] = {}
         for hop in self.hops.values():
             state, sums = hop.hop.state, total.setdefault(hop.kind, [0, 0, 0, 0, 0])
-            sums[4] += hop.hop.duplicates
+            sums[4] += hop.duplicates
             if state is not None:
                 for i, n in enumerate((state.bytes, state.keys, state.rows, state.dropped)):
                     sums[i] += n

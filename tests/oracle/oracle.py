@@ -1,10 +1,10 @@
-"""Judge events one by one: per key a list of all events, every window counted again from it for every event."""
+"""Judge a set of events: per key a list of them in order, every window counted again from it for every event."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +13,7 @@ from risk_stream.features import Aggregate, Op
 from risk_stream.rules import Plan, Rule
 from tests.oracle.logic import Value, evaluate
 
-__all__ = ["Oracle", "Verdict"]
+__all__ = ["Judged", "Verdict", "judge_all"]
 
 Event = Mapping[str, Any]
 
@@ -29,36 +29,66 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Row:
-    place: tuple[int, int]  # time, hash of the id
+    time: int
     event: Event
 
-    @property
-    def time(self) -> int:
-        return self.place[0]
+
+@dataclass(frozen=True)
+class Judged:
+    """What is true of one accepted event: the verdicts of its plan's live rules, and the features they ask for."""
+
+    event: Event
+    plan: Plan
+    verdicts: list[Verdict]
+    features: Mapping[str, Value | float]  # aggregate id -> value
+
+
+def judge_all(accepted: Iterable[tuple[Event, Plan]]) -> list[Judged]:
+    """The truth about a set of accepted events, each with the plan it was admitted under; in whatever order given.
+
+    Events stand in order of time, and of the hash of their id where times are equal. Copies are one event.
+    """
+    by_id = {event["id"]: (event, plan) for event, plan in accepted}
+    in_order = sorted(by_id.values(), key=lambda pair: (pair[0]["time"], text_hash(pair[0]["id"])))
+    oracles: dict[str, Oracle] = {}
+    house = House()
+    judged = []
+    for event, plan in in_order:
+        oracle = oracles.setdefault(plan.version, Oracle(plan, house))
+        judged.append(oracle.judge(event))
+    return judged
+
+
+@dataclass
+class House:
+    """What is known of keys, under whichever plan."""
+
+    logs: dict[tuple[str, str], list[_Row]] = field(default_factory=dict)
+    owner: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Oracle:
-    """The rules of a plan over a stream of events, as plain as they can be said."""
+    """The rules of a plan over events that come in order, as plain as they can be said."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, house: House) -> None:
+        self.plan, self.house = plan, house
         self.catalogue: Catalogue = plan.catalogue
         self.kinds = [k.name for k in self.catalogue.kinds]
-        self.logs: dict[tuple[str, str], list[_Row]] = {}
-        self.owner: dict[tuple[str, str], str] = {}
 
-    def judge(self, event: Event) -> list[Verdict]:
+    def judge(self, event: Event) -> Judged:
         """What every live rule says of the next event, in the order of rule ids."""
         event = dict(event)
         places = self._visit(event)
         found = []
+        features: dict[str, Value | float] = {}
         for rule in sorted(self.plan.rules, key=lambda r: r.id):
             if rule.mode != "live" or event["type"] not in rule.on:
                 continue
+            named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
+            features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
             if evaluate(rule.when, lambda name, rule=rule: self._name(name, rule, event, places)) is True:
-                named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
                 found.append(Verdict(rule.id, event["id"], named))
-        return found
+        return Judged(event, self.plan, found, features)
 
     # The journey: which keys the event comes to, completed with owners on the way, put into each key's list.
 
@@ -74,14 +104,12 @@ class Oracle:
             parent = declared.belongs_to
             if parent is not None:
                 if event.get(parent) is None:
-                    event[parent] = self.owner.get((kind, key))
+                    event[parent] = self.house.owner.get((kind, key))
                 elif event["type"] in declared.learnt_from:
-                    self.owner[kind, key] = event[parent]
-            rows = self.logs.setdefault((kind, key), [])
-            place = event["time"], text_hash(event["id"])
-            at = sum(1 for r in rows if r.place <= place)
-            rows.insert(at, _Row(place, event))
-            places[kind] = (rows, at)
+                    self.house.owner.setdefault((kind, key), event[parent])
+            rows = self.house.logs.setdefault((kind, key), [])
+            rows.append(_Row(event["time"], event))
+            places[kind] = (rows, len(rows) - 1)
         return places
 
     def _needed(self, type_name: str) -> set[str]:
@@ -93,6 +121,12 @@ class Oracle:
             for _, feature in _features(rule):
                 if isinstance(feature, Aggregate) and (type_name in feature.of or type_name in rule.on):
                     needed.add(feature.by)
+        # An owner that the type has no field for is found by way of the kinds that belong to it.
+        ways = [kind for kind in needed if kind not in self.catalogue.type(type_name).keys]
+        for kind in ways:
+            owned = [k.name for k in self.catalogue.kinds if k.belongs_to == kind]
+            needed |= set(owned)
+            ways += owned
         return needed
 
     # Names: a feature of the rule, else a field of the event.

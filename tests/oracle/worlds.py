@@ -6,7 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["events", "rule_files"]
+__all__ = ["START", "events", "rule_files"]
+
+#: When the worlds begin, ms.
+START = 1_700_000_000_000
 
 #: type -> (keys it has, text fields with their values, numeric fields)
 TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]] = {
@@ -31,6 +34,7 @@ TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, .
         ("amount", "term_months", "declared_income"),
     ),
     "account": (("account", "customer"), {"account_kind": ("cash", "margin")}, ()),
+    "customer": (("customer", "group"), {"segment": ("retail", "wealth")}, ()),
 }
 REQUIRED = {
     "trade": ("account", "instrument", "quantity", "price", "amount"),
@@ -38,16 +42,25 @@ REQUIRED = {
     "repayment": ("loan", "amount"),
     "application": ("loan", "customer", "amount"),
     "account": ("account", "customer"),
+    "customer": ("customer",),
 }
+#: Who an event of this type says the owner of its first key is: in these worlds they never disagree.
+TEACHES = {"application": ("loan", "customer"), "account": ("account", "customer"), "customer": ("customer", "group")}
 WINDOWS = ("5s", "1m", "10m", "2h", "30d")
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
+
+
+def _kinds_of(type_name: str) -> set[str]:
+    """The kinds of key an event of this type has, or gets from those who know the owner."""
+    keys = set(TYPES[type_name][0])
+    return keys | {"group"} if "customer" in keys else keys
 
 
 @st.composite
 def _aggregate(draw: st.DrawFn, judged: str) -> tuple[str, str]:
     """(YAML of an aggregate for rules on `judged`, what it is: count, number, duration, or a text that it may be)."""
-    fed = draw(st.sampled_from([t for t in TYPES if set(TYPES[t][0]) & set(TYPES[judged][0])]))
-    by = draw(st.sampled_from(sorted(set(TYPES[fed][0]) & set(TYPES[judged][0]))))
+    fed = draw(st.sampled_from([t for t in TYPES if _kinds_of(t) & _kinds_of(judged)]))
+    by = draw(st.sampled_from(sorted(_kinds_of(fed) & _kinds_of(judged))))
     texts, numbers = TYPES[fed][1], TYPES[fed][2]
     where = ""
     if draw(st.booleans()):
@@ -118,19 +131,30 @@ def rule_files(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def events(draw: st.DrawFn, most: int = 60) -> list[dict[str, Any]]:
-    """Events with few keys, small amounts, equal times, late ones and missing fields."""
+def events(
+    draw: st.DrawFn,
+    most: int = 60,
+    late: tuple[int, ...] = (0, 0, 0, 0, 5000, 60_000),
+    *,
+    least: int = 1,
+    steps: tuple[int, ...] = (0, 0, 1000, 4000, 55_000, 3_600_000),
+    keys: int = len(KEY_VALUES),
+) -> list[dict[str, Any]]:
+    """Events with few keys, small amounts, equal times, some `late` by so many ms, and missing fields."""
     stream: list[dict[str, Any]] = []
-    now = 1_700_000_000_000
-    for i in range(draw(st.integers(1, most))):
+    now = START
+    for i in range(draw(st.integers(least, most))):
         kind = draw(st.sampled_from(sorted(TYPES)))
-        now += draw(st.sampled_from([0, 0, 1000, 4000, 55_000, 3_600_000]))
-        late = draw(st.sampled_from([0, 0, 0, 0, 5000, 60_000]))
-        event: dict[str, Any] = {"id": f"e{i}", "type": kind, "time": now - late}
-        keys, texts, numbers = TYPES[kind]
-        for name in keys:
+        now += draw(st.sampled_from(steps))
+        event: dict[str, Any] = {"id": f"e{i}", "type": kind, "time": now - draw(st.sampled_from(late))}
+        names, texts, numbers = TYPES[kind]
+        for name in names:
             if name in REQUIRED[kind] or draw(st.integers(0, 3)):
-                event[name] = name[0].upper() + draw(st.sampled_from(KEY_VALUES))
+                event[name] = name[0].upper() + draw(st.sampled_from(KEY_VALUES[-keys:]))
+        if kind in TEACHES:
+            owned, owner = TEACHES[kind]
+            if owner in event:
+                event[owner] = owner[0].upper() + event[owned][1:]
         for name, values in texts.items():
             if name in REQUIRED[kind] or draw(st.booleans()):
                 event[name] = draw(st.sampled_from(values))

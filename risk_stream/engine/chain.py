@@ -1,0 +1,111 @@
+"""All hops of a plan in one process: what `replay`, the workbench, tests and benchmarks run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from risk_stream.catalogue import MISSING, EventBatch
+from risk_stream.engine.alert import Alert
+from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Result
+from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
+from risk_stream.engine.lateness import late
+from risk_stream.engine.view import entry_hops
+from risk_stream.rules import Plan
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """All hops in the fixed order of kinds, fed by one origin: a batch is a block of it, in the order it arrived.
+
+    `reserve_mib` and `ring_events` are each hop's. An event more than `lateness_ms` behind the highest time before it
+    is too late: it is not judged.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        reserve_mib: int = 1024,
+        lateness_ms: int = LATENESS_MS,
+        ring_events: int = RING_EVENTS,
+    ) -> None:
+        self.plan, self.lateness_ms = plan, lateness_ms
+        self.clock = MISSING
+        self.hops = {
+            k.name: Hop(plan, k.name, reserve_mib=reserve_mib, lateness_ms=lateness_ms, ring_events=ring_events)
+            for k in plan.catalogue.kinds
+        }
+        self._plans = {plan.version: plan}
+        self._offset = 0
+
+    def use(self, plan: Plan) -> None:
+        """Judge by `plan` from the next batch on; what was judged by another one is revised by that one."""
+        self.plan = plan
+        self._plans[plan.version] = plan
+
+    def apply(self, batch: EventBatch) -> Result:
+        """Judge a batch to the end of every event's journey.
+
+        What is said: first what it changes of earlier events, with stamp -1, then its own events' alerts in their
+        order, with their row numbers as `stamps`; `final` folds what several batches said. `late` are the rows that
+        came too late. Raises `ValueError` for a batch of more than half a million events.
+        """
+        if len(batch) >= REVISED:
+            raise ValueError(f"a batch has {len(batch):,} events and may have {REVISED - 1:,}")
+        before, total = self.clock, Result()
+        too_late, self.clock = late(batch.times, before, self.lateness_ms)
+        total.late = np.flatnonzero(too_late)
+        accepted = batch.take(np.flatnonzero(~too_late)) if len(total.late) else batch
+        waiting: dict[str, list[tuple[str, EventBatch]]] = {}
+        for kind, rows in entry_hops(accepted).items():
+            part = accepted if len(rows) == len(accepted) else accepted.take(rows)
+            waiting.setdefault(kind, []).append((self.plan.version, part))
+        said: list[Alert] = []
+        for kind, hop in self.hops.items():
+            if kind in waiting:
+                result = hop.apply(self._blocks(waiting.pop(kind), before))
+                for forward in result.forwards:
+                    waiting.setdefault(forward.kind, []).append((forward.plan_version, forward.batch))
+                said += result.alerts
+                _add(total, result)
+        rows_of = _rows_of_ids(batch) if said else {}
+        order = sorted(
+            (rows_of.get(a.event, -1) if a.was is None else -1, a.time, a.rule, i) for i, a in enumerate(said)
+        )
+        total.stamps = [row for row, *_ in order]
+        total.alerts = [said[i] for *_, i in order]
+        return total
+
+    def _blocks(self, arrived: list[tuple[str, EventBatch]], before: int) -> list[Block]:
+        """What reached one hop by different ways as one block for each plan."""
+        by_plan: dict[str, list[EventBatch]] = {}
+        for version, events in arrived:
+            by_plan.setdefault(version, []).append(events)
+        blocks: list[Block] = []
+        for version, batches in by_plan.items():
+            self._offset += 1
+            together = EventBatch.concat(batches)
+            stamps = (self._offset << INDEX_BITS) + np.arange(len(together), dtype=np.int64)
+            clock = self.clock if len(blocks) == len(by_plan) - 1 else before
+            blocks.append(Block(together.with_columns({"_stamp": stamps}), self._plans[version], clock))
+        return blocks
+
+
+def _rows_of_ids(batch: EventBatch) -> dict[str, int]:
+    ids = batch.table.column("id").to_pylist()
+    return {event: row for row, event in enumerate(ids)}
+
+
+def _add(total: Result, result: Result) -> None:
+    """Count what one hop did; where it says something is added by the caller."""
+    total.shadow += result.shadow
+    total.judged += result.judged
+    total.behind += result.behind
+    total.revised += result.revised
+    total.copies += result.copies
+    total.dropped += result.dropped
+    total.plan_copies += result.plan_copies
+    total.plans_dropped += result.plans_dropped
+    for rule, errors in result.rule_errors.items():
+        total.rule_errors[rule] = total.rule_errors.get(rule, 0) + errors

@@ -1,0 +1,177 @@
+"""What a hop knows beside its windows: the texts behind hashes, and who owns a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+import numpy as np
+
+from risk_stream.catalogue import Catalogue, EventBatch
+from risk_stream.engine.view import Mask, Rows, has_key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Longs = NDArray[np.int64]
+
+__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "Owners"]
+
+#: Texts that one hop keeps for the alerts of `first` and `last`, and owners; what comes later is unknown to it.
+MOST_TEXTS, MOST_OWNERS = 1_000_000, 4_000_000
+#: Parts in which a full image of it is made.
+CHUNKS = 256
+_TEXTS_PER_CHUNK = -(-MOST_TEXTS // CHUNKS)
+#: Bytes of a part of a checkpoint, at most.
+PART_BYTES = 900_000
+
+#: Who owns a key, and from which event on (time in ms, id hash).
+Owner: TypeAlias = tuple[str, int, int]
+
+
+class Lexicon:
+    """Texts by hash and owners by the hash of their key, which can be saved as changes and as a whole."""
+
+    def __init__(self, *, journal: bool = False) -> None:
+        self.texts: dict[int, str] = {}
+        self._order: list[int] = []  # their hashes as they were learnt
+        self.owners = 0
+        self._owners: list[dict[int, Owner]] = [{} for _ in range(CHUNKS)]
+        self._journal: list[tuple[int, list[Any]]] | None = [] if journal else None
+
+    def learn(self, hashes: Longs, text: Callable[[int], str | None], position: int) -> None:
+        """Keep the texts of hashes not seen before; `text(i)` gives the i-th."""
+        if len(self.texts) >= MOST_TEXTS:
+            return
+        found, first = np.unique(hashes, return_index=True)
+        for hashed, i in zip(found.tolist(), first.tolist(), strict=True):
+            if hashed and hashed not in self.texts and (said := text(i)) is not None:
+                self._keep(hashed, said)
+                if self._journal is not None:
+                    self._journal.append((position, ["t", hashed, said]))
+
+    def _keep(self, hashed: int, text: str) -> None:
+        if hashed not in self.texts:
+            self._order.append(hashed)
+            self.texts[hashed] = text
+
+    def owner(self, key: int) -> Owner | None:
+        """The owner of the key with this hash."""
+        return self._owners[key & (CHUNKS - 1)].get(key)
+
+    def set_owner(self, key: int, owner: Owner, position: int) -> None:
+        """Keep an owner, unless there are too many."""
+        chunk = self._owners[key & (CHUNKS - 1)]
+        if key not in chunk:
+            if self.owners >= MOST_OWNERS:
+                return
+            self.owners += 1
+        chunk[key] = owner
+        if self._journal is not None:
+            self._journal.append((position, ["o", key, *owner]))
+
+    # As bytes
+
+    def take_journal(self, upto: int) -> list[bytes]:
+        """What was learnt at positions up to `upto` and not taken yet."""
+        if not self._journal:
+            return []
+        taken = [entry for position, entry in self._journal if position <= upto]
+        self._journal = [kept for kept in self._journal if kept[0] > upto]
+        return list(_packed(taken))
+
+    def image(self, chunk: int) -> list[bytes]:
+        """All that is known of one of `CHUNKS` parts."""
+        order = self._order[chunk * _TEXTS_PER_CHUNK : (chunk + 1) * _TEXTS_PER_CHUNK]
+        texts = [["t", hashed, self.texts[hashed]] for hashed in order]
+        return list(_packed([*texts, *(["o", key, *owner] for key, owner in self._owners[chunk].items())]))
+
+    def load(self, part: bytes) -> None:
+        """Take in what a journal or an image holds; parts in the order in which they were made."""
+        for what, hashed, *said in msgspec.msgpack.decode(part):
+            if what == "t":
+                self._keep(hashed, said[0])
+                continue
+            chunk = self._owners[hashed & (CHUNKS - 1)]
+            self.owners += hashed not in chunk
+            chunk[hashed] = (said[0], said[1], said[2])
+
+
+def _packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:
+    """Entries as parts that are not too large."""
+    if not entries:
+        return
+    part: bytes = msgspec.msgpack.encode(entries)
+    if len(part) <= PART_BYTES or len(entries) == 1:
+        yield part
+        return
+    middle = len(entries) // 2
+    yield from _packed(entries[:middle])
+    yield from _packed(entries[middle:])
+
+
+class Owners:
+    """Who owns each key of one kind, learnt from events that say so, to fill in the parent key where it is missing.
+
+    A key's owner is the one that was taught first, and holds for events from the earliest that taught it on, in order
+    of (time, id), whenever they came. One who teaches another owner is not believed, and counted in `contradicted`.
+    """
+
+    def __init__(self, catalogue: Catalogue, kind: str, lexicon: Lexicon) -> None:
+        declared = catalogue.kind(kind)
+        self.kind, self.parent, self.lexicon = kind, declared.belongs_to, lexicon
+        self.contradicted = 0
+        self._teaches = np.array([t.name in declared.learnt_from for t in catalogue.types])  # by type code
+
+    def learn(self, batch: EventBatch, position: int, among: Mask | None = None) -> Rows:
+        """Learn from a batch, or some of its rows; -> those after which more events have an owner than before."""
+        none = np.zeros(0, np.intp)
+        if self.parent is None or not self._teaches.any():
+            return none
+        teaching = self._teaches[batch.types]
+        if not teaching.any():
+            return none
+        teaching = teaching & has_key(batch, self.kind) & has_key(batch, self.parent)
+        if among is not None:
+            teaching &= among
+        keys, times, ids = batch.hashes(self.kind), batch.times, batch.hashes("id")
+        extended = []
+        rows = np.flatnonzero(teaching)
+        for i in rows[np.lexsort((ids[rows], times[rows]))].tolist():
+            owner = batch.text(self.parent, i) or ""
+            key, since = int(keys[i]), (int(times[i]), int(ids[i]))
+            before = self.lexicon.owner(key)
+            if before is not None and before[0] != owner:
+                self.contradicted += 1
+            elif before is None or since < before[1:]:
+                self.lexicon.set_owner(key, (owner, *since), position)
+                extended.append(i)
+        return np.array(extended, np.intp)
+
+    def fill(self, batch: EventBatch) -> EventBatch:
+        """The batch with the owners that are known where they are missing; an unknown one stays missing."""
+        if self.parent is None or not self.lexicon.owners:
+            return batch
+        lacks = self.lacking(batch)
+        if not lacks.any():
+            return batch
+        keys, times, ids = batch.hashes(self.kind), batch.times, batch.hashes("id")
+        changed: dict[int, str] = {}
+        rows = np.flatnonzero(lacks)
+        for i, key in zip(rows.tolist(), keys[rows].tolist(), strict=True):
+            owner = self.lexicon.owner(key)
+            if owner is not None and (times[i], ids[i]) >= owner[1:]:
+                changed[i] = owner[0]
+        if not changed:
+            return batch
+        parents = batch.table.column(self.parent).to_pylist() if batch.has(self.parent) else [None] * len(batch)
+        for i, said in changed.items():
+            parents[i] = said
+        return batch.with_columns({self.parent: parents})
+
+    def lacking(self, batch: EventBatch) -> Mask:
+        """bool[n]: the events with a key of this kind and without its owner's."""
+        if self.parent is None:
+            return np.zeros(len(batch), np.bool_)
+        return has_key(batch, self.kind) & ~has_key(batch, self.parent)

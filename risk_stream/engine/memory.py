@@ -1,0 +1,85 @@
+"""What a hop knows of events: the ring with their facts, the windows, the plans they came under, owners and texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from risk_stream.catalogue import EventBatch
+from risk_stream.engine.lexicon import Lexicon, Owners
+from risk_stream.engine.plans import Plans, needed_columns
+from risk_stream.engine.ring import Facts, Ring
+from risk_stream.engine.windows import Windows
+from risk_stream.rules import Plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Longs = NDArray[np.int64]
+
+__all__ = ["Memory"]
+
+_ENVELOPE = frozenset({"id", "type", "time", "entity", "channel", "_at"})
+
+
+class Memory:
+    """The parts of one hop's state, and the facts of events found by reference.
+
+    A reference of 0 or more is a row as it arrived; a negative one is the complement of a row that was completed
+    later, by an owner who became known.
+    """
+
+    def __init__(
+        self, plan: Plan, kind: str, *, reserve_mib: int, lateness_ms: int, ring_events: int, journal: bool
+    ) -> None:
+        self.kind = kind
+        self.lexicon = Lexicon(journal=journal)
+        self.owners = Owners(plan.catalogue, kind, self.lexicon)
+        self.windows = Windows(self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
+        self.plans = Plans(plan, kind)
+        self.ring = Ring(ring_events)
+        self._rows, self._completed = Facts(), Facts()
+        self._kinds = frozenset(k.name for k in plan.catalogue.kinds)
+        self._columns: dict[str, frozenset[str]] = {}  # plan version -> columns that are kept
+
+    @property
+    def next_ref(self) -> int:
+        """The reference to the next row that is kept."""
+        return self._rows.next
+
+    def keep(self, batch: EventBatch, plan: Plan) -> int:
+        """Keep rows as they arrived, as far as later judgements need them; -> the reference to the first."""
+        return self._rows.append(self._cut(batch, plan), self.ring.next)
+
+    def complete(self, batch: EventBatch) -> Longs:
+        """Keep rows that were completed; -> their references."""
+        first = self._completed.append(EventBatch(batch.catalogue, batch.table), self.ring.next)
+        return ~np.arange(first, first + len(batch))
+
+    def gather(self, refs: Longs) -> EventBatch:
+        """The facts with these references, in this order."""
+        completed = refs < 0
+        if not completed.any():
+            return self._rows.gather(refs)
+        if completed.all():
+            return self._completed.gather(~refs)
+        order = np.argsort(completed, kind="stable")
+        both = [self._rows.gather(refs[~completed]), self._completed.gather(~refs[completed])]
+        back = np.empty(len(refs), np.int64)
+        back[order] = np.arange(len(refs))
+        return EventBatch.concat(both).take(back)
+
+    def free(self) -> None:
+        """Let go the facts of events that have left the ring."""
+        self._rows.free(self.ring.oldest)
+        self._completed.free(self.ring.oldest)
+
+    def _cut(self, batch: EventBatch, plan: Plan) -> EventBatch:
+        """The columns that rules and later hops may need, and no arrays that were computed from them."""
+        wanted = self._columns.get(plan.version)
+        if wanted is None:
+            wanted = self._columns[plan.version] = _ENVELOPE | self._kinds | needed_columns(plan)
+        names = batch.table.schema.names
+        kept = [i for i, name in enumerate(names) if name in wanted or "." in name]
+        return EventBatch(batch.catalogue, batch.table if len(kept) == len(names) else batch.table.select(kept))
