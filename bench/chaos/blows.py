@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from bench.chaos.house import SESSION, House
+from bench.chaos.house import SESSION, House, Worker
 
-__all__ = ["BLOWS", "Struck", "order", "rebuild", "strike"]
+__all__ = ["BLOWS", "Hurt", "order", "rebuild", "strike"]
 
 #: What is hurt -> how often among the blows; the first of each kind are drawn before any comes twice.
 BLOWS = {
@@ -28,11 +28,9 @@ BLOWS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Struck:
-    """A blow that was struck; `at` is when, monotonic seconds."""
+class Hurt(NamedTuple):
+    """Something is hurt, and it is time to look how long until all moves again; `at`: since when, monotonic seconds."""
 
-    what: str
     whom: str
     at: float
 
@@ -44,58 +42,65 @@ def order(rounds: int, rng: random.Random, among: Sequence[str] = ()) -> list[st
     return (first + rng.choices(kinds, [BLOWS[what] for what in kinds], k=rounds))[:rounds]
 
 
-def strike(house: House, what: str, rng: random.Random, wait: Callable[[float], None]) -> Struck:
-    """Strike. `wait(seconds)` waits, and raises where the feeder has failed."""
+def strike(house: House, what: str, rng: random.Random, wait: Callable[[float], None]) -> Iterator[Hurt]:
+    """Strike, and give each moment that is to be got over before the blow goes on.
+
+    `wait(seconds)` waits, and raises where the feeder has failed. Servers that are away are counted from their return.
+    """
     one, other = rng.sample(house.workers, 2)
-    struck = Struck(what, one.name, time.monotonic())
     match what:
         case "child":
-            one.signal_child(signal.SIGKILL)
+            yield _now(one, lambda: one.signal_child(signal.SIGKILL))
         case "worker":
-            one.kill()
-            one.start()
+            yield _now(one, one.kill, one.start)
         case "both":
-            for worker in (one, other):
-                worker.kill()
-            for worker in (one, other):
-                worker.start()
+            yield _now(one, one.kill, other.kill, one.start, other.start)
         case "broker":
             house.kafka.kill()
             wait(rng.uniform(0.0, 2.0))
             house.kafka.start()
+            yield Hurt("kafka", time.monotonic())
         case "redis":
             house.redis_server.kill()
             wait(rng.uniform(0.0, 3.0))
             house.redis_server.start()
+            yield Hurt("redis", time.monotonic())
         case "redis-empty":
-            _empty(house)
-        case "pause":
-            one.signal_child(signal.SIGSTOP)
-            wait(1.5 * SESSION + rng.uniform(0.5, 2.0))
-            one.signal_child(signal.SIGCONT)
-        case "zombie":  # it wakes, and who took over dies at once
-            one.signal_child(signal.SIGSTOP)
-            wait(1.5 * SESSION + rng.uniform(0.5, 2.0))
-            one.signal_child(signal.SIGCONT)
-            wait(rng.uniform(0.0, 2.0))
-            other.signal_child(signal.SIGKILL)
+            began = _empty(house)
+            yield Hurt("redis", began)
+        case "pause" | "zombie":
+            hurt = _now(one, lambda: one.signal_child(signal.SIGSTOP))
+            yield hurt  # the other takes over
+            wait(max(0.0, hurt.at + 1.5 * SESSION + rng.uniform(0.5, 2.0) - time.monotonic()))
+            if what == "pause":
+                yield _now(one, lambda: one.signal_child(signal.SIGCONT))
+            else:  # it wakes, and who took over dies at once
+                one.signal_child(signal.SIGCONT)
+                wait(rng.uniform(0.0, 2.0))
+                yield _now(other, lambda: other.signal_child(signal.SIGKILL))
         case "roll":
             for worker in (one, other):
-                worker.stop()
-                worker.start()
-                wait(rng.uniform(1.0, 3.0))
+                yield _now(worker, worker.stop, worker.start)
         case _:
             raise ValueError(what)
-    return struck
 
 
-def _empty(house: House) -> None:
-    """Redis loses all it had, and is filled anew from Kafka while the workers go on."""
+def _now(worker: Worker, *hurts: Callable[[], object]) -> Hurt:
+    at = time.monotonic()
+    for hurt in hurts:
+        hurt()
+    return Hurt(worker.name, at)
+
+
+def _empty(house: House) -> float:
+    """Redis loses all it had, and is filled anew from Kafka while the workers go on; when it was back."""
     house.redis_server.kill()
     for left in house.redis_server.folder.glob("appendonlydir/*"):
         left.unlink()
     house.redis_server.start()
+    began = time.monotonic()
     rebuild(house)
+    return began
 
 
 def rebuild(house: House) -> None:

@@ -66,7 +66,8 @@ def judge_run(house: House) -> Judgement:
     found.differences += [
         Difference("changed", key, "one name, one content", "two contents") for key in said.contradictions
     ]
-    found.differences += _rejects(house, accepted)
+    in_rejects = _rejects(house, accepted)
+    found.differences += in_rejects
     redis = {(str(a["rule"]), str(a["event"])): a for a in house.redis_alerts().values()}
     in_redis = same_finals(said, redis)
     found.differences += [Difference(f"{d.how} in redis", d.key, d.wanted, d.got) for d in in_redis]
@@ -86,6 +87,7 @@ def judge_run(house: House) -> Judgement:
         "second_plan": sum(v == 1 for v in (versions[p] for p in plan_of.values())),
         "flagged_values": flagged,
         **of,
+        "reject_differences": len(in_rejects),
         "redis_differences": len(in_redis),
         "engine_differences": len(in_engine),
         "differences": len(found.differences),

@@ -101,16 +101,19 @@ class _Run:
             self.house.use(1)
         self.note(round=number, blow=what, sent=self.flow.sent)
         self.flow.gate = int(begin + length)
-        struck = strike(self.house, what, self.rng, self.wait)
-        down = time.monotonic() - struck.at
-        self.wait(max(0.0, SETTLE - down))
-        was, seen = self.flow.progress(), time.monotonic()
-        self.until(f"getting over {what}", PATIENCE, lambda: self.flow.looked > seen and not self.flow.stuck(was))
-        took = time.monotonic() - struck.at
-        owned = {w.name: w.owned() for w in self.house.workers}
-        return self.note(
-            round=number, blow=what, whom=struck.whom, blow_s=round(down, 2), recovery_s=round(took, 2), owned=owned
-        )
+        hurts = []
+        for hurt in strike(self.house, what, self.rng, self.wait):
+            self.wait(max(0.0, hurt.at + SETTLE - time.monotonic()))
+            was, seen = self.flow.progress(), time.monotonic()
+            self.until(f"getting over {what}", PATIENCE, lambda: self._over(was, seen))  # noqa: B023  called at once
+            took = round(time.monotonic() - hurt.at, 2)
+            owned = {w.name: w.owned() for w in self.house.workers}
+            hurts.append({"whom": hurt.whom, "recovery_s": took})
+            self.note(round=number, blow=what, **hurts[-1], owned=owned)
+        return {"at": round(time.monotonic() - self.began, 1), "blow": what, "hurts": hurts}
+
+    def _over(self, was: dict[Any, int], seen: float) -> bool:
+        return self.flow.looked > seen and not self.flow.stuck(was)
 
     def end(self) -> None:
         """Wait until all is fed and all that was fed is judged."""
@@ -157,8 +160,8 @@ def run_chaos(shape: Shape, rounds: int, folder: Path, among: Sequence[str] = ()
             run.until("starting", 120, lambda: any(run.flow.progress().values()))
             for number, what in enumerate(run.blows):
                 result.rounds.append(done := run.round(number, what))
-                took = f"blow {done['blow_s']:5.2f} s, moving again after {done['recovery_s']:5.2f} s"
-                say(f"  {done['at']:6.1f} s  {what:12} {done['whom']:9} {took}")
+                took = ", ".join(f"{hurt['whom']} {hurt['recovery_s']:.2f} s" for hurt in done["hurts"])
+                say(f"  {done['at']:6.1f} s  {what:12} moving again after: {took}")
             run.end()
         except StuckError as exc:
             result.error = str(exc)
