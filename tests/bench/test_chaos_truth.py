@@ -1,0 +1,74 @@
+"""The chaos test's own oracle is held against the plain one, so that neither can be wrong alone."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from bench.chaos.rules import PLANS, as_yaml
+from bench.chaos.stream import ORIGINS, START, Shape, make
+from bench.chaos.truth import Accepted, Lift, Logged, Origin, admit, judge
+from risk_stream.catalogue import load_catalogue
+from risk_stream.rules.plan import plan_of_texts
+from tests.oracle import judge_all
+
+CATALOGUE = load_catalogue()
+
+
+def logs_of(shape: Shape) -> dict[Origin, list[Logged]]:
+    logs: dict[Origin, list[Logged]] = defaultdict(list)
+    for origin, value in make(shape):
+        place = ORIGINS[origin]
+        logs[place].append(Logged(len(logs[place]), value))
+    return logs
+
+
+def accepted(shape: Shape) -> Accepted:
+    return admit(logs_of(shape), {}, {}, shape.lateness_ms)
+
+
+def same(got: float | None, want: Any) -> bool:
+    if got is None or want is None:
+        return got is want
+    return math.isclose(got, want, rel_tol=1e-9, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [2])
+def test_what_numpy_says_of_a_stream_is_what_the_plain_oracle_says(seed: int) -> None:
+    """Two plans in one stream, owners filled in, copies and late events: every verdict and every value."""
+    events = accepted(Shape(events=1200, seed=seed, per_second=50)).events
+    plans = [plan_of_texts({"rules.yaml": as_yaml(rules)}, CATALOGUE) for rules in PLANS]
+    number = {id: int(event["time"] > START + 12_000) for id, event in events.items()}
+    judged = judge_all([(event, plans[number[id]]) for id, event in events.items()])
+    wanted = {(v.rule, v.event): v.features for one in judged for v in one.verdicts}
+    versions = {plan.version: i for i, plan in enumerate(plans)}
+    said = judge(events, {id: plans[n].version for id, n in number.items()}, versions).verdicts
+    assert said.keys() == wanted.keys()
+    assert len({rule for rule, _ in said}) >= 5
+    for key, features in wanted.items():
+        assert said[key].features.keys() == features.keys()
+        wrong = {n: (said[key].features[n], v) for n, v in features.items() if not same(said[key].features[n], v)}
+        assert not wrong, key
+
+
+def test_the_stream_has_all_it_is_said_to_have() -> None:
+    shape = Shape(events=20_000, per_second=500)
+    found = accepted(shape)
+    assert 19_800 < len(found.events) < 20_000
+    assert min(len(found.late), len(found.wrong), found.copies) > 5
+    assert any("customer" not in e and e["type"] != "account" for e in found.events.values())
+    assert any("/" in id for id in found.events)
+    assert [r.value for r in make(shape)][:500] == [r.value for r in make(shape)][:500]
+
+
+def test_a_lift_makes_late_what_comes_behind_it_and_only_that() -> None:
+    def event(time: int) -> bytes:
+        return b'{"type":"account","account":"A","customer":"C","time":%d}' % time
+
+    logs = {("t", 0): [Logged(3, event(100)), Logged(5, event(40)), Logged(6, event(149)), Logged(7, event(150))]}
+    found = admit(logs, {("t", 0): [Lift(6, 200)]}, {("t", 0): [(0, "p"), (7, "q")]}, 50)
+    assert found.late == {("t", 0, 5), ("t", 0, 6)}
+    assert dict(found.plans) == {"t/0/3": {"p"}, "t/0/7": {"q"}}
