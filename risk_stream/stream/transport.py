@@ -66,6 +66,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         made: aiokafka.AIOKafkaConsumer = super()._create_worker_consumer(transport)
         made._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  Faust offers no setting; its 1,500 ms would be latency
+        if self.consumer.assignor is not None:
+            made._partition_assignment_strategy = (self.consumer.assignor,)  # noqa: SLF001  nor for this
         return made
 
     async def on_start(self) -> None:
@@ -165,6 +167,9 @@ class Consumer(driver.Consumer):
         self._generation = 0  # of the assignment whose offsets are committed
         self._committing = asyncio.Lock()
         self._turns = 0  # fetches that were delivered whole
+        self._starts: dict[TP, int] = {}  # where partitions are read from that do not begin at their commit
+        self.assignor: Any = None  # who assigns, in place of aiokafka's
+        self.leaving: Callable[[], Awaitable[None]] = _nothing
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -235,6 +240,17 @@ class Consumer(driver.Consumer):
         except (KafkaError, IllegalStateError, AssertionError) as exc:
             self.log.info("could not go back to the committed offsets, the next assignment does: %r", exc)
 
+    def start_at(self, tp: TP, offset: int) -> None:
+        """Read a partition from an offset in this assignment, whatever is committed. To be said before it is read."""
+        self._starts[tp] = offset
+
+    async def perform_seek(self) -> None:
+        """Go to where each partition is to be read from."""
+        await super().perform_seek()
+        for tp, offset in tuple(self._starts.items()):
+            if tp in self.assignment():
+                await self.seek(tp, offset)
+
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: credits bound the queues."""
 
@@ -254,6 +270,11 @@ class Consumer(driver.Consumer):
         self._out[tp] = max(0, before - 1)
         if before >= CREDITS:
             self._thread.credit_returned()
+
+    def stored(self, tp: TP, offset: int, generation: int) -> None:
+        """All that the records before an offset caused is stored: it may be committed."""
+        if generation == self.app.consumer_generation_id:
+            self._acked_to[tp] = max(self._acked_to.get(tp, 0), offset)
 
     async def force_commit(self, *_: Any, **__: Any) -> bool:
         """Commit what is acknowledged and not yet committed; what is not taken is tried again the next time."""
@@ -301,6 +322,7 @@ class Consumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Commit what is acknowledged, at revoke and at stop; Faust's own waits for the rest, for ever."""
+        await self.leaving()
         await self.commit_and_end_transactions()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -317,6 +339,7 @@ class Consumer(driver.Consumer):
     def _forget(self) -> None:
         self._out.clear()
         self._acked_to.clear()
+        self._starts.clear()
 
     def committed(self, tp: TP) -> int | None:
         """The offset a partition is committed up to, as far as this worker knows."""
@@ -325,6 +348,10 @@ class Consumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: lag is a metric, and Faust's own check speaks of streams that are merely quiet."""
+
+
+async def _nothing() -> None:
+    pass
 
 
 class Transport(driver.Transport):

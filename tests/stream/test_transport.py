@@ -75,6 +75,7 @@ def consumer() -> tuple[Consumer, Thread]:
         "_committing": asyncio.Lock(),
         "_generation": 1,
         "_out": Counter(),
+        "_starts": {},
         "_acked_to": {},
     }
     for name, value in values.items():
