@@ -68,12 +68,22 @@ def eventually(what: Callable[[], Any], *, within: float = 30.0, every: float = 
     return answer
 
 
+_last = 0
+
+
+def _now() -> int:
+    """The time, ms, a later one each time: events of one millisecond stand in the order of their ids."""
+    global _last
+    _last = max(int(time.time() * 1000), _last + 1)
+    return _last
+
+
 def transfer(id: str, account: str, amount: float = 100.0, **more: Any) -> dict[str, Any]:
     """An event that visits four hops."""
     event = {
         "id": id,
         "type": "transfer",
-        "time": int(time.time() * 1000),
+        "time": _now(),
         "account": account,
         "customer": f"C{account[1:]}",
         "device": "D1",
