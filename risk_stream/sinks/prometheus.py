@@ -122,6 +122,47 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "risk_stream_duplicate_events_total", "counter", ("kind",), "Events of a hop's topic that were applied before."
     ),
+    Metric(
+        "risk_stream_behind_events_total", "counter", ("kind",), "Events put in their place before newer ones of a key."
+    ),
+    Metric("risk_stream_revised_events_total", "counter", ("kind",), "Events judged again for what came late."),
+    Metric(
+        "risk_stream_known_events_total", "counter", ("kind",), "Further copies of events, through another partition."
+    ),
+    Metric(
+        "risk_stream_dropped_events_total",
+        "counter",
+        ("kind",),
+        "Revisions of events so old that nothing is known of them any more.",
+    ),
+    Metric(
+        "risk_stream_revisions_total",
+        "counter",
+        ("rule", "status"),
+        "Alerts that a late event raised, changed or withdrew.",
+    ),
+    Metric("risk_stream_ring_events", "gauge", ("kind",), "Events kept to be judged again if a late one changes them."),
+    Metric(
+        "risk_stream_clock_lag_seconds",
+        "gauge",
+        ("kind",),
+        "The worker's time less the event time of the slowest hop partition.",
+    ),
+    Metric(
+        "risk_stream_checkpoint_seconds", "histogram", (), "How long a checkpoint of a lane took.", LATENCY_BUCKETS
+    ),
+    Metric(
+        "risk_stream_checkpoint_bytes_total",
+        "counter",
+        ("what",),
+        "Bytes of checkpoints: `rows` that changed, `images` of all that there is, and the `header`.",
+    ),
+    Metric(
+        "risk_stream_restore_seconds",
+        "gauge",
+        (),
+        "How long the last assignment of partitions waited for windows to be read back.",
+    ),
     Metric("risk_stream_messages_sent_total", "counter", ("topic",), "Messages stored by the broker for this worker."),
     Metric("risk_stream_sent_bytes_total", "counter", ("topic",), "Bytes of those messages."),
     Metric("risk_stream_alerts_stored_total", "counter", (), "Alerts newly written to Redis."),

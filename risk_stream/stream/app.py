@@ -55,6 +55,7 @@ class RiskApp(faust.App):
     async def on_shutdown(self) -> None:
         """Send what is waiting and disconnect, when the agents have stopped."""
         await super().on_shutdown()
+        await self.pipeline.lanes.stop()
         await self.pipeline.producer.stop()
         await self.pipeline.store.sink.close()
 

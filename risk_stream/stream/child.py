@@ -26,6 +26,7 @@ from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.plans import PlanWatcher
 from risk_stream.stream.producer import Producer
+from risk_stream.stream.statelog import KafkaStateLog
 from risk_stream.stream.store import AlertStore
 from risk_stream.stream.topics import BrokerError, minimum_session, partition_counts, wanted_topics
 from risk_stream.stream.warm import warm_up
@@ -90,6 +91,7 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
         store=AlertStore(sink, metrics),
         metrics=metrics,
         fatal=lambda sentence: _end(AGAIN, sentence),
+        state=KafkaStateLog(settings.broker, settings.state_topic, settings.group),
     )
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
     app = make_app(settings, pipeline, PlanWatcher(source, metrics, pipeline.use), watch, session=session)

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from aiokafka.errors import KafkaError
+from faust.types.tuples import TP
 
-from risk_stream.catalogue import Catalogue
-from risk_stream.engine import Alert
-from risk_stream.features import StateFull
+from risk_stream.catalogue import MISSING, Catalogue
+from risk_stream.engine import Hop
+from risk_stream.features import KeyState, StateFull
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.hops import Applied, HopPartition
+from risk_stream.stream.assignor import Claim
+from risk_stream.stream.channels import Channels
+from risk_stream.stream.checkpoint import CheckpointError, Header
+from risk_stream.stream.hops import Address, Applied, HopPartition
+from risk_stream.stream.lane import Lane
+from risk_stream.stream.restore import check_counts, find_header, read_parts
 from risk_stream.stream.runs import Runs, TopicPartition
+from risk_stream.stream.statelog import FencedError, Reader, StateLog, Writer
 
 __all__ = ["Lanes"]
 
+log = logging.getLogger(__name__)
+
+#: Lanes that are opened at the same time.
+AT_ONCE = 16
+
+#: How long lanes that are given away are waited for, s: until their outputs are stored and then their checkpoints.
+LAST_CHECKPOINT = 2.0
+
+#: How long a worker that has lost a lane waits for the group to say so, s.
+GRACE = 5.0
+
 
 class Lanes:
-    """Judges runs of hop topics; `counts(kind)` is the number of partitions of a kind's hop topic, "" of alerts'."""
+    """Judges runs of hop topics, and keeps what it knows in checkpoints where there is a `state` topic to keep it in.
+
+    `counts` are the partitions of every topic; `plan_of(version)` gives the plan that a message names.
+    """
 
     def __init__(
         self,
@@ -31,92 +54,368 @@ class Lanes:
         plan: Plan,
         runs: Runs,
         metrics: Metrics,
-        counts: Callable[[str], int],
+        counts: Mapping[str, int],
+        state: StateLog | None = None,
+        plan_of: Callable[[str], Plan] | None = None,
     ) -> None:
-        self.settings, self.plan, self.runs, self.metrics, self.counts = settings, plan, runs, metrics, counts
-        self.hops: dict[TopicPartition, HopPartition] = {}
-        self._kind_of = {settings.hop_topic(k.name): k.name for k in catalogue.kinds}
+        self.settings, self.plan, self.runs, self.metrics = settings, plan, runs, metrics
+        self.kinds = [k.name for k in catalogue.kinds]
+        self.lanes: dict[int, Lane] = {}
+        self._state, self._kind_of = state, {settings.hop_topic(kind): kind for kind in self.kinds}
+        of = {k: counts[settings.hop_topic(k)] for k in self.kinds} | {"": counts[settings.alerts_topic]}
+        self._address = Address(settings.hop_topic, settings.alerts_topic, settings.rejects_topic, of.__getitem__)
+        self._origins = sorted({topic: counts[topic] for topic in settings.house_topics.values()}.items())
+        self._counts = {topic: counts[topic] for topic in (*settings.house_topics.values(), *self._kind_of)}
+        self._plans = {plan.version: plan}
+        self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
+        self._work = asyncio.Lock()
+        self._closing = set[asyncio.Task[None]]()
+        self._said_loose = False
+
+    @property
+    def durable(self) -> bool:
+        """Whether checkpoints are kept: the house wants it, and the broker can."""
+        wanted = self._state is not None and self.settings.durable and self.runs.producer.idempotent
+        return wanted and hasattr(KeyState, "take_journal")
 
     def use(self, plan: Plan) -> None:
-        """Judge by another plan from the next batch on."""
-        self.plan = plan
-        for hop in self.hops.values():
-            hop.plan = plan
+        """Another plan is in force."""
+        self.plan = self._plans[plan.version] = plan
 
-    def assigned(self, mine: set[TopicPartition]) -> None:
-        """These and no other partitions are this worker's now: what it holds of others is dropped."""
-        for tp in set(self.hops) - mine:
-            del self.hops[tp]
+    def holds(self) -> Claim:
+        """What this worker has, for who assigns. Called from another thread."""
+        lanes = list(self.lanes.values())
+        return max((lane.generation for lane in lanes), default=-1), [lane.number for lane in lanes]
+
+    # What hops say and have heard
+
+    def fronts(self) -> dict[str, int]:
+        """Channel of each hop partition here -> its front: what lies at or below it is with the producer."""
+        hops = (hop for lane in self.lanes.values() for hop in lane.hops.values())
+        return {hop.channel: hop.front for hop in hops if hop.front != MISSING}
+
+    def heard(self) -> dict[str, int]:
+        """Channel of each origin, of any worker -> its front as last heard by a hop partition here."""
+        heard: dict[str, int] = {}
+        for lane in self.lanes.values():
+            for hop in lane.hops.values():
+                for channel, front in hop.channels.front.items():
+                    if channel.rpartition("/")[0] not in self._kind_of and front != MISSING:
+                        heard[channel] = max(heard.get(channel, MISSING), front)
+        return heard
+
+    # Assignment
+
+    async def assigned(self, mine: set[TopicPartition]) -> None:
+        """These and no other partitions are this worker's now. Returns when every lane is ready to go on."""
+        async with self._work:
+            generation, began = self.runs.generation, time.monotonic()
+            numbers = self._whole(mine)
+            for number in set(self.lanes) - numbers:
+                self._close(self.lanes.pop(number))
+            if not self.durable:
+                self._say_loose()
+            gate = asyncio.Semaphore(AT_ONCE)
+
+            async def opened(number: int) -> None:
+                async with gate:
+                    await self._open(number, generation)
+
+            try:
+                await asyncio.gather(*(opened(number) for number in sorted(numbers)))
+            except CheckpointError as exc:
+                self.runs.fatal(str(exc))
+            except KafkaError as exc:
+                self.runs.fatal(f"the windows could not be read back from {self.settings.state_topic}: {exc!r}")
+            if numbers:
+                took = time.monotonic() - began
+                self.metrics.set("risk_stream_restore_seconds", took)
+                log.debug("lanes %s are ready after %.3f s", sorted(numbers), took)
+            if generation == self.runs.generation and self.durable:
+                self._start_checkpoints()
+
+    def _whole(self, mine: set[TopicPartition]) -> set[int]:
+        """The numbers of this worker's lanes; ends the process where one is not whole."""
+        by_kind = {topic: {p for t, p in mine if t == topic} for topic in self._kind_of}
+        numbers = set[int]().union(*by_kind.values())
+        for topic, has in by_kind.items():
+            if has != numbers:
+                torn = min(numbers - has)
+                self.runs.fatal(
+                    f"partition {torn} of the hop topics is not all this worker's ({topic} is another's): all workers"
+                    " of a group must run the same release, and hop topics must have equally many partitions"
+                )
+        return numbers
+
+    def _say_loose(self) -> None:
+        if not self._said_loose:
+            self._said_loose = True
+            why = (
+                "as the settings want it"
+                if not self.settings.durable
+                else f"{self.settings.broker} has no transactions"
+            )
+            log.warning("windows are not kept (%s): run one worker; they begin anew when it starts again", why)
+
+    def _start_checkpoints(self) -> None:
+        every = self.settings.checkpoint_seconds
+        for i, lane in enumerate(self.lanes.values()):
+            work = self._checkpointing(lane)
+            lane.start(every, every * (i + 1) / len(self.lanes), work)
+
+    async def _open(self, number: int, generation: int) -> None:
+        if not self.durable or self._state is None:
+            lane = self.lanes.get(number) or self._new_lane(number, None)
+            lane.open(None, generation)
+            self.lanes[number] = lane
+            return
+        kept = self.lanes.pop(number, None)
+        writer = await self._state.fence(number)
+        if kept is not None:
+            self._close(kept)
+        async with self._state.reader(number) as reader:
+            first, end = await reader.bounds()
+            if kept is not None and kept.sound and kept.writer is not None and kept.writer.end == end:
+                lane = kept
+            else:
+                found = await find_header(reader, first, end)
+                if found is None:
+                    lane = await self._begin(number)
+                else:
+                    lane = await self._restored(reader, first, *found)
+        writer.end = end
+        self._enter(lane, writer, generation)
+
+    def _enter(self, lane: Lane, writer: Writer, generation: int) -> None:
+        """A lane is ready: its partitions are read from where it stands."""
+        lane.open(writer, generation)
+        self.lanes[lane.number] = lane
+        for hop in lane.hops.values():
+            self.runs.begin((hop.topic, hop.partition), hop.next)
+            self.runs.consumer.start_at(TP(hop.topic, hop.partition), hop.next)
+
+    async def _begin(self, number: int) -> Lane:
+        """A lane that has no checkpoint: from what is committed, or from the beginning."""
+        tps = [TP(self.settings.hop_topic(kind), number) for kind in self.kinds]
+        consumer = self.runs.consumer
+        committed = await consumer.read_back(tps)
+        earliest = await consumer.earliest_offsets(*tps)
+        starts = {
+            self._kind_of[tp.topic]: committed[tp][0] if tp in committed else int(earliest[tp] or 0) for tp in tps
+        }
+        if any(starts.values()):
+            log.warning("lane %d has no checkpoint: its windows begin anew at %s", number, starts)
+        return self._new_lane(number, starts)
+
+    async def _restored(self, reader: Reader, first: int, offset: int, header: Header) -> Lane:
+        """A lane as its last checkpoint, at an offset, says. `first` is the first offset there is."""
+        check_counts(header, self._counts)
+        number = header.lane
+        tps = {TP(self.settings.hop_topic(kind), number): kind for kind in self.kinds}
+        earliest = await self.runs.consumer.earliest_offsets(*tps)
+        for tp, kind in tps.items():
+            standing = header.hops.get(kind)
+            if standing is not None and int(earliest[tp] or 0) > standing.ring:
+                raise CheckpointError(
+                    f"{tp.topic}/{tp.partition} begins at offset {earliest[tp]} and is needed from {standing.ring}: it"
+                    " was deleted before it was judged; begin anew with another prefix, and keep hop topics longer"
+                )
+        lane = self._new_lane(number, {kind: int(earliest[tp] or 0) for tp, kind in tps.items()})
+        plans = {version: self._plan_of(version) for version in header.plans}
+        sizes = await read_parts(
+            reader, first, header, offset, {kind: hop.hop for kind, hop in lane.hops.items()}, plans
+        )
+        for kind, standing in header.hops.items():
+            if kind in lane.hops:
+                lane.hops[kind].go_on(standing)
+                lane.savers[kind].size = sizes[kind]
+        lane.saved_at(header)
+        return lane
+
+    def _new_lane(self, number: int, starts: Mapping[str, int] | None) -> Lane:
+        hops = {kind: self._new_hop(kind, number, starts[kind] if starts else 0) for kind in self.kinds}
+        return Lane(number, hops, self._counts)
+
+    def _new_hop(self, kind: str, number: int, start: int) -> HopPartition:
+        hop = Hop(
+            self.plan,
+            kind,
+            reserve_mib=self.settings.state_mib,
+            lateness_ms=int(self.settings.lateness_seconds * 1000),
+            ring_events=self.settings.ring_events,
+            journal=self.durable,
+        )
+        earlier = self.kinds[: self.kinds.index(kind)]
+        channels = Channels(
+            [f"{topic}/{p}" for topic, count in self._origins for p in range(count)],
+            [f"{self.settings.hop_topic(k)}/{p}" for k in earlier for p in range(self._address.counts(k))],
+        )
+        return HopPartition(hop, number, self._address, channels, self._plan_of, start)
+
+    def _close(self, lane: Lane) -> None:
+        """Give up a lane's writer, which may take a while; nothing waits for it."""
+        lane.stop()
+        if lane.writer is not None:
+            task = asyncio.create_task(lane.writer.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    # Giving lanes away
+
+    async def leave(self) -> None:
+        """The lanes are to be given away, or the worker stops: save all that is stored, in bounded time."""
+        lanes = [lane for lane in self.lanes.values() if lane.writer is not None]
+        for lane in lanes:
+            lane.stop()
+            lane.closed = True
+
+        if lanes:
+            last = [asyncio.ensure_future(self._checkpointing(lane, walk=False)()) for lane in lanes]
+            await asyncio.wait(last, timeout=LAST_CHECKPOINT)
+
+    async def stop(self) -> None:
+        """Give up all that is open, at the end of the process."""
+        for lane in self.lanes.values():
+            self._close(lane)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=LAST_CHECKPOINT)
+        if self._state is not None:
+            await self._state.stop()
+
+    # Checkpoints
+
+    def _checkpointing(self, lane: Lane, *, walk: bool = True) -> Callable[[], Awaitable[None]]:
+        async def work() -> None:
+            try:
+                written = await lane.checkpoint(walk=walk)
+            except FencedError:
+                self._fenced(lane)
+                return
+            except KafkaError as exc:
+                if self.lanes.get(lane.number) is lane:
+                    self.runs.fatal(f"a checkpoint was not stored ({exc!r}): it is read back what was")
+                return
+            if written is None or self._state is None:
+                return
+            add = self.metrics.add
+            for what, n in (("rows", written.deltas), ("images", written.images), ("header", written.header)):
+                add("risk_stream_checkpoint_bytes_total", n, what)
+            self.metrics.observe("risk_stream_checkpoint_seconds", written.seconds)
+            for hop in lane.hops.values():
+                self.runs.consumer.stored(TP(hop.topic, hop.partition), lane.saved[hop.kind], lane.generation)
+            if lane.since is not None:
+                await self._state.trim({lane.number: lane.since})
+
+        return work
+
+    def _fenced(self, lane: Lane) -> None:
+        """Another worker has taken the lane. The group says so soon; if not, something is wrong."""
+        if self.lanes.get(lane.number) is not lane:
+            return
+        log.warning("lane %d is another worker's now: nothing more is said of it here", lane.number)
+        del self.lanes[lane.number]
+        lane.stop()
+        generation = self.runs.generation
+
+        def look() -> None:
+            if self.runs.generation == generation and lane.number not in self.lanes:
+                self.runs.fatal(f"lane {lane.number} was taken by a worker that the group does not know of")
+
+        asyncio.get_running_loop().call_later(GRACE, look)
+
+    # Work
 
     async def apply(self, messages: Sequence[Any]) -> None:
         """Runs of one hop partition."""
-        mine, records = await self.runs.take(messages, self._forget)
-        first = messages[0]
-        tp = (first.topic, first.partition)
+        async with self._work:
+            first = messages[0]
+            lane = self.lanes.get(first.partition)
+            if lane is None or lane.closed or (self.durable and lane.generation != self.runs.generation):
+                return  # taken by another, or about to be given away
+            hop = lane.hops[self._kind_of[first.topic]]
+            mine, records = await self.runs.take(messages, lambda _: self._begin_anew(lane, hop.kind))
+            hop = lane.hops[hop.kind]
+            sends: list[asyncio.Future[Any]] = []
+            if records:
+                sends = await self._judge(hop, records)
+            self._acknowledge(hop, mine, sends)
+
+    def _begin_anew(self, lane: Lane, kind: str) -> None:
+        lane.hops[kind] = self._new_hop(kind, lane.number, 0)
+        lane.hops[kind].generation = lane.generation
+
+    async def _judge(self, hop: HopPartition, records: Sequence[Any]) -> list[asyncio.Future[Any]]:
         applied, sends = Applied(), list[asyncio.Future[Any]]()
-        if records:
-            hop = self.hops.get(tp)
-            if hop is None:
-                hop = self.hops[tp] = self._new_hop(*tp)
-            meta: dict[str, str | int] = {"generation": mine[0].generation_id, "plan": self.plan.version}
-            try:
-                for blocks in hop.batches(records, applied):
-                    hop.apply(blocks, meta, applied)
-                    rows = sum(len(block.batch) for block in blocks)
-                    self.metrics.observe("risk_stream_batch_events", rows, hop.kind)
-                    sends += await self.runs.hand_over(applied.outgoing)
-                    applied.outgoing = []
-            except StateFull as exc:
-                self.runs.fatal(str(exc))
-            sends += await self.runs.hand_over(applied.outgoing)
-            self._count(first.topic, applied)
-        self.runs.acknowledge(mine, sends)
+        try:
+            for _ in hop.work(records, applied):
+                sends += await self.runs.hand_over(applied.outgoing)
+                applied.outgoing = []
+        except StateFull as exc:
+            self.runs.fatal(str(exc))
+        hop.said()
+        self._count(hop, applied)
+        return sends
 
-    def _forget(self, tp: TopicPartition) -> None:
-        self.hops.pop(tp, None)
+    def _acknowledge(self, hop: HopPartition, mine: Sequence[Any], sends: Sequence[asyncio.Future[Any]]) -> None:
+        if not mine:
+            return
+        if not self.durable:
+            self.runs.acknowledge(mine, sends)
+            return
+        stands, last = hop.next, mine[-1]
 
-    def _new_hop(self, topic: str, partition: int) -> HopPartition:
-        return HopPartition(
-            self.plan,
-            self._kind_of[topic],
-            partition,
-            hop_topic=self.settings.hop_topic,
-            alerts_topic=self.settings.alerts_topic,
-            rejects_topic=self.settings.rejects_topic,
-            counts=self.counts,
-            state_mib=self.settings.state_mib,
-        )
+        def done(message: Any) -> None:
+            self.runs.consumer.done(message, durable=False)
+            if message is last:
+                hop.stored = max(hop.stored, stands)
 
-    def _count(self, topic: str, applied: Applied) -> None:
-        add = self.metrics.add
+        self.runs.acknowledge(mine, sends, done)
+
+    def _count(self, hop: HopPartition, applied: Applied) -> None:
+        add, kind = self.metrics.add, hop.kind
         for alert in applied.alerts:
-            entity = self.metrics.entity(alert.entity)
-            add("risk_stream_alerts_total", 1, alert.rule, alert.severity, alert.stage, entity)
+            if alert.status != "raised" or alert.was is not None:
+                add("risk_stream_revisions_total", 1, alert.rule, alert.status)
+            else:
+                add(
+                    "risk_stream_alerts_total",
+                    1,
+                    alert.rule,
+                    alert.severity,
+                    alert.stage,
+                    self.metrics.entity(alert.entity),
+                )
         for alert in applied.shadow:
-            add("risk_stream_shadow_alerts_total", 1, *_labels(alert))
+            add("risk_stream_shadow_alerts_total", 1, alert.rule, alert.severity, alert.stage)
         for rule, errors in applied.rule_errors.items():
             add("risk_stream_rule_errors_total", errors, rule)
         if applied.poison:
-            add("risk_stream_rejects_total", applied.poison, topic, "message")
-        if applied.judged_ages_from is not None and len(applied.judged_ages_from):
-            ages = np.maximum(time.time() - applied.judged_ages_from / 1000.0, 0.0)
+            add("risk_stream_rejects_total", applied.poison, hop.topic, "message")
+        for name in ("behind", "revised", "known", "dropped"):
+            if n := getattr(applied, name):
+                add(f"risk_stream_{name}_events_total", n, kind)
+        for events in applied.batches:
+            self.metrics.observe("risk_stream_batch_events", events, kind)
+        for appended in applied.ended:
+            ages = np.maximum(time.time() - appended / 1000.0, 0.0)
             self.metrics.observe("risk_stream_judged_latency_seconds", ages)
 
     def refresh(self) -> None:
         """Bring gauges of state up to date."""
-        total: dict[str, list[int]] = {}
-        for hop in self.hops.values():
-            state, sums = hop.hop.state, total.setdefault(hop.kind, [0, 0, 0, 0, 0])
-            sums[4] += hop.duplicates
+        total: dict[str, dict[str, float]] = {}
+        clocks: dict[str, int] = {}
+        for hop in (hop for lane in self.lanes.values() for hop in lane.hops.values()):
+            state, sums = hop.hop.state, total.setdefault(hop.kind, {})
+            said: dict[str, float] = {"duplicate_events_total": hop.channels.copies, "ring_events": hop.hop.ring_events}
             if state is not None:
-                for i, n in enumerate((state.bytes, state.keys, state.rows, state.dropped)):
-                    sums[i] += n
-        names = ("bytes", "keys", "rows", "dropped_rows_total")
+                said |= {"state_bytes": state.bytes, "state_keys": state.keys}
+                said |= {"state_rows": state.rows, "state_dropped_rows_total": state.dropped}
+            for name, n in said.items():
+                sums[name] = sums.get(name, 0) + n
+            if hop.channels.clock != MISSING:
+                clocks[hop.kind] = min(clocks.get(hop.kind, hop.channels.clock), hop.channels.clock)
         for kind, sums in total.items():
-            for name, n in zip(names, sums, strict=False):
-                self.metrics.set(f"risk_stream_state_{name}", n, kind)
-            self.metrics.set("risk_stream_duplicate_events_total", sums[4], kind)
-
-
-def _labels(alert: Alert) -> tuple[str, str, str]:
-    return alert.rule, alert.severity, alert.stage
+            for name, n in sums.items():
+                self.metrics.set(f"risk_stream_{name}", n, kind)
+        for kind, clock in clocks.items():
+            self.metrics.set("risk_stream_clock_lag_seconds", time.time() - clock / 1000, kind)

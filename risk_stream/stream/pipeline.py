@@ -11,6 +11,7 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Record
+from risk_stream.stream.assignor import LaneAssignor
 from risk_stream.stream.changes import Changes
 from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
@@ -18,6 +19,7 @@ from risk_stream.stream.lanes import Lanes
 from risk_stream.stream.messages import Outgoing, reject_message
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.runs import Runs, TopicPartition
+from risk_stream.stream.statelog import StateLog
 from risk_stream.stream.store import AlertStore
 
 __all__ = ["Pipeline"]
@@ -28,7 +30,8 @@ log = logging.getLogger(__name__)
 class Pipeline:
     """Admission (`intake`), the hops (`lanes`) and the way of alerts into Redis (`store`) of one worker.
 
-    `fatal` is called with one sentence where the process cannot go on; it does not return.
+    `fatal` is called with one sentence where the process cannot go on; it does not return. `state` is the topic that
+    windows are kept in; without it they are not.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Pipeline:
         store: AlertStore,
         metrics: Metrics,
         fatal: Callable[[str], None],
+        state: StateLog | None = None,
     ) -> None:
         self.settings, self.catalogue = settings, catalogue
         self.producer, self.store, self.metrics = producer, store, metrics
@@ -50,14 +54,17 @@ class Pipeline:
         self.intake = Intake(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
         fronts = Fronts([(k.name, settings.hop_topic(k.name), of[k.name]) for k in catalogue.kinds])
         self.changes = Changes(self.intake, fronts)
-        self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
+        self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state)
+        self.changes.hops = self.lanes
+        self.assignor = LaneAssignor([settings.hop_topic(k.name) for k in catalogue.kinds], self.lanes.holds)
 
     # What the app tells
 
     def connect(self, consumer: Any) -> None:
         """The Faust app has its consumer."""
         self.runs.consumer = consumer
-        consumer.book = self.intake
+        consumer.book, consumer.assignor = self.intake, self.assignor
+        consumer.leaving = self.lanes.leave
 
     def use(self, plan: Plan) -> None:
         """Judge by another plan from the next batch on."""
@@ -69,7 +76,7 @@ class Pipeline:
         """These and no other partitions are this worker's now: what it holds of others is dropped."""
         mine = {(topic, partition) for topic, partition in partitions}
         self.runs.keep_only(mine)
-        self.lanes.assigned(mine)
+        await self.lanes.assigned(mine)
         await self.intake.assigned(mine)
         self.changes.begin()
         self.metrics.set("risk_stream_partitions", len(mine))

@@ -80,17 +80,25 @@ class Runs:
             records += cursor.take(message.value)
         return mine, records
 
-    def acknowledge(self, messages: Sequence[Any], sends: Sequence[asyncio.Future[Any]]) -> None:
-        """Runs are worked on; `sends` are what all of them caused: the first waits for them, the others behind it."""
+    def acknowledge(
+        self,
+        messages: Sequence[Any],
+        sends: Sequence[asyncio.Future[Any]],
+        done: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Runs are worked on; `sends` are what all of them caused: the first waits for them, the others behind it.
+
+        `done(message)` is called when that is stored; without it the run may then be committed.
+        """
         for message in messages:
-            self._chain(message).add(message, sends)
+            self._chain(message).add((message, done or self.consumer.done), sends)
             sends = ()
 
     def _chain(self, message: Any) -> AckChain:
         tp = (message.topic, message.partition)
         chain = self._chains.get(tp)
         if chain is None:
-            chain = self._chains[tp] = AckChain(self.consumer.done, self.lost)
+            chain = self._chains[tp] = AckChain(_finish, self.lost)
         return chain
 
     def lost(self, error: BaseException) -> None:
@@ -108,6 +116,11 @@ class Runs:
             self.metrics.add("risk_stream_messages_sent_total", 1, out.topic)
             self.metrics.add("risk_stream_sent_bytes_total", len(out.value), out.topic)
         return sends
+
+
+def _finish(run: tuple[Any, Callable[[Any], None]]) -> None:
+    message, done = run
+    done(message)
 
 
 def groups(messages: Sequence[Any], records: int) -> Iterator[list[Any]]:

@@ -19,6 +19,8 @@ BOUNDED = {
     "type",
     "stage",
     "reason",
+    "status",
+    "what",
     "step",
     "partition",
     "rule",

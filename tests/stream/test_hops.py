@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 
 from risk_stream.catalogue import Catalogue, Decoder, EventBatch
-from risk_stream.engine import Engine
+from risk_stream.engine import INDEX_BITS, Engine, Hop
 from risk_stream.rules import Plan
+from risk_stream.stream import hops as module
 from risk_stream.stream.admission import Admission
-from risk_stream.stream.hops import INDEX_BITS, Applied, HopPartition
+from risk_stream.stream.channels import Channels
+from risk_stream.stream.hops import Address, Applied, HopPartition
 from risk_stream.stream.messages import Outgoing, pack
 from risk_stream.stream.origins import Committed, Origin
 from tests.stream.conftest import NOW, FakeRecord
@@ -23,32 +27,33 @@ PARTITIONS = 3
 
 
 def hop_at(plan: Plan, kind: str, partition: int = 0) -> HopPartition:
-    return HopPartition(
-        plan,
-        kind,
-        partition,
-        hop_topic=lambda k: f"hop.{k}",
-        alerts_topic="alerts",
-        rejects_topic="rejects",
-        counts=lambda _: PARTITIONS,
-        state_mib=64,
-    )
+    address = Address(lambda k: f"hop.{k}", "alerts", "rejects", lambda _: PARTITIONS)
+    channels = Channels(["trades/0"])
+    return HopPartition(Hop(plan, kind, reserve_mib=64), partition, address, channels, lambda _: plan, 0)
 
 
 def feed(hop: HopPartition, messages: Iterable[FakeRecord]) -> Applied:
     """Apply messages as the worker does."""
     applied = Applied()
-    for blocks in hop.batches(list(messages), applied):
-        hop.apply(blocks, {"plan": "p", "generation": 1}, applied)
+    for _ in hop.work(list(messages), applied):
+        pass
+    hop.said()
     return applied
 
 
-def message(catalogue: Catalogue, offset: int, records: list[FakeRecord], channel: str = "trades/0") -> FakeRecord:
+def events(applied: Applied) -> int:
+    """How many were judged."""
+    return sum(applied.batches)
+
+
+def message(
+    catalogue: Catalogue, offset: int, records: list[FakeRecord], channel: str = "trades/0", front: int = NOW
+) -> FakeRecord:
     """Records as one admitted message at an offset of a hop topic."""
     batch = Decoder(catalogue).decode([r.value for r in records], str)[0]
     stamps = np.array([r.offset for r in records])
     batch = batch.with_columns({"_stamp": stamps, "_at": np.full(len(records), NOW)})
-    return FakeRecord(offset, batch.to_ipc(channel=channel, front=NOW))
+    return FakeRecord(offset, batch.to_ipc(channel=channel, front=front, generation=1, plan="p"))
 
 
 def test_alerts_are_keyed_by_their_id(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
@@ -77,11 +82,11 @@ def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catal
     again = feed(
         hop, [message(catalogue, 1, [transfer(1, time=NOW + 1), transfer(2, time=NOW + 2), transfer(3, time=NOW + 3)])]
     )
-    assert again.events == 1
+    assert events(again) == 1
     assert [orjson.loads(o.value)["event"] for o in again.outgoing if o.topic == "alerts"] == ["t3"]
     (onward,) = [o for o in again.outgoing if o.topic == "hop.counterparty"]
     assert EventBatch.from_ipc(catalogue, onward.value)[0].stamps.tolist() == [(1 << INDEX_BITS) + 2]
-    assert hop.duplicates == 2
+    assert hop.channels.copies == 2
 
 
 def test_two_senders_do_not_shadow_each_other(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
@@ -95,10 +100,44 @@ def test_two_senders_do_not_shadow_each_other(plan: Plan, catalogue: Catalogue, 
             message(catalogue, 2, [transfer(91)], "trades/0"),
         ],
     )
-    assert applied.events == 3
+    assert events(applied) == 3
 
 
-@pytest.mark.parametrize("poison", [b"", b"junk", None, b"\x00" * 400])
+def test_fronts_alone_move_the_clock(plan: Plan, catalogue: Catalogue) -> None:
+    """A record of fronts holds no events, and costs nothing but a look."""
+    hop = hop_at(plan, "account")
+    applied = feed(hop, [FakeRecord(0, orjson.dumps({"fronts": [["trades/0", 1, NOW + 5]]}))])
+    assert (events(applied), applied.poison, applied.outgoing) == (0, 0, [])
+    assert (hop.channels.clock, hop.front, hop.next) == (NOW + 5, NOW + 5, 1)
+
+
+def test_the_new_front_is_said_with_the_last_message_only(
+    plan: Plan, catalogue: Catalogue, transfer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes behind a front must not lie below it: to each partition, earlier messages say the front before."""
+    hop = hop_at(plan, "account")
+    feed(hop, [message(catalogue, 0, [transfer(1)], front=NOW)])
+    monkeypatch.setattr(module, "pack", partial(pack, limit=20_000))
+    many = [transfer(i, counterparty=f"P{i % 9}") for i in range(2, 2000)]
+    applied = feed(hop, [message(catalogue, 1, many, front=NOW + 9)])
+    said = defaultdict(list)
+    for out in (o for o in applied.outgoing if o.topic == "hop.counterparty"):
+        said[out.partition].append(int(EventBatch.from_ipc(catalogue, out.value)[1]["front"]))
+    assert len(said) == PARTITIONS
+    assert any(len(fronts) > 1 for fronts in said.values())
+    assert all(fronts == [*[NOW] * (len(fronts) - 1), NOW + 9] for fronts in said.values())
+
+
+def test_an_earlier_owner_of_an_origin_is_not_heard(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
+    """It was paused, and its successor may have decided otherwise."""
+    hop = hop_at(plan, "account")
+    feed(hop, [FakeRecord(0, orjson.dumps({"fronts": [["trades/0", 2, NOW]]}))])
+    assert events(feed(hop, [message(catalogue, 1, [transfer(1)])])) == 0
+
+
+@pytest.mark.parametrize(
+    "poison", [b"", b"junk", None, b"\x00" * 400, b"{", b'{"fronts":[1]}', b'{"fronts":[["c",1,2],["c","x",3]]}']
+)
 def test_a_message_that_cannot_be_read_is_kept_and_the_rest_goes_on(
     poison: bytes | None, plan: Plan, catalogue: Catalogue, transfer: Make
 ) -> None:
@@ -107,13 +146,13 @@ def test_a_message_that_cannot_be_read_is_kept_and_the_rest_goes_on(
     (reject,) = [orjson.loads(o.value) for o in applied.outgoing if o.topic == "rejects"]
     assert (reject["topic"], reject["offset"], reject["reason"]) == ("hop.account", 0, "message")
     assert applied.poison == 1
-    assert applied.events == 1
+    assert events(applied) == 1
 
 
 def test_a_message_without_a_channel_is_poison(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """It cannot be told from a copy, so it is not applied."""
     batch = Decoder(catalogue).decode([transfer(1).value], str)[0]
-    assert feed(hop_at(plan, "account"), [FakeRecord(0, batch.to_ipc(front=1))]).poison == 1
+    assert feed(hop_at(plan, "account"), [FakeRecord(0, batch.to_ipc(front=1, generation=1, plan="p"))]).poison == 1
 
 
 def test_large_batches_are_sent_in_pieces_a_broker_takes(catalogue: Catalogue, transfer: Make) -> None:
@@ -127,6 +166,11 @@ def test_large_batches_are_sent_in_pieces_a_broker_takes(catalogue: Catalogue, t
     assert read.stamps.tolist() == list(range(500))
 
 
+def named(alert: bytes) -> dict[str, Any]:
+    """An alert without the offset of what caused it."""
+    return {k: v for k, v in orjson.loads(alert).items() if k != "revision"}
+
+
 def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """Event by event through admission, partitions and messages, the alerts are those of one engine in one process."""
     records = [
@@ -134,18 +178,17 @@ def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfe
         for i in range(120)
     ]
     batch, _, _ = Decoder(catalogue).decode([r.value for r in records], str)
-    expected = {a.id: orjson.loads(a.to_json()) | {"revision": None} for a in Engine(plan).apply(batch).alerts}
+    expected = {a.id: named(a.to_json()) for a in Engine(plan).apply(batch).alerts}
     assert len(expected) == 7 + 11
 
     logs: dict[tuple[str, int], list[FakeRecord]] = defaultdict(list)
     hops: dict[tuple[str, int], HopPartition] = {}
-    said: dict[str, dict[str, object]] = {}
+    said: dict[str, Any] = {}
 
     def deliver(outgoing: list[Outgoing]) -> None:
         for out in outgoing:
             if out.topic == "alerts":
-                alert = orjson.loads(out.value)
-                said[alert["id"]] = alert | {"revision": None}
+                said[orjson.loads(out.value)["id"]] = named(out.value)
                 continue
             assert out.partition is not None
             place = (out.topic, out.partition)

@@ -11,7 +11,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from faust.types.tuples import TP
 
-from risk_stream.catalogue import Catalogue
+from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -70,6 +70,14 @@ class Kafka:
         return [topic for topic, _ in self.sent if topic != "risk.audit"]
 
 
+#: All partitions of a house with one of each topic.
+MINE = [
+    (t.name, 0)
+    for t in wanted_topics(Settings(partitions=1), load_catalogue())
+    if "hop" in t.name or "trades" in t.name
+]
+
+
 class EndedError(Exception):
     """What `fatal` raises here in place of ending the process."""
 
@@ -97,7 +105,7 @@ def pipeline(catalogue: Catalogue, plan: Plan, kafka: Kafka) -> Pipeline:
         fatal=fatal,
     )
     made.connect(kafka)
-    asyncio.run(made.assigned([("risk.trades", 0), ("risk.hop.account", 0)]))
+    asyncio.run(made.assigned(MINE))
     kafka.sent.clear()
     kafka.futures.clear()
     return made
@@ -178,11 +186,11 @@ def test_a_partition_that_comes_back_is_not_judged_twice(pipeline: Pipeline, kaf
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
     before = kafka.topics()
     kafka.app.consumer_generation_id = 2
-    play(pipeline.assigned([("risk.trades", 0), ("risk.hop.account", 0)]))
+    play(pipeline.assigned(MINE))
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)], generation=2)]))
     assert kafka.topics() == before
     assert kafka.done_with[-1] == (0, True)
-    state = pipeline.lanes.hops["risk.hop.account", 0].hop.state
+    state = pipeline.lanes.lanes[0].hops["account"].hop.state
     assert state is not None
     assert state.rows == 2
 
@@ -192,11 +200,11 @@ def test_a_partition_another_worker_had_is_begun_anew(pipeline: Pipeline, kafka:
     play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
     message = kafka.sent[-1][1]
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
-    old = pipeline.lanes.hops["risk.hop.account", 0]
+    old = pipeline.lanes.lanes[0].hops["account"]
     kafka.app.consumer_generation_id = 3
-    play(pipeline.assigned([("risk.hop.account", 0)]))
+    play(pipeline.assigned(MINE))
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(9, message)], generation=3)]))
-    assert pipeline.lanes.hops["risk.hop.account", 0] is not old
+    assert pipeline.lanes.lanes[0].hops["account"] is not old
 
 
 def test_a_lost_partition_is_forgotten(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
@@ -204,7 +212,7 @@ def test_a_lost_partition_is_forgotten(pipeline: Pipeline, kafka: Kafka, transfe
     play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
     play(pipeline.assigned([("risk.trades", 0)]))
-    assert pipeline.lanes.hops == {}
+    assert pipeline.lanes.lanes == {}
     assert pipeline.metrics.get("risk_stream_partitions") == 1
 
 
@@ -215,13 +223,17 @@ def test_a_message_that_is_not_stored_ends_the_process(pipeline: Pipeline, kafka
         play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
 
 
-def test_a_new_plan_judges_from_the_next_batch_on(
+def test_an_event_is_judged_by_the_plan_it_was_admitted_under(
     pipeline: Pipeline, kafka: Kafka, transfer: Make, catalogue: Catalogue
 ) -> None:
     """And the windows stay."""
     play(pipeline.admit([run_of("risk.trades", [transfer(0, time=NOW), transfer(1, time=NOW + 1)])]))
     play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
-    pipeline.use(plan_of_texts({"rules.yaml": RULES.replace("count_10m == 3", "count_10m >= 3")}, catalogue))
+    changed = plan_of_texts({"rules.yaml": RULES.replace("count_10m == 3", "count_10m >= 3")}, catalogue)
+    pipeline.use(changed)
+    for desk in pipeline.intake.desks.values():
+        assert desk.origin is not None
+        desk.origin.plan = changed.version
     for offset in (2, 3):
         play(pipeline.admit([run_of("risk.trades", [transfer(offset, time=NOW + offset)])]))
         play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(offset - 1, kafka.sent[-1][1])])]))
