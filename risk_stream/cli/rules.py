@@ -1,4 +1,4 @@
-"""`risk-stream rules …`: look at rule files without touching anything that runs."""
+"""`risk-stream rules …`: check and test rule files, and publish them to the workers that run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
+from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Check and test rule files.", no_args_is_help=False)
+app = typer.Typer(help="Check, test and publish rule files.", no_args_is_help=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -87,6 +88,45 @@ def run_tests_of(
     )
     errors().print(verdict + tail)
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command(epilog=examples("risk-stream rules publish", "risk-stream rules publish --withdraw"))
+def publish(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Rule files or folders; those of the settings if none.")
+    ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Publish nothing: each worker goes by its own files again.")
+    ] = False,
+    broker: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
+) -> None:
+    """Check rule files and have all workers judge by them within a second, whatever rule files they have themselves.
+
+    It stays so through restarts, until others are published or this is withdrawn.
+    """
+    import asyncio
+
+    from aiokafka.errors import KafkaError
+
+    from risk_stream.stream.planbook import UnknownPlanError, event_texts
+    from risk_stream.stream.planlog import publish_plan
+    from risk_stream.stream.topics import BrokerError, partition_counts
+
+    settings = settings_with(broker=broker)
+    plan = None if withdraw else plan_of(settings, paths or ())
+    must_answer(settings.broker)
+    try:
+        if settings.plans_topic not in partition_counts(settings.broker):
+            raise CommandError(f"there is no topic {settings.plans_topic}: risk-stream topics create")
+        asyncio.run(publish_plan(settings.broker, settings.plans_topic, plan, event_texts(settings.events)))
+    except (BrokerError, UnknownPlanError) as error:
+        raise CommandError(str(error)) from error
+    except KafkaError as error:
+        raise CommandError(f"{settings.broker} did not store the plan: {error!r}") from error
+    if plan is None:
+        output().print("[bold green]ok[/] each worker goes by its own rule files again")
+    else:
+        output().print(f"[bold green]ok[/] plan {plan.version} with {len(plan.rules)} rules is published")
 
 
 def _say_problems(error: object, format: str) -> None:

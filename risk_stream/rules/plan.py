@@ -32,8 +32,10 @@ class Plan:
         rules: Iterable[Rule],
         wheres: Mapping[tuple[str, str], Condition] | None = None,
         warnings: Iterable[Problem] = (),
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         self.catalogue = catalogue
+        self.texts = dict(texts or {})  # the rule files it was made of, by name
         self.rules = tuple(sorted(rules, key=lambda r: r.id))
         self.wheres = dict(wheres or {})
         self.warnings = list(warnings)
@@ -166,6 +168,7 @@ def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iter
             (rule for file in files for rule in file.rules),
             wheres,
             (w for file in files for w in file.warnings),
+            texts,
         )
     except ProblemsError as error:
         raise PlanError(error.problems) from None

@@ -148,9 +148,7 @@ METRICS: tuple[Metric, ...] = (
         ("kind",),
         "The worker's time less the event time of the slowest hop partition.",
     ),
-    Metric(
-        "risk_stream_checkpoint_seconds", "histogram", (), "How long a checkpoint of a lane took.", LATENCY_BUCKETS
-    ),
+    Metric("risk_stream_checkpoint_seconds", "histogram", (), "How long a checkpoint of a lane took.", LATENCY_BUCKETS),
     Metric(
         "risk_stream_checkpoint_bytes_total",
         "counter",

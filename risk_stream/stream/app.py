@@ -47,15 +47,17 @@ class RiskApp(faust.App):
     broker_watch: BrokerWatch
 
     async def on_first_start(self) -> None:
-        """Connect the producer."""
+        """Connect the producer, and store the plan that is in force."""
         await super().on_first_start()
         await self.pipeline.producer.start()
+        await self.watcher.start()
         self.pipeline.connect(self.consumer)
 
     async def on_shutdown(self) -> None:
         """Send what is waiting and disconnect, when the agents have stopped."""
         await super().on_shutdown()
         await self.pipeline.lanes.stop()
+        await self.watcher.stop()
         await self.pipeline.producer.stop()
         await self.pipeline.store.sink.close()
 
@@ -128,11 +130,9 @@ def make_app(
     async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read
         await pipeline.assigned(app.consumer.assignment())
 
-    async def watch_rules() -> None:
-        await watcher.watch(settings.reload_seconds)
-
-    async def change() -> None:
-        await pipeline.changes.run()
+    async def decide() -> None:
+        """What is decided beside the events: which plan is in force, and the clocks of quiet origins."""
+        await asyncio.gather(watcher.watch(settings.reload_seconds), watcher.follow(), pipeline.changes.run())
 
     async def refresh() -> None:
         while not app.should_stop:
@@ -141,8 +141,7 @@ def make_app(
             pipeline.refresh()
 
     app.on_rebalance_complete.connect(assigned, weak=False)
-    app.task(watch_rules)
-    app.task(change)
+    app.task(decide)
     app.task(refresh)
     app.task(_watch_pauses)
     return app

@@ -24,6 +24,8 @@ from risk_stream.sinks import AlertSink, Keep, Metrics
 from risk_stream.stream.app import RiskApp, make_app
 from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.pipeline import Pipeline
+from risk_stream.stream.planbook import PlanBook, event_texts
+from risk_stream.stream.planlog import PlanLog
 from risk_stream.stream.plans import PlanWatcher
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.statelog import KafkaStateLog
@@ -82,19 +84,24 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     session = max(settings.session_seconds, least if least is not None else DEFAULT_SESSION)
     keep = Keep(settings.redis_alerts, settings.redis_days, settings.redis_stream)
     sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
+    producer = Producer(settings.broker)
+    plans = PlanLog(settings.broker, settings.plans_topic, producer, partitions=counts[settings.plans_topic])
+    book = PlanBook(source.plan, event_texts(settings.events), plans)
     pipeline = Pipeline(
         settings,
         catalogue,
         source.plan,
         counts=counts,
-        producer=Producer(settings.broker),
+        producer=producer,
         store=AlertStore(sink, metrics),
         metrics=metrics,
         fatal=lambda sentence: _end(AGAIN, sentence),
         state=KafkaStateLog(settings.broker, settings.state_topic, settings.group),
+        book=book,
     )
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
-    app = make_app(settings, pipeline, PlanWatcher(source, metrics, pipeline.use), watch, session=session)
+    watcher = PlanWatcher(source, metrics, pipeline.use, book=book, published=plans)
+    app = make_app(settings, pipeline, watcher, watch, session=session)
     return app, source
 
 

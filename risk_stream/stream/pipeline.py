@@ -17,6 +17,7 @@ from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
 from risk_stream.stream.lanes import Lanes
 from risk_stream.stream.messages import Outgoing, reject_message
+from risk_stream.stream.planbook import PlanBook
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.runs import Runs, TopicPartition
 from risk_stream.stream.statelog import StateLog
@@ -46,15 +47,16 @@ class Pipeline:
         metrics: Metrics,
         fatal: Callable[[str], None],
         state: StateLog | None = None,
+        book: PlanBook | None = None,
     ) -> None:
-        self.settings, self.catalogue = settings, catalogue
+        self.settings, self.catalogue, self.book = settings, catalogue, book or PlanBook(plan)
         self.producer, self.store, self.metrics = producer, store, metrics
         of = {k.name: counts[settings.hop_topic(k.name)] for k in catalogue.kinds} | {"": counts[settings.alerts_topic]}
         self.runs = Runs(producer, metrics, fatal)
         self.intake = Intake(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
         fronts = Fronts([(k.name, settings.hop_topic(k.name), of[k.name]) for k in catalogue.kinds])
         self.changes = Changes(self.intake, fronts)
-        self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state)
+        self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state, self.book.must)
         self.changes.hops = self.lanes
         self.assignor = LaneAssignor([settings.hop_topic(k.name) for k in catalogue.kinds], self.lanes.holds)
 
@@ -68,6 +70,7 @@ class Pipeline:
 
     def use(self, plan: Plan) -> None:
         """Judge by another plan from the next batch on."""
+        self.book.add(plan)
         self.intake.use(plan)
         self.lanes.use(plan)
         self.changes.poke()

@@ -1,14 +1,22 @@
-"""The plan in force: a good change of the rule files is taken over, a bad one is said and refused."""
+"""The plan in force: of the rule files by default, of `risk-stream rules publish` once somebody has published one.
+
+A good change is taken over, a bad one is said and refused. A plan is stored in the log of plans before it is used.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+
+from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import ProblemsError
 from risk_stream.rules import Plan, PlanSource
 from risk_stream.sinks.prometheus import Metrics
+from risk_stream.stream.planbook import PlanBook, UnknownPlanError
+from risk_stream.stream.planlog import PlanLog
 
 __all__ = ["PlanWatcher"]
 
@@ -19,32 +27,136 @@ MAX_SAID = 20
 
 
 class PlanWatcher:
-    """Hands each new plan to `use`; between batches, since it runs on the loop the batches run on."""
+    """Hands each new plan to `use`; between batches, since it runs on the loop the batches run on.
 
-    def __init__(self, source: PlanSource, metrics: Metrics, use: Callable[[Plan], None]) -> None:
+    Without a `published` log only the rule files say which plan is in force.
+    """
+
+    def __init__(
+        self,
+        source: PlanSource,
+        metrics: Metrics,
+        use: Callable[[Plan], None],
+        *,
+        book: PlanBook | None = None,
+        published: PlanLog | None = None,
+    ) -> None:
         self.source, self.metrics, self._use = source, metrics, use
-        self._say(source.plan)
+        self.book, self.published = book or PlanBook(source.plan), published
+        self.plan = source.plan  # the one in force
+        self._waiting: Plan | None = None  # good, and not yet in force
+        self._tried: str | None = None  # the published plan that was dealt with last
+        self._moved = asyncio.Event()
+        self._reading: set[asyncio.Task[None]] = set()
+        if published is not None:
+            published.moved, published.added = self._moved.set, self._read_ahead
+        self._say(self.plan)
+
+    async def start(self) -> None:
+        """Before anything is read: store the plan that is in force. Raises `KafkaError` and `UnknownPlanError`."""
+        if self.published is not None:
+            await self.published.start()
+        await self.book.keep(self.plan)
+        await self._look_at_published()
+        if self._waiting is not None:
+            await self._take_over(self._waiting)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self.published is not None:
+            await self.published.stop()
+
+    async def follow(self) -> None:
+        """Hear what is published, until cancelled."""
+        if self.published is not None:
+            await self.published.follow()
+
+    def _read_ahead(self, version: str) -> None:
+        """Another worker is about to name a plan: have it before its messages come."""
+
+        async def read() -> None:
+            try:
+                await self.book.fetch(version)
+            except (KafkaError, UnknownPlanError) as exc:
+                log.info("plan %s, which another worker has stored, cannot be read ahead: %s", version, exc)
+
+        task = asyncio.create_task(read())
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
 
     async def look(self) -> None:
         """Look once. Reading and checking rules takes a while, so it is done in a thread."""
+        await self._look_at_files()
+        await self._look_at_published()
+        if self._waiting is not None:
+            try:
+                await self._take_over(self._waiting)
+            except KafkaError as exc:
+                log.warning("plan %s cannot be stored now, %s stays in force: %r", *self._versions(), exc)
+            except UnknownPlanError as exc:
+                log.error("plan %s cannot be stored, %s stays in force: %s", *self._versions(), exc)
+                self._waiting = None
+
+    def _versions(self) -> tuple[str, str]:
+        """Of the plan that waits and of the one in force."""
+        return ("" if self._waiting is None else self._waiting.version), self.plan.version
+
+    async def _look_at_files(self) -> None:
         try:
             plan = await asyncio.to_thread(self.source.poll)
         except ProblemsError as exc:
             self._refuse(exc)
             return
         except OSError as exc:
-            log.warning("the rules could not be read, plan %s stays in force: %s", self.source.plan.version, exc)
+            log.warning("the rules could not be read, plan %s stays in force: %s", self.plan.version, exc)
             return
-        if plan is not None:
-            self._use(plan)
-            self._say(plan)
-            self.metrics.add("risk_stream_plan_reloads_total", 1, "loaded")
-            log.info("plan %s with %d rules is in force", plan.version, len(plan.rules))
+        if plan is None:
+            return
+        if self.published is not None and self.published.current is not None:
+            log.warning(
+                "the rules were changed (plan %s), but plan %s was published and stays in force: risk-stream rules "
+                "publish the new ones, or risk-stream rules publish --withdraw to go by the files again",
+                plan.version,
+                self.plan.version,
+            )
+            return
+        self._waiting = plan
+
+    async def _look_at_published(self) -> None:
+        if self.published is None or self.published.current == self._tried:
+            return
+        version = self.published.current
+        if version is None:
+            self._tried, self._waiting = None, self.source.plan
+            return
+        try:
+            self._waiting = await self.book.fetch(version)
+        except KafkaError as exc:
+            log.warning("the published plan %s cannot be read now: %r", version, exc)
+            return
+        except UnknownPlanError as exc:
+            self.metrics.add("risk_stream_plan_reloads_total", 1, "refused")
+            log.error("the published plan is refused, plan %s stays in force: %s", self.plan.version, exc)
+        self._tried = version
+
+    async def _take_over(self, plan: Plan) -> None:
+        """Store a plan, then use it."""
+        await self.book.keep(plan)
+        self._waiting = None
+        if plan.version == self.plan.version:
+            return
+        self.plan = plan
+        self._use(plan)
+        self._say(plan)
+        self.metrics.add("risk_stream_plan_reloads_total", 1, "loaded")
+        log.info("plan %s with %d rules is in force", plan.version, len(plan.rules))
 
     async def watch(self, seconds: float) -> None:
-        """Look again and again."""
+        """Look again and again, and at once when a plan was published."""
         while True:
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), seconds)
+            self._moved.clear()
             await self.look()
 
     def _refuse(self, error: ProblemsError) -> None:
@@ -54,7 +166,7 @@ class PlanWatcher:
             "the rules were changed and are wrong in %d place%s; all of the change is refused, plan %s stays in force",
             len(problems),
             "" if len(problems) == 1 else "s",
-            self.source.plan.version,
+            self.plan.version,
         )
         for problem in problems[:MAX_SAID]:
             log.error("%s", problem)

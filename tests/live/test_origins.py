@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -256,3 +261,42 @@ def test_a_commit_without_an_answer_ends_the_process_and_nothing_is_lost(
         finally:
             stop.set()
             worker.stop()
+
+
+def test_a_published_plan_is_every_workers_within_a_second_and_through_restarts(
+    at_work: tuple[House, Worker], tmp_path: Path
+) -> None:
+    """By one command, whatever the worker's own files say; withdrawn, those count again."""
+    house, worker = at_work
+    rules = tmp_path / "published.yaml"
+    rules.write_text(RULES.replace("amount > 9000", "amount > 5000"))
+
+    def publish(*arguments: str) -> str:
+        environment = {**os.environ, "RISK_STREAM_PREFIX": f"{house.name}.", "RISK_STREAM_BROKER": house.broker}
+        command = [sys.executable, "-m", "risk_stream", "rules", "publish", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+        return done.stdout
+
+    def version() -> str:
+        """Of the plan in force."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.metrics_port}/metrics", timeout=5) as answer:
+            (found,) = re.findall(r'risk_stream_plan_info\{.*version="(\w+)".*\} 1', answer.read().decode())
+        return str(found)
+
+    own = version()
+    assert "with 2 rules is published" in publish(str(rules))
+    assert eventually(lambda: version() != own), worker.log
+    published = version()
+    house.send([transfer("p1", "A1", 6000)])
+    assert eventually(lambda: "p1" in house.said("large")), worker.log
+    assert {record["plan"] for record in audit(house) if record["kind"] == "plan"} == {own, published}
+    worker.stop()
+    worker.start().ready()
+    assert version() == published
+    house.send([transfer("p2", "A2", 6000)])
+    assert eventually(lambda: "p2" in house.said("large")), worker.log
+    publish("--withdraw")
+    assert eventually(lambda: version() == own)
+    house.send([transfer("p3", "A3", 6000), transfer("p4", "A3", 9500)])
+    assert eventually(lambda: "p4" in house.said("large")), worker.log
+    assert "p3" not in house.said("large")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 
 from risk_stream.catalogue import Catalogue
-from risk_stream.rules import Plan, PlanSource
+from risk_stream.rules import Plan, PlanSource, plan_of_texts
 from risk_stream.sinks import Metrics
+from risk_stream.stream.planbook import PlanBook, pack_plan
 from risk_stream.stream.plans import PlanWatcher
 from tests.stream.conftest import RULES
+from tests.stream.test_planbook import Store
 
 
 @pytest.fixture
@@ -87,3 +92,144 @@ def test_an_emptied_folder_is_refused(watcher: PlanWatcher, folder: Path, used: 
     look(watcher)
     assert used == []
     assert metrics.get("risk_stream_plan_reloads_total", "refused") == 1
+
+
+class Published(Store):
+    """A log of plans in memory, with one that was published."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current: str | None = None
+        self.moved: Callable[[], None] = lambda: None
+        self.added: Callable[[str], None] = lambda _: None
+        self.away = False
+
+    async def start(self) -> None:
+        """Nothing to connect."""
+
+    async def put(self, version: str, content: bytes) -> None:
+        if self.away:
+            raise KafkaTimeoutError
+        await super().put(version, content)
+
+    def publish(self, plan: Plan | None) -> None:
+        if plan is not None:
+            self.contents[plan.version] = pack_plan(plan, {})
+        self.current = None if plan is None else plan.version
+        self.moved()
+
+
+@pytest.fixture
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture
+def follower(folder: Path, catalogue: Catalogue, metrics: Metrics, used: list[Plan], published: Any) -> PlanWatcher:
+    """A watcher that hears what is published."""
+    source = PlanSource([folder], catalogue)
+    book = PlanBook(source.plan, {}, published)
+    return PlanWatcher(source, metrics, used.append, book=book, published=published)
+
+
+def other(catalogue: Catalogue, limit: int = 8000) -> Plan:
+    return plan_of_texts({"rules.yaml": RULES.replace("9000", str(limit))}, catalogue)
+
+
+def test_a_plan_is_stored_before_it_is_used(follower: PlanWatcher, published: Published, folder: Path) -> None:
+    """At the start and at every change."""
+    asyncio.run(follower.start())
+    assert set(published.contents) == {follower.plan.version}
+    look(follower, RULES.replace("9000", "8000"), folder)
+    assert follower.plan.version in published.contents
+
+
+def test_a_plan_that_cannot_be_stored_waits(
+    follower: PlanWatcher, published: Published, folder: Path, used: list[Plan]
+) -> None:
+    """The broker is away: the old plan stays in force, and the new one comes when it is back."""
+    published.away = True
+    look(follower, RULES.replace("9000", "8000"), folder)
+    assert used == []
+    published.away = False
+    look(follower)
+    assert len(used) == 1
+
+
+def test_a_published_plan_is_in_force(
+    follower: PlanWatcher, published: Published, used: list[Plan], catalogue: Catalogue
+) -> None:
+    """Whatever the files say."""
+    published.publish(other(catalogue))
+    look(follower)
+    assert [plan.version for plan in used] == [other(catalogue).version]
+
+
+def test_a_published_plan_is_in_force_from_the_start(
+    follower: PlanWatcher, published: Published, used: list[Plan], catalogue: Catalogue
+) -> None:
+    """A worker that comes later judges as the others do."""
+    published.publish(other(catalogue))
+    asyncio.run(follower.start())
+    assert [plan.version for plan in used] == [other(catalogue).version]
+
+
+def test_files_do_not_overrule_what_was_published(
+    follower: PlanWatcher,
+    published: Published,
+    used: list[Plan],
+    catalogue: Catalogue,
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """That is said, with what to do; when it is withdrawn the files count again, as they are by then."""
+    published.publish(other(catalogue))
+    look(follower)
+    look(follower, RULES.replace("9000", "7000"), folder)
+    assert len(used) == 1
+    assert "risk-stream rules publish" in caplog.text
+    published.publish(None)
+    look(follower)
+    assert [plan.version for plan in used] == [other(catalogue, n).version for n in (8000, 7000)]
+
+
+def test_a_published_plan_that_cannot_be_had_is_refused_once(
+    follower: PlanWatcher, published: Published, used: list[Plan], metrics: Metrics
+) -> None:
+    """The plan in force stays."""
+    published.current = "f00d"
+    look(follower)
+    look(follower)
+    assert used == []
+    assert metrics.get("risk_stream_plan_reloads_total", "refused") == 1
+
+
+def test_what_is_published_is_looked_at_at_once(
+    follower: PlanWatcher, published: Published, used: list[Plan], catalogue: Catalogue
+) -> None:
+    """Not only when the files are looked at next."""
+
+    async def main() -> None:
+        watching = asyncio.create_task(follower.watch(3600))
+        await asyncio.sleep(0)
+        published.publish(other(catalogue))
+        while not used:
+            await asyncio.sleep(0.005)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_a_plan_that_another_worker_stored_is_read_ahead(
+    follower: PlanWatcher, published: Published, catalogue: Catalogue
+) -> None:
+    """Its messages will name it in a moment."""
+    plan = other(catalogue)
+    published.contents[plan.version] = pack_plan(plan, {})
+
+    async def main() -> None:
+        published.added(plan.version)
+        while follower.book.plan(plan.version) is None:
+            await asyncio.sleep(0.005)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
