@@ -122,6 +122,11 @@ class Settings(BaseSettings):
         return f"{self.prefix}hop.{kind}"
 
     @property
+    def origin_topics(self) -> tuple[str, ...]:
+        """The topics whose records are admitted: each of their partitions is an origin, with a clock of its own."""
+        return (*self.house_topics.values(), self.mended_topic)
+
+    @property
     def alerts_topic(self) -> str:
         """Where hops say their alerts."""
         return f"{self.prefix}alerts"

@@ -188,8 +188,7 @@ def replay(
 
     settings = settings_with(broker=broker)
     catalogue = catalogue_of(settings)
-    topics = (*settings.house_topics.values(), settings.mended_topic)
-    mends = read_mends(mapping, catalogue, topics) if mapping is not None else []
+    mends = read_mends(mapping, catalogue, settings.origin_topics) if mapping is not None else []
     choice = _choice(reason, topic, since, until, text)
     if recover:
         from risk_stream.stream.recover import recover as run_recover

@@ -122,7 +122,7 @@ def make_app(
         app.task(run)
 
     turn = asyncio.Lock()
-    agent("admission", settings.house_topics.values(), Inbox(pipeline.admit, pace=Pace(), turn=turn))
+    agent("admission", settings.origin_topics, Inbox(pipeline.admit, pace=Pace(), turn=turn))
     for kind in pipeline.catalogue.kinds:
         agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(pipeline.hop, turn=turn))
     agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))

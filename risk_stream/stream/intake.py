@@ -124,7 +124,7 @@ class Intake:
         """These and no other partitions are this worker's now. Returns when each origin stands at its last commit."""
         self.desks, self.generation = {}, self.runs.generation
         generation = self.generation
-        house = set(self.settings.house_topics.values())
+        house = set(self.settings.origin_topics)
         tps = sorted(tp for tp in mine if tp[0] in house)
         if not tps:
             return

@@ -206,7 +206,7 @@ async def _events(
     reader: Reader, settings: Settings, decoder: Decoder, refused: Mapping[tuple[str, int], set[int]]
 ) -> AsyncIterator[EventBatch]:
     """All events of the house topics and of what was mended, as workers accepted them or refused them as late."""
-    async for records in reader.read(await reader.spans([*settings.house_topics.values(), settings.mended_topic])):
+    async for records in reader.read(await reader.spans(settings.origin_topics)):
         if not records:
             continue
         topic, partition = records[0].topic, records[0].partition

@@ -209,7 +209,7 @@ async def replay(
     decoder, found = Decoder(catalogue), Mended()
     simulated = settings.clock == "simulated"
     latest = None if simulated else int((time.time() + settings.future_seconds) * 1000)
-    events = {*settings.house_topics.values(), settings.mended_topic}
+    events = set(settings.origin_topics)
     async with Reader(settings.broker) as reader:
         done = await names_in(reader, settings.mended_topic)
         async for rejects in read_rejects(reader, settings, choice):
