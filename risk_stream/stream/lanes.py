@@ -64,8 +64,8 @@ class Lanes:
         self._state, self._kind_of = state, {settings.hop_topic(kind): kind for kind in self.kinds}
         of = {k: counts[settings.hop_topic(k)] for k in self.kinds} | {"": counts[settings.alerts_topic]}
         self._address = Address(settings.hop_topic, settings.alerts_topic, settings.rejects_topic, of.__getitem__)
-        self._origins = sorted({topic: counts[topic] for topic in settings.house_topics.values()}.items())
-        self._counts = {topic: counts[topic] for topic in (*settings.house_topics.values(), *self._kind_of)}
+        self._origins = sorted({topic: counts[topic] for topic in settings.origin_topics}.items())
+        self._counts = {topic: counts[topic] for topic in (*settings.origin_topics, *self._kind_of)}
         self._plans = {plan.version: plan}
         self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
         self._work = asyncio.Lock()
