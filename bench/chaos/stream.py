@@ -62,6 +62,7 @@ class _Maker:
     def __init__(self, shape: Shape) -> None:
         self.shape, self.rng = shape, random.Random(shape.seed)
         self.copies: list[tuple[int, int, int, bytes]] = []  # (when to send, tie, origin, value)
+        self.taught: dict[int, int] = {}  # account -> the event that said its owner first
         self.silent = self._silences() if shape.quiet else []
 
     def _silences(self) -> list[tuple[int, int, int]]:
@@ -100,7 +101,10 @@ class _Maker:
         if rng.random() < 0.995:  # else the broker's place is its id
             event["id"] = f"e{i:07d}"
         if drawn < 0.02:
-            wrong = rng.random() < 0.02  # somebody says another owner: the first one said holds
+            # Somebody says another owner, long after the first was said: two who teach at odds within the time that
+            # origins may be apart are settled by the order of the account's log, not by the events alone.
+            first = self.taught.setdefault(account, i)
+            wrong = rng.random() < 0.1 and i - first > 20 * shape.per_second
             event |= {"type": "account", "customer": f"C{(customer + wrong) % shape.customers:05d}"}
             return event
         if rng.random() < 0.75:
