@@ -5,11 +5,13 @@ again what it found committed, since its predecessor may have died before it cou
 the same of the same offset. Records are JSON, keyed by origin:
 `{"kind": "lift", "origin": "risk.trades/0", "offset": 17, "clock": 1700000000000, "generation": 3}` and
 `{"kind": "plan", "origin": "risk.trades/0", "offset": 17, "plan": "f00d…", "generation": 3}`: from that offset on.
+Where copies of one event came under two plans, the first hop says which of them holds, whoever reads its log:
+`{"kind": "copy", "event": "e1", "plan": "f00d…", "hop": "risk.hop.account/2"}`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import orjson
 
@@ -17,7 +19,7 @@ from risk_stream.catalogue import MISSING
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.origins import Committed
 
-__all__ = ["audit_records"]
+__all__ = ["audit_records", "copy_records"]
 
 
 def audit_records(
@@ -29,6 +31,13 @@ def audit_records(
         yield _record(topic, {"kind": "lift", **place, "clock": now.clock, "generation": generation})
     if now.plan is not None and (before is None or now.plan != before.plan):
         yield _record(topic, {"kind": "plan", **place, "plan": now.plan, "generation": generation})
+
+
+def copy_records(topic: str, hop: str, copies: Iterable[tuple[str, str]]) -> Iterator[Outgoing]:
+    """What is to be said of events of which a hop has dropped a copy under another plan: (event, plan that holds)."""
+    for event, plan in copies:
+        value = orjson.dumps({"kind": "copy", "event": event, "plan": plan, "hop": hop})
+        yield Outgoing(topic, value, key=event.encode())
 
 
 def _record(topic: str, said: dict[str, str | int]) -> Outgoing:

@@ -19,6 +19,7 @@ from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result
 from risk_stream.rules import Plan
 from risk_stream.stream.admission import Record
+from risk_stream.stream.audit import copy_records
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.marks import Marks
@@ -39,6 +40,7 @@ class Address:
     hop_topic: Callable[[str], str]
     alerts_topic: str
     rejects_topic: str
+    audit_topic: str
     counts: Callable[[str], int]
 
 
@@ -194,6 +196,7 @@ class HopPartition:
             applied.outgoing.append(
                 Outgoing(self.address.alerts_topic, alert.to_json(), key=alert.id.encode(), partition=partition)
             )
+        applied.outgoing += copy_records(self.address.audit_topic, self.channel, result.plan_copies)
         applied.outgoing += self._onward(result.forwards)
 
     def _onward(self, forwards: Sequence[Forward]) -> Iterator[Outgoing]:

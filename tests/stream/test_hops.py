@@ -27,7 +27,7 @@ PARTITIONS = 3
 
 
 def hop_at(plan: Plan, kind: str, partition: int = 0) -> HopPartition:
-    address = Address(lambda k: f"hop.{k}", "alerts", "rejects", lambda _: PARTITIONS)
+    address = Address(lambda k: f"hop.{k}", "alerts", "rejects", "audit", lambda _: PARTITIONS)
     channels = Channels(["trades/0"])
     return HopPartition(Hop(plan, kind, reserve_mib=64), partition, address, channels, lambda _: plan, 0)
 
@@ -47,13 +47,18 @@ def events(applied: Applied) -> int:
 
 
 def message(
-    catalogue: Catalogue, offset: int, records: list[FakeRecord], channel: str = "trades/0", front: int = NOW
+    catalogue: Catalogue,
+    offset: int,
+    records: list[FakeRecord],
+    channel: str = "trades/0",
+    front: int = NOW,
+    version: str = "p",
 ) -> FakeRecord:
     """Records as one admitted message at an offset of a hop topic."""
     batch = Decoder(catalogue).decode([r.value for r in records], str)[0]
     stamps = np.array([r.offset for r in records])
     batch = batch.with_columns({"_stamp": stamps, "_at": np.full(len(records), NOW)})
-    return FakeRecord(offset, batch.to_ipc(channel=channel, front=front, generation=1, plan="p"))
+    return FakeRecord(offset, batch.to_ipc(channel=channel, front=front, generation=1, plan=version))
 
 
 def test_alerts_are_keyed_by_their_id(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
@@ -87,6 +92,24 @@ def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catal
     (onward,) = [o for o in again.outgoing if o.topic == "hop.counterparty"]
     assert EventBatch.from_ipc(catalogue, onward.value)[0].stamps.tolist() == [(1 << INDEX_BITS) + 2]
     assert hop.channels.copies == 2
+
+
+def test_of_copies_under_two_plans_the_first_holds_and_that_is_said(
+    plan: Plan, catalogue: Catalogue, transfer: Make
+) -> None:
+    """Which of them comes first in this log is no function of the events: without a word nobody could judge again."""
+    other = Plan(catalogue, ())
+    hop = hop_at(plan, "account")
+    hop.plan_of = {plan.version: plan, other.version: other}.__getitem__
+    records = [
+        message(catalogue, 0, [transfer(1)], "trades/0", version=other.version),
+        message(catalogue, 1, [transfer(1), transfer(2)], "trades/1", version=plan.version),
+        message(catalogue, 2, [transfer(1)], "trades/2", version=other.version),
+    ]
+    applied = feed(hop, records)
+    said = [orjson.loads(o.value) for o in applied.outgoing if o.topic == "audit"]
+    assert said == [{"kind": "copy", "event": "t1", "plan": other.version, "hop": "hop.account/0"}]
+    assert applied.known == 2
 
 
 def test_two_senders_do_not_shadow_each_other(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
