@@ -46,7 +46,7 @@ class Hop:
 
     `reserve_mib` bounds its windows' memory, which is committed as it is used; `lateness_ms` is how far behind its
     clock an event may come; `ring_events` bounds the events that may still be revised. With `journal` it keeps what a
-    checkpoint needs until it is taken. Raises `StateFull` where memory is exhausted.
+    checkpoint needs until it is taken.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class Walk:
             state: Any = memory.windows.state
             new = [b"M" + part for part in memory.lexicon.image(self._next)]
             if state is not None:
-                new.append(b"I" + state.image(self._next, position))
+                new += [b"I" + part for part in state.image(self._next, position)]
             parts += new
             made += sum(len(part) for part in new)
             self._next = (self._next + 1) % CHUNKS

@@ -20,7 +20,7 @@ from risk_stream.features._kernel_heap import (
     row_words,
 )
 from risk_stream.features._kernel_index import chunk_of, reindex, remove, slot_of
-from risk_stream.features._kernel_panes import free_panes
+from risk_stream.features._kernel_panes import empty_rings, free_panes
 from risk_stream.features._kernel_rows import drop_accel
 from risk_stream.features._words import (
     B_TRUNC,
@@ -31,6 +31,7 @@ from risk_stream.features._words import (
     HEADER,
     K_BASE,
     K_MASK,
+    K_POSITION,
     K_USED,
     LOW32,
     NEVER,
@@ -61,6 +62,7 @@ def _apply(
     columns: Ints,
     ids: Ints,
     start: int,
+    forced: int,
     out: Ints,
     flags: Ints,
     hashes: Ints,
@@ -89,7 +91,7 @@ def _apply(
         for i in range(begin, end):
             if present[i]:
                 h = hashes[i - begin]
-                found = apply_event(heap, chunks, plan, h, keys, times[i], masks[i], ids[i], columns, out, i)
+                found = apply_event(heap, chunks, plan, h, keys, times[i], masks[i], ids[i], columns, forced, out, i)
                 if found == FULL:
                     return i
                 flags[i] = found
@@ -150,9 +152,14 @@ def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: i
 
 
 @inner
-def _forget(heap: Ints, chunks: Ints, bits: int) -> None:
-    """Take `bits` out of the mask of every row."""
+def _forget(heap: Ints, chunks: Ints, position: int, bits: int, rings: Bools) -> None:
+    """Take `bits` out of the mask of every row and empty all rings but `rings` (true for those that stay).
+
+    Chunks whose image is newer than `position` are left alone.
+    """
     for chunk in range(len(chunks)):
+        if chunks[chunk, K_POSITION] > position:
+            continue
         for slot in range(chunks[chunk, K_MASK] + 1):
             entry_word = heap[chunks[chunk, K_BASE] + slot]
             if entry_word != 0:
@@ -160,6 +167,9 @@ def _forget(heap: Ints, chunks: Ints, bits: int) -> None:
                 row = row_words(heap, block)
                 for r in range(first_row(heap, block), end_row(heap, block)):
                     heap[block + HEADER + r * row + R_MASK] &= ~bits
+                panes = panes_of(heap, block)
+                if panes != 0:
+                    empty_rings(heap, panes, rings)
 
 
 @inner
@@ -189,13 +199,27 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         columns: Ints,
         ids: Ints,
         start: int,
+        forced: int,
         out: Ints,
         flags: Ints,
     ) -> Word:
         if sources < 0:
             return start
         return _apply(
-            heap, chunks, plan, keys, present, times, masks, columns, ids, start, out, flags, np.empty(GROUP, np.int64)
+            heap,
+            chunks,
+            plan,
+            keys,
+            present,
+            times,
+            masks,
+            columns,
+            ids,
+            start,
+            forced,
+            out,
+            flags,
+            np.empty(GROUP, np.int64),
         )
 
     @entry
@@ -203,9 +227,9 @@ def _entries(sources: int) -> tuple[Any, Any, Any, Any]:
         return _sweep(heap, chunks, plan, start, budget, now) if sources >= 0 else start
 
     @entry
-    def forget_bits(heap: Ints, chunks: Ints, bits: int) -> None:
+    def forget_bits(heap: Ints, chunks: Ints, position: int, bits: int, rings: Bools) -> None:
         if sources >= 0:
-            _forget(heap, chunks, bits)
+            _forget(heap, chunks, position, bits, rings)
 
     @entry
     def translate_masks(masks: Ints, bits: Ints, out: Ints) -> None:

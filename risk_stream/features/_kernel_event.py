@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_accel import finish, new_accel, step
 from risk_stream.features._kernel_emit import emit
@@ -11,18 +9,25 @@ from risk_stream.features._kernel_heap import accel_of, end_row, first_row, pane
 from risk_stream.features._kernel_index import chunk_of, find, insert_key
 from risk_stream.features._kernel_late import make_way, rewind
 from risk_stream.features._kernel_panes import add_to_panes
-from risk_stream.features._kernel_rows import drop_accel, is_full, is_row, make_room, open_row, place_of, write_row
+from risk_stream.features._kernel_rows import (
+    drop_accel,
+    drop_oldest,
+    is_full,
+    is_row,
+    make_room,
+    open_row,
+    place_of,
+    write_row,
+)
 from risk_stream.features._kernel_scan import scan
 from risk_stream.features._words import (
     A_EPOCH,
     A_TIME,
-    B_SPAN,
     B_TRUNC,
     H_BEHIND,
-    H_DROPPED,
-    H_ROWS,
+    H_REFUSED,
     HEADER,
-    NEVER,
+    K_TRUNC,
     P_BLOCK,
     P_CAP,
     P_CLOCK,
@@ -32,11 +37,10 @@ from risk_stream.features._words import (
     P_SCRATCH_CELLS,
     P_SCRATCH_ROW,
     P_SHIFT,
-    R_TIME,
     RECENT,
 )
 
-__all__ = ["FULL", "apply_event"]
+__all__ = ["FULL", "apply_event", "put_event"]
 
 #: What `apply_event` returns where memory lacks; flags are never negative.
 FULL = -1
@@ -53,26 +57,36 @@ def apply_event(
     mask: int,
     id_hash: int,
     columns: Ints,
+    forced: int,
     out: Ints,
     i: int,
 ) -> Word:
-    """Insert event i, if it counts for anything and is not there yet, and write its outputs; -> flags or FULL."""
-    block = _block_for(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
+    """Insert event i, if it counts for anything and is not there yet, and write its outputs; -> flags.
+
+    Where memory lacks: FULL, and nothing is changed; if `forced`, the key's oldest rows give way, and a key that has
+    no room for one is not kept: the event is judged by itself, and so is flagged.
+    """
+    block = _block_for(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time, forced)
     if block == FULL:
-        return FULL
+        if not forced:
+            return FULL
+        write_row(heap, plan[P_SCRATCH_ROW], time, mask, id_hash, plan, columns, i)
+        _refuse(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
+        cells = plan[P_SCRATCH_CELLS]
+        scan(heap, plan[P_SCRATCH_ROW], 0, mask != 0, 0, time, plan, cells)
+        return emit(heap, plan[P_SCRATCH_ROW], time, plan, cells, 0, time, time, out, i)
     # Without a log: of a key that has no rows, or older than all that its key keeps, so judged by itself.
     base = plan[P_SCRATCH_ROW]
     first = place = stop = panes = 0
-    trunc: Word = np.int64(NEVER)
+    trunc: Word = chunks[chunk_of(key_hash, plan[P_SHIFT]), K_TRUNC]
     upto = time
     alone = True
     inserted = False
     if block != 0:
         place = place_of(heap, block, time, id_hash)
         first = first_row(heap, block)
-        full = end_row(heap, block) - first >= plan[P_CAP]
-        known = place > first and is_row(heap, block + HEADER + (place - 1) * row_words(heap, block), time, id_hash)
-        alone = not known and mask != 0 and (time < heap[block + B_TRUNC] or (full and place == first))
+        known = place > first and is_row(heap, block + HEADER + (place - 1) * plan[P_ROW], time, id_hash)
+        alone = not known and mask != 0 and _is_behind(heap, plan, block, place, time)
         if place == first:  # what the panes hold of this very millisecond may be behind the event
             upto -= 1
         if known:
@@ -91,22 +105,85 @@ def apply_event(
             if inserted:
                 write_row(heap, open_row(heap, block, place), time, mask, id_hash, plan, columns, i)
                 stop += 1
-                if full:
-                    _drop_oldest(heap, block, plan)
-                    first += 1
+                first = _hold_to_cap(heap, block, plan)
         panes = panes_of(heap, block)
         trunc = heap[block + B_TRUNC]
     cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, alone, inserted)
     flags = emit(heap, base, time, plan, cells, panes, upto, trunc, out, i)
     if alone and block != 0:
         heap[H_BEHIND] += 1
-        add_to_panes(heap, block, base, plan)
+        add_to_panes(heap, block, base, plan[P_ROW], plan)
     return flags
 
 
 @inner
-def _block_for(
+def put_event(
+    heap: Ints,
+    chunks: Ints,
+    plan: Ints,
+    key_hash: int,
+    keys: Ints,
+    time: int,
+    mask: int,
+    id_hash: int,
+    columns: Ints,
+    i: int,
+) -> None:
+    """Insert event i as a forced `apply_event` does, and answer nothing."""
+    block = _block_for(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time, 1)
+    if block == FULL:
+        _refuse(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
+        return
+    place = place_of(heap, block, time, id_hash)
+    if place > first_row(heap, block) and is_row(heap, block + HEADER + (place - 1) * plan[P_ROW], time, id_hash):
+        return
+    if _is_behind(heap, plan, block, place, time):
+        base = plan[P_SCRATCH_ROW]
+        write_row(heap, base, time, mask, id_hash, plan, columns, i)
+        heap[block + B_TRUNC] = max(heap[block + B_TRUNC], time)
+        heap[H_BEHIND] += 1
+        add_to_panes(heap, block, base, plan[P_ROW], plan)
+        return
+    drop_accel(heap, block)
+    write_row(heap, open_row(heap, block, place), time, mask, id_hash, plan, columns, i)
+    _hold_to_cap(heap, block, plan)
+
+
+@inner
+def _is_behind(heap: Ints, plan: Ints, block: int, place: int, time: int) -> bool:
+    """Whether a row of this time, for which `place` is the place, is older than all that its key keeps."""
+    first = first_row(heap, block)
+    too_many = end_row(heap, block) + 1 - first - plan[P_CAP]
+    return bool(time < heap[block + B_TRUNC] or (too_many > 0 and place - first < too_many))
+
+
+@inner
+def _hold_to_cap(heap: Ints, block: int, plan: Ints) -> Word:
+    """Drop a key's oldest rows beyond the cap; -> its first row."""
+    while end_row(heap, block) - first_row(heap, block) > plan[P_CAP]:
+        drop_oldest(heap, block, plan)
+    return first_row(heap, block)
+
+
+@inner
+def _refuse(
     heap: Ints, chunks: Ints, plan: Ints, key_hash: int, k0: int, k1: int, k2: int, mask: int, time: int
+) -> None:
+    """Remember of an event for which there is no room that it is missing: in its key, or for all new keys beside it."""
+    if mask == 0:
+        return
+    heap[H_REFUSED] += 1
+    chunk = chunk_of(key_hash, plan[P_SHIFT])
+    block, _ = find(heap, chunks, chunk, key_hash, k0, k1, k2)
+    if block != 0:
+        heap[block + B_TRUNC] = max(heap[block + B_TRUNC], time)
+    else:
+        chunks[chunk, K_TRUNC] = max(chunks[chunk, K_TRUNC], time)
+
+
+@inner
+def _block_for(
+    heap: Ints, chunks: Ints, plan: Ints, key_hash: int, k0: int, k1: int, k2: int, mask: int, time: int, forced: int
 ) -> Word:
     """The block of a key, with room for one more row if the event has one; 0 if it has none and needs none, or FULL."""
     row = plan[P_ROW]
@@ -117,22 +194,10 @@ def _block_for(
             return 0
         block = insert_key(heap, chunks, chunk, key_hash, k0, k1, k2, plan[P_BLOCK], row)
     elif is_full(heap, block, row) and (mask != 0 or row_words(heap, block) != row):
-        block = make_room(heap, chunks, plan, chunk, slot, block, min(time, plan[P_CLOCK]))
+        block = make_room(heap, chunks, plan, chunk, slot, block, min(time, plan[P_CLOCK]), forced)
     else:
         return block
     return block if block != 0 else FULL
-
-
-@inner
-def _drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
-    """The cap: the oldest row goes into the panes."""
-    first = first_row(heap, block)
-    r = block + HEADER + first * plan[P_ROW]
-    add_to_panes(heap, block, r, plan)
-    heap[block + B_TRUNC] = max(heap[block + B_TRUNC], heap[r + R_TIME])
-    heap[block + B_SPAN] += 1 << 32
-    heap[H_DROPPED] += 1
-    heap[H_ROWS] -= 1
 
 
 @inner

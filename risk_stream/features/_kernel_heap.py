@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -12,7 +12,17 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from risk_stream.features._jit import Ints, Word, inner
-from risk_stream.features._words import B_CACHE, B_SHAPE, B_SPAN, H_FREE, H_LIMIT, H_LIVE, H_NEXT, LOW32
+from risk_stream.features._words import (
+    B_CACHE,
+    B_SHAPE,
+    B_SPAN,
+    H_CRUMBS,
+    H_FREE,
+    H_LIMIT,
+    H_LIVE,
+    H_NEXT,
+    LOW32,
+)
 
 __all__ = [
     "accel_of",
@@ -25,6 +35,7 @@ __all__ = [
     "copy",
     "end_row",
     "first_row",
+    "give_back",
     "hash_key",
     "mul_high",
     "panes_of",
@@ -33,6 +44,9 @@ __all__ = [
     "row_words",
     "set_caches",
 ]
+
+#: Size classes end here: 2**34 words.
+LARGEST: Final = 60
 
 
 @intrinsic
@@ -123,11 +137,46 @@ def allocate(heap: Ints, size_class: int) -> Word:
         heap[H_FREE + size_class] = heap[block]
     else:
         block = heap[H_NEXT]
-        if block + words > heap[H_LIMIT]:
-            return 0
-        heap[H_NEXT] = block + words
+        if block + words <= heap[H_LIMIT]:
+            heap[H_NEXT] = block + words
+        else:
+            block = _cut_from_larger(heap, size_class)
+            if block == 0:
+                return 0
     heap[H_LIVE] += words
     return block
+
+
+@inner
+def _cut_from_larger(heap: Ints, size_class: int) -> Word:
+    """The front of a free block of a larger class, what is left of it given back; 0 where there is none."""
+    larger = size_class + 1
+    while larger < LARGEST and heap[H_FREE + larger] == 0:
+        larger += 1
+    if larger == LARGEST:
+        return 0
+    block = heap[H_FREE + larger]
+    heap[H_FREE + larger] = heap[block]
+    words = class_words(size_class)
+    give_back(heap, block + words, class_words(larger) - words)
+    return block
+
+
+@inner
+def give_back(heap: Ints, at: int, words: int) -> None:
+    """Put unused words into the free lists, as the largest blocks they make; less than a block is a crumb."""
+    while words >= class_words(0):
+        size_class = 0
+        while class_words(size_class + 1) <= words:
+            size_class += 1
+        heap[at] = heap[H_FREE + size_class]
+        heap[H_FREE + size_class] = at
+        at += class_words(size_class)
+        words -= class_words(size_class)
+    if words > 0:
+        heap[at] = heap[H_CRUMBS]
+        heap[at + 1] = words
+        heap[H_CRUMBS] = at
 
 
 @inner

@@ -19,9 +19,9 @@ from risk_stream.features._words import (
     H_KEYS,
     K_BASE,
     K_MASK,
+    K_TRUNC,
     K_USED,
     LOW32,
-    NEVER,
 )
 
 __all__ = ["chunk_of", "find", "insert_key", "moved", "reindex", "remove", "slot_of"]
@@ -97,7 +97,7 @@ def insert_key(
     heap[block + B_HASH] = key_hash
     heap[block + B_SPAN] = 0
     heap[block + B_SHAPE] = (row << 32) | size_class
-    heap[block + B_TRUNC] = NEVER
+    heap[block + B_TRUNC] = chunks[chunk, K_TRUNC]
     heap[block + B_CACHE] = 0
     heap[chunks[chunk, K_BASE] + slot] = (((key_hash >> 20) & LOW32) << 32) | (block >> 3)
     chunks[chunk, K_USED] += 1

@@ -7,7 +7,7 @@ stays a lower bound, short of at most one pane. A key has panes from the moment 
 
 from __future__ import annotations
 
-from risk_stream.features._jit import Ints, Word, inner
+from risk_stream.features._jit import Bools, Ints, Word, inner
 from risk_stream.features._kernel_heap import accel_of, allocate, class_for, copy, panes_of, release, set_caches
 from risk_stream.features._words import (
     C_COLUMN,
@@ -47,7 +47,7 @@ from risk_stream.features._words import (
     RING,
 )
 
-__all__ = ["add_to_panes", "fold_panes", "free_panes"]
+__all__ = ["add_to_panes", "empty_rings", "fold_panes", "free_panes", "panes_for"]
 
 
 @inner
@@ -58,7 +58,7 @@ def free_panes(heap: Ints, panes: int) -> None:
 
 
 @inner
-def _panes_for(heap: Ints, block: int, slots: int) -> Word:
+def panes_for(heap: Ints, block: int, slots: int) -> Word:
     """A key's panes with at least so many rings, made or enlarged; 0 where memory lacks or none is needed."""
     panes = panes_of(heap, block)
     had = heap[panes + PANES_RINGS] if panes != 0 else 0
@@ -72,14 +72,27 @@ def _panes_for(heap: Ints, block: int, slots: int) -> Word:
     heap[new + PANES_RINGS] = slots
     copy(heap, panes + PANES_HEAD, new + PANES_HEAD, had * RING)
     for ring in range(new + PANES_HEAD + had * RING, new + PANES_HEAD + slots * RING, RING):
-        heap[ring + RG_NEWEST] = NEVER
-        heap[ring + RG_LOW] = NEVER
-        for pane in range(ring + RG_HEAD, ring + RING, PANE):
-            heap[pane + N_TAG] = NEVER
+        _empty_ring(heap, ring)
     if panes != 0:
         free_panes(heap, panes)
     set_caches(heap, block, new, accel_of(heap, block))
     return new
+
+
+@inner
+def empty_rings(heap: Ints, panes: int, stay: Bools) -> None:
+    """Empty the rings that do not stay."""
+    for ring in range(heap[panes + PANES_RINGS]):
+        if ring >= len(stay) or not stay[ring]:
+            _empty_ring(heap, panes + PANES_HEAD + ring * RING)
+
+
+@inner
+def _empty_ring(heap: Ints, ring: int) -> None:
+    heap[ring + RG_NEWEST] = NEVER
+    heap[ring + RG_LOW] = NEVER
+    for pane in range(ring + RG_HEAD, ring + RING, PANE):
+        heap[pane + N_TAG] = NEVER
 
 
 @inner
@@ -89,9 +102,9 @@ def _width(window_ms: int) -> Word:
 
 
 @inner
-def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
-    """Put the row at heap[r ...], which is no longer kept, into the key's panes."""
-    panes = _panes_for(heap, block, plan[P_SLOTS])
+def add_to_panes(heap: Ints, block: int, r: int, width: int, plan: Ints) -> None:
+    """Put the row of `width` words at heap[r ...], which is no longer kept, into the key's panes."""
+    panes = panes_for(heap, block, plan[P_SLOTS])
     if panes == 0:
         return
     time = heap[r + R_TIME]
@@ -118,7 +131,8 @@ def add_to_panes(heap: Ints, block: int, r: int, plan: Ints) -> None:
         heap[pane + N_FROM] = min(heap[pane + N_FROM], time)
         heap[pane + N_TO] = max(heap[pane + N_TO], time)
         heap[pane + N_COUNT] += 1
-        v = heap[r + plan[line + C_COLUMN]]
+        column = plan[line + C_COLUMN]
+        v = heap[r + column] if column < width else MISSING
         if v != MISSING:
             first = heap[pane + N_VALUES] == 0
             heap[pane + N_MIN] = v if first else min(v, heap[pane + N_MIN])

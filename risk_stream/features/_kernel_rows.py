@@ -20,11 +20,14 @@ from risk_stream.features._kernel_heap import (
     set_caches,
 )
 from risk_stream.features._kernel_index import moved
+from risk_stream.features._kernel_panes import add_to_panes
 from risk_stream.features._words import (
     A_CLASS,
     B_SHAPE,
     B_SPAN,
     B_TRUNC,
+    H_DROPPED,
+    H_EARLY,
     H_ROWS,
     HEADER,
     MISSING,
@@ -39,7 +42,7 @@ from risk_stream.features._words import (
     R_VALUES,
 )
 
-__all__ = ["drop_accel", "is_full", "is_row", "make_room", "open_row", "place_of", "write_row"]
+__all__ = ["drop_accel", "drop_oldest", "is_full", "is_row", "make_room", "open_row", "place_of", "write_row"]
 
 #: Rows from the newest that are looked at one by one for an event's place, before the rest is halved.
 NEAR: Final = 16
@@ -81,10 +84,11 @@ def _trim(heap: Ints, block: int, keep_from: int) -> Word:
 
 
 @inner
-def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block: int, now: int) -> Word:
+def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block: int, now: int, forced: int) -> Word:
     """Trim a key's log, slide it down, and move it to a larger block if less than a quarter came free.
 
-    Returns its block, with rows as wide as the plan's (columns they did not have are missing); 0 where memory lacks.
+    Returns its block, with rows as wide as the plan's (columns they did not have are missing). Where memory lacks, 0;
+    if `forced`, the oldest rows give way, and 0 is for a block too small for even one row.
     """
     drop_accel(heap, block)
     width = plan[P_ROW]
@@ -100,7 +104,7 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
     if target != size_class or width != old_width:
         new = allocate(heap, target)
         if new == 0:
-            return 0
+            return _shrink(heap, plan, block) if forced else 0
         copy(heap, block, new, HEADER)
         heap[new + B_SHAPE] = (width << 32) | target
     source = block + HEADER + first * old_width
@@ -119,6 +123,43 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
         moved(heap, chunks, chunk, slot, new)
         release(heap, block, size_class)
     return new
+
+
+@inner
+def _shrink(heap: Ints, plan: Ints, block: int) -> Word:
+    """Let a key's oldest rows give way, as at a cap, until its block has room; -> the block, 0 where it never has."""
+    width = plan[P_ROW]
+    old_width = row_words(heap, block)
+    first = first_row(heap, block)
+    rows = end_row(heap, block) - first
+    room = (class_words(block_class(heap, block)) - HEADER) // width
+    stay = max(0, min(rows, room - max(1, room >> 3)))
+    for _ in range(rows - stay):
+        drop_oldest(heap, block, plan)
+        heap[H_EARLY] += 1
+    if room == 0:
+        return 0
+    rows_at = block + HEADER
+    copy(heap, rows_at + (first + rows - stay) * old_width, rows_at, stay * old_width)
+    if width != old_width:
+        for r in range(stay - 1, -1, -1):
+            for i in range(width - 1, -1, -1):
+                heap[rows_at + r * width + i] = heap[rows_at + r * old_width + i] if i < old_width else MISSING
+        heap[block + B_SHAPE] = (width << 32) | block_class(heap, block)
+    heap[block + B_SPAN] = stay
+    return block
+
+
+@inner
+def drop_oldest(heap: Ints, block: int, plan: Ints) -> None:
+    """The oldest row goes into the panes."""
+    width = row_words(heap, block)
+    r = block + HEADER + first_row(heap, block) * width
+    add_to_panes(heap, block, r, width, plan)
+    heap[block + B_TRUNC] = max(heap[block + B_TRUNC], heap[r + R_TIME])
+    heap[block + B_SPAN] += 1 << 32
+    heap[H_DROPPED] += 1
+    heap[H_ROWS] -= 1
 
 
 @inner

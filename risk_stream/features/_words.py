@@ -6,7 +6,7 @@ heap     one reserve, committed as it is touched. Head words, then blocks of siz
          one of them the scratch: the row of an event that is not kept, the cells of a key without accel, a set.
 block    one key: a header of 8 words (a cache line), then its rows in order of (event time, id).
 row      time, mask of (event type, where) bits, id, then one fixed-point value per column.
-chunks   one line per chunk of the index: base in the heap, slots - 1, entries.
+chunks   one line per chunk of the index: base in the heap, slots - 1, entries, position of its image, what it lacks.
 plan     a layout as data: head words, then lines for windows, cells, outputs and columns. Nothing is compiled for it.
 cells    what a scan or an accel knows as of a row: window starts, three words per group, one cell per used
          (group, window). A *group* is a (mask, column); its cells stand together, shortest window first.
@@ -33,6 +33,9 @@ H_DROPPED: Final = 5  # rows a cap dropped
 H_BEHIND: Final = 6  # rows that came too late to be kept
 H_EVICTED: Final = 7  # keys whose rows had all expired
 H_SET_EPOCH: Final = 8  # tag of the present use of the set in scratch
+H_REFUSED: Final = 9  # events judged by themselves because memory lacked
+H_EARLY: Final = 10  # rows dropped before the cap because memory lacked
+H_CRUMBS: Final = 11  # first free piece too small for any class: the next, its words
 H_FREE: Final = 16  # + size class: first free block
 H_WORDS: Final = 128
 
@@ -55,6 +58,9 @@ R_VALUES: Final = 3
 K_BASE: Final = 0
 K_MASK: Final = 1
 K_USED: Final = 2
+K_POSITION: Final = 3  # rows up to this position are in the image it was restored from
+K_SERIAL: Final = 5  # of that image
+K_TRUNC: Final = 4  # the latest time of an event of a key that memory had no room for
 K_WORDS: Final = 8
 FIRST_SLOTS: Final = 64
 

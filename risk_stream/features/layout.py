@@ -14,6 +14,8 @@ __all__ = ["KindLayout"]
 MOST_BITS: Final = 64
 #: An event's flags say in one int64 which of its outputs are not exact.
 MOST_OUTPUTS: Final = 63
+#: Rows that a key may keep.
+MOST_ROWS: Final = 1 << 20
 
 
 class KindLayout:
@@ -54,6 +56,8 @@ class KindLayout:
                 f'there are {len(self.aggregates)} features by "{self.kind}", and one kind of key can have'
                 f" {MOST_OUTPUTS}: take out those that no rule needs"
             )
+        if self.cap > MOST_ROWS:
+            faults.append(f'a key of "{self.kind}" is to keep {self.cap:,} rows, and can keep {MOST_ROWS:,}')
         for a in self.aggregates:
             if a.by != self.kind:
                 faults.append(f'feature {a.id} is by "{a.by}", and this layout is of "{self.kind}"')

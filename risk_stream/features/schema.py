@@ -7,11 +7,11 @@ layout asks for and the rows already say keeps its place, what is new is added b
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from risk_stream.features._jit import Ints
+from risk_stream.features._jit import Bools, Ints
 from risk_stream.features._words import (
     A_WINDOWS,
     C_WORDS,
@@ -57,7 +57,7 @@ from risk_stream.features._words import (
 from risk_stream.features.aggregate import Aggregate, Op
 from risk_stream.features.layout import MOST_BITS, KindLayout
 
-__all__ = ["Schema", "compile_plan"]
+__all__ = ["Schema", "compile_plan", "first_class"]
 
 _NEED: Final = {
     Op.COUNT: 0,
@@ -76,10 +76,10 @@ _IN_PANES: Final = {Op.COUNT, Op.SUM, Op.MEAN, Op.MIN, Op.MAX}
 #: A column for groups that only count: a word of the row that is never missing.
 _NO_COLUMN: Final = R_TIME
 
-_Bit = tuple[str, str]
-_Column = tuple[str, int, bool]
-_Group = tuple[int, int, bool]
-_Cell = tuple[_Group, int]
+_Bit = tuple[str, str]  # event type, where
+_Column = tuple[str, int, bool]  # field, decimals, whether text
+_Group = tuple[int, int, bool]  # mask, word of the row, whether distinct values are counted
+_Cell = tuple[_Group, int]  # ms of its window
 
 
 def _columns_of(layout: KindLayout) -> list[_Column]:
@@ -97,6 +97,7 @@ class Schema:
     columns_since: dict[_Column, int] = field(default_factory=dict)
     kept_since: int = NEVER
     longest_ms: int = 0
+    most_cap: int = 0  # the largest cap so far: a key may have as many rows
 
     def retired(self, layout: KindLayout) -> list[_Bit]:
         """The bits that must be taken from the rows, for `layout` to have room for its own; most often none."""
@@ -108,8 +109,54 @@ class Schema:
     def forget(self, bits: list[_Bit]) -> None:
         """Free the numbers of bits that no row has any more."""
         for bit in bits:
-            del self.bits[bit]
+            place = 1 << self.bits.pop(bit)
             self.bits_since.pop(bit, None)
+            self.rings = {cell: ring for cell, ring in self.rings.items() if not cell[0][0] & place}
+
+    def ring(self, cell: _Cell) -> int:
+        """The cell's ring of panes, a new one if it has none."""
+        if cell not in self.rings:
+            used = set(self.rings.values())
+            self.rings[cell] = next(n for n in range(len(used) + 1) if n not in used)
+        return self.rings[cell]
+
+    def stays(self) -> Bools:
+        """For each ring whether it is still some cell's."""
+        stays = np.zeros(1 + max(self.rings.values(), default=-1), np.bool_)
+        stays[list(self.rings.values())] = True
+        return stays
+
+    @property
+    def row_words(self) -> int:
+        """Words of a row that has every column."""
+        return R_VALUES + len(self.columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as lists, texts and whole numbers."""
+        return {
+            "bits": [[*bit, place, self.bits_since.get(bit)] for bit, place in self.bits.items()],
+            "columns": [[*column, place, self.columns_since.get(column)] for column, place in self.columns.items()],
+            "rings": [[*group, window, ring] for (group, window), ring in self.rings.items()],
+            "kept_since": self.kept_since,
+            "longest_ms": self.longest_ms,
+            "most_cap": self.most_cap,
+        }
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Schema:
+        """What `to_json` gave."""
+        bits = [((event, where), place, since) for event, where, place, since in said["bits"]]
+        columns = [((name, decimals, text), place, since) for name, decimals, text, place, since in said["columns"]]
+        return cls(
+            {bit: place for bit, place, _ in bits},
+            {column: place for column, place, _ in columns},
+            {((mask, column, distinct), window): ring for mask, column, distinct, window, ring in said["rings"]},
+            {bit: since for bit, _, since in bits if since is not None},
+            {column: since for column, _, since in columns if since is not None},
+            said["kept_since"],
+            said["longest_ms"],
+            said["most_cap"],
+        )
 
     def take(self, layout: KindLayout, since: int, lateness_ms: int) -> None:
         """Give the layout's bits and columns their places; those it did not have so far are known after `since`."""
@@ -127,11 +174,21 @@ class Schema:
         if layout.longest_ms > self.longest_ms and since != NEVER:
             self.kept_since = max(self.kept_since, since - self.longest_ms - lateness_ms)
         self.longest_ms = layout.longest_ms
+        self.most_cap = max(self.most_cap, layout.cap)
 
     def bit_map(self, layout: KindLayout) -> Ints | None:
         """The state's bit for each of the layout's; None where they are the same."""
         places = [self.bits[bit] for bit in layout.bits]
         return None if places == list(range(len(places))) else np.array(places, np.int64)
+
+    def columns_at(self, layout: KindLayout) -> tuple[int, ...]:
+        """The state's column for each of the layout's."""
+        return tuple(self.columns[column] for column in _columns_of(layout))
+
+    def known_until(self, layout: KindLayout) -> dict[str, int]:
+        """Of each aggregate when its window no longer reaches back before what is known, ms."""
+        draft = _Draft(self, layout)
+        return {a.id: self.known_since(a, draft.column(a)) + a.window_ms for a in layout.aggregates}
 
     def known_since(self, aggregate: Aggregate, column: _Column | None) -> int:
         """The time after which nothing that this aggregate is made of went by unseen."""
@@ -193,7 +250,7 @@ class _Draft:
             cell = (group, a.window_ms)
             self.cells[cell] = self.cells.get(cell, 0) | _NEED[a.op]
             if a.op in _IN_PANES:
-                self.schema.rings.setdefault(cell, len(self.schema.rings))
+                self.schema.ring(cell)
             found[a.id] = cell
         return found
 
@@ -263,7 +320,7 @@ def _head(
     group_need: dict[_Group, int],
 ) -> Ints:
     """The plan's head words that follow from its parts."""
-    row = R_VALUES + len(schema.columns)
+    row = schema.row_words
     groups_at = A_WINDOWS + len(windows)
     cells_at = groups_at + len(groups) * G_WORDS
     tables_at = cells_at + len(order) * CELL
@@ -279,8 +336,8 @@ def _head(
         P_TABLES_AT: tables_at,
         P_TABLES: sum(need & NEED_SET != 0 for need in group_need.values()),
         P_LONGEST: layout.longest_ms,
-        P_SLOTS: len(schema.rings),
-        P_BLOCK: _first_class(row),
+        P_SLOTS: len(schema.stays()),
+        P_BLOCK: first_class(row),
         P_COLUMNS: len(schema.columns),
     }
     head = np.zeros(P_WORDS, np.int64)
@@ -289,7 +346,7 @@ def _head(
     return head
 
 
-def _first_class(row: int) -> int:
+def first_class(row: int) -> int:
     """The size class of a new key's block: room for its header and two rows."""
     words, size_class = 24, 0
     while words < HEADER + 2 * row:

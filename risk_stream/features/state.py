@@ -1,77 +1,54 @@
-"""The windows of all keys of one kind: per-key logs in one heap, and every aggregate as of each event."""
+"""The windows of all keys of one kind: per-key logs in one reserve, and every aggregate as of each event."""
 
 from __future__ import annotations
 
-import mmap
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import numpy as np
 
+from risk_stream.features import restore
 from risk_stream.features._jit import Bools, Floats, Ints
-from risk_stream.features._kernel import apply_batch, forget_bits, sweep_keys, translate_masks
+from risk_stream.features._kernel import apply_batch, forget_bits, translate_masks
 from risk_stream.features._words import (
-    FIRST_SLOTS,
     H_BEHIND,
     H_DROPPED,
+    H_EARLY,
     H_EVICTED,
     H_KEYS,
-    H_LIMIT,
     H_LIVE,
     H_NEXT,
+    H_REFUSED,
     H_ROWS,
-    H_WORDS,
-    K_BASE,
-    K_MASK,
-    K_WORDS,
     NEVER,
-    P_CLOCK,
-    P_ROW,
-    P_SCRATCH_CELLS,
-    P_SCRATCH_ROW,
-    P_SCRATCH_SET,
-    P_SCRATCH_STARTS,
-    P_TABLES_AT,
-    P_WINDOWS,
 )
+from risk_stream.features.images import ImageOf, make_image
+from risk_stream.features.journal import Forget, Journal, Rows
 from risk_stream.features.layout import KindLayout
 from risk_stream.features.schema import Schema, compile_plan
+from risk_stream.features.store import ALWAYS, Store
 
-__all__ = ["KeyState", "StateFull"]
+__all__ = ["KeyState"]
 
 #: Logs below this many rows are scanned at each event; longer ones keep their cells (measured, see bench).
 SCAN_BELOW: Final = 48
-#: A time after all times.
-ALWAYS: Final = -NEVER
 #: How far behind a key's newest event another may come and still find every row of its windows.
 LATENESS_MS: Final = 60_000
-
-
-class StateFull(Exception):  # noqa: N818 - says what is so, as StopIteration does
-    """Raised when a state's reserve of memory is exhausted. Nothing of event `at` and those behind it was applied."""
-
-    def __init__(self, message: str, at: int) -> None:
-        super().__init__(message)
-        self.at = at
-
-
-def _reserve(mib: int) -> Ints:
-    """So many MiB of zeros, given by the system page by page as they are first touched; in huge pages where it can."""
-    if not hasattr(mmap, "MAP_PRIVATE"):
-        return np.zeros(mib << 17, np.int64)
-    pages = mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(pages, np.int64)
 
 
 class KeyState:
     """The windows of all keys of one kind.
 
-    `reserve_mib` bounds its memory, of which only what is used is ever taken from the system. `chunks` is the number
-    of parts of the index, a power of two. `lateness_ms` is how late an event can be and still have exact values;
-    later ones are flagged. No clock, no threads, no randomness: the same events give the same values, however they
-    are cut into batches and, asked for again when all are in, whatever order they came in.
+    `reserve_mib` bounds its memory, of which only what is used is ever taken from the system. Where it is full, what
+    has expired is forgotten; after that a key that needs room gives up its oldest rows, as at the cap, and an event of
+    a new key is judged by itself: both are flagged and counted. `chunks` is the number of parts of the index, a power
+    of two. `lateness_ms` is how late an event can be and still have exact values; later ones are flagged. With
+    `journal` it keeps what it is given until `take_journal`. No clock, no threads, no randomness: the same events give
+    the same values, however they are cut into batches and, asked for again when all are in, whatever order they came
+    in.
     """
+
+    _plan: Ints
 
     def __init__(
         self,
@@ -81,74 +58,20 @@ class KeyState:
         chunks: int = 256,
         lateness_ms: int = LATENESS_MS,
         scan_below: int = SCAN_BELOW,
+        journal: bool = False,
     ) -> None:
-        if chunks < 2 or chunks & (chunks - 1):
-            raise ValueError(f"chunks is {chunks} and must be a power of two, 2 or more")
         self.reserve_mib = reserve_mib
         self._lateness_ms, self._scan_below = lateness_ms, scan_below
-        self._shift = 64 - (chunks.bit_length() - 1)
-        self._heap = _reserve(max(1, reserve_mib))
-        self._chunks = np.zeros((chunks, K_WORDS), np.int64)
+        self._store = Store(reserve_mib, chunks)
         self._schema = Schema()
+        self._journal = Journal(layout.kind) if journal else None
         self._epoch = 0
         self._clock = NEVER
-        self._swept = NEVER
         self._position = -1
-        self._next_chunk = 0
-        self._scratch = self._scratch_words = 0
-        self._lay_out_heap()
+        self._serial = 1
         self._use(layout, NEVER)
 
-    def _lay_out_heap(self) -> None:
-        heap, chunks = self._heap, self._chunks
-        size = FIRST_SLOTS  # itself a size class
-        heap[H_LIMIT] = len(heap)
-        if H_WORDS + len(chunks) * size > len(heap):
-            raise ValueError(
-                f"{self.reserve_mib} MiB is too little for an index of {len(chunks)} chunks: raise reserve_mib"
-            )
-        chunks[:, K_BASE] = H_WORDS + size * np.arange(len(chunks))
-        chunks[:, K_MASK] = size - 1
-        heap[H_NEXT] = H_WORDS + size * len(chunks)
-        heap[H_LIVE] = size * len(chunks)
-
-    def _use(self, layout: KindLayout, since: int) -> None:
-        retired = self._schema.retired(layout)
-        if retired:
-            bits = 0
-            for bit in retired:
-                bits |= 1 << self._schema.bits[bit]
-            forget_bits(self._heap, self._chunks, np.int64(np.uint64(bits)))
-            self._schema.forget(retired)
-        self._schema.take(layout, since, self._lateness_ms)
-        self._epoch += 1
-        self._layout = layout
-        self._plan = compile_plan(
-            self._schema,
-            layout,
-            epoch=self._epoch,
-            scan_below=self._scan_below,
-            keep_ms=layout.longest_ms + 2 * self._lateness_ms,
-            shift=self._shift,
-        )
-        self._bit_map = self._schema.bit_map(layout)
-        self._place_scratch()
-
-    def _place_scratch(self) -> None:
-        """Give the plan its working space in the heap: a row, window starts, cells, and a set for all rows of a key."""
-        plan, slots = self._plan, 16
-        while slots < 2 * (self._layout.cap + 2):
-            slots <<= 1
-        places = np.cumsum([0, plan[P_ROW], plan[P_WINDOWS], plan[P_TABLES_AT], 2 * slots])
-        if places[-1] > self._scratch_words:
-            room = -(-int(places[-1]) * 3 // 16) * 8  # half as much again, for later layouts
-            if self._heap[H_NEXT] + room > len(self._heap):
-                raise StateFull(self._full_message(), 0)
-            self._scratch, self._scratch_words = int(self._heap[H_NEXT]), room
-            self._heap[H_NEXT] += room
-            self._heap[H_LIVE] += room
-        self._heap[self._scratch : self._scratch + self._scratch_words] = 0  # the set knows its entries by a small tag
-        plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET]] = places[:4] + self._scratch
+    # Layouts.
 
     @property
     def layout(self) -> KindLayout:
@@ -165,6 +88,41 @@ class KeyState:
         if layout.kind != self._layout.kind:
             raise ValueError(f'a state of "{self._layout.kind}" cannot take a layout of "{layout.kind}"')
         self._use(layout, self._clock if now_ms is None else now_ms)
+
+    def _use(self, layout: KindLayout, since: int) -> None:
+        retired = self._schema.retired(layout)
+        if retired:
+            bits = sum(1 << self._schema.bits[bit] for bit in retired)
+            signed = bits - (1 << 64) if bits >> 63 else bits
+            self._schema.forget(retired)
+            stays = self._schema.stays()
+            forget_bits(self._store.heap, self._store.chunks, ALWAYS, signed, stays)
+            if self._journal is not None:
+                self._journal.add(Forget(self._position, self._plan, signed, stays.astype(np.int64)))
+        self._schema.take(layout, since, self._lateness_ms)
+        self._epoch += 1
+        self._layout = layout
+        self._plan = compile_plan(
+            self._schema,
+            layout,
+            epoch=self._epoch,
+            scan_below=self._scan_below,
+            keep_ms=layout.longest_ms + 2 * self._lateness_ms,
+            shift=self._store.shift,
+        )
+        self._bit_map = self._schema.bit_map(layout)
+        self._columns_at = self._schema.columns_at(layout)
+        self._store.place_scratch(self._plan, self._schema.most_cap)
+
+    def warming(self, now_ms: int) -> dict[str, int]:
+        """Aggregates that as of `now_ms` reach back to what was not all seen, and the ms at which that ends.
+
+        Until then every value of theirs is flagged. Caps and lack of memory flag too, key by key: those are counted.
+        """
+        ends = self._schema.known_until(self._layout)
+        return {id: until for id, until in ends.items() if until > now_ms}
+
+    # Events.
 
     def apply(
         self,
@@ -187,7 +145,8 @@ class KeyState:
         counts for (0: it is not put in, only answered as of its place), `columns` [V, n] the layout's columns in fixed
         point, `ids` [n] hashes of the events' ids, `position` where in its log the batch stands. Values are in natural
         units, NaN where missing; a text's is its hash in the same eight bytes (`values.view(int64)`), 0 where missing.
-        Bit f of an event's flags is set where output f is not exact. Raises `StateFull`.
+        Bit f of an event's flags is set where output f is not exact. With a journal, the arrays are kept: they must
+        not be changed, and positions must not fall.
         """
         n = len(times)
         out = np.empty((n, len(self._layout.aggregates)), np.float64)
@@ -199,90 +158,148 @@ class KeyState:
             translated = np.empty(n, np.int64)
             translate_masks(masks, self._bit_map, translated)
             masks = translated
-        args = (
-            np.ascontiguousarray(keys, np.int64),
-            np.ascontiguousarray(present, np.bool_),
-            np.ascontiguousarray(times, np.int64),
-            masks,
-            np.ascontiguousarray(columns, np.int64),
-            np.ascontiguousarray(ids, np.int64),
-        )
-        bits = out.view(np.int64)
-        self._plan[P_CLOCK] = ALWAYS if self._swept == NEVER else self._swept
-        done = apply_batch(self._heap, self._chunks, self._plan, *args, 0, bits, flags)
+        keys, times, columns, ids = (np.ascontiguousarray(a, np.int64) for a in (keys, times, columns, ids))
+        present = np.ascontiguousarray(present, np.bool_)
+        store, plan, bits = self._store, self._plan, out.view(np.int64)
+        store.set_clock(plan)
+        done = forced = 0
         while done < n:
-            if not self._find_room():
-                raise StateFull(self._full_message(), done)
-            at, done = (
-                done,
-                apply_batch(self._heap, self._chunks, self._plan, *args, done, bits, flags),
+            done = apply_batch(
+                store.heap, store.chunks, plan, keys, present, times, masks, columns, ids, done, forced, bits, flags
             )
-            if at == done:
-                raise StateFull(self._full_message(), done)
+            forced = int(done < n and not store.find_room(plan))
+        if self._journal is not None and masks.any():
+            rows = Rows(position, plan, self._columns_at, keys, present, times, masks, columns, ids)
+            self._journal.add(rows)
         self._clock = max(self._clock, int(times.max()))
         self._position = max(self._position, position)
         return out, flags
-
-    def _find_room(self) -> bool:
-        """Evict what had expired when the caller last swept; whether anything had."""
-        before = self.evicted
-        if self._swept != NEVER:
-            self._sweep(self._swept, 1 << 62)
-        return self.evicted > before
-
-    def _full_message(self) -> str:
-        return (
-            f'the windows by "{self._layout.kind}" have used up their {self.reserve_mib} MiB with {self.keys:,} keys'
-            f" and {self.rows:,} rows: raise reserve_mib, shorten the longest window, or lower the cap on rows"
-        )
 
     def sweep(self, now_ms: int, budget_keys: int = 1 << 62) -> int:
         """Forget keys of which every window is empty at `now_ms`; -> how many.
 
         Goes through the index a few chunks at a time, so that every call looks at about `budget_keys` keys and goes on
-        where the last one stopped. Rows of living keys are let go as of the latest `now_ms` too. Values do not
-        change by it, unless an event comes later than `lateness_ms` behind that.
+        where the last one stopped. Rows of living keys are let go as of the latest `now_ms` too. Values do not change
+        by it, unless an event comes later than `lateness_ms` behind that.
         """
-        self._swept = max(self._swept, now_ms)
-        return self._sweep(now_ms, budget_keys)
+        return self._store.sweep(self._plan, now_ms, budget_keys)
 
-    def _sweep(self, now_ms: int, budget_keys: int) -> int:
-        before = self.evicted
-        if budget_keys > 0:
-            self._next_chunk = sweep_keys(self._heap, self._chunks, self._plan, self._next_chunk, budget_keys, now_ms)
-        return self.evicted - before
+    # On record.
+
+    @property
+    def chunks(self) -> int:
+        """Parts of the index, each with an image of its own."""
+        return len(self._store.chunks)
+
+    def take_journal(self, upto: int) -> list[bytes]:
+        """Parts (see `_parts`) with all that was done at positions up to `upto` and not taken yet, in order."""
+        return [] if self._journal is None else self._journal.take(upto)
+
+    def image(self, chunk: int, position: int, *, stop: int | None = None) -> list[bytes]:
+        """Parts with all keys of the chunks [chunk, stop), one chunk if no stop is given; nothing is changed.
+
+        `position` is that of the last `apply`.
+        """
+        of = ImageOf(self._layout.kind, chunk, chunk + 1 if stop is None else stop, position, self._serial)
+        self._serial += 1
+        store = self._store
+        keep_from = store.keep_from(self._plan)
+        return make_image(store.heap, store.chunks, of, keep_from=keep_from, row_words=self._schema.row_words)
+
+    def schema_state(self) -> dict[str, Any]:
+        """What rows mean and since when, and the clocks: all of a state that is not in parts, for JSON."""
+        return {
+            "format": restore.SCHEMA_FORMAT,
+            "kind": self._layout.kind,
+            "schema": self._schema.to_json(),
+            "clock": self._clock,
+            "swept": self._store.swept,
+            "serial": self._serial,
+        }
+
+    def restore(self, schema_state: dict[str, Any], parts: Iterable[bytes] = ()) -> int:
+        """Put an empty state where another was: what that said of its schema, and its parts in any order; -> position.
+
+        Needed are an image of every chunk and the journal behind each, or the whole journal. Then every value and flag
+        is the other's, lack of memory aside. The layout may be another than the other's; if it is the same, parts can
+        also be given to `load_image` and `replay` afterwards. Raises `PartError` where a part cannot be read.
+        """
+        if self.keys or self._position >= 0:
+            raise ValueError("only a state that has seen nothing yet can be put where another was")
+        self._schema = restore.schema_from(schema_state, self._layout.kind)
+        self._clock, self._serial = schema_state["clock"], schema_state["serial"]
+        self._store.swept = schema_state["swept"]
+        self._plan = restore.base_plan(self._plan, self._schema, self._store)
+        images, journals = restore.in_order(self._layout.kind, parts)
+        for part in images:
+            self.load_image(part)
+        for part in journals:
+            self.replay(part)
+        self._use(self._layout, self._clock)
+        return self._position
+
+    def load_image(self, part: bytes) -> int:
+        """Put the keys of an image's part in, unless a newer image of their chunk is; -> its position.
+
+        The parts of one image go in their order.
+        """
+        position, serial = restore.load(self._store, self._plan, part)
+        self._serial = max(self._serial, serial + 1)
+        self._position = max(self._position, position)
+        return position
+
+    def replay(self, part: bytes) -> int:
+        """Put in the rows of a journal's part that are newer than their chunk's image; -> how many. Images go first."""
+        stop, rows = restore.replay(self._store, self._plan, self._schema, part)
+        self._position = max(self._position, stop)
+        return rows
+
+    # Figures.
+
+    def _figure(self, word: int) -> int:
+        return int(self._store.heap[word])
 
     @property
     def keys(self) -> int:
         """Keys that have state."""
-        return int(self._heap[H_KEYS])
+        return self._figure(H_KEYS)
 
     @property
     def rows(self) -> int:
         """Rows kept."""
-        return int(self._heap[H_ROWS])
+        return self._figure(H_ROWS)
 
     @property
     def bytes(self) -> int:
         """Memory taken from the reserve so far; what keys gave back is in it, and is used again."""
-        return int(self._heap[H_NEXT]) * 8
+        return self._figure(H_NEXT) * 8
 
     @property
     def live_bytes(self) -> int:
         """The part of `bytes` that is in use now."""
-        return int(self._heap[H_LIVE]) * 8
+        return self._figure(H_LIVE) * 8
 
     @property
     def dropped(self) -> int:
-        """Rows that a cap dropped into the panes."""
-        return int(self._heap[H_DROPPED])
+        """Rows that a cap or lack of memory dropped into the panes."""
+        return self._figure(H_DROPPED)
+
+    @property
+    def early(self) -> int:
+        """The part of `dropped` that was dropped before the cap because the reserve was full."""
+        return self._figure(H_EARLY)
+
+    @property
+    def refused(self) -> int:
+        """Events of keys for which the full reserve had no room: judged by themselves, and flagged."""
+        return self._figure(H_REFUSED)
 
     @property
     def behind(self) -> int:
         """Events older than the rows their key still kept: judged by themselves, and flagged."""
-        return int(self._heap[H_BEHIND])
+        return self._figure(H_BEHIND)
 
     @property
     def evicted(self) -> int:
         """Keys forgotten because all their rows had expired."""
-        return int(self._heap[H_EVICTED])
+        return self._figure(H_EVICTED)

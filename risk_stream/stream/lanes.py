@@ -14,7 +14,7 @@ from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.engine import Hop
-from risk_stream.features import KeyState, StateFull
+from risk_stream.features import KeyState
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -347,12 +347,9 @@ class Lanes:
 
     async def _judge(self, hop: HopPartition, records: Sequence[Any]) -> list[asyncio.Future[Any]]:
         applied, sends = Applied(), list[asyncio.Future[Any]]()
-        try:
-            for _ in hop.work(records, applied):
-                sends += await self.runs.hand_over(applied.outgoing)
-                applied.outgoing = []
-        except StateFull as exc:
-            self.runs.fatal(str(exc))
+        for _ in hop.work(records, applied):
+            sends += await self.runs.hand_over(applied.outgoing)
+            applied.outgoing = []
         hop.said()
         self._count(hop, applied)
         return sends

@@ -106,7 +106,12 @@ def seeded_stream(
 
 
 def run(
-    state: KeyState, events: Sequence[Event], cuts: Sequence[int] = (), *, asking: bool = False
+    state: KeyState,
+    events: Sequence[Event],
+    cuts: Sequence[int] = (),
+    *,
+    asking: bool = False,
+    position: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Apply events to a state in batches that end at `cuts`, or only ask for them; -> values and flags of all."""
     layout, parts = state.layout, []
@@ -125,6 +130,7 @@ def run(
                 np.array(masks, np.uint64).view(np.int64),
                 np.array(columns, np.int64).reshape(len(layout.columns), len(batch)),
                 np.array([e.id for e in batch], np.int64),
+                position=position + begin,
             )
         )
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from risk_stream.features import KeyState, KindLayout, Op, StateFull
+from risk_stream.features import KeyState, KindLayout, Op
 from tests.features.reference import Event, Reference, matches
-from tests.features.streams import LATENESS, TYPES, aggregate, layout, run, seeded_stream
+from tests.features.streams import LATENESS, TYPES, aggregate, differs, layout, run, seeded_stream
 
 ORDER = frozenset({("order", "")})
 
@@ -136,17 +136,93 @@ def test_a_key_with_one_live_row_stays() -> None:
 # A reserve that runs out.
 
 
-def test_a_full_state_says_so_and_what_to_do() -> None:
-    """One sentence with the kind of key, the memory and what to change; what was applied before stays right."""
+def within_reserve(state: KeyState) -> bool:
+    return state.live_bytes <= state.bytes <= state.reserve_mib << 20
+
+
+def test_a_flood_of_new_keys_stays_inside_the_reserve_and_is_flagged() -> None:
+    """Keys that were there go on exactly; those without room are judged by themselves, flagged and counted."""
     state = state_of(layout([aggregate(Op.COUNT, window_ms=10**9)]), reserve_mib=1)
-    events = [Event(i, ORDER, key=i // 2) for i in range(20_000)]
-    with pytest.raises(StateFull, match=r'windows by "customer" have used up their 1 MiB with .* keys') as full:
-        run(state, events)
-    applied = full.value.at
-    assert 5000 < applied < 20_000
-    assert state.rows == applied
-    values, _ = run(state, [Event(applied, ORDER, key=0)])
-    assert values[0, 0] == 3
+    known = [Event(k, ORDER, key=k) for k in range(100)]
+    run(state, known)
+    values, flags = run(state, [Event(1000 + i, ORDER, key=1000 + i) for i in range(20_000)], range(0, 20_000, 500))
+    assert within_reserve(state)
+    assert 3000 < state.keys < 8000
+    assert state.refused == 20_100 - state.keys
+    assert int(flags.sum()) == state.refused
+    assert values[:, 0].tolist() == [1] * 20_000
+    values, flags = run(state, [Event(30_000 + k, ORDER, key=k) for k in range(100)])
+    assert (values[:, 0].tolist(), flags.tolist()) == ([2] * 100, [0] * 100)
+
+
+def test_a_key_that_was_refused_is_flagged_when_it_is_kept_at_last() -> None:
+    """What it lacks is remembered for all new keys beside it, until no window reaches back to it."""
+    state = state_of(layout([aggregate(Op.COUNT, window_ms=2000)]), reserve_mib=1)
+    run(state, [Event(i % 100, ORDER, key=i) for i in range(9000)])
+    assert state.refused > 0
+    _, flags = run(state, [Event(100, frozenset(), key=8999)])  # only asked for
+    assert flags.tolist() == [1]
+    state.sweep(2500)
+    _, flags = run(state, [Event(1500, ORDER, key=8999)])
+    assert flags.tolist() == [1]
+    _, flags = run(state, [Event(5000, ORDER, key=8999), Event(5001, ORDER, key=12_345)])
+    assert flags.tolist() == [0, 0]
+
+
+def test_a_key_that_cannot_grow_gives_up_its_oldest_rows() -> None:
+    """As at the cap: into the panes, flagged, counted, and its latest rows are exact."""
+    asked = layout([aggregate(Op.COUNT, window_ms=10**6), aggregate(Op.COUNT, window_ms=20)], cap=1 << 20)
+    state = state_of(asked, reserve_mib=1)
+    values, flags = run(state, [Event(i, ORDER) for i in range(60_000)], range(0, 60_000, 1000))
+    assert within_reserve(state)
+    assert state.early == state.dropped == 60_000 - state.rows > 0
+    assert (values[100:, 1] == 20).all()
+    assert (flags & 2 == 0).all()
+    flagged = np.flatnonzero(flags & 1)
+    assert len(flagged) > 10_000
+    assert (values[flagged, 0] <= flagged + 1).all()
+    assert (values[flagged, 0] >= 0.95 * flagged).all()
+
+
+def test_keys_outgrow_one_another_in_a_full_reserve_and_nothing_is_overwritten() -> None:
+    """Small keys, then large ones, then small ones: unflagged values are exact throughout, memory serves all sizes."""
+    asked = layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount"), aggregate(Op.DISTINCT, "quantity")])
+    state, truth = state_of(asked, reserve_mib=1), Reference(asked)
+    rng, now, judged = np.random.default_rng(3), 0, 0
+    for turn in range(12):
+        keys = (6000, 12, 300)[turn % 3]
+        stream = []
+        for _ in range(2500):
+            now += int(rng.integers(0, 2))
+            fields = {"amount": int(rng.integers(100)), "quantity": int(rng.integers(9))}
+            stream.append(Event(now, ORDER, fields, key=10_000 * (turn % 3) + int(rng.integers(keys))))
+        values, flags = run(state, stream, range(0, 2500, 250))
+        state.sweep(now, 0)
+        assert within_reserve(state)
+        for i, event in enumerate(stream):
+            for f, want in enumerate(truth.apply(event)):
+                if not flags[i] >> f & 1:
+                    judged += 1
+                    assert not differs(asked.aggregates[f], float(values[i, f]), False, want)
+        for log in truth.logs.values():
+            log.kept = [e for e in log.kept if e.time > now - 1000]
+    assert judged > 40_000
+    assert state.refused + state.early > 0
+
+
+def test_rows_that_become_wider_in_a_full_reserve_stay_right() -> None:
+    """A reload with more fields: keys that cannot move give up rows, or all of them, and say so."""
+    narrow = layout([aggregate(Op.COUNT, window_ms=10**6)])
+    wide = layout([*narrow.aggregates, *(aggregate(Op.SUM, name) for name in ("amount", "price", "quantity"))])
+    state = state_of(narrow, reserve_mib=1)
+    run(state, [Event(i, ORDER, key=i % 6000) for i in range(30_000)], range(0, 30_000, 1000))
+    state.set_layout(wide)
+    fields = {"amount": 100, "price": 10**8, "quantity": 1}
+    values, flags = run(state, [Event(30_000 + k, ORDER, fields, key=k) for k in range(6000)])
+    assert within_reserve(state)
+    exact = flags & 1 == 0
+    assert set(values[exact, 0]) <= {5.0, 6.0}
+    assert (values[~exact, 0] <= 6).all()
 
 
 def test_a_full_state_first_forgets_what_has_expired() -> None:

@@ -1,0 +1,248 @@
+"""What a restart is promised: a state put together from parts says what the state that wrote them would have said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from risk_stream.features import KeyState, KindLayout, Op, PartError
+from risk_stream.features._parts import MOST_BYTES, head_of
+from tests.features.reference import Event
+from tests.features.streams import LATENESS, TYPES, aggregate, layout, layouts, run, seeded_stream, streams
+from tests.features.test_state import EVERYTHING
+
+ORDER = frozenset({("order", "")})
+
+
+def state_of(layout: KindLayout, *, scan_below: int = 48, reserve_mib: int = 8) -> KeyState:
+    return KeyState(
+        layout, reserve_mib=reserve_mib, chunks=4, lateness_ms=LATENESS, scan_below=scan_below, journal=True
+    )
+
+
+@dataclass
+class Recorder:
+    """What a checkpoint topic holds of one state: what was taken so far, and the schema of the last time."""
+
+    state: KeyState
+    position: int = -1
+    parts: list[bytes] = field(default_factory=list)
+    schema: str = ""
+
+    def checkpoint(self) -> None:
+        self.parts += self.state.take_journal(self.position)
+        self.schema = json.dumps(self.state.schema_state())
+
+    def image(self, chunk: int, stop: int | None = None) -> None:
+        self.parts += self.state.image(chunk, self.position, stop=stop)
+
+    def restored(self, layout: KindLayout, **given: Any) -> KeyState:
+        """A new state from what is on record."""
+        state = state_of(layout, **given)
+        assert state.restore(json.loads(self.schema), self.parts) <= self.position
+        return state
+
+
+def assert_same(got: tuple[np.ndarray, np.ndarray], want: tuple[np.ndarray, np.ndarray]) -> None:
+    """Flags are equal, and so are values, bit by bit, those of panes included."""
+    assert np.array_equal(got[1], want[1])
+    assert np.array_equal(got[0].view(np.int64), want[0].view(np.int64))
+
+
+@given(
+    layouts(caps=(1, 3, 20, 1024)),
+    layouts(caps=(1, 3, 20, 1024)),
+    streams(),
+    st.lists(st.sampled_from(["apply", "apply", "apply", "journal", "image", "sweep", "layout"]), max_size=25),
+    st.randoms(),
+    st.sampled_from([2, 48]),
+)
+@settings(max_examples=150, deadline=None)
+def test_after_a_crash_at_any_moment_every_value_is_the_undisturbed_states(
+    first: KindLayout, second: KindLayout, events: list[Event], steps: list[str], random: Random, scan_below: int
+) -> None:
+    """Late rows, caps, panes, reloads, sweeps; images of any chunks and the journal taken at any moments."""
+    state = state_of(first, scan_below=scan_below)
+    record, in_force, at = Recorder(state), first, 0
+    record.checkpoint()
+    crash = random.randrange(len(steps) + 1)
+    for step in steps[:crash]:
+        if step == "apply":
+            stop = min(len(events), at + random.randint(1, 12))
+            if stop > at:
+                run(state, events[at:stop], position=at)
+            at, record.position = stop, max(record.position, at)
+        elif step == "journal":
+            record.checkpoint()
+        elif step == "image":
+            chunk = random.randrange(state.chunks)
+            record.image(chunk, random.randint(chunk + 1, state.chunks))
+        elif step == "sweep":
+            state.sweep(max((e.time for e in events[:at]), default=0), random.choice([1, 1000]))
+        else:
+            in_force = second if in_force is first else first
+            state.set_layout(in_force)
+    record.checkpoint()
+    restored = record.restored(in_force, scan_below=scan_below)
+    assert_same(run(restored, events[at:], [7, 19]), run(state, events[at:], [7, 19]))
+    assert restored.warming(0) == state.warming(0)
+    recent = [e for e in events if e.time >= max(e.time for e in events) - LATENESS]
+    for other in (first, second):
+        restored.set_layout(other)
+        state.set_layout(other)
+        assert_same(run(restored, recent, asking=True), run(state, recent, asking=True))
+
+
+@pytest.mark.parametrize(("seed", "cap"), [(0, 1024), (1, 40)])
+def test_long_logs_come_back_from_a_walk_of_images_and_the_journal_behind_it(seed: int, cap: int) -> None:
+    """Checkpoints every few events, a chunk's image each: what lies before a round's oldest image is not needed."""
+    asked = layout(EVERYTHING, cap)
+    events = seeded_stream(seed, 3000, keys=9, late=0.1)
+    state = state_of(asked)
+    record = Recorder(state)
+    for turn in range(30):
+        begin = turn * 80
+        run(state, events[begin : begin + 80], [30], position=begin)
+        record.position = begin + 30
+        state.sweep(max(e.time for e in events[: begin + 80]), 100)
+        record.checkpoint()
+        record.image(turn % 4)
+    needed = [p for p in record.parts if head_of(p).stop >= 26 * 80]
+    assert len(needed) < len(record.parts) / 4
+    record.parts = needed
+    restored = record.restored(asked)
+    assert (restored.keys, restored.rows) == (state.keys, restored.rows)
+    assert_same(run(restored, events[2400:]), run(state, events[2400:]))
+
+
+def test_parts_are_small_enough_for_a_message_however_large_a_key_is() -> None:
+    """One key with 60,000 rows, thousands with two: cut into parts, each of which says what it is."""
+    asked = layout([aggregate(op, "amount", window_ms=10**9) for op in Op if op is not Op.STD], cap=60_000)
+    rng = np.random.default_rng(5)
+    big = [Event(i, ORDER, {"amount": int(rng.integers(-(2**50), 2**50))}) for i in range(70_000)]
+    small = [Event(i, ORDER, {"amount": i}, key=1 + i % 4000) for i in range(8000)]
+    events = [*big[:60_000], *small, *big[60_000:]]
+    state = state_of(asked, reserve_mib=64)
+    record = Recorder(state)
+    run(state, events, range(0, len(events), 5000))
+    record.position = len(events)
+    images = state.image(0, len(events), stop=state.chunks)
+    journal = state.take_journal(len(events))
+    assert max(map(len, images + journal)) <= MOST_BYTES
+    assert len(images) > 1
+    assert len(journal) > 1
+    ask = [Event(70_001, ORDER, {"amount": 5}), Event(70_001, ORDER, {"amount": 5}, key=17)]
+    want = run(state, ask, asking=True)
+    record.schema = json.dumps(state.schema_state())
+    for parts in (images, journal, images + journal):
+        record.parts = parts
+        restored = record.restored(asked, reserve_mib=64)
+        assert restored.rows == state.rows
+        assert_same(run(restored, ask, asking=True), want)
+
+
+def test_conditions_that_changed_for_ever_are_forgotten_by_a_restored_state_too() -> None:
+    """Bits are used again for other conditions: rows and panes of the old ones are not counted for the new."""
+    state = state_of(layout([aggregate(Op.COUNT)], cap=3))
+    record = Recorder(state)
+    whole = Recorder(state)
+    for edit in range(150):
+        where = f"amount > {edit}"
+        asked = layout([aggregate(Op.COUNT), aggregate(Op.COUNT, where=where)], cap=3)
+        state.set_layout(asked, now_ms=10 * edit)
+        matching = frozenset({("order", ""), ("order", where)})
+        run(state, [Event(10 * edit + i, matching, key=i % 2) for i in range(10)], position=edit)
+        for r in (record, whole):
+            r.position = edit
+        taken = state.take_journal(edit)
+        record.parts += taken
+        whole.parts += taken
+        if edit % 10 == 3:
+            record.image(edit // 10 % 4)
+    for r in (record, whole):
+        r.schema = json.dumps(state.schema_state())
+        restored = r.restored(asked)
+        ask = [Event(1500, matching, key=k) for k in (0, 1)]
+        assert_same(run(restored, ask, asking=True), run(state, ask, asking=True))
+
+
+def test_another_layout_than_the_writers_goes_on_from_its_rows() -> None:
+    """A release that comes with other rules: what they share is exact, what is new is flagged."""
+    state = state_of(layout([aggregate(Op.COUNT), aggregate(Op.MAX, "price")]))
+    run(state, [Event(t, ORDER, {"price": 10**8}) for t in range(100, 1000, 100)])
+    record = Recorder(state, position=9)
+    record.checkpoint()
+    other = layout([aggregate(Op.SUM, "amount"), aggregate(Op.COUNT, window_ms=450), aggregate(Op.SUM, "price")])
+    restored = record.restored(other)
+    values, flags = run(restored, [Event(1000, ORDER, {"amount": 100, "price": 10**8})])
+    assert values[0].tolist() == [1.0, 5.0, 10.0]
+    assert flags.tolist() == [0b001]
+    assert restored.warming(1000) == {other.aggregates[0].id: 1900}
+
+
+def test_an_image_reads_only() -> None:
+    """However often chunks are copied out, values and memory stay."""
+    asked = layout(EVERYTHING, 50)
+    events = seeded_stream(4, 1500, late=0.05)
+    plain, copied = state_of(asked), state_of(asked)
+    for begin in range(0, 1500, 50):
+        batch = events[begin : begin + 50]
+        want = run(plain, batch)
+        assert_same(run(copied, batch), want)
+        copied.image(begin % 4, 0)
+        assert (copied.rows, copied.live_bytes) == (plain.rows, plain.live_bytes)
+
+
+def test_a_journal_that_is_not_kept_is_empty_and_positions_are_cut_where_asked() -> None:
+    """What lies behind the asked position stays for the next time."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    for position in range(6):
+        run(state, [Event(position, ORDER)], position=position)
+    first, second = state.take_journal(3), state.take_journal(9)
+    assert [(head_of(p).start, head_of(p).stop) for p in first + second] == [(0, 3), (4, 5)]
+    assert state.take_journal(9) == []
+    assert KeyState(asked, reserve_mib=1, chunks=2).take_journal(9) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda p: p[:4] + b"\x63\x00" + p[6:], "format 99, and this release reads 1 and older"),
+        (lambda p: b"abcd" + p[4:], "no part of the windows' state"),
+        (lambda p: p[:-9], "cut short"),
+    ],
+    ids=["newer", "other", "short"],
+)
+def test_a_part_that_cannot_be_read_is_refused_in_a_sentence(spoil: Any, sentence: str) -> None:
+    """What it is instead, and what to do."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    run(state, [Event(1, ORDER)])
+    schema = state.schema_state()
+    for part in (*state.take_journal(0), *state.image(0, 0, stop=4)):
+        with pytest.raises(PartError, match=sentence):
+            state_of(asked).restore(schema, [spoil(part)])
+
+
+def test_parts_of_another_state_are_refused() -> None:
+    """Of another kind of key, another number of chunks, a schema of another format, an image that is not whole."""
+    asked = layout([aggregate(Op.COUNT, of=TYPES)])
+    state = state_of(asked)
+    run(state, [Event(1, ORDER)])
+    schema, image = state.schema_state(), state.image(0, 0, stop=4)
+    with pytest.raises(PartError, match='"device" cannot be put where one of "customer" was'):
+        state_of(KindLayout("device", [])).restore(schema)
+    with pytest.raises(PartError, match="an index of 4 chunks, and this one has 8"):
+        KeyState(asked, reserve_mib=8, chunks=8).restore(schema, image)
+    with pytest.raises(PartError, match="in format 7"):
+        state_of(asked).restore({**schema, "format": 7})
+    with pytest.raises(ValueError, match="has seen nothing yet"):
+        state.restore(schema)
