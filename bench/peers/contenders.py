@@ -56,12 +56,12 @@ def _risk_stream_heavy(around: Surroundings) -> Measured:
     return ours.run(around.tasks.heavy_fast, around.redis, "bench-heavy", HEAVY_PARTITIONS, events, rules)
 
 
-def _python(name: str) -> Callable[[Surroundings], Measured]:
+def _python(script: str, task: str, *options: str) -> Callable[[Surroundings], Measured]:
     def run(around: Surroundings) -> Measured:
-        python, script = install.python(), install.RIVALS / f"{name}_ring.py"
-        task = around.tasks.slow
-        given = [task.broker, task.topic, name, str(around.tasks.threshold), str(around.folder / name)]
-        return _rival(task, name, [str(python), str(script), *given])
+        python, over = install.python(), getattr(around.tasks, task)
+        name = "-".join((script, *options))
+        given = [over.broker, over.topic, name, str(around.tasks.threshold), str(around.folder / name), *options]
+        return _rival(over, name, [str(python), str(install.RIVALS / f"{script}.py"), *given])
 
     return run
 
@@ -74,7 +74,7 @@ def _flink_java(around: Surroundings) -> Measured:
 
 def _flink_sql(around: Surroundings) -> Measured:
     command = install.java("flink", "FlinkSql")
-    task = around.tasks.slow
+    task = around.tasks.fast
     script = "\n".join(flink_sql.plain_job(task.broker, task.topic, "flink-sql", around.tasks.threshold))
     return _rival(task, "flink-sql", [*command, str(around.write("plain.sql", script))])
 
@@ -88,7 +88,7 @@ def _flink_sql_heavy(around: Surroundings) -> Measured:
 
 def _kafka_streams(around: Surroundings) -> Measured:
     command = install.java("streams", "StreamsStore")
-    task, folder = around.tasks.slow, str(around.folder / "streams")
+    task, folder = around.tasks.fast, str(around.folder / "streams")
     given = [task.broker, task.topic, "kafka-streams", str(around.tasks.threshold), folder]
     return _rival(task, "kafka-streams", [*command, *given])
 
@@ -96,8 +96,11 @@ def _kafka_streams(around: Surroundings) -> Measured:
 #: key of its figures -> the peer, in the order they are run.
 PEERS: Mapping[str, Peer] = {
     "risk_stream": Peer("plain: risk-stream worker, durable", _risk_stream),
-    "quix": Peer("plain: Quix Streams, ring buffer by hand", _python("quix")),
-    "bytewax": Peer("plain: Bytewax, ring buffer by hand", _python("bytewax")),
+    "quix_window": Peer("plain: Quix Streams, its sliding window", _python("quix_window", "slow")),
+    "quix": Peer("plain: Quix Streams, ring buffer by hand", _python("quix_ring", "slow")),
+    "quix_durable": Peer("plain: the same, durable", _python("quix_ring", "slow", "durable")),
+    "bytewax": Peer("plain: Bytewax, ring buffer by hand", _python("bytewax_ring", "fast")),
+    "bytewax_durable": Peer("plain: the same, durable", _python("bytewax_ring", "fast", "durable")),
     "flink_sql": Peer("plain: Flink SQL", _flink_sql),
     "flink_java": Peer("plain: Flink, ring buffer in Java by hand", _flink_java),
     "kafka_streams": Peer("plain: Kafka Streams, in-memory stores and changelog", _kafka_streams),

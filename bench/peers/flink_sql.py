@@ -49,7 +49,7 @@ def plain_job(broker: str, topic: str, alerts: str, threshold: float) -> list[st
     )
     return [
         _source(broker, topic, "customer STRING, quantity INT, amount DOUBLE"),
-        _sink(broker, alerts, "count_10m BIGINT, sum_10m DOUBLE, many BOOLEAN, much BOOLEAN, large BOOLEAN"),
+        _sink(broker, alerts, "count_10m BIGINT, sum_10m DOUBLE, `many` BOOLEAN, `much` BOOLEAN, `large` BOOLEAN"),
         query,
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -42,7 +43,7 @@ def run(task: Task, redis: str, name: str, partitions: int, events_yaml: Path, r
         settings.alerts_topic,
         [sys.executable, "-m", "risk_stream", "worker"],
         environment=_environment(settings),
-        read=said,
+        read=partial(said, names=frozenset(next(iter(task.expected.values())).features)),
         records=_records,
     )
 
@@ -68,20 +69,22 @@ class _Record:
     features: Mapping[str, float | None]
 
 
-def _record(at: int, value: bytes) -> _Record:
+def _record(at: int, value: bytes, names: frozenset[str]) -> _Record:
     alert = orjson.loads(value)
     withdrawn = alert.get("status") == "withdrawn"
-    return _Record(at, number(alert["event"]), alert["rule"], alert.get("revision", 0), withdrawn, alert["features"])
+    features = {name: value for name, value in alert["features"].items() if name in names}
+    return _Record(at, number(alert["event"]), alert["rule"], alert.get("revision", 0), withdrawn, features)
 
 
-def said(records: Sequence[tuple[int, bytes]]) -> list[Said]:
+def said(records: Sequence[tuple[int, bytes]], names: frozenset[str]) -> list[Said]:
     """What holds in the end of each event: of each rule the highest revision that is not withdrawn, rules together.
 
-    An alert that stands there twice in one revision counts twice.
+    An alert that stands there twice in one revision counts twice. Of what an alert shows, `names` are kept: the
+    features, without the event's own fields.
     """
     last: dict[tuple[int, str], _Record] = {}
     doubled: list[_Record] = []
-    for record in (_record(at, value) for at, value in records):
+    for record in (_record(at, value, names) for at, value in records):
         known = last.get((record.event, record.rule))
         if known is not None and known.revision == record.revision:
             doubled.append(record)

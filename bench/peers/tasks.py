@@ -24,13 +24,13 @@ class Sizes:
 
     customers: int
     plain: tuple[int, int]
-    plain_slow: tuple[int, int]  # for peers below 100,000 events/s
+    plain_slow: tuple[int, int]  # for peers below 40,000 events/s
     heavy: tuple[int, int]
     heavy_slow: tuple[int, int]
 
 
-FULL = Sizes(5000, (3_000_000, 1_000_000), (1_000_000, 650_000), (600_000, 100_000), (100_000, 30_000))
-QUICK = Sizes(500, (300_000, 100_000), (100_000, 65_000), (60_000, 20_000), (10_000, 4_000))
+FULL = Sizes(5000, (3_000_000, 1_000_000), (800_000, 600_000), (600_000, 100_000), (100_000, 30_000))
+QUICK = Sizes(500, (600_000, 300_000), (100_000, 65_000), (60_000, 20_000), (10_000, 4_000))
 
 
 class Tasks:

@@ -1,9 +1,9 @@
 """The plain job on Quix Streams: a packed ring buffer per customer.
 
-Usage: quix_ring.py BROKER TOPIC ALERTS THRESHOLD FOLDER
+Usage: quix_ring.py BROKER TOPIC ALERTS THRESHOLD FOLDER [durable]
 
 Its sliding window updates a window for every event in it, 120 times as much here; so the state is by hand, as
-bytes, and without a changelog: the fastest that is exact. Runs until it is terminated.
+bytes. Without a changelog that is the fastest that is exact; `durable` keeps one. Runs until it is terminated.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ app = Application(
     broker_address=broker,
     consumer_group=alerts,
     auto_offset_reset="earliest",
-    auto_create_topics=False,
-    use_changelog_topics=False,
+    auto_create_topics=True,
+    use_changelog_topics=sys.argv[6:] == ["durable"],
     state_dir=folder,
     loglevel="WARNING",
 )

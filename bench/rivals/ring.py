@@ -21,6 +21,11 @@ class Ring:
         self.rows: deque[tuple[int, float]] = deque()
         self.total = 0.0
 
+    def __copy__(self) -> Ring:
+        twin = Ring()
+        twin.rows, twin.total = self.rows.copy(), self.total
+        return twin
+
     def add(self, time: int, amount: float) -> tuple[int, float]:
         """(count, sum) as of this payment, it included."""
         rows = self.rows
