@@ -18,6 +18,7 @@ BENCHMARKS = {
     "durability": "what checkpoints cost: throughput, pauses, memory with a million keys; two workers beside one",
     "latency": "from produce to the alert in Redis at 2,000 events/s, real Kafka and Redis",
     "cards": "a rule pack on card transactions with fraud labels: average precision, card precision at 100",
+    "peers": "two jobs beside Quix Streams, Bytewax, Flink and Kafka Streams, every alert checked (quick: 4 minutes)",
     "simulate": "how fast the simulated market is made",
 }
 

@@ -45,9 +45,10 @@ def _rival(task: Task, name: str, command: list[str]) -> Measured:
 
 
 def _risk_stream(around: Surroundings) -> Measured:
+    task = around.tasks.fast
     events = around.write("payment.yaml", plain.EVENTS_YAML)
-    rules = around.write("plain.yaml", plain.rules_yaml(around.tasks.threshold))
-    return ours.run(around.tasks.fast, around.redis, "bench-plain", PLAIN_PARTITIONS, events, rules)
+    rules = around.write("plain.yaml", plain.rules_yaml(task.threshold))
+    return ours.run(task, around.redis, "bench-plain", PLAIN_PARTITIONS, events, rules)
 
 
 def _risk_stream_heavy(around: Surroundings) -> Measured:
@@ -60,7 +61,7 @@ def _python(script: str, task: str, *options: str) -> Callable[[Surroundings], M
     def run(around: Surroundings) -> Measured:
         python, over = install.python(), getattr(around.tasks, task)
         name = "-".join((script, *options))
-        given = [over.broker, over.topic, name, str(around.tasks.threshold), str(around.folder / name), *options]
+        given = [over.broker, over.topic, name, str(over.threshold), str(around.folder / name), *options]
         return _rival(over, name, [str(python), str(install.RIVALS / f"{script}.py"), *given])
 
     return run
@@ -69,13 +70,13 @@ def _python(script: str, task: str, *options: str) -> Callable[[Surroundings], M
 def _flink_java(around: Surroundings) -> Measured:
     command = install.java("flink", "FlinkRing")
     task = around.tasks.fast
-    return _rival(task, "flink-java", [*command, task.broker, task.topic, "flink-java", str(around.tasks.threshold)])
+    return _rival(task, "flink-java", [*command, task.broker, task.topic, "flink-java", str(task.threshold)])
 
 
 def _flink_sql(around: Surroundings) -> Measured:
     command = install.java("flink", "FlinkSql")
     task = around.tasks.fast
-    script = "\n".join(flink_sql.plain_job(task.broker, task.topic, "flink-sql", around.tasks.threshold))
+    script = "\n".join(flink_sql.plain_job(task.broker, task.topic, "flink-sql", task.threshold))
     return _rival(task, "flink-sql", [*command, str(around.write("plain.sql", script))])
 
 
@@ -89,14 +90,14 @@ def _flink_sql_heavy(around: Surroundings) -> Measured:
 def _kafka_streams(around: Surroundings) -> Measured:
     command = install.java("streams", "StreamsStore")
     task, folder = around.tasks.fast, str(around.folder / "streams")
-    given = [task.broker, task.topic, "kafka-streams", str(around.tasks.threshold), folder]
+    given = [task.broker, task.topic, "kafka-streams", str(task.threshold), folder]
     return _rival(task, "kafka-streams", [*command, *given])
 
 
 #: key of its figures -> the peer, in the order they are run.
 PEERS: Mapping[str, Peer] = {
     "risk_stream": Peer("plain: risk-stream worker, durable", _risk_stream),
-    "quix_window": Peer("plain: Quix Streams, its sliding window", _python("quix_window", "slow")),
+    "quix_window": Peer("plain: Quix Streams, its sliding window", _python("quix_window", "few")),
     "quix": Peer("plain: Quix Streams, ring buffer by hand", _python("quix_ring", "slow")),
     "quix_durable": Peer("plain: the same, durable", _python("quix_ring", "slow", "durable")),
     "bytewax": Peer("plain: Bytewax, ring buffer by hand", _python("bytewax_ring", "fast")),

@@ -32,6 +32,7 @@ class Task:
     events: int
     settled: int  # the speed is that of the events from this one on
     expected: Expected
+    threshold: float = 0.0  # of the plain job's rule on sums
 
     @property
     def first(self) -> Expected:
@@ -47,6 +48,9 @@ class Measured:
     cpu_per_million: float  # seconds of its processor time for a million events
     memory: float  # the most of it that was resident, MiB
     comparison: Comparison
+
+    def __str__(self) -> str:
+        return f"{self.events_per_second:,.0f} events/s, {self.comparison}"
 
 
 class SilentPeerError(Exception):

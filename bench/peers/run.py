@@ -34,7 +34,7 @@ def run(quick: bool, only: Iterable[str] = PEERS) -> dict[str, float]:
                     missing[key] = str(error)
                     print(f"not measured, {PEERS[key].label}: {error}", flush=True)
                 else:
-                    print(f"{PEERS[key].label}: {measured[key].comparison}", flush=True)
+                    print(f"{PEERS[key].label}: {measured[key]}", flush=True)
     except MissingServerError as error:
         print(f"nothing is measured: {error}")
         return {}

@@ -19,7 +19,7 @@ BATCH_BYTES = 1 << 18
 QUIET = 2.0
 
 #: A peer that says nothing for so long is given up, s.
-PATIENCE = 90.0
+PATIENCE = 120.0
 
 
 def create(broker: str, name: str, partitions: int) -> None:
