@@ -55,9 +55,9 @@ def run(quick: bool, only: Iterable[str] = PEERS) -> dict[str, float]:
 def figures(measured: Mapping[str, Measured]) -> dict[str, float]:
     """The ratios of what was measured (those of what is missing are left out), and each speed."""
     speed = {key: m.events_per_second for key, m in measured.items()}
-    pairs = {f"ratio_to_{key}": ("risk_stream", key) for key in ("flink_sql", "flink_java", "kafka_streams")}
+    pairs = {f"ratio_to_{key}": ("risk_stream", key) for key in PEERS if not key.startswith("risk_stream")}
     pairs["ratio_to_flink_sql_heavy"] = ("risk_stream_heavy", "flink_sql_heavy")
-    python = [key for key in ("quix", "bytewax") if key in speed]
+    python = [key for key in speed if key.startswith(("quix", "bytewax"))]
     if python:
         pairs["ratio_to_fastest_python_peer"] = ("risk_stream", max(python, key=speed.__getitem__))
     found: dict[str, float] = {
