@@ -48,9 +48,10 @@ class Measured:
     cpu_per_million: float  # seconds of its processor time for a million events
     memory: float  # the most of it that was resident, MiB
     comparison: Comparison
+    note: str = ""  # what must be known of this run
 
     def __str__(self) -> str:
-        return f"{self.events_per_second:,.0f} events/s, {self.comparison}"
+        return f"{self.events_per_second:,.0f} events/s, {self.comparison}{self.note and ', ' + self.note}"
 
 
 class SilentPeerError(Exception):

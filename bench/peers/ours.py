@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import orjson
 
 from bench.peers.alerts import Alert, Expected, Said
 from bench.peers.measure import Measured, Task, measure, number
-from bench.peers.topics import create
+from bench.peers.topics import create, records_in
 from risk_stream.catalogue import load_catalogue
 from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import create_topics, wanted_topics
 
-__all__ = ["run", "said"]
+__all__ = ["NOT_DURABLE", "run", "said"]
+
+NOT_DURABLE = "NOT DURABLE: it wrote no checkpoint"
 
 
 def run(task: Task, redis: str, name: str, partitions: int, events_yaml: Path, rules_yaml: Path) -> Measured:
@@ -38,7 +40,7 @@ def run(task: Task, redis: str, name: str, partitions: int, events_yaml: Path, r
     )
     create(task.broker, settings.alerts_topic, partitions)  # ahead of the others: with the broker's time in it
     create_topics(task.broker, wanted_topics(settings, load_catalogue(events_yaml)))
-    return measure(
+    measured = measure(
         task,
         settings.alerts_topic,
         [sys.executable, "-m", "risk_stream", "worker"],
@@ -46,6 +48,9 @@ def run(task: Task, redis: str, name: str, partitions: int, events_yaml: Path, r
         read=partial(said, names=frozenset(next(iter(task.expected.values())).features)),
         records=_records,
     )
+    # It goes on without checkpoints where it takes the broker for one without transactions: another job than was meant.
+    kept = records_in(task.broker, settings.state_topic)
+    return measured if kept else replace(measured, note=NOT_DURABLE)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -10,6 +10,7 @@ from bench.live import servers
 from bench.peers.contenders import PEERS, Surroundings
 from bench.peers.install import MissingPeerError
 from bench.peers.measure import Measured, SilentPeerError
+from bench.peers.ours import NOT_DURABLE
 from bench.peers.tasks import FULL, QUICK, Tasks
 from bench.report import table
 from tests.live.servers import MissingServerError
@@ -41,9 +42,16 @@ def run(quick: bool, only: Iterable[str] = PEERS) -> dict[str, float]:
     print()
     if measured:
         table(
-            ("one core each", "events/s", "cpu-s per million", "MiB", "alerts"),
+            ("one core each", "events/s", "cpu-s per million", "MiB", "alerts", "note"),
             [
-                (PEERS[k].label, round(m.events_per_second), m.cpu_per_million, round(m.memory), m.comparison.verdict)
+                (
+                    PEERS[k].label,
+                    round(m.events_per_second),
+                    m.cpu_per_million,
+                    round(m.memory),
+                    m.comparison.verdict,
+                    m.note,
+                )
                 for k, m in measured.items()
             ],
         )
@@ -67,4 +75,7 @@ def figures(measured: Mapping[str, Measured]) -> dict[str, float]:
     }
     found |= {f"{key}_events_per_second": round(value) for key, value in speed.items()}
     found |= {f"{key}_cpu_s_per_million": round(m.cpu_per_million, 2) for key, m in measured.items()}
-    return found | {"peers_with_unequal_alerts": sum(not m.comparison.equal for m in measured.values())}
+    return found | {
+        "peers_with_unequal_alerts": sum(not m.comparison.equal for m in measured.values()),
+        "runs_not_durable": sum(m.note == NOT_DURABLE for m in measured.values()),
+    }

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import TopicPartition as Place
 from kafka.admin import NewTopic
 
-__all__ = ["create", "fill", "follow"]
+__all__ = ["create", "fill", "follow", "records_in"]
 
 #: The records of one partition that go to the broker at once, bytes.
 BATCH_BYTES = 1 << 18
@@ -27,6 +28,15 @@ def create(broker: str, name: str, partitions: int) -> None:
     admin = KafkaAdminClient(bootstrap_servers=broker)
     admin.create_topics([NewTopic(name, partitions, 1, topic_configs={"message.timestamp.type": "LogAppendTime"})])
     admin.close()
+
+
+def records_in(broker: str, topic: str) -> int:
+    """How many records were ever written to a topic."""
+    consumer = KafkaConsumer(bootstrap_servers=broker)
+    places = [Place(topic, partition) for partition in consumer.partitions_for_topic(topic) or ()]
+    written = sum(consumer.end_offsets(places).values())
+    consumer.close()
+    return int(written)
 
 
 def fill(broker: str, topic: str, records: Iterable[tuple[int, bytes, bytes]], partitions: int) -> None:

@@ -7,6 +7,7 @@ import importlib
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -205,6 +206,13 @@ def test_a_peer_that_fails_is_named_and_the_others_are_measured(
     said = capsys.readouterr().out
     assert "not measured, Flink: there is no java on PATH" in said
     assert "not measured, Quix: it said nothing" in said
+
+
+def test_a_run_of_ours_that_kept_no_checkpoint_is_counted() -> None:
+    run = replace(measured(100), note=ours.NOT_DURABLE)
+    assert figures({"risk_stream": run})["runs_not_durable"] == 1
+    assert figures({"risk_stream": measured(100)})["runs_not_durable"] == 0
+    assert "NOT DURABLE" in str(run)
 
 
 def test_every_peer_has_a_label_of_its_own() -> None:
