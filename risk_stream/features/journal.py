@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from risk_stream.features._jit import Bools, Ints
-from risk_stream.features._parts import JOURNAL, MOST_BYTES, Head, Reader, make_part, plane, width_of
+from risk_stream.features._parts import JOURNAL, MOST_BYTES, Head, Reader, make_part, plane
 
 __all__ = ["FORGET", "PLAN", "ROWS", "Forget", "Journal", "Rows", "read_rows"]
 
@@ -20,6 +20,8 @@ FORGET: Final = 2
 PLAN: Final = 3
 #: Room in a part for its head, the heads of its planes and so on.
 _ASIDE: Final = 4096
+#: Words of a row on record besides its columns.
+_PLANES: Final = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,31 +85,39 @@ class Journal:
 
     def _of_rows(self, entries: Sequence[Rows]) -> list[bytes]:
         """Parts of rows that were put in by the same plan."""
-        keeps = [np.flatnonzero(e.present & (e.masks != 0)) for e in entries]
-        counts = np.array([len(keep) for keep in keeps], np.int64)
-        if counts.sum() == 0:
-            return []
-        keys = np.concatenate([e.keys[keep] for e, keep in zip(entries, keeps, strict=True)])
-        columns = np.concatenate([e.columns[:, keep] for e, keep in zip(entries, keeps, strict=True)], axis=1)
-        planes = [
-            np.repeat([e.position for e in entries], counts),
-            *np.ascontiguousarray(keys.T),
-            *(
-                np.concatenate([getattr(e, name)[keep] for e, keep in zip(entries, keeps, strict=True)])
-                for name in ("times", "masks", "ids")
-            ),
-            *columns,
-        ]
         plan, where = plane(entries[0].plan), plane(np.array(entries[0].columns_at, np.int64))
-        room = MOST_BYTES - _ASIDE - len(plan) - 32 * len(planes)
-        step = room // max(1, sum(width_of(p) for p in planes))
-        parts = []
-        for begin in range(0, len(keys), step):
-            piece = [p[begin : begin + step] for p in planes]
-            head = Head(JOURNAL, self.kind, int(piece[0][0]), int(piece[0][-1]))
-            body = where + b"".join(plane(p) for p in piece)
-            parts.append(make_part(head, [(PLAN, plan), (ROWS, body)]))
+        width = _PLANES + len(entries[0].columns)
+        most = (MOST_BYTES - _ASIDE - len(plan) - 32 * width) // (8 * width)
+        parts: list[bytes] = []
+        waiting: list[list[Ints]] = []
+        rows = 0
+        for entry in entries:
+            planes = _planes(entry)
+            for begin in range(0, len(planes[0]), most):
+                piece = [p[begin : begin + most] for p in planes]
+                if rows + len(piece[0]) > most:
+                    parts.append(self._part(plan, where, waiting))
+                    waiting, rows = [], 0
+                waiting.append(piece)
+                rows += len(piece[0])
+        if waiting:
+            parts.append(self._part(plan, where, waiting))
         return parts
+
+    def _part(self, plan: bytes, where: bytes, pieces: list[list[Ints]]) -> bytes:
+        whole = [np.concatenate(planes) for planes in zip(*pieces, strict=True)]
+        head = Head(JOURNAL, self.kind, int(whole[0][0]), int(whole[0][-1]))
+        body = where + b"".join(plane(p) for p in whole)
+        return make_part(head, [(PLAN, plan), (ROWS, body)])
+
+
+def _planes(entry: Rows) -> list[Ints]:
+    """An entry's rows: position, the key's three words, time, mask, id, columns."""
+    keep = entry.present & (entry.masks != 0)
+    planes = [*entry.keys.T, entry.times, entry.masks, entry.ids, *entry.columns]
+    if not keep.all():
+        planes = [p[keep] for p in planes]
+    return [np.full(len(planes[0]), entry.position, np.int64), *planes]
 
 
 def read_rows(body: Reader) -> tuple[Ints, Ints, list[Ints], Ints]:

@@ -74,6 +74,37 @@ def test_a_new_field_starts_empty_and_is_flagged_until_its_window_has_passed(sca
     assert (values[102:, 0] == values[102:, 1]).all()
 
 
+def test_what_is_warming_is_told_with_its_end_and_is_what_is_flagged() -> None:
+    """From the start nothing is; after a reload what is new, until its window begins behind the reload."""
+    kept, new = aggregate(Op.COUNT), aggregate(Op.SUM, "price", window_ms=500)
+    state = state_of(layout([kept]))
+    assert state.warming(0) == {}
+    run(state, [Event(900, ORDER, {"price": 1})])
+    state.set_layout(layout([kept, new]), now_ms=1000)
+    assert state.warming(1000) == {new.id: 1500}
+    for now in (1001, 1499, 1500, 1501):
+        _, flags = run(state, [Event(now, ORDER, {"price": 1})])
+        assert (flags[0] != 0) == (new.id in state.warming(now))
+    longer = aggregate(Op.COUNT, window_ms=4000)
+    state.set_layout(layout([kept, longer]), now_ms=2000)
+    (until,) = state.warming(2000).values()
+    assert until == 2000 - 1000 - LATENESS + 4000
+
+
+def test_a_lower_cap_holds_from_the_next_event_of_a_key_on() -> None:
+    """It drops what is too much at once, into the panes; distinct values of the longer log are still counted right."""
+    asked = [aggregate(Op.COUNT), aggregate(Op.DISTINCT, "quantity")]
+    state = state_of(layout(asked, cap=1000), scan_below=10_000)
+    run(state, [Event(i, ORDER, {"quantity": i}) for i in range(900)])
+    state.set_layout(layout(asked, cap=10))
+    values, flags = run(state, [Event(900)])
+    assert (values[0].tolist(), flags.tolist()) == ([900, 900], [0])
+    values, flags = run(state, [Event(901, ORDER, {"quantity": 901})])
+    assert (state.rows, state.dropped, flags.tolist()) == (10, 891, [3])
+    assert values[0, 1] == 10
+    assert 870 <= values[0, 0] <= 901
+
+
 def test_a_longer_longest_window_is_flagged_as_far_as_rows_may_be_gone() -> None:
     """Rows older than the old longest window were not kept for it."""
     state = state_of(layout([aggregate(Op.COUNT)]))
