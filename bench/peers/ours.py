@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ def run(task: Task, redis: str, name: str, partitions: int, events_yaml: Path, r
     )
     create(task.broker, settings.alerts_topic, partitions)  # ahead of the others: with the broker's time in it
     create_topics(task.broker, wanted_topics(settings, load_catalogue(events_yaml)))
+    subprocess.run([sys.executable, "-m", "risk_stream", "warm"], check=True, stdout=subprocess.DEVNULL, timeout=600)
     measured = measure(
         task,
         settings.alerts_topic,
