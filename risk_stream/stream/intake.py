@@ -98,6 +98,7 @@ class Intake:
         self.generation = 0
         self.came: Callable[[str], None] = lambda _: None
         self.targets: list[Target] = []
+        self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
         self._lateness_ms = int(settings.lateness_seconds * 1000)
         self._said_unknown = False
         simulated = settings.clock == "simulated"
@@ -148,6 +149,12 @@ class Intake:
                 raise
             log.warning("the broker does not say what was committed (%r): clocks begin anew", exc)
             found = {}
+        if not found and self.exact and self.heard_generation() > self.generation:
+            self.runs.fatal(
+                f"the group {self.settings.group} has no offsets any more (deleted, or expired after a week without "
+                "workers), but the hops' topics hold what it did before and would drop what comes now: begin anew with "
+                "another RISK_STREAM_PREFIX"
+            )
         new = [TP(*tp) for tp in tps if tp not in found]
         earliest = await consumer.earliest_offsets(*new) if new else {}
         starts: dict[TopicPartition, tuple[Committed, bool]] = {}

@@ -58,6 +58,7 @@ class Pipeline:
         self.changes = Changes(self.intake, fronts)
         self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state, self.book.must)
         self.changes.hops = self.lanes
+        self.intake.heard_generation = self._heard_generation
         self.assignor = LaneAssignor([settings.hop_topic(k.name) for k in catalogue.kinds], self.lanes.holds)
 
     # What the app tells
@@ -84,6 +85,11 @@ class Pipeline:
         self.changes.begin()
         self.metrics.set("risk_stream_partitions", len(mine))
         self.metrics.add("risk_stream_rebalances_total")
+
+    def _heard_generation(self) -> int:
+        """The highest generation of an origin's owner that a hop partition here has heard of."""
+        hops = [hop for lane in self.lanes.lanes.values() for hop in lane.hops.values()]
+        return max((generation for hop in hops for generation in hop.channels.era.values()), default=0)
 
     # The work: runs of one partition that wait together
 

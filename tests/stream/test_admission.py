@@ -125,7 +125,7 @@ def test_an_event_that_comes_too_late_is_a_reject_that_says_how_late(admission: 
     assert (first["offset"], second["offset"]) == (2, 4)
     assert "10.0 s behind the newest of trades/2, and 10 s are allowed" in first["message"]
     assert "11.0 s behind" in second["message"]
-    assert "risk-stream rejects replay" in second["message"]
+    assert "risk-stream rejects replay --recover" in second["message"]
 
 
 def test_lateness_goes_by_the_clock_that_was_committed(admission: Admission, transfer: Make) -> None:

@@ -182,6 +182,15 @@ def test_offsets_of_an_earlier_release_are_gone_on_from(
     assert len([r for r in caplog.records if "committed without a clock" in r.getMessage()]) == 1
 
 
+def test_a_group_that_was_deleted_is_not_begun_anew_in_silence(world: World) -> None:
+    """Its generations count from one again, and the hops would drop all that it sends."""
+    world.intake.heard_generation = lambda: 7
+    with pytest.raises(EndedError, match="no offsets any more"):
+        go(world.begin(generation=1))
+    world.offsets[TRADES] = (0, Committed(0, NOW, "p").metadata())
+    go(world.begin(generation=1))
+
+
 def test_a_commit_of_a_later_version_is_not_gone_on_from(world: World) -> None:
     """Its meaning is not known."""
     world.offsets[TRADES] = (5, '{"v": 9, "clock": 1, "plan": "p"}')
