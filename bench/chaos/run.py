@@ -61,6 +61,7 @@ class _Run:
         self.flow = Flow(house)
         self.log = (house.folder / "rounds.jsonl").open("ab", buffering=0)
         self.began = time.monotonic()
+        self.stuck: list[str] = []
 
     def note(self, **what: Any) -> dict[str, Any]:
         """Keep a line of what happened."""
@@ -113,7 +114,13 @@ class _Run:
         return {"at": round(time.monotonic() - self.began, 1), "blow": what, "hurts": hurts}
 
     def _over(self, was: dict[Any, int], seen: float) -> bool:
-        return self.flow.looked > seen and not self.flow.stuck(was)
+        if self.flow.looked <= seen:
+            return False
+        stuck = sorted(f"{tp.topic}/{tp.partition}" for tp in self.flow.stuck(was))
+        if stuck != self.stuck:
+            self.stuck = stuck
+            self.note(stuck=stuck)
+        return not stuck
 
     def end(self) -> None:
         """Wait until all is fed and all that was fed is judged."""
