@@ -154,8 +154,10 @@ def _house(shape: Shape, folder: Path) -> Iterator[House]:
                 worker.stop()
 
 
-def run_chaos(shape: Shape, rounds: int, folder: Path, among: Sequence[str] = (), say: Any = print) -> Result:
-    """A whole run; `folder` is made, and removed again where all is good."""
+def run_chaos(
+    shape: Shape, rounds: int, folder: Path, among: Sequence[str] = (), say: Any = print, *, always: bool = False
+) -> Result:
+    """A whole run; `folder` is made, and removed again where all is good and it is not `always` kept."""
     folder.mkdir(parents=True)
     result = Result(shape)
     with _house(shape, folder) as house:
@@ -182,7 +184,7 @@ def run_chaos(shape: Shape, rounds: int, folder: Path, among: Sequence[str] = ()
             keep(house, result.judgement)
             house.kafka.stop()
             shutil.copytree(house.kafka.folder / "data", folder / "kafka-data", dirs_exist_ok=True)
-    if result.good:
+    if result.good and not always:
         shutil.rmtree(folder)
     else:
         result.kept = folder
