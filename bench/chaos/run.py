@@ -25,7 +25,7 @@ from tests.live.servers import Kafka, RedisServer
 __all__ = ["Result", "StuckError", "run_chaos"]
 
 #: A blow that is not got over within this time ends the run, s; and what is left at the end must be done within it.
-PATIENCE, END_PATIENCE = 60.0, 180.0
+PATIENCE, END_PATIENCE = 120.0, 300.0
 
 #: What has not moved so long after a blow was hit by it, s; commits under way at the blow are in by then.
 SETTLE = 0.6
