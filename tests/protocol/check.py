@@ -33,10 +33,10 @@ def broken_promise(schedule: Schedule) -> str | None:
         final = {name: last.value for name, (*_, last) in said.items() if last.value is not None}
     warming = {(event, int(rule[-1])) for (rule, event), value in final.items() if FLAG in str(value)}
     count(broker.alerts, want.accepted, len(want.values), len(warming))
-    if want.problems:
-        return want.problems[0]
     if not schedule.exact:
         return None
+    if want.problems:
+        return want.problems[0]
     if warming and (not schedule.plans or any(not may_warm(hop) for _, hop in warming)):
         return f"{sorted(warming)[0]} is flagged, though no plan came with a longer window"
     return differing(final, want.values, warming) or rejects(broker.rejects, want.rejects) or linked(said)

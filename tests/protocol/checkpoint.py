@@ -144,8 +144,8 @@ class Lane:
         if self.stopped:
             return
         x = rng.choice(self.hops)
-        actions = ["batch"] * 6 + ["send"] * 8 * x.busy() + ["images"] * 3
-        actions += ["begin"] if self.under_way is None else ["finish"] * 3
+        actions = ["batch"] * 6 + ["send"] * 8 * x.busy() + ["images"] * 2
+        actions += ["begin"] * 2 if self.under_way is None else ["finish"] * 4
         action = rng.choice(actions)
         if action == "batch":
             x.batch(rng.choice((1, 1, 2, 3)), rng)

@@ -47,10 +47,12 @@ class Hop(Sender):
         self.channels += [(s, q) for s in range(hop) for q in range(broker.partitions)]
         self.windows, self.ring = Windows(self.mutant), Ring(hop, schedule.bound, self.mutant)
         self.known = schedule.decisions.receiver(self.channels, None)
+        self.time: int | None = None  # the clock, where it is worked out
         self.latest: dict[Channel, int] = {}  # the plan each channel named last
         self.kept_from = NEG  # rows before it may be gone
         self.newest = NEG
         self.marks = [Mark(0, None, NEG)]
+        self.plan_since: dict[int, int] = {}  # plan that is kept -> the clock when it came
         self.revision = 0  # of a mutant
         self.heard: dict[Channel, int] = {}  # of a mutant
         self.firsts: dict[Channel, int] = {}  # of a mutant
@@ -59,7 +61,9 @@ class Hop(Sender):
     def clock(self) -> int:
         if self.mutant in {"receiver_idle", "prune_by_fastest"}:
             return self.wrong_clock()
-        return self.known.clock()
+        if self.time is None:
+            self.time = self.known.clock()
+        return self.time
 
     def wrong_clock(self) -> int:
         fronts: dict[Channel, int] = self.known.saved()[2]
@@ -99,6 +103,7 @@ class Hop(Sender):
         if self.mutant == "no_era_check" or generation == INF:
             generation = max(generation % INF, self.known.saved()[1].get(channel, 0))
         heard = self.known.hear(channel, generation, front)
+        self.time = None
         stats["records of old generations dropped"] += not heard
         return heard
 
@@ -147,6 +152,7 @@ class Hop(Sender):
         clock = self.clock()
         self.ring.forget(clock)
         plans = {fact.plan for fact in self.ring.known.values()} | set(self.latest.values())
+        self.plan_since = {plan: self.plan_since.get(plan, clock) for plan in plans}
         if self.mutant == "plan_dropped_early":
             plans = {max(self.latest.values(), default=0)}
         if clock > NEG and plans:
@@ -174,6 +180,8 @@ class Hop(Sender):
         for fact in sorted(fact for _, fact in block.fresh.values()):
             self.windows.insert(self.key(fact), (fact.t, fact.id, fact.event.amount), offset + 1)
         stats["blocks"] += 1
+        stats["blocks that have a clock"] += was > NEG
+        stats["blocks whose ring has shed"] += self.ring.shed
         stats["inserted behind"] += sum(
             any(True for _ in self.ring.above(self.key(fact), fact[:2])) for _, fact in block.fresh.values()
         )
@@ -202,9 +210,8 @@ class Hop(Sender):
         if self.mutant != "no_rejudge":
             for key, low in lowest.items():
                 again |= {fact.id: fact for fact in self.ring.above(key, low)}
-        if self.mutant != "owner_not_backfilled":
-            for key, owner in learnt.items():
-                again |= {fact.id: fact for fact in self.ring.filled_anew(key, self.windows.owner(key), owner)}
+        for key, owner in learnt.items():
+            again |= {fact.id: fact for fact in self.ring.filled_anew(key, self.windows.owner(key), owner)}
         return list(again.values())
 
     def learn(self, offset: int, block: Sorted) -> dict[int, Owner]:
@@ -241,6 +248,8 @@ class Hop(Sender):
         value: object = self.windows.evaluate(self.key(fact), fact.t, fact.id, window)
         if fact.t - window + 1 < self.kept_from:
             value = FLAG
+            if fact.t - window + 1 >= self.plan_since.get(fact.plan, self.clock()) - L:
+                self.broker.broken = f"{fact} is flagged at {self.channel}, though its plan was there all the time"
         keys = fill(fact.t, fact.id, fact.keys, self.hop, self.windows.owner(self.key(fact)))
         carried = (*fact.carried[: self.hop], value, *fact.carried[self.hop + 1 :])
         return Verdict(judge(self.hop, keys, carried, plan), carried, keys)
@@ -248,6 +257,8 @@ class Hop(Sender):
     def say(self, offset: int, index: int, fact: Fact, old: Verdict | None) -> bool:
         """Put out what differs from before; whether anything did."""
         new = self.verdict(fact)
+        if self.mutant == "owner_not_backfilled" and old is not None:
+            new = Verdict(judge(self.hop, old.keys, new.carried, fact.plan), new.carried, old.keys)
         before = old.said if old else {}
         features = f"features{self.hop}"
         for rule in sorted(before.keys() | new.said.keys()):
@@ -285,6 +296,7 @@ class Hop(Sender):
             "latest": dict(self.latest),
             "kept_from": self.kept_from,
             "newest": self.newest,
+            "plan_since": dict(self.plan_since),
         }
 
     def restore(self, saved: dict[str, Any], images: dict[int, Any], journal: Iterable[list[Any]]) -> None:
@@ -299,8 +311,9 @@ class Hop(Sender):
             known = known[0], known[1], {}
         if self.mutant == "eras_not_restored":
             known = known[0], {}, known[2]
-        self.offset, self.newest = saved["offset"], saved["newest"]
+        self.offset, self.newest, self.time = saved["offset"], saved["newest"], None
         self.known = self.schedule.decisions.receiver(self.channels, known)
+        self.plan_since = dict(saved["plan_since"])
         self.latest, self.kept_from = dict(saved["latest"]), saved["kept_from"]
         self.windows.forget(self.kept_from)
         self.marks = [saved["mark"]]
@@ -316,6 +329,6 @@ class Hop(Sender):
         if self.mutant == "ring_without_vector":
             known = None
         self.known = self.schedule.decisions.receiver(self.channels, known)
-        self.offset = mark.offset
+        self.offset, self.time = mark.offset, None
         if self.mutant != "ring_not_rebuilt":
             self.remember(saved["offset"])

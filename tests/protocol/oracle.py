@@ -129,8 +129,10 @@ def conclude(found: Truth, kind: int, event: Known) -> None:
     found.values[f"features{kind}", id] = (tuple(event.values), keys, event.plan)
     visited = [value for value in event.values if value is not None]
     count, total = sum(c for c, _ in visited), sum(s for _, s in visited)
-    if kind == ACCOUNT and event.values[ACCOUNT][0] >= plan.burst:
-        found.values["burst", id] = event.values[ACCOUNT][1]
+    if kind == ACCOUNT:
+        here, amount = event.values[ACCOUNT]
+        if here >= plan.burst and amount % 3 != 0:
+            found.values["burst", id] = amount
     elif kind == CUSTOMER and total >= plan.both:
         found.values["both", id] = (count, total)
     elif kind in {INSTRUMENT, GROUP} and count >= plan.many:

@@ -32,6 +32,7 @@ class Ring:
         self.keys: dict[int, list[Fact]] = {}
         self.known: dict[int, Fact] = {}
         self.arrived = 0
+        self.shed = False
 
     def sort(
         self, items: list[tuple[int, Item]], plan: int, clock: int, twice: Callable[[Fact], None] | None = None
@@ -96,6 +97,7 @@ class Ring:
             kept = sorted(fact.arrival for fact in self.known.values() if fact.t >= clock - L)
             last = kept[-self.bound - 1] if len(kept) > self.bound else NEG
         gone += [fact for fact in self.known.values() if fact.t >= clock - L and fact.arrival <= last]
+        self.shed |= bool(gone)
         for fact in gone:
             del self.known[fact.id]
             self.keys[fact.keys[self.hop]].remove(fact)  # type: ignore[index]

@@ -41,7 +41,7 @@ def judge(hop: int, keys: Keys, carried: Carried, plan: int) -> dict[str, object
     here, p = carried[hop], PLANS[plan]
     total = sum(x[1] for x in known)  # type: ignore[index]
     count = sum(x[0] for x in known)  # type: ignore[index]
-    if hop == 0 and here[0] >= p.burst:  # type: ignore[index]
+    if hop == 0 and here[0] >= p.burst and here[1] % 3:  # type: ignore[index] # so that more may be less
         said["burst"] = here[1]  # type: ignore[index]
     if hop == 1 and total >= p.both:
         said["both"] = (count, total)

@@ -23,7 +23,8 @@ class Schedule:
     def __init__(self, seed: int, mutant: str | None = None, decisions: Decisions | None = None) -> None:
         self.rng = rng = random.Random(seed)
         self.mutant, self.decisions = mutant, decisions or ModelDecisions()
-        self.events, self.steps = rng.randint(6, 28), rng.randint(80, 480)
+        self.events = rng.randint(6, 28) if rng.random() < 0.7 else rng.randint(28, 60)
+        self.steps = rng.randint(80, 480) if self.events < 28 else rng.randint(300, 800)
         origins, partitions = rng.choice((1, 2, 3, 4)), rng.choice((1, 2, 3))
         self.broker = Broker(rng, mutant, origins, partitions)
         self.behind = [rng.choice((0, 0, 3, 12)) for _ in range(origins)]  # origins whose event time runs behind
@@ -31,11 +32,12 @@ class Schedule:
         self.plans = rng.random() < 0.6
         self.plan = 0
         self.contradict = rng.random() < 0.3  # teaching events that contradict each other
-        self.exact = rng.random() < 0.9  # else the ring is bounded, and only the invariants are to hold
+        self.exact = rng.random() < 0.85  # else the ring is bounded, and only the invariants are to hold
         self.bound = INF if self.exact else rng.choice((2, 3, 5))
+        self.orphans = rng.random() < 0.3  # many events that lack their owner, taught late
         self.wide = rng.random() < 0.5  # many keys, else few
         self.tells = rng.choice((0.1, 0.3, 0.6))
-        self.kills = rng.choice((0.005, 0.02, 0.04, 0.07))
+        self.kills = rng.choice((0.002, 0.005, 0.02, 0.04, 0.07))
         self.workers = [Worker(self.broker, i) for i in range(rng.choice((2, 3)))]
         self.owner: dict[Place, Owned | None] = {("src", p): None for p in range(origins)}
         self.owner |= {("lane", p): None for p in range(partitions)}
@@ -71,6 +73,11 @@ class Schedule:
         if rng.random() < 0.7:  # a house in order: an account has one customer, a customer one group
             customer = None if customer is None else (account or 0) % 2 if account is not None else customer
             group = None if group is None else 5 if customer is None else customer % 2
+        if self.orphans:
+            account = rng.randrange(5)
+            kind, customer = ("teach", account % 2) if rng.random() < 0.25 else ("x", None)
+            instrument = None if kind == "teach" else instrument
+            late = late or 2 * (kind == "teach")
         if not self.contradict and kind == "teach":
             customer = None if account is None else account % 2
             group = None if customer is None or group is None else customer % 2
@@ -88,6 +95,8 @@ class Schedule:
         old, self.owner[place] = self.owner[place], None
         if old:
             self.zombies.append(old)
+            if len(self.zombies) > 6:
+                self.bury(self.zombies[0])
             stats["moves"] += 1
         what, p = place
         owner: Owned
@@ -101,6 +110,12 @@ class Schedule:
             self.produce()
             self.wake(old)
         return owner
+
+    def bury(self, zombie: Owned) -> None:
+        """An old owner has learnt that it is none; what it has handed to its producer is sent all the same."""
+        self.zombies.remove(zombie)
+        for sender in zombie.hops if isinstance(zombie, Lane) else [zombie]:
+            sender.stopped = True
 
     def kill(self, i: int) -> None:
         """A process is gone with all that it has not sent; another takes its name."""
@@ -135,7 +150,7 @@ class Schedule:
             elif a < 0.255 and self.broker.inflight:
                 self.broker.accept(*self.broker.inflight.pop(rng.randrange(len(self.broker.inflight))))
             elif a < 0.258 and self.zombies:
-                self.zombies.pop(rng.randrange(len(self.zombies)))
+                self.bury(rng.choice(self.zombies))
             elif a < 0.265 and self.plans:
                 self.plan = rng.randrange(len(PLANS))
             elif a < 0.31 and self.zombies:
@@ -185,7 +200,7 @@ class Schedule:
         for hop in owner.hops:
             moved |= hop.batch(self.rng.randint(1, 5), self.rng)
             moved |= self.drain(hop)
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.15:
             owner.checkpoint(self.rng)
         return moved
 

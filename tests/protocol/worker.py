@@ -21,6 +21,7 @@ class Worker:
         self.broker, self.name, self.mutant = broker, name, broker.mutant
         self.queues: dict[Any, deque[tuple[list[Sender], int, Any]]] = defaultdict(deque)
         self.senders: list[Sender] = []
+        self.slow = {target for target in broker.logs if broker.rng.random() < 0.15}  # answers come late, sends wait
 
     def put(self, target: Any, senders: list[Sender], tag: int, record: Any) -> None:
         """Queue a record; `tag` is the offset of the input that brought it, INF where no input did."""
@@ -46,8 +47,9 @@ class Worker:
     def tell(self, target: Channel, always: Sender | None = None) -> None:
         """Fronts that changed, or of a new generation, in one record to one target."""
         told = []
+        self.senders = [sender for sender in self.senders if not sender.stopped]
         for sender in self.senders:
-            if not sender.stopped and target in sender.targets:
+            if target in sender.targets:
                 news = sender.channel, sender.generation, sender.front()
                 if sender.told.get(target) != news or sender is always:
                     sender.told[target] = news
@@ -89,7 +91,10 @@ class Sender:
 
     def send(self, rng: random.Random) -> None:
         """One record of a target that has one of ours."""
-        self.worker.send(rng.choice([target for target, tags in self.tags.items() if tags]), rng)
+        waiting = [target for target, tags in self.tags.items() if tags]
+        target = rng.choice(waiting)
+        if target not in self.worker.slow or self.broker.calm or rng.random() < 0.05:
+            self.worker.send(target, rng)
 
     def flush(self, rng: random.Random) -> None:
         """Queue what the batch in hand brings: per target in stamp order, a record for each run of one plan.
