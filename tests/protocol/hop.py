@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.protocol.ring import Ring, Sorted
@@ -66,7 +66,7 @@ class Hop(Sender):
         return self.time
 
     def wrong_clock(self) -> int:
-        fronts: dict[Channel, int] = self.known.saved()[2]
+        fronts: dict[Channel, int] = self.known.saved()["front"]
         if self.mutant == "prune_by_fastest":
             return max(fronts.values(), default=NEG)
         awake = [c for c in self.channels if self.heard.get(c, -9) >= self.offset - 3] or self.channels
@@ -80,32 +80,37 @@ class Hop(Sender):
         if isinstance(record, Fronts):
             for channel, generation, front in record.said:
                 self.heard[channel] = self.offset
-                self.hear(channel, INF if self.mutant == "era_of_items_only" else generation, front)
+                self.hear(channel, generation, front, (), checked=self.mutant != "era_of_items_only")
             return []
         channel = record.channel
         self.heard[channel] = self.offset
         first = self.firsts.get(channel, NEG)
-        if not self.hear(channel, record.generation, NEG):
+        stamps = [item.stamp for item in record.items]
+        fresh = self.hear(channel, record.generation, record.front, stamps)
+        if fresh is None:
             return []
         for item in record.items:  # one name, one content, of all that is not dropped by generation
             self.broker.same((channel, self.channel, item.stamp), (*item[1:], record.plan))
-        new = self.known.fresh(channel, [item.stamp for item in record.items])
         if self.mutant == "dedup_by_message":
-            new = [record.items[0].stamp > first] * len(record.items)
-            self.firsts[channel] = max(first, record.items[0].stamp)
-        stats["duplicates dropped by stamp"] += new.count(False)
-        self.hear(channel, record.generation, record.front)
+            fresh = 0 if stamps[0] > first else len(stamps)
+            self.firsts[channel] = max(first, stamps[0])
+        stats["duplicates dropped by stamp"] += fresh
         self.latest[channel] = record.plan
         self.newest = max(self.newest, *(item.event.t for item in record.items))
-        return [(place, item) for place, item in enumerate(record.items) if new[place]]
+        return [(place, item) for place, item in enumerate(record.items) if place >= fresh]
 
-    def hear(self, channel: Channel, generation: int, front: int) -> bool:
-        if self.mutant == "no_era_check" or generation == INF:
-            generation = max(generation % INF, self.known.saved()[1].get(channel, 0))
-        heard = self.known.hear(channel, generation, front)
+    def hear(
+        self, channel: Channel, generation: int, front: int, stamps: Sequence[int], *, checked: bool = True
+    ) -> int | None:
+        """The place of the first new item; None where a later owner of the channel was heard before."""
+        if self.mutant == "no_era_check" or not checked:
+            generation = max(generation, self.known.saved()["era"].get(channel, 0))
+        if self.known.behind(channel, generation):
+            stats["records of old generations dropped"] += 1
+            assert self.known.take(channel, generation, front, stamps) == len(stamps)
+            return None
         self.time = None
-        stats["records of old generations dropped"] += not heard
-        return heard
+        return self.known.take(channel, generation, front, stamps)
 
     # ---- applying
     def batch(self, count: int, rng: random.Random) -> bool:
@@ -166,7 +171,7 @@ class Hop(Sender):
         if self.mutant == "lateness_interleaved":
             items = [x for x in items if x[1].event.t >= self.newest - L]
         if self.mutant == "lateness_at_receiver":
-            fastest = max(self.known.saved()[2].values())
+            fastest = max(self.known.saved()["front"].values())
             items = [x for x in items if x[1].event.t >= fastest - L]
 
         def twice(old: Fact) -> None:
@@ -308,9 +313,9 @@ class Hop(Sender):
         self.rebuild_ring(saved)
         known = saved["known"]
         if self.mutant == "fronts_not_restored":
-            known = known[0], known[1], {}
+            known = {**known, "front": {}}
         if self.mutant == "eras_not_restored":
-            known = known[0], {}, known[2]
+            known = {**known, "era": {}}
         self.offset, self.newest, self.time = saved["offset"], saved["newest"], None
         self.known = self.schedule.decisions.receiver(self.channels, known)
         self.plan_since = dict(saved["plan_since"])

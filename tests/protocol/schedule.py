@@ -188,10 +188,11 @@ class Schedule:
     def settle_origin(self, owner: Admission) -> bool:
         moved = owner.batch(self.rng.randint(1, 9), self.rng)
         moved |= self.drain(owner)
-        if owner.plan != self.plan or owner.stop is not None or (self.last and owner.origin.clock < BIG):
+        origin = owner.origin
+        if owner.plan != self.plan or origin.stop is not None or (self.last and origin.clock < BIG):
             moved = True
             owner.change()
-        if owner.lifting is not None or self.rng.random() < 0.3:
+        if origin.proposed is not None or self.rng.random() < 0.3:
             owner.commit()
         return moved or owner.offset < len(owner.log)
 

@@ -41,7 +41,7 @@ class Worker:
         for _ in range(1 + (rng.random() < 0.08)):
             self.broker.append(where, record)
         for sender in senders:
-            sender.greeted.add(where)
+            sender.acknowledged(where)
             sender.tags[target].remove(tag)
 
     def tell(self, target: Channel, always: Sender | None = None) -> None:
@@ -68,7 +68,6 @@ class Sender:
         self.channel, self.generation, self.targets = channel, generation, targets
         self.tags: dict[Any, list[int]] = defaultdict(list)  # not yet acknowledged, by target
         self.told: dict[Channel, tuple[Channel, int, int]] = {}
-        self.greeted: set[Any] = set()  # targets that have acknowledged this generation
         self.going: dict[Channel, list[tuple[int, int, Item]]] = defaultdict(list)  # (tag, plan, item) of the batch
         self.offset = 0
         worker.senders.append(self)
@@ -76,6 +75,9 @@ class Sender:
     def front(self) -> int:
         """The channel sends nothing at or below it any more (but revisions)."""
         raise NotImplementedError
+
+    def acknowledged(self, target: Any) -> None:
+        """A target has a record of this generation."""
 
     def busy(self) -> bool:
         """Whether an output is not acknowledged."""
