@@ -38,7 +38,7 @@ def broken_promise(schedule: Schedule) -> str | None:
     if want.problems:
         return want.problems[0]
     if warming and (not schedule.plans or any(not may_warm(hop) for _, hop in warming)):
-        return f"{sorted(warming)[0]} is flagged, though no plan came with a longer window"
+        return f"{min(warming)} is flagged, though no plan came with a longer window"
     return differing(final, want.values, warming) or rejects(broker.rejects, want.rejects) or linked(said)
 
 
@@ -59,7 +59,7 @@ def differing(final: dict, want: dict, warming: set[tuple[int, int]]) -> str | N
             same = same or (not rule.startswith("features") and got is None)
             if rule.startswith("features") and same:
                 pairs = zip(got[0], due[0], strict=True)
-                same = all(g == FLAG or g == d for g, d in pairs)
+                same = all(g in {FLAG, d} for g, d in pairs)
         else:
             same = got == due
         if not same:

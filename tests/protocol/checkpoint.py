@@ -116,8 +116,12 @@ class Lane:
         """What a committed transaction leaves; a complete walk moves the start of a restore to its first image."""
         done = self.broker.state[self.p]
         stats["checkpoints"] += 1
-        cycles = [part[1] for transaction in [*done[self.start :], Transaction(parts)] for part in transaction.parts
-                  if part[0] == "image"]
+        cycles = [
+            part[1]
+            for transaction in [*done[self.start :], Transaction(parts)]
+            for part in transaction.parts
+            if part[0] == "image"
+        ]
         for cycle in {part[1] for part in parts if part[0] == "image"}:
             self.begun.setdefault(cycle, len(done))
             if self.mutant == "cut_too_early":

@@ -10,8 +10,24 @@ from tests.protocol.ring import Ring, Sorted
 from tests.protocol.rules import fill, judge, next_hop, teaches
 from tests.protocol.windows import Windows
 from tests.protocol.worker import Sender, Worker
-from tests.protocol.world import BELONGS, FLAG, HOPS, INF, NEG, PLANS, Alert, Channel, Fact, Fronts, Item, Items, L
-from tests.protocol.world import Owner, hashed, stats
+from tests.protocol.world import (
+    BELONGS,
+    FLAG,
+    HOPS,
+    INF,
+    NEG,
+    PLANS,
+    Alert,
+    Channel,
+    Fact,
+    Fronts,
+    Item,
+    Items,
+    L,
+    Owner,
+    hashed,
+    stats,
+)
 
 if TYPE_CHECKING:
     from tests.protocol.schedule import Schedule
@@ -267,7 +283,9 @@ class Hop(Sender):
         before = old.said if old else {}
         features = f"features{self.hop}"
         for rule in sorted(before.keys() | new.said.keys()):
-            if before.get(rule) == new.said.get(rule) or (self.mutant == "old_verdict_guessed" and rule not in new.said):
+            if before.get(rule) == new.said.get(rule) or (
+                self.mutant == "old_verdict_guessed" and rule not in new.said
+            ):
                 continue
             self.revision += 1
             revision = self.revision if self.mutant == "revision_counter" else offset

@@ -1,7 +1,4 @@
-"""Planted bugs: each is a rule of the protocol left out, and a schedule must show that it is needed.
-
-
-"""
+"""Planted bugs: each is a rule of the protocol left out, and a schedule must show that it is needed."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def fill(t: int, id: int, keys: Keys, hop: int, owner: Owner | None) -> Keys:
     parent = BELONGS.get(hop)
     if parent is None or owner is None or keys[parent] is not None or owner.since > (t, id):
         return keys
-    return keys[:parent] + (owner.key,) + keys[parent + 1 :]
+    return (*keys[:parent], owner.key, *keys[parent + 1 :])
 
 
 def judge(hop: int, keys: Keys, carried: Carried, plan: int) -> dict[str, object]:

@@ -20,12 +20,21 @@ Place = tuple[str, int]
 class Schedule:
     """All that happens follows from the seed."""
 
-    def __init__(self, seed: int, mutant: str | None = None, decisions: Decisions | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        mutant: str | None = None,
+        decisions: Decisions | None = None,
+        *,
+        origins: int | None = None,
+        partitions: int | None = None,
+    ) -> None:
         self.rng = rng = random.Random(seed)
         self.mutant, self.decisions = mutant, decisions or ModelDecisions()
         self.events = rng.randint(6, 28) if rng.random() < 0.7 else rng.randint(28, 60)
         self.steps = rng.randint(80, 480) if self.events < 28 else rng.randint(300, 800)
-        origins, partitions = rng.choice((1, 2, 3, 4)), rng.choice((1, 2, 3))
+        origins = origins or rng.choice((1, 2, 3, 4))
+        partitions = partitions or rng.choice((1, 2, 3))
         self.broker = Broker(rng, mutant, origins, partitions)
         self.behind = [rng.choice((0, 0, 3, 12)) for _ in range(origins)]  # origins whose event time runs behind
         self.lively = [p for p in range(origins) if rng.random() < 0.5] or [0]  # the others are mostly quiet
@@ -95,7 +104,7 @@ class Schedule:
         old, self.owner[place] = self.owner[place], None
         if old:
             self.zombies.append(old)
-            if len(self.zombies) > 6:
+            if len(self.zombies) > 10:
                 self.bury(self.zombies[0])
             stats["moves"] += 1
         what, p = place
@@ -151,12 +160,12 @@ class Schedule:
                 self.broker.accept(*self.broker.inflight.pop(rng.randrange(len(self.broker.inflight))))
             elif a < 0.258 and self.zombies:
                 self.bury(rng.choice(self.zombies))
-            elif a < 0.265 and self.plans:
+            elif a < 0.27 and self.plans:
                 self.plan = rng.randrange(len(PLANS))
-            elif a < 0.31 and self.zombies:
+            elif a < 0.33 and self.zombies:
                 admissions = [z for z in self.zombies if isinstance(z, Admission)]
-                self.wake(rng.choice(admissions if admissions and rng.random() < 0.3 else self.zombies))
-            elif a < 0.31 + self.kills:
+                self.wake(rng.choice(admissions if admissions and rng.random() < 0.5 else self.zombies))
+            elif a < 0.33 + self.kills:
                 self.kill(rng.randrange(len(self.workers)))
             else:
                 self.advance()

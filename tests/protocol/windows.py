@@ -80,5 +80,3 @@ class Windows:
                 self.owners[chunk][key] = value
             else:
                 insort(self.rows[chunk].setdefault(key, []), value)
-
-
