@@ -88,9 +88,8 @@ class Admission(Sender):
         if origin.missing:
             for target in sorted(origin.missing):
                 if not self.tags[target]:
-                    news = self.channel, self.generation, self.front()
-                    self.told[target] = news
-                    self.put(target, INF, Fronts((news,)))
+                    self.told[target] = self.front()
+                    self.put(target, INF, Fronts(((self.channel, self.generation, self.front()),)))
             return
         plan = self.schedule.plan
         if self.mutant == "floor_not_at_end" or (self.mutant == "switch_not_at_end" and origin.plan != plan):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MUTANTS"]
+__all__ = ["MUTANTS", "SCRIPTED", "SEEDS"]
 
 MUTANTS = {
     # admission, lifts
@@ -78,3 +78,65 @@ MUTANTS = {
     "ring_vector_of_n": "the log is read again from r with what is known at n",
     "mark_too_late": "the log is read again from the last mark before n",
 }
+
+#: A seed whose schedule shows it.
+SEEDS = {
+    "floor_not_at_end": 20_000_002,
+    "floor_unacked": 20_000_052,
+    "no_barrier": 20_000_120,
+    "no_era_check": 20_000_075,
+    "clock_not_restored": 20_000_003,
+    "commit_clock_now": 20_000_002,
+    "commit_unfenced": 20_000_032,
+    "commit_before_outputs": 20_000_001,
+    "lift_not_audited": 20_000_019,
+    "lateness_interleaved": 20_000_000,
+    "lateness_at_receiver": 20_000_000,
+    "plan_before_commit": 20_000_002,
+    "switch_not_at_end": 20_000_002,
+    "plan_not_restored": 20_000_001,
+    "current_plan": 20_000_019,
+    "copy_plan_silent": 20_000_042,
+    "copy_plan_last": 20_000_042,
+    "first_hop_by_plan": 20_000_114,
+    "plan_dropped_early": 20_000_066,
+    "warming_unsaid": 20_000_114,
+    "dedup_by_message": 20_000_001,
+    "no_sub_number": 20_000_000,
+    "receiver_idle": 20_000_000,
+    "prune_by_fastest": 20_000_000,
+    "reordered_sends": 20_000_000,
+    "front_on_first_part": 20_000_001,
+    "fronts_overtake": 20_000_000,
+    "era_of_items_only": 20_000_000,
+    "grouped_by_plan": 20_000_102,
+    "records_merged": 20_000_015,
+    "no_revision_forward": 20_000_000,
+    "no_rejudge": 20_000_000,
+    "old_verdict_guessed": 20_000_000,
+    "revision_counter": 20_000_000,
+    "sink_last_arrival": 20_000_000,
+    "was_forgotten": 20_000_000,
+    "owner_not_backfilled": 20_000_007,
+    "owner_from_always": 20_000_000,
+    "owner_last": 20_000_001,
+    "owner_contradiction_silent": 20_000_001,
+    "fill_is_copy": 20_000_026,
+    "fill_not_sent_on": 20_000_026,
+    "fence_skipped": 20_000_002,
+    "checkpoint_before_outputs": 20_000_000,
+    "torn_checkpoint": 20_000_001,
+    "journal_ignores_image": 20_000_002,
+    "images_only": 20_000_000,
+    "journal_lost_on_abort": 20_000_044,
+    "cut_too_early": 20_000_002,
+    "owners_not_saved": 20_000_002,
+    "latest_vector": 20_000_000,
+    "eras_not_restored": 20_000_023,
+    "ring_not_rebuilt": 20_000_000,
+    "ring_vector_of_n": 20_000_000,
+    "mark_too_late": 20_000_000,
+}
+
+#: Those that random schedules meet too rarely: `test_scenarios.py` has one for each.
+SCRIPTED = {"owner_by_time", "unfilled_overrides"}

@@ -44,16 +44,14 @@ class Worker:
             sender.acknowledged(where)
             sender.tags[target].remove(tag)
 
-    def tell(self, target: Channel, always: Sender | None = None) -> None:
+    def tell(self, target: Channel) -> None:
         """Fronts that changed, or of a new generation, in one record to one target."""
         told = []
         self.senders = [sender for sender in self.senders if not sender.stopped]
         for sender in self.senders:
-            if target in sender.targets:
-                news = sender.channel, sender.generation, sender.front()
-                if sender.told.get(target) != news or sender is always:
-                    sender.told[target] = news
-                    told.append((sender, news))
+            if target in sender.reach and sender.told.get(target) != (front := sender.front()):
+                sender.told[target] = front
+                told.append((sender, (sender.channel, sender.generation, front)))
         if told:
             self.put(target, [sender for sender, _ in told], INF, Fronts(tuple(news for _, news in told)))
 
@@ -67,7 +65,8 @@ class Sender:
         self.worker, self.broker, self.mutant = worker, worker.broker, worker.mutant
         self.channel, self.generation, self.targets = channel, generation, targets
         self.tags: dict[Any, list[int]] = defaultdict(list)  # not yet acknowledged, by target
-        self.told: dict[Channel, tuple[Channel, int, int]] = {}
+        self.told: dict[Channel, int] = {}  # target -> the front it was told last
+        self.reach = frozenset(targets)
         self.going: dict[Channel, list[tuple[int, int, Item]]] = defaultdict(list)  # (tag, plan, item) of the batch
         self.offset = 0
         worker.senders.append(self)
