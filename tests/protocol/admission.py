@@ -100,7 +100,7 @@ class Admission(Sender):
             origin.stop_at(len(self.log))
         if not origin.at_stop or (self.busy() and self.mutant != "floor_unacked"):
             return
-        quiet = self.offset == len(self.log) or self.mutant == "floor_not_at_end"
+        quiet = self.offset == len(self.log) or self.mutant in {"floor_not_at_end", "end_before_barrier"}
         origin.propose(self.schedule.lift_to() if quiet else NEG, plan)
 
     def commit(self, rng: random.Random | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 from tests.protocol.decisions import Decisions
 from tests.protocol.oracle import truth
@@ -47,7 +48,9 @@ def may_warm(hop: int) -> bool:
     return any(len({plan.window[s] for plan in PLANS}) > 1 for s in range(hop + 1))
 
 
-def differing(final: dict, want: dict, warming: set[tuple[int, int]]) -> str | None:
+def differing(
+    final: dict[tuple[str, int], Any], want: dict[tuple[str, int], Any], warming: set[tuple[int, int]]
+) -> str | None:
     """Values are compared, flagged ones by their flag only, and so is what is concluded from them."""
     bad = []
     for name in final.keys() | want.keys():

@@ -65,10 +65,7 @@ class Lane:
         hop, chunk = self.walk.pop(0)
         x = self.hops[hop]
         part = ("image", self.cycle, hop, chunk, x.windows.image(chunk, x.offset))
-        if self.mutant == "image_ahead" and self.under_way is not None:
-            self.under_way[1].append(part)
-        else:
-            self.parts.append(part)
+        self.parts.append(part)
         if not self.walk:
             self.walk = [(s, c) for s in range(HOPS) for c in range(CHUNKS)]
             self.cycle += 1
@@ -98,6 +95,10 @@ class Lane:
             stats["checkpoints stopped by the fence"] += 1
             self.stopped = True
             return
+        if self.mutant == "image_ahead":
+            parts += [
+                ("image", self.cycle, x.hop, c, x.windows.image(c, x.offset)) for x in self.hops for c in range(CHUNKS)
+            ]
         if self.mutant == "latest_vector":
             headers = [{**h, "known": x.known.saved()} for x, h in zip(self.hops, headers, strict=True)]
         if self.mutant == "owners_not_saved":

@@ -49,7 +49,6 @@ MUTANTS = {
     "revision_counter": "a verdict's revision counts since the restart, it is not the block's offset",
     "sink_last_arrival": "a sink keeps the last arrival instead of the highest revision",
     "was_forgotten": "a revision does not say what was said before",
-    "ring_bound_by_size": "a full ring drops by how many it holds, not by how many have come since",
     # owners
     "owner_not_backfilled": "an owner that is taught late is not filled in behind the teaching event",
     "owner_from_always": "an owner holds for events before the one that teaches it, if they come after it",
@@ -88,6 +87,7 @@ SEEDS = {
     "clock_not_restored": 20_000_003,
     "commit_clock_now": 20_000_002,
     "commit_unfenced": 20_000_032,
+    "lost_answer_goes_on": 30_000_648,
     "commit_before_outputs": 20_000_001,
     "lift_not_audited": 20_000_019,
     "lateness_interleaved": 20_000_000,
@@ -126,12 +126,14 @@ SEEDS = {
     "fence_skipped": 20_000_002,
     "checkpoint_before_outputs": 20_000_000,
     "torn_checkpoint": 20_000_001,
+    "image_ahead": 30_000_004,
     "journal_ignores_image": 20_000_002,
     "images_only": 20_000_000,
     "journal_lost_on_abort": 20_000_044,
     "cut_too_early": 20_000_002,
     "owners_not_saved": 20_000_002,
     "latest_vector": 20_000_000,
+    "fronts_not_restored": 30_000_128,
     "eras_not_restored": 20_000_023,
     "ring_not_rebuilt": 20_000_000,
     "ring_vector_of_n": 20_000_000,
@@ -139,4 +141,11 @@ SEEDS = {
 }
 
 #: Those that random schedules meet too rarely: `test_scenarios.py` has one for each.
-SCRIPTED = {"owner_by_time", "unfilled_overrides"}
+SCRIPTED = {
+    "owner_by_time",
+    "unfilled_overrides",
+    "end_before_barrier",
+    "barrier_hop0_only",
+    "floor_before_commit",
+    "ring_without_vector",
+}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.protocol.rules import fill
-from tests.protocol.world import NEG, Fact, Item, L, Owner, stats
+from tests.protocol.world import Fact, Item, L, Owner, stats
 
 __all__ = ["Ring", "Sorted"]
 
@@ -93,9 +93,6 @@ class Ring:
         """Drop what has become too old, and what is too many."""
         gone = [fact for fact in self.known.values() if fact.t < clock - L]
         last = self.arrived - self.bound
-        if self.mutant == "ring_bound_by_size":
-            kept = sorted(fact.arrival for fact in self.known.values() if fact.t >= clock - L)
-            last = kept[-self.bound - 1] if len(kept) > self.bound else NEG
         gone += [fact for fact in self.known.values() if fact.t >= clock - L and fact.arrival <= last]
         self.shed |= bool(gone)
         for fact in gone:

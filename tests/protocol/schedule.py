@@ -8,7 +8,7 @@ from tests.protocol.admission import Admission
 from tests.protocol.broker import Broker
 from tests.protocol.checkpoint import Lane
 from tests.protocol.decisions import Decisions, ModelDecisions
-from tests.protocol.worker import Worker
+from tests.protocol.worker import Sender, Worker
 from tests.protocol.world import BIG, INF, PLANS, Event, L, stats
 
 __all__ = ["Schedule"]
@@ -214,13 +214,13 @@ class Schedule:
             owner.checkpoint(self.rng)
         return moved
 
-    def drain(self, sender: Admission | object) -> bool:
+    def drain(self, sender: Sender) -> bool:
         moved = False
-        for target in sender.targets:  # type: ignore[attr-defined]
-            sender.worker.tell(target)  # type: ignore[attr-defined]
-        while sender.busy():  # type: ignore[attr-defined]
+        for target in sender.targets:
+            sender.worker.tell(target)
+        while sender.busy():
             moved = True
-            sender.send(self.rng)  # type: ignore[attr-defined]
+            sender.send(self.rng)
         return moved
 
     def run(self) -> None:

@@ -12,7 +12,7 @@ from tests.protocol.check import broken_promise
 from tests.protocol.checkpoint import Lane
 from tests.protocol.schedule import Schedule
 from tests.protocol.worker import Sender, Worker
-from tests.protocol.world import INF, Channel, Event, hashed
+from tests.protocol.world import BIG, INF, Channel, Event, hashed
 
 ACCOUNT, CUSTOMER, INSTRUMENT = 0, 1, 2
 
@@ -28,6 +28,7 @@ class Script(Schedule):
     def __init__(self, mutant: str | None) -> None:
         super().__init__(1, mutant, origins=1, partitions=2)
         self.rng = self.broker.rng = random.Random(1)
+        self.lift = INF
         self.exact, self.bound, self.plans, self.broker.calm = True, INF, False, True
         self.workers = [Worker(self.broker, i) for i in range(3)]
         admission, first, second = (
@@ -44,6 +45,18 @@ class Script(Schedule):
         self.broker.source[0] += events
         self.admission.batch(99, self.rng)
         self.drain(self.admission)
+
+    def lift_to(self) -> int:
+        return BIG if self.last else self.lift
+
+    def propose(self, owner: Admission) -> None:
+        """An owner of the origin is about to lift its clock: only the commit is still to come."""
+        while owner.origin.proposed is None:
+            owner.change()
+            if owner.origin.stop is not None:
+                owner.batch(99, self.rng)
+            while owner.busy():
+                owner.send(self.rng)
 
     def apply(self, hop: int, partition: int) -> Sender:
         """A hop partition applies all that it has; nothing is sent."""
@@ -94,11 +107,88 @@ def owner_contradicted_by_an_earlier_teacher(mutant: str | None) -> str | None:
     return script.verdict()
 
 
+def old_owner_that_sent_what_the_new_one_has_not_read(mutant: str | None) -> str | None:
+    """The old owner accepts an event after the new one came; the new one lifts the clock above it."""
+    script = Script(mutant)
+    old = script.admission
+    script.lift = 20
+    new = script.assign(("src", 0), script.workers[2])
+    assert isinstance(new, Admission)
+    script.broker.source[0].append(Event(10, 1, "x", 1, (0, None, None, None)))
+    old.batch(99, script.rng)
+    while old.busy():
+        old.send(script.rng)
+    script.propose(new)
+    new.commit()
+    return script.verdict()
+
+
+def old_owner_that_sends_to_a_later_hop(mutant: str | None) -> str | None:
+    """After the new owner's lift the old one accepts an event that enters at a later hop."""
+    script = Script(mutant)
+    old = script.admission
+    script.lift = 20
+    new = script.assign(("src", 0), script.workers[2])
+    assert isinstance(new, Admission)
+    script.propose(new)
+    new.commit()
+    script.broker.source[0].append(Event(10, 1, "x", 1, (None, None, 0, None)))
+    old.batch(99, script.rng)
+    while old.busy():
+        old.send(script.rng)
+    return script.verdict()
+
+
+def lift_that_is_never_committed(mutant: str | None) -> str | None:
+    """An owner dies between the proposal of a lift and its commit; the next one reads an event from below it."""
+    script = Script(mutant)
+    script.lift = 20
+    script.propose(script.admission)
+    script.drain(script.admission)
+    new = script.assign(("src", 0), script.workers[2])
+    assert isinstance(new, Admission)
+    script.broker.source[0].append(Event(10, 1, "x", 1, (0, None, None, None)))
+    new.batch(99, script.rng)
+    script.drain(new)
+    return script.verdict()
+
+
+def dropped_record_between_mark_and_checkpoint(mutant: str | None) -> str | None:
+    """A ring is rebuilt over a record of an old generation, and the new owner sends its event once more."""
+    script = Script(mutant)
+    account, old, lane = key_of(ACCOUNT, 0), script.admission, script.lanes[0]
+    new = script.assign(("src", 0), script.workers[2])
+    assert isinstance(new, Admission)
+    script.lift = 20
+    script.broker.source[0].append(Event(10, 1, "x", 1, (account, None, None, None)))
+    script.propose(new)
+    new.commit()
+    script.drain(new)
+    script.apply(ACCOUNT, 0)
+    lane.hops[ACCOUNT].mark()
+    script.broker.source[0].append(Event(18, 2, "x", 1, (account, None, None, None)))
+    old.batch(99, script.rng)
+    while old.busy():
+        old.send(script.rng)
+    script.apply(ACCOUNT, 0)
+    lane.checkpoint(script.rng)
+    script.assign(("lane", 0), script.workers[1])
+    new.batch(99, script.rng)
+    script.drain(new)
+    return script.verdict()
+
+
 @pytest.mark.parametrize(
     ("scenario", "mutant"),
     [
         (item_that_goes_round_its_owner, "unfilled_overrides"),
         (owner_contradicted_by_an_earlier_teacher, "owner_by_time"),
+        (old_owner_that_sent_what_the_new_one_has_not_read, "end_before_barrier"),
+        (old_owner_that_sends_to_a_later_hop, "barrier_hop0_only"),
+        (old_owner_that_sends_to_a_later_hop, "no_barrier"),
+        (old_owner_that_sends_to_a_later_hop, "no_era_check"),
+        (lift_that_is_never_committed, "floor_before_commit"),
+        (dropped_record_between_mark_and_checkpoint, "ring_without_vector"),
     ],
 )
 def test_race_keeps_the_promise_and_shows_its_bug(scenario, mutant) -> None:
