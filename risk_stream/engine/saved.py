@@ -89,13 +89,8 @@ def restore(memory: Memory, parts: list[bytes], said: Mapping[str, Any], plans: 
         raise ValueError(f"a checkpoint of {memory.kind} needs plan {missing}, which is not known here") from None
     memory.owners.contradicted = said["contradicted"]
     if said["schema"] is not None:
-        memory.windows.restore(memory.plans.layout, memory.plans.wheres(), said["schema"])
-    state: Any = memory.windows.state
+        rows = (part[1:] for part in parts if part[:1] in {b"I", b"J"})
+        memory.windows.restore(memory.plans.layout, memory.plans.wheres(), said["schema"], rows)
     for part in parts:
         if part[:1] in {b"L", b"M"}:
             memory.lexicon.load(part[1:])
-        elif part[:1] == b"I" and state is not None:
-            state.load_image(part[1:])
-    for part in parts:
-        if part[:1] == b"J" and state is not None:
-            state.replay(part[1:])

@@ -132,8 +132,12 @@ class Node:
 
     def checkpoint(self) -> None:
         """Save what has changed, and a little of the whole."""
-        parts = self.hop.delta(self.next - 1) + self.hop.images(self.cluster.random.choice([0, 1_000, 1 << 20]))
-        self.parts += parts
+        cycles = self.hop.cycles
+        self.parts += self.hop.delta(self.next - 1)
+        images = self.hop.images(self.cluster.random.choice([0] * 10 + [1, 1, 1 << 30]))
+        if self.cluster.random.random() < 0.5 and len(images) > 1 and self.hop.cycles > cycles:
+            self.parts = self.hop.delta(self.next - 1)  # all that came before the images may go
+        self.parts += images
         self.saved = Checkpoint(self.next - 1, self.channels.copy(), list(self.parts), self.hop.reads_from)
 
 
