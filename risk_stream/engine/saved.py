@@ -24,7 +24,7 @@ FORMAT = 1
 def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
     """What changed at positions up to `upto` and was not taken yet, and a head."""
     parts = [b"L" + part for part in memory.lexicon.take_journal(upto)]
-    state: Any = memory.windows.state
+    state = memory.windows.state
     if state is not None:
         parts += [b"J" + part for part in state.take_journal(upto)]
     said = {
@@ -52,7 +52,7 @@ class Walk:
         for _ in range(CHUNKS):
             if made >= budget_bytes:
                 break
-            state: Any = memory.windows.state
+            state = memory.windows.state
             new = [b"M" + part for part in memory.lexicon.image(self._next)]
             if state is not None:
                 new += [b"I" + part for part in state.image(self._next, position)]

@@ -66,9 +66,8 @@ class Windows:
     ) -> None:
         """Begin with the rows of a checkpoint, in its parts, and what they mean; the layout is the one it had."""
         layout = layout or KindLayout(self.kind, ())
-        state: Any = KeyState(layout, **self._given)
-        state.restore(schema, parts)
-        self.state = state
+        self.state = KeyState(layout, **self._given)
+        self.state.restore(schema, parts)
         self._outputs, self._masks = tuple(layout.aggregates), WhereMasks(layout, wheres)
 
     def masks(self, batch: EventBatch) -> Longs:

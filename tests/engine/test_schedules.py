@@ -105,6 +105,7 @@ def run(plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes:
         records_at_once=random.choice([1, 2, 6, 20]),
         rows_in_record=random.choice([1, 3, 8]),
         crashes=crashes,
+        fronts=random.choice([0.1, 0.7, 1.0]),
         checkpoints=random.choice([0.1, 0.5]) if crashes else 0.0,
     )
     switches = [random.randint(0, len(log)) if len(plans) > 1 else 0 for log in logs]
