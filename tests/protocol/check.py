@@ -57,12 +57,11 @@ def differing(
         rule, event = name
         hop = {"burst": 0, "both": 1}.get(rule) if rule in {"burst", "both"} else int(rule[-1])
         got, due = final.get(name), want.get(name)
-        if (event, hop) in warming:
-            same = rule in final if not rule.startswith("features") else due is not None and got[1:] == due[1:]
-            same = same or (not rule.startswith("features") and got is None)
-            if rule.startswith("features") and same:
-                pairs = zip(got[0], due[0], strict=True)
-                same = all(g in {FLAG, d} for g, d in pairs)
+        if (event, hop) in warming and not rule.startswith("features"):
+            same = got is None  # a rule on a flagged value is unknown
+        elif (event, hop) in warming:
+            same = due is not None and got is not None and got[1:] == due[1:]
+            same = same and all(g in {FLAG, d} for g, d in zip(got[0], due[0], strict=True))
         else:
             same = got == due
         if not same:

@@ -43,6 +43,7 @@ class Lane:
         if not done:
             return
         header = done[-1].header
+        assert header is not None
         self.start, self.cycle = header.start, header.cycle + 1
         images: list[dict[int, Any]] = [{} for _ in range(HOPS)]
         journal: list[list[Any]] = [[] for _ in range(HOPS)]

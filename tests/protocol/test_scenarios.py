@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -191,6 +192,6 @@ def dropped_record_between_mark_and_checkpoint(mutant: str | None) -> str | None
         (dropped_record_between_mark_and_checkpoint, "ring_without_vector"),
     ],
 )
-def test_race_keeps_the_promise_and_shows_its_bug(scenario, mutant) -> None:
+def test_race_keeps_the_promise_and_shows_its_bug(scenario: Callable[[str | None], str | None], mutant: str) -> None:
     assert scenario(None) is None
     assert scenario(mutant), f"{mutant} was not seen"
