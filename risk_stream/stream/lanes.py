@@ -14,7 +14,6 @@ from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.engine import Hop
-from risk_stream.features import KeyState
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -76,8 +75,7 @@ class Lanes:
     @property
     def durable(self) -> bool:
         """Whether checkpoints are kept: the house wants it, and the broker can."""
-        wanted = self._state is not None and self.settings.durable and self.runs.producer.idempotent
-        return wanted and hasattr(KeyState, "take_journal")
+        return self._state is not None and self.settings.durable and self.runs.producer.idempotent
 
     def use(self, plan: Plan) -> None:
         """Another plan is in force."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from risk_stream.features import PartError
 from risk_stream.rules import Plan
 from risk_stream.stream.checkpoint import HEADER_KEY, CheckpointError, Header, kind_of
 from risk_stream.stream.statelog import Reader, StoredPart
@@ -85,7 +86,7 @@ async def read_parts(
     for kind in tuple(parts):
         try:
             await asyncio.to_thread(hops[kind].restore, parts.pop(kind), plans)
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, PartError) as exc:
             raise CheckpointError(
                 f"the saved windows by {kind} cannot be read ({exc}): begin anew with another prefix"
             ) from exc
