@@ -220,7 +220,10 @@ class Consumer(driver.Consumer):
         For a log whose last offsets hold no records (markers of transactions, say): the reader stands at the offset,
         and what was fetched before it stood there has been delivered.
         """
-        position = await self.position(tp)
+        try:
+            position = await self.position(tp)
+        except IllegalStateError:  # the group is giving it to somebody at this moment
+            return False
         if position is None or position < offset:
             return False
         turn, generation = self._turns + 2, self._generation  # by then the fetch that was under way is delivered

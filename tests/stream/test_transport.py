@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, NodeNotReadyError
 from faust.types.tuples import TP
 
 from risk_stream.stream.commits import Answer, NoBook, send_commit
@@ -175,6 +175,17 @@ def test_no_answer_to_a_commit_with_a_text_ends_the_process() -> None:
     made.done(message(A, 3))
     with pytest.raises(EndedError):
         asyncio.run(made.force_commit())
+
+
+def test_a_partition_that_is_being_given_away_has_not_delivered_its_last_records() -> None:
+    """A change of its origin asks while the group is between two assignments: no, and no reason to end the process."""
+    made, thread = consumer()
+
+    async def position(tp: TP) -> int:
+        raise IllegalStateError(f"Partition {tp} is not assigned")
+
+    thread.position = position  # type: ignore[attr-defined]
+    assert asyncio.run(made.has_delivered(A, 5)) is False
 
 
 def test_a_commit_never_goes_back() -> None:
