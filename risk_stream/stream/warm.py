@@ -1,4 +1,4 @@
-"""One event of every type through a plan before the first real one, so that compiled kernels are there."""
+"""Events of every type through a plan before the first real one, so that compiled kernels are there."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ TIME = 1_577_836_800_000
 def warm_up(plan: Plan) -> None:
     """Run the plan on made-up events, in an engine that is thrown away."""
     decoder = Decoder(plan.catalogue)
-    records = []
-    for event_type in plan.catalogue.types:
-        event: dict[str, Any] = {f.name: _value(f) for f in event_type.fields}
-        records.append(orjson.dumps({**event, "id": "warm", "type": event_type.name, "time": TIME}))
-    batch, _, _ = decoder.decode(records, str)
     engine = Engine(plan, reserve_mib=64)
-    for _ in range(2):
-        engine.apply(batch)
+    for id, time in (("front", TIME), ("front", TIME), ("behind", TIME - 1)):
+        records = []
+        for event_type in plan.catalogue.types:
+            event: dict[str, Any] = {f.name: _value(f) for f in event_type.fields}
+            records.append(
+                orjson.dumps({**event, "id": f"{id}-{event_type.name}", "type": event_type.name, "time": time})
+            )
+        engine.apply(decoder.decode(records, str)[0])
 
 
 def _value(field: Field) -> Any:
