@@ -36,6 +36,7 @@ def main() -> int:
     for name in ("rounds", "seed", "events"):
         parser.add_argument(f"--{name}", type=int, help="of chaos")
     parser.add_argument("--blows", help="of chaos: the kinds that may fall, separated by commas")
+    parser.add_argument("--keep", action="store_const", const=True, help="of chaos: leave the logs of a good run too")
     args = parser.parse_args()
     if args.name is None:
         for name, what in BENCHMARKS.items():

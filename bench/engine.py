@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.plans import make_events, write_plan
 from bench.report import table
-from risk_stream.catalogue import Decoder, load_catalogue
-from risk_stream.engine import Engine
+from risk_stream.catalogue import Decoder, EventBatch, load_catalogue
+from risk_stream.engine import INDEX_BITS, Block, Engine, Hop
 from risk_stream.rules import load_plan
 
 __all__ = ["run"]
@@ -82,6 +82,7 @@ def run(quick: bool) -> dict[str, float]:
         ],
     )
     print(f"{firing:.2%} of events fired a rule; {keys:,} keys held, {mib:.0f} MiB per 100,000 keys\n", flush=True)
+    figures = _revisions(records[: 20_000 if quick else 60_000])
     _growth(records[: WARM + (20_000 if quick else 60_000)], quick)
     return {
         "events_per_second_per_core": round(1e9 / ns),
@@ -89,7 +90,71 @@ def run(quick: bool) -> dict[str, float]:
         "decode_ns": round(decode),
         "firing_share": round(firing, 4),
         "mib_per_100k_keys": round(mib, 1),
+        **figures,
     }
+
+
+def _revisions(records: list[bytes]) -> dict[str, float]:
+    """Print what events that come behind others cost, and how many judgements each event brings."""
+    rows = list[tuple[str, float, float, float]]()
+    figures: dict[str, float] = {}
+    for share in (0.0, 0.05):
+        ns, revised = _behind(records, share)
+        rows.append((f"four hops, {share:.0%} of events behind by up to 2 s", ns, 1e9 / ns, revised))
+        figures |= {"behind_ns": round(ns), "behind_revisions_per_event": round(revised, 3)} if share else {}
+    for apart in (0, 20):
+        ns, revised = _two_channels(records, apart)
+        rows.append((f"one hop, one hot key, two channels {apart} ms apart", ns, 1e9 / ns, revised))
+        figures |= {"hot_key_ns": round(ns), "hot_key_revisions_per_event": round(revised, 3)} if apart else {}
+    table(("what order costs, batches of 1,000", "ns/event", "events/s a core", "revisions per event"), rows)
+    return figures
+
+
+def _behind(records: list[bytes], share: float) -> tuple[float, float]:
+    """(ns per event, events judged again per event) of a stream with some events behind."""
+    bench, rng = Bench(200, 30), np.random.default_rng(1)
+    taken, revised, half = 0, 0, len(records) // 2000 * 1000
+    for at in range(0, 2 * half, 1000):
+        events, _, _ = bench.decoder.decode(records[at : at + 1000], str)
+        back = (rng.random(len(events)) < share) * rng.integers(0, 2000, len(events))
+        events = events.with_columns({"time": events.times - back})
+        start = time.thread_time_ns()
+        result = bench.engine.apply(events)
+        if at >= half:
+            taken += time.thread_time_ns() - start
+            revised += result.revised
+    return taken / half, revised / half
+
+
+def _two_channels(records: list[bytes], apart_ms: int) -> tuple[float, float]:
+    """(ns per event, events judged again per event) of the instrument's hop, all events of one instrument.
+
+    Two channels bring every other event; the second one is so many ms behind the first, in blocks of 500.
+    """
+    bench = Bench(200, 30)
+    plan = bench.engine.plan
+    hop = Hop(plan, "instrument", reserve_mib=1024)
+    events, _, _ = bench.decoder.decode(records, str)
+    events = events.with_columns({"instrument": ["I0"] * len(events)})
+    order = np.argsort(events.times + apart_ms * (np.arange(len(events)) % 2), kind="stable")
+    blocks = list[Block]()
+    for offset, at in enumerate(range(0, len(order), 1000)):
+        for channel in (0, 1):
+            rows = order[at : at + 1000]
+            part = events.take(rows[rows % 2 == channel])
+            number = 2 * offset + channel
+            stamps = (number << INDEX_BITS) + np.arange(len(part), dtype=np.int64)
+            copied = EventBatch(part.catalogue, part.table)
+            blocks.append(Block(copied.with_columns({"_stamp": stamps}), plan, int(part.times.min())))
+    half, taken, revised, judged = len(blocks) // 2, 0, 0, 0
+    for at, block in enumerate(blocks):
+        start = time.thread_time_ns()
+        result = hop.apply([block])
+        if at >= half:
+            taken += time.thread_time_ns() - start
+            revised += result.revised
+            judged += len(block.batch)
+    return taken / judged, revised / judged
 
 
 def _growth(records: list[bytes], quick: bool) -> None:

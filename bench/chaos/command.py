@@ -17,9 +17,18 @@ __all__ = ["run"]
 
 
 def run(
-    quick: bool, *, rounds: int | None = None, seed: int = 1, events: int | None = None, blows: str = ""
+    quick: bool,
+    *,
+    rounds: int | None = None,
+    seed: int = 1,
+    events: int | None = None,
+    blows: str = "",
+    keep: bool = False,
 ) -> dict[str, float]:
-    """`rounds` blows over one stream of `events`; `blows` names the kinds that may fall, separated by commas."""
+    """`rounds` blows over one stream of `events`; `blows` names the kinds that may fall, separated by commas.
+
+    `keep` leaves the folder of a good run too.
+    """
     rounds = rounds or (4 if quick else 20)
     events = events or (20_000 if quick else 500_000)
     shape = Shape(events=events, seed=seed, per_second=500 if events < 100_000 else 2500)
@@ -29,7 +38,8 @@ def run(
     )
     print(f"seed {seed}: {again}", flush=True)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away is no news here
-    result = run_chaos(shape, rounds, folder, [b for b in blows.split(",") if b], lambda text: print(text, flush=True))
+    among = [b for b in blows.split(",") if b]
+    result = run_chaos(shape, rounds, folder, among, lambda text: print(text, flush=True), always=keep)
     each: dict[str, list[float]] = {}
     for done in result.rounds:
         each.setdefault(str(done["blow"]), []).extend(float(hurt["recovery_s"]) for hurt in done["hurts"])
@@ -39,6 +49,8 @@ def run(
         ("moving again after", "times", "median s", "longest s"),
         [(kind, len(took), statistics.median(took), max(took)) for kind, took in sorted(each.items())],
     )
+    if result.good and result.kept:
+        print(f"all that happened is in {result.kept}\n")
     if not result.good:
         print(result.error or "\n".join(explain(result.judgement, result.judgement.differences[:5])))
         print(f"\nnot as it must be; all that happened is in {result.kept}; again: {again}\n")

@@ -25,7 +25,7 @@ from tests.live.servers import Kafka, RedisServer
 __all__ = ["Result", "StuckError", "run_chaos"]
 
 #: A blow that is not got over within this time ends the run, s; and what is left at the end must be done within it.
-PATIENCE, END_PATIENCE = 60.0, 180.0
+PATIENCE, END_PATIENCE = 120.0, 300.0
 
 #: What has not moved so long after a blow was hit by it, s; commits under way at the blow are in by then.
 SETTLE = 0.6
@@ -61,6 +61,7 @@ class _Run:
         self.flow = Flow(house)
         self.log = (house.folder / "rounds.jsonl").open("ab", buffering=0)
         self.began = time.monotonic()
+        self.stuck: list[str] = []
 
     def note(self, **what: Any) -> dict[str, Any]:
         """Keep a line of what happened."""
@@ -113,7 +114,13 @@ class _Run:
         return {"at": round(time.monotonic() - self.began, 1), "blow": what, "hurts": hurts}
 
     def _over(self, was: dict[Any, int], seen: float) -> bool:
-        return self.flow.looked > seen and not self.flow.stuck(was)
+        if self.flow.looked <= seen:
+            return False
+        stuck = sorted(f"{tp.topic}/{tp.partition}" for tp in self.flow.stuck(was))
+        if stuck != self.stuck:
+            self.stuck = stuck
+            self.note(stuck=stuck)
+        return not stuck
 
     def end(self) -> None:
         """Wait until all is fed and all that was fed is judged."""
@@ -147,8 +154,10 @@ def _house(shape: Shape, folder: Path) -> Iterator[House]:
                 worker.stop()
 
 
-def run_chaos(shape: Shape, rounds: int, folder: Path, among: Sequence[str] = (), say: Any = print) -> Result:
-    """A whole run; `folder` is made, and removed again where all is good."""
+def run_chaos(
+    shape: Shape, rounds: int, folder: Path, among: Sequence[str] = (), say: Any = print, *, always: bool = False
+) -> Result:
+    """A whole run; `folder` is made, and removed again where all is good and it is not `always` kept."""
     folder.mkdir(parents=True)
     result = Result(shape)
     with _house(shape, folder) as house:
@@ -175,7 +184,7 @@ def run_chaos(shape: Shape, rounds: int, folder: Path, among: Sequence[str] = ()
             keep(house, result.judgement)
             house.kafka.stop()
             shutil.copytree(house.kafka.folder / "data", folder / "kafka-data", dirs_exist_ok=True)
-    if result.good:
+    if result.good and not always:
         shutil.rmtree(folder)
     else:
         result.kept = folder

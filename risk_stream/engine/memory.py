@@ -36,7 +36,7 @@ class Memory:
         self.kind = kind
         self.lexicon = Lexicon(journal=journal)
         self.owners = Owners(plan.catalogue, kind, self.lexicon)
-        self.windows = Windows(self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
+        self.windows = Windows(kind, self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
         self.plans = Plans(plan, kind)
         self.ring = Ring(ring_events)
         self._rows, self._completed = Facts(), Facts()

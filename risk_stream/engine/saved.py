@@ -24,7 +24,7 @@ FORMAT = 1
 def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
     """What changed at positions up to `upto` and was not taken yet, and a head."""
     parts = [b"L" + part for part in memory.lexicon.take_journal(upto)]
-    state: Any = memory.windows.state
+    state = memory.windows.state
     if state is not None:
         parts += [b"J" + part for part in state.take_journal(upto)]
     said = {
@@ -52,7 +52,7 @@ class Walk:
         for _ in range(CHUNKS):
             if made >= budget_bytes:
                 break
-            state: Any = memory.windows.state
+            state = memory.windows.state
             new = [b"M" + part for part in memory.lexicon.image(self._next)]
             if state is not None:
                 new += [b"I" + part for part in state.image(self._next, position)]
@@ -89,13 +89,8 @@ def restore(memory: Memory, parts: list[bytes], said: Mapping[str, Any], plans: 
         raise ValueError(f"a checkpoint of {memory.kind} needs plan {missing}, which is not known here") from None
     memory.owners.contradicted = said["contradicted"]
     if said["schema"] is not None:
-        memory.windows.restore(memory.plans.layout, memory.plans.wheres(), said["schema"])
-    state: Any = memory.windows.state
+        rows = (part[1:] for part in parts if part[:1] in {b"I", b"J"})
+        memory.windows.restore(memory.plans.layout, memory.plans.wheres(), said["schema"], rows)
     for part in parts:
         if part[:1] in {b"L", b"M"}:
             memory.lexicon.load(part[1:])
-        elif part[:1] == b"I" and state is not None:
-            state.load_image(part[1:])
-    for part in parts:
-        if part[:1] == b"J" and state is not None:
-            state.replay(part[1:])

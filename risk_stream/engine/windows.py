@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Windows", "carried_in", "carry"]
 
+#: A time before all events, ms.
+_LONG_AGO = -(1 << 60)
+
 
 class Windows:
     """The windows of one kind of key on one partition, by a layout that may change; none as long as there is none."""
 
-    def __init__(self, lexicon: Lexicon, *, reserve_mib: int, lateness_ms: int, journal: bool) -> None:
+    def __init__(self, kind: str, lexicon: Lexicon, *, reserve_mib: int, lateness_ms: int, journal: bool) -> None:
+        self.kind = kind
         self.state: KeyState | None = None
         self._lexicon = lexicon
         self._given: dict[str, Any] = {"reserve_mib": reserve_mib, "lateness_ms": lateness_ms}
@@ -41,25 +45,30 @@ class Windows:
         """Keep what a layout asks. What was not kept so far is known after `since_ms`; None: from the beginning."""
         if layout is None and self.state is None:
             return
-        kind = self.state.layout.kind if layout is None and self.state is not None else layout.kind if layout else ""
-        layout = layout or KindLayout(kind, ())
+        layout = layout or KindLayout(self.kind, ())
         if self.state is None and since_ms is None:
             self.state = KeyState(layout, **self._given)
+            self.state.sweep(_LONG_AGO, 0)  # rows stay until the hop has a clock
         else:
             if self.state is None:
-                self.state = KeyState(KindLayout(kind, ()), **self._given)
+                self.state = KeyState(KindLayout(self.kind, ()), **self._given)
+                self.state.sweep(_LONG_AGO, 0)
             self.state.set_layout(layout, since_ms)
         self._outputs = tuple(layout.aggregates)
         self._masks = WhereMasks(layout, wheres)
 
     def restore(
-        self, layout: KindLayout | None, wheres: Mapping[tuple[str, str], Condition], schema: dict[str, Any]
+        self,
+        layout: KindLayout | None,
+        wheres: Mapping[tuple[str, str], Condition],
+        schema: dict[str, Any],
+        parts: Iterable[bytes],
     ) -> None:
-        """Begin with what the rows of a checkpoint mean; the rows follow."""
-        self.use(layout, wheres)
-        state: Any = self.state
-        if state is not None:
-            state.restore(schema)
+        """Begin with the rows of a checkpoint, in its parts, and what they mean; the layout is the one it had."""
+        layout = layout or KindLayout(self.kind, ())
+        self.state = KeyState(layout, **self._given)
+        self.state.restore(schema, parts)
+        self._outputs, self._masks = tuple(layout.aggregates), WhereMasks(layout, wheres)
 
     def masks(self, batch: EventBatch) -> Longs:
         """int64[n]: 0 where an event counts for nothing here."""

@@ -157,6 +157,7 @@ class Admission:
                 record,
                 "late",
                 f"time is {behind:,.1f} s behind the newest of {origin.channel}, and {origin.lateness_ms / 1000:,g} s "
-                "are allowed (RISK_STREAM_LATENESS_SECONDS): to judge it all the same, risk-stream rejects replay --recover",
+                "are allowed (RISK_STREAM_LATENESS_SECONDS): to judge it all the same, "
+                "risk-stream rejects replay --recover",
             )
         return batch.take(np.flatnonzero(~too_late))

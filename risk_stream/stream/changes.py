@@ -68,6 +68,11 @@ class Changes:
         """Something is to be changed now: another plan is in force."""
         self._poked.set()
 
+    def names(self, version: str) -> bool:
+        """Whether every origin of this worker names a plan by now."""
+        origins = [desk.origin for desk in self.intake.desks.values()]
+        return all(origin is not None and origin.plan == version for origin in origins)
+
     async def run(self) -> None:
         """Go on until cancelled."""
         try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from aiokafka.errors import KafkaError
 
@@ -25,11 +26,15 @@ log = logging.getLogger(__name__)
 #: Problems of a bad edit that are written to the log; the rest are counted.
 MAX_SAID = 20
 
+#: How often it is looked whether a plan is named by now, s.
+STEP = 0.02
+
 
 class PlanWatcher:
     """Hands each new plan to `use`; between batches, since it runs on the loop the batches run on.
 
-    Without a `published` log only the rule files say which plan is in force.
+    Without a `published` log only the rule files say which plan is in force. That a plan is in force is said when
+    `named(version)`: when all that is admitted from then on names it.
     """
 
     def __init__(
@@ -40,14 +45,15 @@ class PlanWatcher:
         *,
         book: PlanBook | None = None,
         published: PlanLog | None = None,
+        named: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self.source, self.metrics, self._use = source, metrics, use
+        self.source, self.metrics, self._use, self._named = source, metrics, use, named
         self.book, self.published = book or PlanBook(source.plan), published
         self.plan = source.plan  # the one in force
         self._waiting: Plan | None = None  # good, and not yet in force
         self._tried: str | None = None  # the published plan that was dealt with last
         self._moved = asyncio.Event()
-        self._reading: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         if published is not None:
             published.moved, published.added = self._moved.set, self._read_ahead
         self._say(self.plan)
@@ -80,9 +86,12 @@ class PlanWatcher:
             except (KafkaError, UnknownPlanError) as exc:
                 log.info("plan %s, which another worker has stored, cannot be read ahead: %s", version, exc)
 
-        task = asyncio.create_task(read())
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        self._start(read())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def look(self) -> None:
         """Look once. Reading and checking rules takes a while, so it is done in a thread."""
@@ -147,6 +156,19 @@ class PlanWatcher:
             return
         self.plan = plan
         self._use(plan)
+        if self._named(plan.version):
+            self._in_force(plan)
+        else:
+            self._start(self._wait_for(plan))
+
+    async def _wait_for(self, plan: Plan) -> None:
+        """Say that a plan is in force when it is, unless another has taken its place."""
+        while self.plan is plan and not self._named(plan.version):
+            await asyncio.sleep(STEP)
+        if self.plan is plan:
+            self._in_force(plan)
+
+    def _in_force(self, plan: Plan) -> None:
         self._say(plan)
         self.metrics.add("risk_stream_plan_reloads_total", 1, "loaded")
         log.info("plan %s with %d rules is in force", plan.version, len(plan.rules))

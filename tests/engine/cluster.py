@@ -34,6 +34,7 @@ class Settings:
     rows_in_record: int = 5
     crashes: float = 0.1
     checkpoints: float = 0.3
+    fronts: float = 0.5
 
 
 @dataclass
@@ -115,25 +116,27 @@ class Node:
     def step(self, records: int) -> None:
         """Apply some records of the log."""
         end = min(len(self.cluster.logs[self.place]), self.next + records)
-        blocks = []
+        blocks, front = [], self.clock(self.channels)  # what is sent may be as old as the clock before allows
         for offset in range(self.next, end):
             block = self.block(offset, self.channels)
             if block is not None and len(block.batch):
                 blocks.append(block)
                 self.cluster.note(self.place, block)
         self.next = end
-        # Hops judge lateness by the clock before a block, so what they send says no higher front than that.
-        front = self.hop.clock
         result = self.hop.apply(blocks)
         self.cluster.said(result)
         for forward in result.forwards:
             self.cluster.send(self.name, forward, front)
-        self.cluster.tell_front(self.place[0], self.name, self.hop.clock)
+        self.cluster.tell_front(self.place[0], self.name, self.clock(self.channels))
 
     def checkpoint(self) -> None:
         """Save what has changed, and a little of the whole."""
-        parts = self.hop.delta(self.next - 1) + self.hop.images(self.cluster.random.choice([0, 1_000, 1 << 20]))
-        self.parts += parts
+        cycles = self.hop.cycles
+        self.parts += self.hop.delta(self.next - 1)
+        images = self.hop.images(self.cluster.random.choice([0] * 10 + [1, 1, 1 << 30]))
+        if self.cluster.random.random() < 0.5 and len(images) > 1 and self.hop.cycles > cycles:
+            self.parts = self.hop.delta(self.next - 1)  # all that came before the images may go
+        self.parts += images
         self.saved = Checkpoint(self.next - 1, self.channels.copy(), list(self.parts), self.hop.reads_from)
 
 
@@ -208,7 +211,7 @@ class Cluster:
     def tell_front(self, kind: str, channel: str, front: int) -> None:
         """Say a front to all who may hear from this channel, now and then."""
         later = self.kinds if kind == "" else self.kinds[self.kinds.index(kind) + 1 :]
-        if front > self.told.get(channel, MISSING) and self.random.random() < 0.3:
+        if front > self.told.get(channel, MISSING) and self.random.random() < self.settings.fronts:
             self.told[channel] = front
             for other in later:
                 for p in range(self.settings.partitions):

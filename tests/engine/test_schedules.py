@@ -9,11 +9,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from risk_stream.catalogue import Catalogue, load_catalogue
-from risk_stream.engine import Alert, final
+from risk_stream.catalogue import MISSING, Catalogue, load_catalogue
+from risk_stream.engine import REVISED, Alert, Hop, final, hop, revise, tell
+from risk_stream.engine.lexicon import Lexicon, Owner
+from risk_stream.engine.plans import Plans
+from risk_stream.engine.ring import Ring
 from risk_stream.rules import Plan, load_plan
 from risk_stream.rules.meaning import FieldValue, Kind, Presence
 from tests.engine.cluster import Cluster, Settings, accepted_of
@@ -22,9 +28,10 @@ from tests.oracle import Judged, judge_all
 from tests.oracle.worlds import events, rule_files
 
 CATALOGUE: Catalogue = load_catalogue()
-#: Schedules in one run of the suite; many more were run, see docs.
-MOST = int(os.environ.get("RISK_STREAM_SCHEDULES", "100"))
+#: Schedules of each test in one run of the suite.
+MOST = int(os.environ.get("RISK_STREAM_SCHEDULES", "40"))
 LATENESS = 60_000
+pytestmark = pytest.mark.timeout(3600)
 PROBE = " probe"
 ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
 STEPS = (0, 0, 1000, 4000, 4000, 20_000, 55_000, 3_600_000)
@@ -98,12 +105,33 @@ def run(plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes:
         records_at_once=random.choice([1, 2, 6, 20]),
         rows_in_record=random.choice([1, 3, 8]),
         crashes=crashes,
+        fronts=random.choice([0.1, 0.7, 1.0]),
         checkpoints=random.choice([0.1, 0.5]) if crashes else 0.0,
     )
     switches = [random.randint(0, len(log)) if len(plans) > 1 else 0 for log in logs]
     cluster = Cluster(CATALOGUE, plans, logs, switches, way, random)
     cluster.run()
     return cluster
+
+
+def check_history(said: list[Alert]) -> None:
+    """What is said under one id follows from what was said before: raised, then with what it was."""
+    by_id: dict[str, dict[int, Alert]] = {}
+    for alert in said:
+        again = by_id.setdefault(alert.id, {}).setdefault(alert.revision, alert)
+        assert again == alert, "one revision has one content, whoever says it"
+    for revisions in by_id.values():
+        before: Alert | None = None
+        for _, alert in sorted(revisions.items()):
+            standing = before is not None and before.status != "withdrawn"
+            if before is None or alert.hop != before.hop:
+                assert alert.status == "raised"
+            else:
+                assert alert.was is not None
+                assert (alert.status == "raised") is not standing
+            if standing and before is not None and alert.hop == before.hop:
+                assert alert.was == before.features
+            before = alert
 
 
 hard = settings(
@@ -113,11 +141,116 @@ hard = settings(
 )
 
 
-@hard
-@given(text=rule_files(), logs=streams(), seed=st.integers(0, 1 << 30))
-def test_what_holds_at_last_is_a_function_of_the_accepted_events(
-    tmp_path: Path, text: str, logs: list[list[dict[str, Any]]], seed: int
-) -> None:
-    plan = plan_of(tmp_path, text)
-    cluster = run([plan], logs, seed, 0.0)
+def judged_right(tmp: Path, text: str, logs: list[list[dict[str, Any]]], seed: int, crashes: float) -> None:
+    """One plan, all features known from the beginning: everything must be exact."""
+    cluster = run([plan_of(tmp, text)], logs, seed, crashes)
     assert check(cluster.alerts, judge_all(accepted_of(cluster))) == 0
+    check_history(cluster.alerts)
+
+
+def judged_right_by_plans(
+    tmp: Path, texts: tuple[str, str], share: int, logs: list[list[dict[str, Any]]], seed: int, crashes: float
+) -> None:
+    """Two plans: what the second one asks anew is flagged at first, all else is exact."""
+    first = plan_of(tmp, texts[0])
+    cluster = run([first, mixed(first, plan_of(tmp, texts[1]), share)], logs, seed, crashes)
+    check(cluster.alerts, judge_all(accepted_of(cluster)))
+    check_history(cluster.alerts)
+
+
+def mixed(first: Plan, second: Plan, share: int) -> Plan:
+    """A plan with some rules of one and all of another, which are told apart by their names."""
+    kept = [rule for rule in first.rules if int(rule.id.removesuffix(PROBE)[-1]) < share]
+    named = [replace(rule, id=f"other-{rule.id}") for rule in second.rules]
+    return Plan(CATALOGUE, [*kept, *named], first.wheres | second.wheres)
+
+
+ONE_PLAN = {"text": rule_files(), "logs": streams(), "seed": st.integers(0, 1 << 30)}
+TWO_PLANS = {
+    "texts": st.tuples(rule_files(), rule_files()),
+    "share": st.integers(0, 4),
+    "logs": streams(),
+    "seed": st.integers(0, 1 << 30),
+}
+
+
+@hard
+@given(**ONE_PLAN)
+def test_what_holds_at_last_is_a_function_of_the_accepted_events(tmp_path: Path, **world: Any) -> None:
+    judged_right(tmp_path, **world, crashes=0.0)
+
+
+@hard
+@given(**ONE_PLAN, crashes=st.sampled_from([0.05, 0.3]))
+def test_who_dies_begins_again_where_the_checkpoint_stands(tmp_path: Path, **world: Any) -> None:
+    judged_right(tmp_path, **world)
+
+
+@hard
+@given(**TWO_PLANS)
+def test_each_event_is_judged_by_the_plan_it_was_admitted_under(tmp_path: Path, **world: Any) -> None:
+    judged_right_by_plans(tmp_path, **world, crashes=0.0)
+
+
+@hard
+@given(**TWO_PLANS)
+def test_plans_change_and_workers_die(tmp_path: Path, **world: Any) -> None:
+    judged_right_by_plans(tmp_path, **world, crashes=0.2)
+
+
+# What the schedules are worth: each of these faults must be found by them.
+
+
+def early_floor(self: Hop, clock: int) -> int:
+    return clock if clock == MISSING else clock - self.lateness_ms // 10
+
+
+def newest_plan(self: Plans, number: int) -> Any:
+    return self.held[-1]
+
+
+def owner_of_all(self: Lexicon, key: int, owner: Owner, position: int) -> None:
+    set_owner(self, key, (owner[0], -(1 << 62), 0), position)
+
+
+def not_stale(*args: Any) -> Any:
+    """As if what comes by a longer way were always the newer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(revise, "has_key", lambda batch, kind: np.zeros(len(batch), np.bool_))
+        return differing(*args)
+
+
+set_owner, differing = Lexicon.set_owner, revise._differing
+NOTHING = np.zeros(0, np.int64)
+FAULTS: dict[str, tuple[Any, str, Any]] = {
+    "nothing is judged again": (Ring, "later", lambda self, entries, before: NOTHING),
+    "the ring forgets too early": (Hop, "_floor", early_floor),
+    "revised facts are not kept": (Ring, "set_refs", lambda self, entries, refs: None),
+    "features that change do not travel on": (tell, "_carries_other", lambda a, old, new, n: np.zeros(n, np.bool_)),
+    "revisions are judged by the newest plan": (Plans, "numbered", newest_plan),
+    "an owner holds for all events": (Lexicon, "set_owner", owner_of_all),
+    "owners are not saved": (Lexicon, "take_journal", lambda self, upto: []),
+    "the ring is not read again": (Hop, "remember", lambda self, blocks: None),
+    "a longer way does not make old": (revise, "_differing", not_stale),
+    "what was is not said": (tell, "_replace", lambda alert, **said: msgspec.structs.replace(alert, **said, was=None)),
+    "revisions have no order": (hop, "first_revised", lambda position: REVISED),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_are_found(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FAULTS[fault])
+    search = settings(hard, max_examples=2000, phases=[Phase.generate], database=None, derandomize=True)
+
+    @search
+    @given(**ONE_PLAN)
+    def one(**world: Any) -> None:
+        judged_right(tmp_path, **world, crashes=0.2)
+
+    @search
+    @given(**TWO_PLANS)
+    def two(**world: Any) -> None:
+        judged_right_by_plans(tmp_path, **world, crashes=0.0)
+
+    with pytest.raises((AssertionError, KeyError)):
+        (two if "plan" in fault else one)()

@@ -233,3 +233,24 @@ def test_a_plan_that_another_worker_stored_is_read_ahead(
             await asyncio.sleep(0.005)
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_a_plan_is_said_to_be_in_force_when_it_is_named(
+    folder: Path, catalogue: Catalogue, metrics: Metrics, used: list[Plan]
+) -> None:
+    """Not while events are still admitted under the old one."""
+    named: list[str] = []
+    watcher = PlanWatcher(PlanSource([folder], catalogue), metrics, used.append, named=named.__contains__)
+    (folder / "rules.yaml").write_text(RULES.replace("9000", "8000"))
+
+    async def main() -> None:
+        await watcher.look()
+        (plan,) = used
+        await asyncio.sleep(0.05)
+        assert metrics.get("risk_stream_plan_reloads_total", "loaded") == 0
+        named.append(plan.version)
+        while not metrics.get("risk_stream_plan_reloads_total", "loaded"):
+            await asyncio.sleep(0.005)
+        assert metrics.get("risk_stream_plan_info", plan.version, "2") == 1
+
+    asyncio.run(asyncio.wait_for(main(), 20))

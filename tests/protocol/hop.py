@@ -1,0 +1,357 @@
+"""One partition of one hop at its owner: a deterministic machine over the records of its log."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.protocol.ring import Ring, Sorted
+from tests.protocol.rules import fill, judge, next_hop, teaches
+from tests.protocol.windows import Windows
+from tests.protocol.worker import Sender, Worker
+from tests.protocol.world import (
+    BELONGS,
+    FLAG,
+    HOPS,
+    INF,
+    NEG,
+    PLANS,
+    Alert,
+    Channel,
+    Fact,
+    Fronts,
+    Item,
+    Items,
+    L,
+    Owner,
+    hashed,
+    stats,
+)
+
+if TYPE_CHECKING:
+    from tests.protocol.schedule import Schedule
+
+__all__ = ["Hop", "Mark"]
+
+
+class Mark(NamedTuple):
+    """A place in the log from which a ring may be rebuilt: what was known there, and the newest event before it."""
+
+    offset: int
+    known: Any
+    newest: int
+
+
+class Verdict(NamedTuple):
+    """What a hop says of an event: its values by rule, and what it sends on."""
+
+    said: dict[str, object]
+    carried: tuple[object, ...]
+    keys: tuple[int | None, ...]
+
+
+class Hop(Sender):
+    """Applies one record at a time: a record is a block. Positions are offsets of the next record."""
+
+    def __init__(self, schedule: Schedule, hop: int, p: int, generation: int, worker: Worker) -> None:
+        broker = worker.broker
+        targets: list[Channel] = [(s, q) for s in range(hop + 1, HOPS) for q in range(broker.partitions)]
+        super().__init__(worker, (hop, p), generation, targets)
+        self.schedule, self.hop, self.p, self.log = schedule, hop, p, broker.logs[hop, p]
+        self.channels: list[Channel] = [("src", q) for q in range(broker.origins)]
+        self.channels += [(s, q) for s in range(hop) for q in range(broker.partitions)]
+        self.windows, self.ring = Windows(self.mutant), Ring(hop, schedule.bound, self.mutant)
+        self.known = schedule.decisions.receiver(self.channels, None)
+        self.time: int | None = None  # the clock, where it is worked out
+        self.latest: dict[Channel, int] = {}  # the plan each channel named last
+        self.kept_from = NEG  # rows before it may be gone
+        self.newest = NEG
+        self.marks = [Mark(0, None, NEG)]
+        self.plan_since: dict[int, int] = {}  # plan that is kept -> the clock when it came
+        self.revision = 0  # of a mutant
+        self.heard: dict[Channel, int] = {}  # of a mutant
+        self.firsts: dict[Channel, int] = {}  # of a mutant
+
+    # ---- the clock, and what is known of the channels
+    def clock(self) -> int:
+        if self.mutant in {"receiver_idle", "prune_by_fastest"}:
+            return self.wrong_clock()
+        if self.time is None:
+            self.time = self.known.clock()
+        return self.time
+
+    def wrong_clock(self) -> int:
+        fronts: dict[Channel, int] = self.known.saved()["front"]
+        if self.mutant == "prune_by_fastest":
+            return max(fronts.values(), default=NEG)
+        awake = [c for c in self.channels if self.heard.get(c, -9) >= self.offset - 3] or self.channels
+        return min(fronts.get(c, NEG) for c in awake)
+
+    def front(self) -> int:
+        return self.clock()
+
+    def receive(self, record: Items | Fronts) -> list[tuple[int, Item]]:
+        """Hear a record: the items that count and were not applied before, with their places in the record."""
+        if isinstance(record, Fronts):
+            for channel, generation, front in record.said:
+                self.heard[channel] = self.offset
+                self.hear(channel, generation, front, (), checked=self.mutant != "era_of_items_only")
+            return []
+        channel = record.channel
+        self.heard[channel] = self.offset
+        first = self.firsts.get(channel, NEG)
+        stamps = [item.stamp for item in record.items]
+        fresh = self.hear(channel, record.generation, record.front, stamps)
+        if fresh is None:
+            return []
+        for item in record.items:  # one name, one content, of all that is not dropped by generation
+            self.broker.same((channel, self.channel, item.stamp), (*item[1:], record.plan))
+        if self.mutant == "dedup_by_message":
+            fresh = 0 if stamps[0] > first else len(stamps)
+            self.firsts[channel] = max(first, stamps[0])
+        stats["duplicates dropped by stamp"] += fresh
+        self.latest[channel] = record.plan
+        self.newest = max(self.newest, *(item.event.t for item in record.items))
+        return [(place, item) for place, item in enumerate(record.items) if place >= fresh]
+
+    def hear(
+        self, channel: Channel, generation: int, front: int, stamps: Sequence[int], *, checked: bool = True
+    ) -> int | None:
+        """The place of the first new item; None where a later owner of the channel was heard before."""
+        if self.mutant == "no_era_check" or not checked:
+            generation = max(generation, self.known.saved()["era"].get(channel, 0))
+        if self.known.behind(channel, generation):
+            stats["records of old generations dropped"] += 1
+            assert self.known.take(channel, generation, front, stamps) == len(stamps)
+            return None
+        self.time = None
+        return self.known.take(channel, generation, front, stamps)
+
+    # ---- applying
+    def batch(self, count: int, rng: random.Random) -> bool:
+        """Apply up to `count` records, one at a time; their outputs go out together."""
+        before = self.offset
+        while count > 0 and self.offset < len(self.log):
+            count -= 1
+            self.apply()
+            if rng.random() < 0.15:
+                self.mark()
+        self.flush(rng)
+        return self.offset > before
+
+    def mark(self) -> None:
+        self.marks.append(Mark(self.offset, self.known.saved(), self.newest))
+
+    def apply(self) -> None:
+        """The next record."""
+        was, offset = self.clock(), self.offset
+        record = self.log[offset]
+        items = self.receive(record)
+        if self.mutant == "records_merged":  # the next record of the channel is taken for a part of the same block
+            after = self.log[offset + 1] if offset + 1 < len(self.log) else None
+            if isinstance(after, Items) and items and after[:2] == record[:2] and after.plan == record.plan:
+                self.offset += 1
+                items += [(place + len(record.items), item) for place, item in self.receive(after)]
+        self.offset += 1
+        if items:
+            self.judge_block(offset, record.plan, items, was)
+        self.retire()
+
+    def remember(self, upto: int) -> None:
+        """Read the log again as far as the windows go; only the ring takes it."""
+        while self.offset < upto:
+            was, record = self.clock(), self.log[self.offset]
+            items = self.receive(record)
+            self.offset += 1
+            if items:
+                self.ring.put(self.ring.sort(items, record.plan, was))
+            self.ring.forget(self.clock())
+
+    def retire(self) -> None:
+        """Forget what the clock has left behind; a plan is kept while its events are in the ring or may come."""
+        clock = self.clock()
+        self.ring.forget(clock)
+        plans = {fact.plan for fact in self.ring.known.values()} | set(self.latest.values())
+        self.plan_since = {plan: self.plan_since.get(plan, clock) for plan in plans}
+        if self.mutant == "plan_dropped_early":
+            plans = {max(self.latest.values(), default=0)}
+        if clock > NEG and plans:
+            oldest = clock - L - max(PLANS[plan].window[self.hop] for plan in plans)
+            self.windows.forget(oldest)
+            if self.mutant != "warming_unsaid" or self.kept_from == NEG:
+                self.kept_from = max(self.kept_from, oldest)
+
+    def judge_block(self, offset: int, plan: int, items: list[tuple[int, Item]], was: int) -> None:
+        """Old verdicts as of before the block, then its rows and owners, then new verdicts; say what differs."""
+        if self.mutant == "lateness_interleaved":
+            items = [x for x in items if x[1].event.t >= self.newest - L]
+        if self.mutant == "lateness_at_receiver":
+            fastest = max(self.known.saved()["front"].values())
+            items = [x for x in items if x[1].event.t >= fastest - L]
+
+        def twice(old: Fact) -> None:
+            if self.mutant != "copy_plan_silent":
+                self.put("audit", offset, (("plan", old.id), old.plan))
+
+        block = self.ring.sort(items, plan, was, twice)
+        learnt = self.learn(offset, block)
+        again = self.affected(block, learnt)
+        old = {fact.id: self.verdict(fact) for fact in again}
+        for fact in sorted(fact for _, fact in block.fresh.values()):
+            self.windows.insert(self.key(fact), (fact.t, fact.id, fact.event.amount), offset + 1)
+        stats["blocks"] += 1
+        stats["blocks that have a clock"] += was > NEG
+        stats["blocks whose ring has shed"] += self.ring.shed
+        stats["inserted behind"] += sum(
+            any(True for _ in self.ring.above(self.key(fact), fact[:2])) for _, fact in block.fresh.values()
+        )
+        for key, owner in learnt.items():
+            self.windows.own(key, owner, offset + 1)
+        self.ring.put(block)
+        for place, fact in block.fresh.values():
+            self.say(offset, place, self.ring.known[fact.id], None)
+        k = 0
+        for fact in sorted(again):
+            k += self.say(offset, 1 << 19 | k, self.ring.known[fact.id], old[fact.id])
+            if self.mutant == "no_sub_number":
+                k = 0
+
+    def key(self, fact: Fact) -> int:
+        key = fact.keys[self.hop]
+        assert key is not None
+        return key
+
+    def affected(self, block: Sorted, learnt: dict[int, Owner]) -> list[Fact]:
+        """The facts, as they are before the block, that it may give another verdict."""
+        again = {event: self.ring.known[event] for event in block.revised}
+        lowest: dict[int, tuple[int, int]] = {}
+        for _, fact in block.fresh.values():
+            lowest[self.key(fact)] = min(lowest.get(self.key(fact), (INF, 0)), fact[:2])
+        if self.mutant != "no_rejudge":
+            for key, low in lowest.items():
+                again |= {fact.id: fact for fact in self.ring.above(key, low)}
+        for key, owner in learnt.items():
+            again |= {fact.id: fact for fact in self.ring.filled_anew(key, self.windows.owner(key), owner)}
+        return list(again.values())
+
+    def learn(self, offset: int, block: Sorted) -> dict[int, Owner]:
+        """Owners that change by a block's teaching events. Who was named first in the log holds; another is said.
+
+        He holds from the first (t, id) that names him, so a late one moves it and fills in what is behind.
+        """
+        parent = BELONGS.get(self.hop)
+        learnt: dict[int, Owner] = {}
+        for fact in sorted(fact for _, fact in block.fresh.values()):
+            if parent is None or not teaches(fact.event, fact.keys, self.hop):
+                continue
+            key, named = self.key(fact), fact.event.keys[parent]
+            assert named is not None
+            since = (-INF, 0) if self.mutant == "owner_from_always" else fact[:2]
+            owner = learnt.get(key) or self.windows.owner(key)
+            if owner is None:
+                learnt[key] = Owner(named, since)
+            elif owner.key != named and self.mutant != "owner_by_time":
+                stats["contradicting owners"] += 1
+                if self.mutant != "owner_contradiction_silent":
+                    self.put("audit", offset, (("owner", self.hop, key), owner.key))
+                if self.mutant == "owner_last":
+                    learnt[key] = Owner(named, since)
+            elif since < owner.since:
+                learnt[key] = Owner(named, since)
+        return learnt
+
+    # ---- judging
+    def verdict(self, fact: Fact) -> Verdict:
+        """From the windows and the facts alone: nothing that was said is remembered."""
+        plan = max(self.latest.values()) if self.mutant == "current_plan" else fact.plan
+        window = PLANS[plan].window[self.hop]
+        value: object = self.windows.evaluate(self.key(fact), fact.t, fact.id, window)
+        if fact.t - window + 1 < self.kept_from:
+            value = FLAG
+            if fact.t - window + 1 >= self.plan_since.get(fact.plan, self.clock()) - L:
+                self.broker.broken = f"{fact} is flagged at {self.channel}, though its plan was there all the time"
+        keys = fill(fact.t, fact.id, fact.keys, self.hop, self.windows.owner(self.key(fact)))
+        carried = (*fact.carried[: self.hop], value, *fact.carried[self.hop + 1 :])
+        return Verdict(judge(self.hop, keys, carried, plan), carried, keys)
+
+    def say(self, offset: int, index: int, fact: Fact, old: Verdict | None) -> bool:
+        """Put out what differs from before; whether anything did."""
+        new = self.verdict(fact)
+        if self.mutant == "owner_not_backfilled" and old is not None:
+            new = Verdict(judge(self.hop, old.keys, new.carried, fact.plan), new.carried, old.keys)
+        before = old.said if old else {}
+        features = f"features{self.hop}"
+        for rule in sorted(before.keys() | new.said.keys()):
+            if before.get(rule) == new.said.get(rule) or (
+                self.mutant == "old_verdict_guessed" and rule not in new.said
+            ):
+                continue
+            self.revision += 1
+            revision = self.revision if self.mutant == "revision_counter" else offset
+            was = None if self.mutant == "was_forgotten" and index >= 1 << 19 else before.get(features)
+            self.put("alerts", offset, Alert(rule, fact.id, revision, new.said.get(rule), was))
+        differs = old is None or (old.carried, old.keys) != (new.carried, new.keys)
+        if self.mutant == "fill_not_sent_on" and old is not None:
+            differs = old.carried != new.carried
+        target = next_hop(fact.event, new.keys, fact.plan, self.hop)
+        if differs and target is not None and not (self.mutant == "no_revision_forward" and old):
+            stats["items sent on"] += 1
+            stats["of these revisions"] += old is not None
+            item = Item(offset << 20 | index, fact.event, new.keys, new.carried)
+            place = target, hashed(target, new.keys[target]) % self.broker.partitions
+            self.going[place].append((offset, fact.plan, item))
+        return differs or before != new.said
+
+    # ---- saving
+    def saved(self) -> dict[str, Any]:
+        """All that is not rows, as of now, with the mark from which the ring is to be rebuilt."""
+        clock = self.clock()
+        mark = self.marks[-1]
+        if self.mutant != "mark_too_late":
+            fits = [i for i, m in enumerate(self.marks) if m.newest < clock - L or m.offset == 0]
+            self.marks = self.marks[fits[-1] if fits else 0 :]  # only a planted bug turns a clock back
+            mark = self.marks[0]
+        return {
+            "offset": self.offset,
+            "known": self.known.saved(),
+            "mark": mark,
+            "latest": dict(self.latest),
+            "kept_from": self.kept_from,
+            "newest": self.newest,
+            "plan_since": dict(self.plan_since),
+        }
+
+    def restore(self, saved: dict[str, Any], images: dict[int, Any], journal: Iterable[list[Any]]) -> None:
+        """Windows from their parts, the ring from the log between the mark and the checkpoint's position."""
+        for chunk, image in images.items():
+            self.windows.load_image(chunk, image)
+        for part in journal:
+            self.windows.replay(part)
+        self.rebuild_ring(saved)
+        known = saved["known"]
+        if self.mutant == "fronts_not_restored":
+            known = {**known, "front": {}}
+        if self.mutant == "eras_not_restored":
+            known = {**known, "era": {}}
+        self.offset, self.newest, self.time = saved["offset"], saved["newest"], None
+        self.known = self.schedule.decisions.receiver(self.channels, known)
+        self.plan_since = dict(saved["plan_since"])
+        self.latest, self.kept_from = dict(saved["latest"]), saved["kept_from"]
+        self.windows.forget(self.kept_from)
+        self.marks = [saved["mark"]]
+        self.mark()
+        if self.mutant != "ring_not_rebuilt":
+            self.ring.forget(self.clock())
+
+    def rebuild_ring(self, saved: dict[str, Any]) -> None:
+        mark: Mark = saved["mark"]
+        known = mark.known
+        if self.mutant == "ring_vector_of_n":
+            known = saved["known"]
+        if self.mutant == "ring_without_vector":
+            known = None
+        self.known = self.schedule.decisions.receiver(self.channels, known)
+        self.offset, self.time = mark.offset, None
+        if self.mutant != "ring_not_rebuilt":
+            self.remember(saved["offset"])
