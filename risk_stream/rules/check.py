@@ -22,6 +22,7 @@ from risk_stream.rules.expression import (
     Call,
     Compare,
     ExpressionError,
+    Listed,
     Literal,
     Missing,
     Name,
@@ -40,6 +41,7 @@ from risk_stream.rules.meaning import (
     Every,
     FieldValue,
     Kind,
+    Listing,
     Meaning,
     Membership,
     Presence,
@@ -142,7 +144,7 @@ class Checker:
         match node:
             case Name(name, at):
                 return self._named(name, at)
-            case Compare() | Among() | Missing() | Not() | All() | Any():
+            case Compare() | Among() | Listed() | Missing() | Not() | All() | Any():
                 return self._condition(node)
             case _:
                 return self._value(node)
@@ -167,6 +169,8 @@ class Checker:
                 return self._comparison(node)
             case Among():
                 return self._membership(node)
+            case Listed():
+                return self._listing(node)
             case Missing(value, negated, at):
                 return self._presence(value, negated, at)
             case Literal(bool(), at):
@@ -315,6 +319,16 @@ class Checker:
                 raise ExpressionError("this value stands twice in the list", literal.at)
             constants.add(constant.value)
         return Membership(value, tuple(sorted(constants, key=str)), node.negated)
+
+    def _listing(self, node: Listed) -> Condition:
+        value = self._operand(node.value)
+        if isinstance(value, Constant):
+            raise ExpressionError("this condition never changes: name a field or a feature before 'in'", node.at)
+        if not value.kind.is_text:
+            raise ExpressionError(
+                f"a list of the house holds texts, and {wording_of(value)} is {value.kind.value}", node.at
+            )
+        return Listing(value, node.list_name, node.negated)
 
     def _presence(self, node: Node, negated: bool, at: int) -> Condition:
         value = self._operand(node)

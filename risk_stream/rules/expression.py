@@ -24,6 +24,7 @@ __all__ = [
     "Call",
     "Compare",
     "ExpressionError",
+    "Listed",
     "Literal",
     "Missing",
     "Name",
@@ -111,6 +112,16 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A value that is, or is not, on a list of the house as it is at the event's time."""
+
+    value: Node
+    list_name: str
+    negated: bool
+    at: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """A value that is, or is not, missing."""
 
@@ -143,7 +154,7 @@ class Any:
     at: int = field(default=0, compare=False)
 
 
-Node: TypeAlias = Literal | Name | Negate | Arithmetic | Call | Compare | Among | Missing | Not | All | Any
+Node: TypeAlias = Literal | Name | Negate | Arithmetic | Call | Compare | Among | Listed | Missing | Not | All | Any
 """What an expression is made of."""
 
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%"}
@@ -254,7 +265,7 @@ def names(node: Node) -> Iterator[Name]:
     match node:
         case Name():
             yield node
-        case Negate(part) | Not(part) | Among(part) | Missing(part):
+        case Negate(part) | Not(part) | Among(part) | Listed(part) | Missing(part):
             yield from names(part)
         case Arithmetic(_, left, right) | Compare(_, left, right):
             yield from names(left)
@@ -430,8 +441,19 @@ class _Reader:
                 )
             return Missing(self.read(left, depth), isinstance(op, ast.IsNot), at)
         if isinstance(op, ast.In | ast.NotIn):
+            if isinstance(right, ast.Call):
+                return Listed(self.read(left, depth), self._list_name(right), isinstance(op, ast.NotIn), at)
             return Among(self.read(left, depth), self._list(right, depth), isinstance(op, ast.NotIn), at)
         return Compare(_COMPARE[type(op)], self.read(left, depth), self.read(right, depth), at)
+
+    def _list_name(self, node: ast.Call) -> str:
+        """The name of a list of the house: ``list("watch")``."""
+        if not isinstance(node.func, ast.Name) or node.func.id != "list":
+            raise self._error("behind 'in' only a list can be called for: in list(\"watch\")", node)
+        named = node.args[0] if len(node.args) == 1 and not node.keywords else None
+        if not isinstance(named, ast.Constant) or not isinstance(named.value, str) or not named.value.strip():
+            raise self._error('list takes the name of a list of the house in quotes: in list("watch")', node)
+        return named.value
 
     def _list(self, node: ast.expr, depth: int) -> tuple[Literal, ...]:
         if not isinstance(node, ast.List):

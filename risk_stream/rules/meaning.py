@@ -26,6 +26,7 @@ __all__ = [
     "Every",
     "FieldValue",
     "Kind",
+    "Listing",
     "Meaning",
     "Membership",
     "Presence",
@@ -112,6 +113,15 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A text that is, or is not, on a list of the house as the list is at the event's place in time."""
+
+    value: Value
+    list_name: str
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Presence:
     """A value that is missing, or is not."""
 
@@ -144,7 +154,7 @@ class Either:
 Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed
 """A number or a text for each event, or unknown."""
 
-Condition: TypeAlias = Comparison | Membership | Presence | Truth | Every | Either
+Condition: TypeAlias = Comparison | Membership | Listing | Presence | Truth | Every | Either
 """True, false or unknown for each event."""
 
 Meaning: TypeAlias = Value | Condition
@@ -163,6 +173,8 @@ def opposite(condition: Condition) -> Condition:
             return Comparison(_OPPOSITE[op], left, right)
         case Membership(value, constants, negated):
             return Membership(value, constants, not negated)
+        case Listing(value, list_name, negated):
+            return Listing(value, list_name, not negated)
         case Presence(value, missing):
             return Presence(value, not missing)
         case Truth(value, wanted):
@@ -190,7 +202,7 @@ def _parts(meaning: Meaning) -> tuple[Meaning, ...]:
             return parts
         case Comparison(_, left, right):
             return (left, right)
-        case Membership(value) | Presence(value) | Truth(value):
+        case Membership(value) | Listing(value) | Presence(value) | Truth(value):
             return (value,)
         case _:
             return ()
@@ -234,6 +246,8 @@ def wording(meaning: Meaning) -> str:  # noqa: PLR0911 - one for each kind of me
         case Membership(value, constants, negated):
             listed = ", ".join(_literal(value.kind, constant) for constant in constants)
             return f"{wording(value)} {'not in' if negated else 'in'} [{listed}]"
+        case Listing(value, list_name, negated):
+            return f"{wording(value)} {'not in' if negated else 'in'} list({json.dumps(list_name, ensure_ascii=False)})"
         case Presence(value, missing):
             return f"{wording(value)} is {'missing' if missing else 'not missing'}"
         case Truth(value, wanted):

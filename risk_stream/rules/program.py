@@ -38,6 +38,7 @@ from risk_stream.rules.meaning import (
     Every,
     FieldValue,
     Kind,
+    Listing,
     Meaning,
     Membership,
     Presence,
@@ -75,6 +76,9 @@ class View(Protocol):
 
     def inexact(self, id: str) -> Mask | None:
         """Where an aggregate is only a bound; None where it is exact everywhere."""
+
+    def listed(self, list_name: str, hashes: NDArray[np.int64], /) -> NDArray[np.float64]:
+        """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""
 
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
@@ -185,12 +189,24 @@ class Program:
                 return self._comparison(op, left, right)
             case Membership(value, constants, negated):
                 return self._membership(value, constants, negated=negated)
+            case Listing(value, list_name, negated):
+                return _Part(OPERATORS.index("=="), (self._listing(value, list_name),), limit=0.0 if negated else 1.0)
             case Presence(value, missing):
                 op_code = (MISSING if missing else PRESENT) + TEXT * value.kind.is_text
                 return _Part(op_code, (self.value(value),))
             case Truth(value, wanted):
                 return _Part(OPERATORS.index("=="), (self.value(value),), limit=1.0 if wanted else 0.0)
         raise AssertionError(leaf)
+
+    def _listing(self, value: Value, list_name: str) -> int:
+        """Compile whether a text is on a list of the house; -> its slot."""
+        key = (Kind.BOOLEAN, wording(Listing(value, list_name, negated=False)))
+        slot = self._value_slots.get(key)
+        if slot is None:
+            text = self.value(value)
+            slot = self._value_slots[key] = len(self.values)
+            self.values.append(lambda run: run.view.listed(list_name, run.column(text)))
+        return slot
 
     def _comparison(self, op: str, left: Value, right: Value) -> _Part:
         if isinstance(left, Constant):
