@@ -64,7 +64,14 @@ _FIELD_KEYS = {
     "maximum": _NUMBER,
 }
 _KIND_KEYS = {"kind": _TEXT, "meaning": _TEXT, "belongs_to": _TEXT, "learnt_from": _TEXTS, "many_rows": _YES_NO}
-_TYPE_KEYS = {"type": _TEXT, "meaning": _TEXT, "topic": _TEXT, "any_key": _YES_NO, "fields": "list"}
+_TYPE_KEYS = {
+    "type": _TEXT,
+    "meaning": _TEXT,
+    "topic": _TEXT,
+    "any_key": _YES_NO,
+    "broadcast": _YES_NO,
+    "fields": "list",
+}
 _EXTEND_KEYS = {"extend": _TEXT, "fields": "list"}
 
 
@@ -100,6 +107,7 @@ class _Draft:
     meaning: str
     topic: str
     any_key: bool
+    broadcast: bool = False
     sound: bool = True  # every field of it could be read
     fields: dict[str, tuple[Field, Node]] = field(default_factory=dict)
 
@@ -140,7 +148,15 @@ class _Loader:
         if self.problems:
             raise CatalogueError(self.problems)
         types = (
-            EventType(name, d.meaning, d.topic, tuple(f for f, _ in d.fields.values()), d.node.file, any_key=d.any_key)
+            EventType(
+                name,
+                d.meaning,
+                d.topic,
+                tuple(f for f, _ in d.fields.values()),
+                d.node.file,
+                any_key=d.any_key,
+                broadcast=d.broadcast,
+            )
             for name, d in self.types.items()
         )
         return Catalogue(tuple(types), tuple(self._in_order()))
@@ -179,7 +195,13 @@ class _Loader:
         topic = node["topic"]
         if topic.value not in TOPICS:
             self._say(topic, f'topic "{topic.value}" is none of {", ".join(TOPICS)}{did_you_mean(topic.value, TOPICS)}')
-        draft = _Draft(node["type"], node["meaning"].value, topic.value, _plain(node, "any_key", False))
+        draft = _Draft(
+            node["type"],
+            node["meaning"].value,
+            topic.value,
+            _plain(node, "any_key", False),
+            _plain(node, "broadcast", False),
+        )
         self.types[name] = draft
         self._fields(draft, node["fields"])
 
@@ -307,9 +329,14 @@ class _Loader:
                 self._check_teacher(kind, teacher, node["learnt_from"])
         for name, draft in self.types.items():
             keys = [f for f, _ in draft.fields.values() if f.key is not None]
-            if not keys and draft.sound:
+            if keys and draft.broadcast:
+                self._say(
+                    draft.node,
+                    f'"{name}" is told to every hop and belongs to no key: leave its keys, or broadcast, out',
+                )
+            if not keys and draft.sound and not draft.broadcast:
                 self._say(draft.node, f'event type "{name}" has no key; give one field a key, such as key: customer')
-            elif draft.sound and not draft.any_key and not any(f.required for f in keys):
+            elif keys and draft.sound and not draft.any_key and not any(f.required for f in keys):
                 self._say(draft.node, f'no key of event type "{name}" is required; require one, or say any_key: true')
 
     def _check_teacher(self, kind: KeyKind, teacher: str, at: Node) -> None:

@@ -9,7 +9,7 @@ from risk_stream.engine.alert import Alert
 from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Result
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.lateness import late
-from risk_stream.engine.view import entry_hops
+from risk_stream.engine.view import broadcast_rows, entry_hops
 from risk_stream.rules import Plan
 
 __all__ = ["Engine"]
@@ -54,14 +54,20 @@ class Engine:
         if len(batch) >= REVISED:
             raise ValueError(f"a batch has {len(batch):,} events and may have {REVISED - 1:,}")
         before, total = self.clock, Result()
-        too_late, self.clock = late(batch.times, before, self.lateness_ms)
-        total.late = np.flatnonzero(too_late)
-        accepted = batch.take(np.flatnonzero(~too_late)) if len(total.late) else batch
+        said: list[Alert] = []
+        rows = np.arange(len(batch))
+        told = broadcast_rows(batch)
+        if told.any():
+            said += self._tell_all(batch.take(rows[told]), total)
+            rows = rows[~told]
+        times = batch.times[rows]
+        too_late, self.clock = late(times, before, self.lateness_ms)
+        total.late = rows[too_late]
+        accepted = batch if len(rows) == len(batch) and not too_late.any() else batch.take(rows[~too_late])
         waiting: dict[str, list[tuple[str, EventBatch]]] = {}
         for kind, rows in entry_hops(accepted).items():
             part = accepted if len(rows) == len(accepted) else accepted.take(rows)
             waiting.setdefault(kind, []).append((self.plan.version, part))
-        said: list[Alert] = []
         for kind, hop in self.hops.items():
             if kind in waiting:
                 result = hop.apply(self._blocks(waiting.pop(kind), before))
@@ -76,6 +82,22 @@ class Engine:
         total.stamps = [row for row, *_ in order]
         total.alerts = [said[i] for *_, i in order]
         return total
+
+    def _tell_all(self, lists: EventBatch, total: Result) -> list[Alert]:
+        """Tell every hop of changes that belong to no key; -> what they change of events judged before."""
+        self._offset += 1
+        stamps = (self._offset << INDEX_BITS) + np.arange(len(lists), dtype=np.int64)
+        raised = lists.times if self.clock == MISSING else np.maximum(lists.times, self.clock - self.lateness_ms)
+        block = Block(lists.with_columns({"_stamp": stamps, "_raised": raised}), self.plan, self.clock)
+        said: list[Alert] = []
+        onward: dict[str, list[tuple[str, EventBatch]]] = {}
+        for kind, hop in self.hops.items():
+            result = hop.apply([block, *self._blocks(onward.pop(kind, []), self.clock)])
+            for forward in result.forwards:
+                onward.setdefault(forward.kind, []).append((forward.plan_version, forward.batch))
+            said += result.alerts
+            _add(total, result)
+        return said
 
     def _blocks(self, arrived: list[tuple[str, EventBatch]], before: int) -> list[Block]:
         """What reached one hop by different ways as one block for each plan."""

@@ -16,13 +16,14 @@ import numpy as np
 from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine import _ring_kernel as ring_kernel
 from risk_stream.engine.block import INDEX_BITS, Block, Result
+from risk_stream.engine.lists import Lists, changes_of
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.plans import InForce
-from risk_stream.engine.revise import Again, arrive
+from risk_stream.engine.revise import Again, arrive, asked_again
 from risk_stream.engine.ring import Placed
 from risk_stream.engine.saved import Walk, changes, head_of, restore
 from risk_stream.engine.tell import Tell, first_revised
-from risk_stream.engine.view import Features, Floats
+from risk_stream.engine.view import Features, Floats, is_broadcast
 from risk_stream.engine.windows import carried_in
 from risk_stream.features import KeyState
 from risk_stream.rules import Plan
@@ -118,7 +119,7 @@ class Hop:
         How blocks are cut into calls changes nothing of what is said.
         """
         tell = Tell(self.kind, self._rank, self._memory.lexicon.texts)
-        for group, held in self._groups(blocks, tell.result.plans_dropped):
+        for group, held in self._groups(blocks, tell):
             batch, placed, starts = self._place(group, held)
             for begin, end, alone in _runs(placed, starts):
                 rows = slice(starts[begin], starts[end])
@@ -137,7 +138,7 @@ class Hop:
         """Put blocks into the ring alone, which were applied before the position that was restored."""
         memory = self._memory
         for block in blocks:
-            if len(block.batch) == 0:
+            if len(block.batch) == 0 or is_broadcast(block.batch):
                 continue
             held = memory.plans.find(block.plan)
             if held is None:
@@ -185,23 +186,41 @@ class Hop:
         if not any(had.text(kind, 0) and not has.text(kind, 0) for kind in owners):
             memory.ring.set_refs(entries, np.array([ref]))
 
-    def _groups(self, blocks: Sequence[Block], dropped: list[str]) -> Iterable[tuple[list[Block], InForce]]:
-        """Blocks that can be put into the ring together, with the plan they came under."""
+    def _groups(self, blocks: Sequence[Block], tell: Tell) -> Iterable[tuple[list[Block], InForce]]:
+        """Blocks that can be put into the ring together, with the plan they came under; those of lists are applied."""
         waiting = [block for block in blocks if len(block.batch)]
         at, memory = 0, self._memory
         while at < len(waiting):
             block, end = waiting[at], at + 1
-            held = self._held(block, dropped)
+            if is_broadcast(block.batch):
+                self._change_lists(block, tell)
+                at = end
+                continue
+            held = self._held(block, tell.result.plans_dropped)
             rows = len(block.batch)
             # While two plans live, each block may see one of them go.
             while len(memory.plans.held) == 1 and end < len(waiting):
                 following = waiting[end]
                 rows += len(following.batch)
-                if following.plan.version != block.plan.version or not memory.ring.has_room(rows):
+                if is_broadcast(following.batch) or following.plan.version != block.plan.version:
+                    break
+                if not memory.ring.has_room(rows):
                     break
                 end += 1
             yield waiting[at:end], held
             at = end
+
+    def _change_lists(self, block: Block, tell: Tell) -> None:
+        """A block of changes of lists: what they change of events that can still be judged is said."""
+        memory, position = self._memory, int(block.batch.stamps[-1]) >> INDEX_BITS
+        before, floor = memory.lexicon.lists, self._floor(self.clock)
+        changes = memory.lexicon.change_lists(changes_of(block.batch), floor, position)
+        if changes and any(held.plan.lists for held in memory.plans.held):
+            since = max(floor, min(change.raised for change in changes))
+            again = asked_again(memory, memory.ring.since(since))
+            if again is not None:
+                self._judge_again(again, position, tell, before)
+        self._after([block])
 
     def _held(self, block: Block, dropped: list[str]) -> InForce:
         """The plan of a block, in force from here on; others that no event in the ring came under are forgotten."""
@@ -261,6 +280,7 @@ class Hop:
     def _features(self, batch: EventBatch, values: Floats, flags: Longs, position: int) -> Features:
         features = carried_in(batch, self._memory.lexicon, position)
         self._memory.windows.add(features, values, flags)
+        features.lists = self._memory.lexicon.lists
         return features
 
     def _revise(
@@ -287,7 +307,8 @@ class Hop:
         result.dropped += arrived.dropped
         result.plan_copies += arrived.plan_copies
 
-    def _judge_again(self, again: Again, position: int, tell: Tell) -> None:
+    def _judge_again(self, again: Again, position: int, tell: Tell, lists: Lists | None = None) -> None:
+        """Say what differs; `lists` are those from before, where the block changed them."""
         stamp = first_revised(position)
         for number in np.unique(again.plans).tolist():
             rows = np.flatnonzero(again.plans == number)
@@ -295,6 +316,8 @@ class Hop:
             for batch, values, flags in (again.old, again.new):
                 part = batch.take(rows)
                 sides.append((part, self._features(part, values[rows], flags[rows], position)))
+            if lists is not None:
+                sides[0][1].lists = lists
             held = self._memory.plans.numbered(number)
             stamp += tell.again(held, sides[0], sides[1], again.facts_differ[rows], stamp)
 

@@ -1,14 +1,15 @@
-"""What a hop knows beside its windows: the texts behind hashes, and who owns a key."""
+"""What a hop knows beside its windows: the texts behind hashes, who owns a key, and the house's lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import numpy as np
 
-from risk_stream.catalogue import Catalogue, EventBatch
+from risk_stream.catalogue import MISSING, Catalogue, EventBatch
+from risk_stream.engine.lists import Change, Lists
 from risk_stream.engine.view import Mask, Rows, has_key
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ Owner: TypeAlias = tuple[str, int, int]
 
 
 class Lexicon:
-    """Texts by hash and owners by the hash of their key, which can be saved as changes and as a whole."""
+    """Texts by hash, owners by the hash of their key and lists, which can be saved as changes and as a whole."""
 
     def __init__(self, *, journal: bool = False) -> None:
         self.texts: dict[int, str] = {}
         self._order: list[int] = []  # their hashes as they were learnt
         self.owners = 0
+        self.lists = Lists()
         self._owners: list[dict[int, Owner]] = [{} for _ in range(CHUNKS)]
         self._journal: list[tuple[int, list[Any]]] | None = [] if journal else None
 
@@ -71,6 +73,13 @@ class Lexicon:
         if self._journal is not None:
             self._journal.append((position, ["o", key, *owner]))
 
+    def change_lists(self, changes: Iterable[Change], floor: int, position: int) -> list[Change]:
+        """Take in changes of lists; -> those that were new. What holds below `floor`, ms, is forgotten."""
+        self.lists, new = self.lists.with_changes(changes, floor)
+        if self._journal is not None:
+            self._journal += [(position, ["l", change.member, *change]) for change in new]
+        return new
+
     # As bytes
 
     def take_journal(self, upto: int) -> list[bytes]:
@@ -85,17 +94,23 @@ class Lexicon:
         """All that is known of one of `CHUNKS` parts."""
         order = self._order[chunk * _TEXTS_PER_CHUNK : (chunk + 1) * _TEXTS_PER_CHUNK]
         texts = [["t", hashed, self.texts[hashed]] for hashed in order]
-        return list(_packed([*texts, *(["o", key, *owner] for key, owner in self._owners[chunk].items())]))
+        lists = (["l", c.member, *c] for c in self.lists if c.member & (CHUNKS - 1) == chunk)
+        return list(_packed([*texts, *(["o", key, *owner] for key, owner in self._owners[chunk].items()), *lists]))
 
     def load(self, part: bytes) -> None:
         """Take in what a journal or an image holds; parts in the order in which they were made."""
+        changes = []
         for what, hashed, *said in msgspec.msgpack.decode(part):
             if what == "t":
                 self._keep(hashed, said[0])
                 continue
+            if what == "l":
+                changes.append(Change(*said))
+                continue
             chunk = self._owners[hashed & (CHUNKS - 1)]
             self.owners += hashed not in chunk
             chunk[hashed] = (said[0], said[1], said[2])
+        self.lists, _ = self.lists.with_changes(changes, MISSING)
 
 
 def _packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:

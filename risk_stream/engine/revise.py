@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Longs = NDArray[np.int64]
 
-__all__ = ["Again", "Arrived", "arrive", "differs"]
+__all__ = ["Again", "Arrived", "arrive", "asked_again", "differs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,16 @@ def arrive(
             newer = (new_facts.take(at), new_values[0][at], new_values[1][at])
             result.again = Again(ring.plans(again[at]), facts_differ[at], old, newer)
     return result
+
+
+def asked_again(memory: Memory, entries: Longs) -> Again | None:
+    """Events whose own facts and windows are as they were, to be judged again under lists that are not."""
+    entries = memory.ring.in_order(entries)[: REVISED - 1]
+    if len(entries) == 0:
+        return None
+    facts = memory.gather(memory.ring.refs(entries))
+    side = (facts, *memory.windows.ask(facts))
+    return Again(memory.ring.plans(entries), np.zeros(len(entries), np.bool_), side, side)
 
 
 def differs(a: Floats, b: Floats) -> Mask:

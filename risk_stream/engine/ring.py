@@ -96,6 +96,11 @@ class Ring:
         out = np.empty(len(self), np.int64)
         return out[: kernel.collect_later(self._entries, entries, before, self._mark, out)]
 
+    def since(self, time: int) -> Longs:
+        """Entries of events at a time or later, ms, whichever their keys."""
+        every = np.arange(self.oldest, self.next)
+        return every[self._column(every, kernel.E_TIME) >= time]
+
     def refs(self, entries: Longs) -> Longs:
         """Where the facts of some entries are."""
         return self._column(entries, kernel.E_REF)

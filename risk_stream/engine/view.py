@@ -9,11 +9,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from risk_stream.catalogue import EventBatch, EventType
+from risk_stream.engine.lists import Lists
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Features", "Floats", "Mask", "Rows", "View", "entry_hops", "has_key", "rows_of_types"]
+__all__ = [
+    "Features",
+    "Floats",
+    "Mask",
+    "Rows",
+    "View",
+    "broadcast_rows",
+    "entry_hops",
+    "has_key",
+    "is_broadcast",
+    "rows_of_types",
+]
 
 Rows: TypeAlias = "NDArray[np.intp]"
 Floats: TypeAlias = "NDArray[np.float64]"
@@ -26,12 +38,14 @@ class Features:
 
     values: dict[str, Floats] = field(default_factory=dict)
     flags: dict[str, Mask] = field(default_factory=dict)
+    lists: Lists = field(default_factory=Lists)
 
     def take(self, rows: Rows) -> Features:
         """Those of some of the events."""
         return Features(
             {id: column[rows] for id, column in self.values.items()},
             {id: column[rows] for id, column in self.flags.items()},
+            self.lists,
         )
 
 
@@ -79,6 +93,10 @@ class View:
         """The text behind a hash that an aggregate gave."""
         return self._texts.get(hashed)
 
+    def listed(self, list_name: str, members: NDArray[np.int64]) -> Floats:
+        """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""
+        return self._features.lists.holds(list_name, members, self._cut("fixed", "time", self._batch.times))
+
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
         return self._batch.value(name, self._at(row))
@@ -87,6 +105,17 @@ class View:
 def has_key(batch: EventBatch, kind: str) -> Mask:
     """bool[n]: the events that have a key of this kind."""
     return batch.keys(kind)[1] if batch.has(kind) else np.zeros(len(batch), np.bool_)
+
+
+def is_broadcast(batch: EventBatch) -> bool:
+    """Whether a batch is of changes that every hop partition is told of; such a batch holds nothing else."""
+    return batch.catalogue.types[int(batch.types[0])].broadcast
+
+
+def broadcast_rows(batch: EventBatch) -> Mask:
+    """bool[n]: the events of types that every hop partition is told of."""
+    broadcast: Mask = np.array([t.broadcast for t in batch.catalogue.types])[batch.types]
+    return broadcast
 
 
 def entry_hops(batch: EventBatch) -> dict[str, Rows]:

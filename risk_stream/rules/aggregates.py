@@ -13,7 +13,7 @@ from risk_stream.rules.check import Checker, field_value, nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_WINDOW_MS
-from risk_stream.rules.meaning import Condition, FieldValue, wording
+from risk_stream.rules.meaning import Condition, FieldValue, lists_of, wording
 
 __all__ = ["Feature", "content_hash", "event_types", "has_key", "keys", "length_ms", "read_aggregate", "shared_field"]
 
@@ -227,4 +227,9 @@ def _where(
     condition = checker.condition(node.value)
     for error in checker.errors:
         report_in(node, error)
+    if condition is not None and any(lists_of(condition)):
+        report(
+            node, "where cannot ask a list, which may change while events are in the window: ask it in the rule's when"
+        )
+        return None
     return condition

@@ -34,6 +34,7 @@ __all__ = [
     "Value",
     "depth",
     "leaves",
+    "lists_of",
     "opposite",
     "size",
     "wording",
@@ -194,6 +195,16 @@ def leaves(meaning: Meaning) -> Iterator[FieldValue | AggregateValue]:
             yield found
         else:
             pending += reversed(_parts(found))
+
+
+def lists_of(meaning: Meaning) -> Iterator[str]:
+    """The names of the house's lists that it asks, as often as it does."""
+    pending: list[Meaning] = [meaning]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, Listing):
+            yield found.list_name
+        pending += _parts(found)
 
 
 def _parts(meaning: Meaning) -> tuple[Meaning, ...]:

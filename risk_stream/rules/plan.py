@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
@@ -10,7 +10,7 @@ from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.load import LoadedFile, load_file
-from risk_stream.rules.meaning import Condition
+from risk_stream.rules.meaning import Condition, lists_of
 from risk_stream.rules.model import Rule
 
 __all__ = ["Plan", "load_plan", "plan_of_texts"]
@@ -41,6 +41,7 @@ class Plan:
         self.warnings = list(warnings)
         self.judged = tuple(r for r in self.rules if r.mode != "off")
         self._order = {k.name: i for i, k in enumerate(catalogue.kinds)}
+        self.lists = frozenset(name for r in self.judged for name in _lists(r))  # of the house, that a rule asks
         aggregates = dict.fromkeys(a for r in self.judged for a in r.aggregates)
         self.layouts: dict[str, KindLayout] = {}
         for kind in catalogue.kinds:
@@ -118,6 +119,12 @@ class Plan:
                 if self._order[aggregate.by] < last:
                     found.setdefault(aggregate.by, {})[aggregate] = None
         return {kind: tuple(aggregates) for kind, aggregates in found.items()}
+
+
+def _lists(rule: Rule) -> Iterator[str]:
+    yield from lists_of(rule.condition)
+    for _, meaning in rule.named:
+        yield from lists_of(meaning)
 
 
 def _content(rule: Rule) -> str:

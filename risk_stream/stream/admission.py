@@ -12,8 +12,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from risk_stream.catalogue import Catalogue, Decoder, EventBatch
-from risk_stream.engine import entry_hops
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.engine import broadcast_rows, entry_hops
 from risk_stream.stream.messages import Outgoing, pack, reject_message, split_by_partition
 from risk_stream.stream.origins import Origin
 
@@ -100,7 +100,11 @@ class Admission:
             batch = batch.with_columns({"_stamp": offsets, "_at": appended})
             batch, rows = self._not_ahead(batch, rows, records, refuse)
         before = origin.clock
+        told = broadcast_rows(batch) if len(batch) else np.zeros(0, np.bool_)
+        changes, batch, rows = batch.take(np.flatnonzero(told)), batch.take(np.flatnonzero(~told)), rows[~told]
         too_late = origin.admit(batch.stamps, batch.times, records[-1].offset + 1)
+        if len(changes):
+            self._tell_all(changes, origin, before, admitted)
         if len(batch) == 0:
             return admitted
         admitted.lag_ms = float(batch.fixed("_at").max() - batch.times.max())
@@ -118,7 +122,30 @@ class Admission:
             messages = pack(events, {**meta, "front": origin.clock}, {**meta, "front": before})
             admitted.outgoing += [Outgoing(hop, value, partition=target) for value in messages]
         admitted.events = len(batch)
-        admitted.types = np.bincount(batch.types, minlength=len(self.catalogue.types))
+        types = np.bincount(batch.types, minlength=len(self.catalogue.types))
+        admitted.types = types if admitted.types is None else admitted.types + types
+
+    def _tell_all(self, changes: EventBatch, origin: Origin, before: int, admitted: Admitted) -> None:
+        """Tell every hop partition of changes that belong to no key.
+
+        They are never too late, but hold from what can still be judged on; they move no clock. They go by a channel of
+        their own, since a channel's events are told apart by their order, and these overtake the others.
+        """
+        assert origin.plan is not None, "no event is sent before a plan is named"
+        clocks = [origin.clock_at(offset) for offset in changes.stamps.tolist()]
+        floors = [MISSING if clock == MISSING else clock - origin.lateness_ms for clock in clocks]
+        changes = changes.with_columns({"_raised": np.maximum(changes.times, np.array(floors, np.int64))})
+        meta: dict[str, str | int] = {
+            "channel": f"{origin.channel}#all",
+            "generation": origin.generation,
+            "plan": origin.plan,
+            "front": before,
+        }
+        for message in pack(changes, meta, meta):
+            for kind in self.catalogue.kinds:
+                hop = self.hop_topic(kind.name)
+                admitted.outgoing += [Outgoing(hop, message, partition=p) for p in range(self.counts(kind.name))]
+        admitted.types = np.bincount(changes.types, minlength=len(self.catalogue.types))
 
     def _not_ahead(
         self, batch: EventBatch, rows: Longs, records: Sequence[Record], refuse: Refuse

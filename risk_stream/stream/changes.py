@@ -209,10 +209,22 @@ class Changes:
                 "the broker at %s keeps no decisions: run one worker; clocks and plans begin anew when it starts again",
                 self.intake.settings.broker,
             )
-        if desk.busy:
+        if lift != MISSING and not await self._is_at_end(desk, origin):
+            lift = MISSING  # it has more to say: it is behind, not quiet
+        if desk.busy or not self._mine(desk) or (lift == MISSING and origin.plan == plan):
             return
         origin.stop_at(origin.position)
         wanted = origin.propose(lift, plan)
         if wanted is not None:
             origin.settle(accepted=True)
         await self.intake.drain(desk)
+
+    async def _is_at_end(self, desk: Desk, origin: Origin) -> bool:
+        """Whether all that is in the origin's log has been admitted."""
+        tp = TP(*desk.tp)
+        try:
+            ends = await self.runs.consumer.highwaters(tp)
+        except KafkaError as exc:
+            log.info("the end of %s is not known (%r): its clock stays for now", desk.channel, exc)
+            return False
+        return origin.position >= int(ends[tp])

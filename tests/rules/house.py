@@ -98,6 +98,7 @@ class Rows:
                     self._names[feature.id], self._aggregates[feature.id] = name, feature
         self._inexact = inexact or [frozenset()] * self.n
         self._fields = plan.catalogue.fields
+        self.lists: dict[str, set[str]] = {}
         self._texts = {text_hash(v): v for row in rows for v in row.values() if isinstance(v, str)}
 
     def _column(self, name: str) -> list[Any]:
@@ -120,6 +121,11 @@ class Rows:
     def inexact(self, id: str) -> np.ndarray | None:
         flags = np.array([self._names[id] in names for names in self._inexact], np.bool_)
         return flags if flags.any() else None
+
+    def listed(self, list_name: str, members: np.ndarray, /) -> np.ndarray:
+        on = np.isin(members, [text_hash(member) for member in self.lists.get(list_name, ())]).astype(np.float64)
+        on[members == 0] = np.nan
+        return on
 
     def value(self, name: str, row: int) -> Any:
         value = self._rows[row].get(name)
