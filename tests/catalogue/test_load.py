@@ -20,6 +20,7 @@ CORE_TYPES = {
         "account",
         "instrument",
         "outcome",
+        "list_entry",
     ),
 }
 
@@ -31,7 +32,7 @@ def problems(path: Path) -> list[str]:
 
 
 def test_the_core_is_what_the_house_trades_and_lends_by(core: Catalogue) -> None:
-    """17 event types, 8 kinds of key in hop order."""
+    """18 event types, 8 kinds of key in hop order."""
     assert {t.name for t in core.types} == CORE_TYPES
     order = ["loan", "account", "customer", "counterparty", "instrument", "device", "group", "id_number"]
     assert [k.name for k in core.kinds] == order
@@ -44,7 +45,7 @@ def test_every_core_field_says_what_it_means(core: Catalogue) -> None:
     assert all(f.meaning.endswith(".") for t in core.types for f in t.fields)
     assert all(f.unit for t in core.types for f in t.fields if f.type is FieldType.MONEY)
     personal = {f.name for f in core.fields.values() if f.personal}
-    assert personal == {"id_number", "name", "phone", "birth_date", "employer", "address"}
+    assert personal == {"id_number", "name", "phone", "birth_date", "employer", "address", "member"}
     price = core.field("price")
     assert price is not None
     assert (price.type, price.decimals) == (FieldType.NUMBER, 8)
