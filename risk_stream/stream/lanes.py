@@ -403,6 +403,7 @@ class Lanes:
         for hop in (hop for lane in self.lanes.values() for hop in lane.hops.values()):
             state, sums = hop.hop.state, total.setdefault(hop.kind, {})
             said: dict[str, float] = {"duplicate_events_total": hop.channels.copies, "ring_events": hop.hop.ring_events}
+            said["image_cycles_total"] = hop.hop.cycles
             if state is not None:
                 said |= {"state_bytes": state.bytes, "state_keys": state.keys}
                 said |= {"state_rows": state.rows, "state_dropped_rows_total": state.dropped}
