@@ -9,6 +9,7 @@ from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
+from faust.tables import TableManager
 
 from risk_stream.settings import Settings
 from risk_stream.stream.inbox import Inbox, Pace
@@ -35,6 +36,15 @@ class Boot(BootStrategy):
     enable_kafka_producer = False
     enable_sensors = False
     enable_web = False
+
+
+class NoTables(TableManager):
+    """Faust's keeper of tables, of which there are none: it does not wait for any to be declared."""
+
+    async def on_start(self) -> None:
+        """Let partitions be read as soon as they are assigned."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class RiskApp(faust.App):
@@ -102,6 +112,7 @@ def make_app(
         stream_recovery_delay=0.0,
         stream_wait_empty=True,
         worker_redirect_stdouts=False,
+        TableManager=NoTables,
     )
     app.transport = Transport(app.conf.broker_consumer, app)
     app._consumer = None  # noqa: SLF001  made anew, by our transport

@@ -12,9 +12,11 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 import faust
+import psutil
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
@@ -141,6 +143,7 @@ def main() -> NoReturn:
         settings.group,
         settings.broker,
     )
+    log.debug("joining the group %.2f s after the process began", time.time() - psutil.Process().create_time())
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
         worker.execute_from_commandline()

@@ -22,6 +22,7 @@ from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
 from risk_stream.stream.hops import Address, Applied, HopPartition
 from risk_stream.stream.lane import Lane
+from risk_stream.stream.planbook import UnknownPlanError
 from risk_stream.stream.restore import check_counts, find_header, read_parts
 from risk_stream.stream.runs import Runs, TopicPartition
 from risk_stream.stream.statelog import FencedError, Reader, StateLog, Writer
@@ -122,7 +123,7 @@ class Lanes:
 
             try:
                 await asyncio.gather(*(opened(number) for number in sorted(numbers)))
-            except CheckpointError as exc:
+            except (CheckpointError, UnknownPlanError) as exc:
                 self.runs.fatal(str(exc))
             except KafkaError as exc:
                 self.runs.fatal(f"the windows could not be read back from {self.settings.state_topic}: {exc!r}")
@@ -345,10 +346,16 @@ class Lanes:
 
     async def _judge(self, hop: HopPartition, records: Sequence[Any]) -> list[asyncio.Future[Any]]:
         applied, sends = Applied(), list[asyncio.Future[Any]]()
-        for _ in hop.work(records, applied):
-            sends += await self.runs.hand_over(applied.outgoing)
-            applied.outgoing = []
+        remembering = hop.next < hop.n
+        try:
+            for _ in hop.work(records, applied):
+                sends += await self.runs.hand_over(applied.outgoing)
+                applied.outgoing = []
+        except UnknownPlanError as exc:
+            self.runs.fatal(str(exc))
         hop.said()
+        if remembering and hop.next >= hop.n:
+            log.debug("%s has its ring again: %d events", hop.channel, hop.hop.ring_events)
         self._count(hop, applied)
         return sends
 
@@ -403,7 +410,6 @@ class Lanes:
         for hop in (hop for lane in self.lanes.values() for hop in lane.hops.values()):
             state, sums = hop.hop.state, total.setdefault(hop.kind, {})
             said: dict[str, float] = {"duplicate_events_total": hop.channels.copies, "ring_events": hop.hop.ring_events}
-            said["image_cycles_total"] = hop.hop.cycles
             if state is not None:
                 said |= {"state_bytes": state.bytes, "state_keys": state.keys}
                 said |= {"state_rows": state.rows, "state_dropped_rows_total": state.dropped}

@@ -21,7 +21,7 @@ from risk_stream.stream.topics import BrokerError, create_topics, wanted_topics
 __all__ = ["Supervisor", "run_worker"]
 
 #: Waits before the first and the later restarts, s; a process that ran for STEADY begins at the first again.
-FIRST_WAIT, LONGEST_WAIT, STEADY = 0.5, 30.0, 60.0
+FIRST_WAIT, LONGEST_WAIT, STEADY = 0.1, 30.0, 60.0
 
 #: A process that was told to stop and has not after so long is ended, s.
 PATIENCE = 20.0
@@ -56,9 +56,10 @@ class Supervisor:
             for problem in exc.problems:
                 _say(str(problem))
             return 1
-        wait = FIRST_WAIT
+        wait, killed = FIRST_WAIT, False
         while not self._told.is_set():
-            if not self._prepare(catalogue):
+            # Who was killed had a broker and all topics a moment ago: the new one may be at its work the sooner.
+            if not killed and not self._prepare(catalogue):
                 continue
             began = time.monotonic()
             code = self._run_child()
@@ -66,6 +67,7 @@ class Supervisor:
                 break
             if code == WRONG:
                 return 1
+            killed = code < 0
             if time.monotonic() - began > STEADY:
                 wait = FIRST_WAIT
             _say(f"the worker's process {_how_it_ended(code)}; it is started again in {wait:g} s")
