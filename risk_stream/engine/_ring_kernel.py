@@ -27,6 +27,8 @@ __all__ = [
     "KNOWN",
     "collect_later",
     "insert_rows",
+    "move",
+    "prune",
     "rebuild_table",
 ]
 
@@ -103,7 +105,7 @@ def insert_rows(
                 hashes[i - begin] = h
                 touched += table[h & (len(table) - 1), 1]
             for i in range(begin, end):
-                newest = table[hashes[i - begin] & (len(table) - 1), 1]
+                newest = table[hashes[i - begin] & (len(table) - 1), 1] - 1
                 touched += entries[newest & lines, E_TIME]
             words[3] = touched  # so that the compiler keeps the loads: they all wait for memory together
             for i in range(begin, end):
@@ -171,6 +173,24 @@ def _insert(
         table[slot, 1] = entry + 1
     kinds[i] = kind
     found[i] = entry
+
+
+@njit(nogil=True, cache=True)
+def prune(entries: Any, words: Any, floor: Any) -> None:
+    """Let the oldest arrivals go that lie below the floor."""
+    lines = len(entries) - 1
+    oldest = words[W_OLDEST]
+    while oldest < words[W_NEXT] and entries[oldest & lines, E_TIME] < floor:
+        oldest += 1
+    words[W_OLDEST] = oldest
+
+
+@njit(nogil=True, cache=True)
+def move(entries: Any, words: Any, larger: Any) -> None:
+    """Put all entries into an array with more lines."""
+    for entry in range(words[W_OLDEST], words[W_NEXT]):
+        for word in range(ENTRY_WORDS):
+            larger[entry & (len(larger) - 1), word] = entries[entry & (len(entries) - 1), word]
 
 
 @njit(nogil=True, cache=True)

@@ -123,7 +123,7 @@ class Ring:
 
     def _make_room(self, n: int, floor: int) -> None:
         words = self._words
-        self._prune(floor)
+        kernel.prune(self._entries, words, floor)
         if self.most:
             lost = len(self) + n - max(self.most, n)
             if lost > 0:
@@ -133,10 +133,9 @@ class Ring:
         if len(self) + n > lines:
             while len(self) + n > lines:
                 lines *= 2
-            grown = np.zeros((lines, kernel.ENTRY_WORDS), np.int64)
-            kept = np.arange(words[1], words[0])
-            grown[kept & (lines - 1)] = self._entries[kept & (len(self._entries) - 1)]
-            self._entries = grown
+            larger = np.empty((lines, kernel.ENTRY_WORDS), np.int64)
+            kernel.move(self._entries, words, larger)
+            self._entries = larger
         if 2 * (words[2] + n) > len(self._table):
             slots = 2 * _FIRST_LINES
             while slots < 4 * (min(len(self), int(words[2])) + n):
@@ -144,17 +143,6 @@ class Ring:
             table = np.zeros((slots, 2), np.int64)
             kernel.rebuild_table(self._table, words, table)
             self._table = table
-
-    def _prune(self, floor: int) -> None:
-        """Let the oldest arrivals go that lie below the floor."""
-        words, mask = self._words, len(self._entries) - 1
-        while words[1] < words[0] and self._entries[words[1] & mask, kernel.E_TIME] < floor:
-            some = np.arange(words[1], min(words[0], words[1] + 4096))
-            alive = np.flatnonzero(self._entries[some & mask, kernel.E_TIME] >= floor)
-            if len(alive):
-                words[1] += int(alive[0])
-                return
-            words[1] += len(some)
 
 
 class Facts:

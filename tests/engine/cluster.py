@@ -164,6 +164,7 @@ class Cluster:
         self.accepted: dict[str, dict[str, Any]] = {}
         self.totals = Result()
         self.told: dict[str, int] = {}
+        self.flying: dict[tuple[str, Place], list[bytes | dict[str, int]]] = {}
         self.nodes = {place: Node(self, place) for place in places}
 
     def new_hop(self, kind: str) -> Hop:
@@ -205,7 +206,7 @@ class Cluster:
                 cut = self.random.randint(1, self.settings.rows_in_record)
                 meta: dict[str, str | int] = {"channel": channel, "front": front, "plan": forward.plan_version}
                 assert (np.diff(forward.batch.take(rows).stamps) > 0).all()
-                self.logs[forward.kind, p].append(forward.batch.take(rows[:cut]).to_ipc(**meta))
+                self.post(channel, (forward.kind, p), forward.batch.take(rows[:cut]).to_ipc(**meta))
                 rows = rows[cut:]
 
     def tell_front(self, kind: str, channel: str, front: int) -> None:
@@ -215,7 +216,25 @@ class Cluster:
             self.told[channel] = front
             for other in later:
                 for p in range(self.settings.partitions):
-                    self.logs[other, p].append({channel: front})
+                    self.post(channel, (other, p), {channel: front})
+
+    def post(self, channel: str, to: Place, record: bytes | dict[str, int]) -> None:
+        """On its way: records of one channel arrive at one partition in order, but not at several together."""
+        self.flying.setdefault((channel, to), []).append(record)
+
+    def arrive(self, way: tuple[str, Place], most: int) -> None:
+        """The next records on a way stand in the log."""
+        records = self.flying[way]
+        self.logs[way[1]] += records[:most]
+        self.flying[way] = records[most:]
+
+    def settle(self, channel: str, *, dead: bool) -> None:
+        """All that a channel sent has arrived; or, its owner being dead, some of it and the rest never will."""
+        for way in [way for way in self.flying if way[0] == channel]:
+            self.arrive(way, self.random.randint(0, len(self.flying[way])) if dead else len(self.flying[way]))
+            self.flying[way] = []
+        if dead:
+            self.told.pop(channel, None)
 
     def admit(self, origin: Origin, most: int) -> None:
         """Take some events of an origin in; what is too late is refused."""
@@ -245,23 +264,30 @@ class Cluster:
         """Everything, in some order, until all logs are read."""
         random, settings = self.random, self.settings
         while True:
-            waiting: list[Origin | Node] = [o for o in self.origins if o.offset < len(o.events)]
+            waiting: list[Any] = [o for o in self.origins if o.offset < len(o.events)]
+            waiting += [way for way, records in self.flying.items() if records]
             waiting += [n for n in self.nodes.values() if n.next < len(self.logs[n.place])]
             if not waiting:
                 return
             actor = random.choice(waiting)
-            if isinstance(actor, Origin):
+            if isinstance(actor, tuple):
+                self.arrive(actor, random.randint(1, 3))
+            elif isinstance(actor, Origin):
                 self.admit(actor, random.randint(1, 8))
                 if random.random() < 0.3:
+                    self.settle(actor.name, dead=False)
                     actor.committed = (actor.offset, actor.clock)
                 elif random.random() < settings.crashes:
+                    self.settle(actor.name, dead=True)
                     actor.offset, actor.clock = actor.committed
-                continue
-            actor.step(random.randint(1, settings.records_at_once))
-            if random.random() < settings.checkpoints:
-                actor.checkpoint()
-            if random.random() < settings.crashes:
-                actor.begin()
+            else:
+                actor.step(random.randint(1, settings.records_at_once))
+                if random.random() < settings.checkpoints:
+                    self.settle(actor.name, dead=False)
+                    actor.checkpoint()
+                if random.random() < settings.crashes:
+                    self.settle(actor.name, dead=True)
+                    actor.begin()
 
 
 def accepted_of(cluster: Cluster) -> list[tuple[Mapping[str, Any], Plan]]:

@@ -199,6 +199,22 @@ def test_stamps_of_what_travels_on_rise_and_name_the_block(tmp_path: Path) -> No
     assert [forward.batch.text("id", i) for i in range(3)] == ["x", "t2", "t3"]
 
 
+def test_what_was_said_before_an_owner_was_known_and_comes_by_another_way_is_old(tmp_path: Path) -> None:
+    """The event with its owner came by way of the customer's hop; the one without it was overtaken."""
+    plan = plan_of(tmp_path)
+    hop = Hop(plan, "counterparty", reserve_mib=8, lateness_ms=600_000)
+    sums = {f"f.{a.id}": [120.0, 60.0] for a in plan.carried("customer") if a.field == "amount"}
+    full = batch_of(transfer("t0", 0, customer="C1", counterparty="P1"), transfer("t1", 1, counterparty="P1"))
+    stamps = {"_stamp": np.arange(2)}
+    hop.apply([Block(full.with_columns(sums | stamps), plan, START)])
+    result = hop.apply([block(1, plan, START, transfer("t0", 0, counterparty="P1"))])
+    assert (result.copies, result.revised, result.alerts) == (1, 0, [])
+    newer = batch_of(transfer("t1", 1, customer="C2", counterparty="P1"))
+    more = {name: [150.0] for name in sums} | {"_stamp": [2 << INDEX_BITS]}
+    result = hop.apply([Block(newer.with_columns(more), plan, START)])
+    assert [(a.event, a.status, a.was) for a in result.alerts] == [("t1", "raised", {"to_1h": 2, "out_1h": 60})]
+
+
 def test_what_has_left_the_ring_is_dropped_and_counted(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     hop = Hop(plan, "customer", reserve_mib=8, lateness_ms=1_000)
