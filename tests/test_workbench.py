@@ -69,6 +69,12 @@ def test_only_the_last_event_counts() -> None:
     assert run(OUT, LATER, MUCH_LATER, then="quiet").passed
 
 
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_events_at_the_same_time_are_judged_in_the_order_given(n: int) -> None:
+    at_once = "{after: 0s, transfer: {direction: out, amount: 60}}"
+    assert run(OUT, *[at_once] * (n - 1)).features["out_1h"] == 60 * n
+
+
 @pytest.mark.parametrize("mode", ["shadow", "off"])
 def test_a_rule_that_is_not_live_is_tested_all_the_same(mode: str) -> None:
     assert run(OUT, LATER, mode=mode).passed

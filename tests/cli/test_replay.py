@@ -90,3 +90,21 @@ def test_rules_are_checked_first(ask: Ask, rules: Path, transfers: Path) -> None
     assert answer.code == 1
     assert answer.out == ""
     assert f"{path}:14:11" in answer.err
+
+
+def test_an_event_out_of_order_is_put_in_its_place_and_a_too_late_one_refused(
+    ask: Ask, rules: Path, transfers: Path
+) -> None:
+    """As in a worker; here they come in one batch, so what is said first is what holds."""
+    events = [json.loads(line) for line in transfers.read_text().splitlines()[:4]]
+    behind = {**events[3], "id": "behind", "time": events[3]["time"] - 5_000}
+    late = {**events[3], "id": "late", "time": events[3]["time"] - 3_600_000}
+    transfers.write_text("".join(json.dumps(event) + "\n" for event in [*events, behind, late]))
+    answer = ask("replay", transfers, "--rules", rules)
+    said = [(alert["event"], alert["status"]) for alert in answer.lines]
+    assert said == [("t2", "raised"), ("t3", "raised"), ("behind", "raised")]
+    assert [alert["features"]["sent_1h"] for alert in answer.lines] == [3, 5, 4]
+    assert "5 events, 3 alerts" in answer.err
+    assert "1 late" in answer.err
+    table = ask("replay", transfers, "--rules", rules, "--format", "table").out
+    assert table.count("A1 made") == 3
