@@ -1,4 +1,4 @@
-"""Writes the parts of docs/ that say what the code says: events.md, commands.md and the tables of operations.md.
+"""Writes the parts of docs/ that say what the code says: events.md, commands.md, tables of operations.md and scale.md.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typer.main import get_command
 
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.cli import app
+from risk_stream.cli.sizing import MEASURED, size
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import METRICS
 
@@ -130,9 +132,82 @@ def metrics_table() -> str:
     )
 
 
-def with_tables(text: str) -> str:
-    """operations.md with its two tables as the code has them."""
-    for name, made in (("settings", settings_table()), ("metrics", metrics_table())):
+#: The rate of scale.md, events/s, and how often a worker tells each hop partition how far it is, a second.
+RATE, TELLS = 1_000_000, 2
+
+#: Figures of docs/figures.json: what is measured, by which benchmark under which name, and how it is written.
+FIGURES = {
+    "checkpoint_ratio": ("throughput with checkpoints over that without", "`bench durability`: ratio", "{:.2f}"),
+    "two_workers_cpu_ratio": (
+        "core time of an event on two workers over that on one",
+        "`bench durability`: cpu_ratio_two_workers",
+        "{:.2f}",
+    ),
+    "bytes_per_key": ("memory of a key with 16 rows, bytes", "`bench durability`: rss_mib, over its keys", "{:,.0f}"),
+    "sent_bytes_per_event": (
+        "bytes a worker sends to Kafka for an event, all steps",
+        "`bench worker`: risk_stream_sent_bytes_total, over its events",
+        "{:,.0f}",
+    ),
+    "recovery_p50_s": (
+        "time until a dead worker's partitions are judged again, s",
+        "`bench chaos`: recovery_p50_s",
+        "{:.1f}",
+    ),
+}
+
+
+def scale_tables() -> str:
+    """The arithmetic of scale.md, from the one place where the measured cost stands, and from docs/figures.json."""
+    sizing = size(RATE, MEASURED.keys, MEASURED.rules)
+    figures = json.loads((DOCS / "figures.json").read_text())
+    assert set(figures) == set(FIGURES)
+    kinds = len(load_catalogue().kinds)
+    fronts = sizing.workers * kinds * sizing.partitions * TELLS
+    more = [
+        (
+            "records by which workers tell each other how far they are",
+            f"{sizing.workers:,} workers x {kinds} kinds of key x {sizing.partitions:,} partitions x {TELLS} a second",
+            f"{fronts:,} a second, {fronts / sizing.workers:,.0f} at each worker",
+        )
+    ]
+    if (ratio := figures["checkpoint_ratio"]) is not None:
+        more.append(
+            (
+                "workers, if the cost was measured without checkpoints",
+                f"{sizing.workers:,} / {ratio:.2f}, rounded up",
+                f"{math.ceil(sizing.workers / ratio):,}",
+            )
+        )
+    if (bytes_per_event := figures["sent_bytes_per_event"]) is not None:
+        sent = RATE * bytes_per_event / 1e6
+        more.append(
+            ("what Kafka takes", f"{RATE:,} events/s x {bytes_per_event:,.0f} bytes", f"{sent:,.0f} MB/s a replica")
+        )
+    if (per_key := figures["bytes_per_key"]) is not None:
+        keys = 100_000_000
+        held = keys * per_key / sizing.workers / 2**30
+        more.append(
+            (
+                f"memory of a worker with {keys:,} keys in all",
+                f"{keys:,} x {per_key:,.0f} bytes / {sizing.workers:,} workers",
+                f"{held:.1f} GiB",
+            )
+        )
+    arithmetic = rows(("what", "how it is found", "result"), iter([*sizing.steps, *more]))
+    measured = rows(
+        ("measured", "by", "here"),
+        (
+            (what, by, "not measured yet" if figures[name] is None else how.format(figures[name]))
+            for name, (what, by, how) in FIGURES.items()
+        ),
+    )
+    return f"{arithmetic}\n\n{measured}"
+
+
+def with_tables(text: str, **tables: str) -> str:
+    """A page with its tables as the code has them, by name."""
+    for name, made in tables.items():
         begin, end = f"<!-- {name}: made by `make docs` -->", f"<!-- /{name} -->"
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
@@ -142,11 +217,12 @@ def with_tables(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """What each generated page should hold."""
-    operations = DOCS / "operations.md"
+    operations, scale = DOCS / "operations.md", DOCS / "scale.md"
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
-        operations: with_tables(operations.read_text()),
+        operations: with_tables(operations.read_text(), settings=settings_table(), metrics=metrics_table()),
+        scale: with_tables(scale.read_text(), scale=scale_tables()),
     }
 
 

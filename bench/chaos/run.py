@@ -176,9 +176,10 @@ def run_chaos(
             result.error = str(exc)
         finally:
             run.flow.stop()
+        for worker in house.workers:
+            worker.signal_child(signal.SIGCONT, within=0)
+            worker.stop()
         if not result.error:
-            for worker in house.workers:
-                worker.stop()
             result.judgement = judge_run(house)
         if not result.good:
             keep(house, result.judgement)

@@ -148,6 +148,12 @@ METRICS: tuple[Metric, ...] = (
         ("kind",),
         "The worker's time less the event time of the slowest hop partition.",
     ),
+    Metric(
+        "risk_stream_image_cycles_total",
+        "counter",
+        ("kind",),
+        "Times that a checkpoint completed a round through all windows, summed over a kind's partitions.",
+    ),
     Metric("risk_stream_checkpoint_seconds", "histogram", (), "How long a checkpoint of a lane took.", LATENCY_BUCKETS),
     Metric(
         "risk_stream_checkpoint_bytes_total",

@@ -22,7 +22,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from redis.asyncio import Redis
@@ -58,35 +58,48 @@ SHOWN = (
     "summary",
 )
 
-#: Makes a revision the alert's content if it is higher than what is there, at once for all its keys.
-#: KEYS: hash, stream. ARGV: first part of the lists' names, mend, id, revision, state, severity, event time, most
-#: entries of the stream, json, then field and value of what is shown, in turn. With mend = 1 the same revision is
-#: written again too, without a word to followers. Answers 0 nothing new, 1 a new alert, 2 new content, 3 withdrawn.
+#: Alerts written by one call of the script: Redis answers nobody else for its few milliseconds, and a client that packs
+#: forty arguments of each alert by itself takes longer than Redis does to store it.
+PUT_STEP = 100
+
+#: Makes each revision given its alert's content if it is higher than what is there, at once for all its keys.
+#: ARGV: first part of all names, mend, most entries of the stream, and the alerts as MessagePack: of each id, revision,
+#: state, severity, event time, json, then field and value of what is shown, in turn, all text. With mend = 1 the same
+#: revision is written again too, without a word to followers.
+#: Answers for each: 0 nothing new, 1 a new alert, 2 new content, 3 withdrawn.
 _PUT = """
-local lists, mend, id, revision, state, severity, time = unpack(ARGV, 1, 7)
-local had = redis.call('HMGET', KEYS[1], 'revision', 'status', 'state', 'severity', 'json')
-local newer = not had[5] or not had[1] or tonumber(had[1]) < tonumber(revision)
-if not newer and not (mend == '1' and tonumber(had[1]) == tonumber(revision)) then return 0 end
-local status = had[2] or 'open'
-if had[5] then
-  redis.call('ZREM', lists .. 'withdrawn:' .. (had[4] or ''), id)
-  if state == 'withdrawn' then redis.call('ZREM', lists .. 'status:' .. status, id) end
-  if state == 'withdrawn' or had[4] ~= severity then
-    redis.call('ZREM', lists .. 'severity:' .. (had[4] or ''), id)
+local prefix, mend, most = ARGV[1], ARGV[2], ARGV[3]
+local lists = prefix .. 'alerts:'
+local function put(alert)
+  local id, revision, state, severity, time, json = unpack(alert, 1, 6)
+  local hash = prefix .. 'alert:' .. id
+  local had = redis.call('HMGET', hash, 'revision', 'status', 'state', 'severity', 'json')
+  local newer = not had[5] or not had[1] or tonumber(had[1]) < tonumber(revision)
+  if not newer and not (mend == '1' and tonumber(had[1]) == tonumber(revision)) then return 0 end
+  local status = had[2] or 'open'
+  if had[5] then
+    redis.call('ZREM', lists .. 'withdrawn:' .. (had[4] or ''), id)
+    if state == 'withdrawn' then redis.call('ZREM', lists .. 'status:' .. status, id) end
+    if state == 'withdrawn' or had[4] ~= severity then
+      redis.call('ZREM', lists .. 'severity:' .. (had[4] or ''), id)
+    end
   end
+  redis.call('HSET', hash, 'json', json, 'revision', revision, 'state', state, 'status', status, unpack(alert, 7))
+  if state == 'withdrawn' then
+    redis.call('ZADD', lists .. 'withdrawn:' .. severity, time, id)
+  else
+    redis.call('ZADD', lists .. 'status:' .. status, time, id)
+    redis.call('ZADD', lists .. 'severity:' .. severity, time, id)
+  end
+  if not newer then return 0 end
+  redis.call('XADD', lists .. 'stream', 'MAXLEN', '~', most, '*',
+    'id', id, 'revision', revision, 'state', state, 'json', json)
+  if state == 'withdrawn' then return 3 end
+  return had[5] and 2 or 1
 end
-redis.call('HSET', KEYS[1], 'json', ARGV[9], 'revision', revision, 'state', state, 'status', status, unpack(ARGV, 10))
-if state == 'withdrawn' then
-  redis.call('ZADD', lists .. 'withdrawn:' .. severity, time, id)
-else
-  redis.call('ZADD', lists .. 'status:' .. status, time, id)
-  redis.call('ZADD', lists .. 'severity:' .. severity, time, id)
-end
-if not newer then return 0 end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*',
-  'id', id, 'revision', revision, 'state', state, 'json', ARGV[9])
-if state == 'withdrawn' then return 3 end
-return had[5] and 2 or 1
+local became = {}
+for i, alert in ipairs(cmsgpack.unpack(ARGV[4])) do became[i] = put(alert) end
+return became
 """
 
 #: Removes alerts from everywhere, those of ARGV[2..]. ARGV[1]: first part of all names.
@@ -177,6 +190,16 @@ def without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
+def _texts(alert: Alert) -> list[str]:
+    """An alert as the script wants it."""
+    given = [alert.id, str(alert.revision), alert.status, alert.severity, str(alert.time)]
+    given.append(msgspec.json.encode(alert).decode())
+    given += ["was", "" if alert.was is None else msgspec.json.encode(alert.was).decode()]
+    for name in SHOWN:
+        given += (name, str(getattr(alert, name)))
+    return given
+
+
 class AlertSink:
     """Writes alerts. Raises what redis-py raises where Redis is away; writing the same again later is harmless."""
 
@@ -202,24 +225,15 @@ class AlertSink:
         """
         if not alerts:
             return Written()
-        p = self.prefix
         pipe = self._redis.pipeline(transaction=False)
-        for alert in alerts:
-            keys = (f"{p}alert:{alert.id}", f"{p}alerts:stream")
-            pipe.eval(_PUT, len(keys), *keys, *self._arguments(alert, mend))
+        for at in range(0, len(alerts), PUT_STEP):
+            packed = msgspec.msgpack.encode([_texts(alert) for alert in alerts[at : at + PUT_STEP]])
+            pipe.eval(_PUT, 0, self.prefix, int(mend), self.keep.stream, packed)
         counts = [0, 0, 0, 0]
-        for code in await pipe.execute():
-            counts[int(code)] += 1
+        for codes in await pipe.execute():
+            for code in codes:
+                counts[int(code)] += 1
         return Written(new=counts[1], repeated=counts[0], revised=counts[2], withdrawn=counts[3])
-
-    def _arguments(self, alert: Alert, mend: bool) -> list[Any]:
-        json = msgspec.json.encode(alert)
-        given: list[Any] = [f"{self.prefix}alerts:", int(mend), alert.id, alert.revision, alert.status, alert.severity]
-        given += [alert.time, self.keep.stream, json]
-        given += ["was", "" if alert.was is None else msgspec.json.encode(alert.was)]
-        for name in SHOWN:
-            given += (name, getattr(alert, name))
-        return given
 
     async def trim(self, *, now_ms: int | None = None) -> int:
         """Remove what is too old or too many, at most TRIM_STEP; how many went. 0: nothing is left to remove."""

@@ -1,0 +1,31 @@
+"""The chaos test in short: two workers, a broker and a Redis are hurt under load, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.chaos.run import run_chaos
+from bench.chaos.stream import Shape
+from bench.chaos.trace import explain
+from tests.live.servers import MissingServerError
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(560)]
+
+
+def test_whatever_dies_two_workers_say_what_one_would_undisturbed(tmp_path: Path) -> None:
+    """A child, the broker and a paused worker with its heir end, Redis is emptied and rebuilt: all is as it was."""
+    blows = ("child", "broker", "zombie", "redis-empty")
+    try:
+        result = run_chaos(Shape(events=10_000, seed=12, per_second=250), 4, tmp_path / "chaos", blows)
+    except MissingServerError as exc:
+        if os.environ.get("CI") or os.environ.get("RISK_STREAM_REQUIRE_LIVE"):
+            pytest.fail(str(exc))
+        pytest.skip(str(exc))
+    told = "\n".join(explain(result.judgement, result.judgement.differences[:5]))
+    assert result.good, f"{result.error}\n{told}\nkept: {result.kept}"
+    found = result.judgement.figures
+    assert sorted(r["blow"] for r in result.rounds) == sorted(blows)
+    assert min(found[name] for name in ("alerts", "copies", "too_late", "poison", "second_plan", "lifts")) > 0
