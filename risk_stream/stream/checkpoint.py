@@ -27,7 +27,7 @@ HEADER_KEY = b"header"
 CYCLE_SECONDS = 60.0
 
 #: Bytes of images taken in one step: between two steps the loop has a turn.
-STEP_BYTES = 1 << 18
+STEP_BYTES = 1 << 16
 
 
 #: So many bytes of headers are borne before a walk is made for them alone.

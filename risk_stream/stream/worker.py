@@ -23,6 +23,9 @@ __all__ = ["Supervisor", "run_worker"]
 #: Waits before the first and the later restarts, s; a process that ran for STEADY begins at the first again.
 FIRST_WAIT, LONGEST_WAIT, STEADY = 0.1, 30.0, 60.0
 
+#: One that was killed and had run for so long was at its work: it is no fault of its own, and is not waited for, s.
+AT_WORK = 5.0
+
 #: A process that was told to stop and has not after so long is ended, s.
 PATIENCE = 20.0
 
@@ -68,7 +71,7 @@ class Supervisor:
             if code == WRONG:
                 return 1
             killed = code < 0
-            if time.monotonic() - began > STEADY:
+            if time.monotonic() - began > (AT_WORK if killed else STEADY):
                 wait = FIRST_WAIT
             _say(f"the worker's process {_how_it_ended(code)}; it is started again in {wait:g} s")
             self._told.wait(wait)
