@@ -25,7 +25,7 @@ from risk_stream.rules.meaning import FieldValue, Kind, Presence
 from tests.engine.cluster import Cluster, Settings, accepted_of
 from tests.engine.compare import same
 from tests.oracle import Judged, judge_all
-from tests.oracle.worlds import events, rule_files
+from tests.oracle.worlds import TYPES, events, rule_files
 
 CATALOGUE: Catalogue = load_catalogue()
 #: Schedules of each test in one run of the suite.
@@ -84,10 +84,10 @@ def compare_features(alert: Alert, aggregates: tuple[Any, ...], truth: Judged) -
     return len(alert.inexact)
 
 
-@st.composite
-def streams(draw: st.DrawFn) -> list[list[dict[str, Any]]]:
-    """Two or three origins' logs: events out of order, and copies of some of them in other origins too."""
-    stream = draw(events(most=26, late=LATE, least=10, steps=STEPS, keys=2))
+def streams(draw: st.DrawFn, types: list[str]) -> list[list[dict[str, Any]]]:
+    """One to three origins' logs: events out of order, and copies of some of them in other origins too."""
+    keys = draw(st.integers(1, 2))
+    stream = draw(events(most=26, late=LATE, least=10, steps=STEPS, keys=keys, types=types))
     logs: list[list[dict[str, Any]]] = [[] for _ in range(draw(st.integers(1, 3)))]
     random = Random(draw(st.integers(0, 1 << 30)))
     for event in stream:
@@ -149,7 +149,7 @@ def judged_right(tmp: Path, text: str, logs: list[list[dict[str, Any]]], seed: i
 
 
 def judged_right_by_plans(
-    tmp: Path, texts: tuple[str, str], share: int, logs: list[list[dict[str, Any]]], seed: int, crashes: float
+    tmp: Path, texts: list[str], share: int, logs: list[list[dict[str, Any]]], seed: int, crashes: float
 ) -> None:
     """Two plans: what the second one asks anew is flagged at first, all else is exact."""
     first = plan_of(tmp, texts[0])
@@ -165,36 +165,38 @@ def mixed(first: Plan, second: Plan, share: int) -> Plan:
     return Plan(CATALOGUE, [*kept, *named], first.wheres | second.wheres)
 
 
-ONE_PLAN = {"text": rule_files(), "logs": streams(), "seed": st.integers(0, 1 << 30)}
-TWO_PLANS = {
-    "texts": st.tuples(rule_files(), rule_files()),
-    "share": st.integers(0, 4),
-    "logs": streams(),
-    "seed": st.integers(0, 1 << 30),
-}
+@st.composite
+def worlds(draw: st.DrawFn, plans: int) -> dict[str, Any]:
+    """Rule files over a few types of events, the logs of some origins, and a way through them."""
+    types = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=3, unique=True))
+    texts = [draw(rule_files(types)) for _ in range(plans)]
+    world = {"logs": streams(draw, types), "seed": draw(st.integers(0, 1 << 30))}
+    return world | ({"text": texts[0]} if plans == 1 else {"texts": texts, "share": draw(st.integers(0, 4))})
 
 
 @hard
-@given(**ONE_PLAN)
-def test_what_holds_at_last_is_a_function_of_the_accepted_events(tmp_path: Path, **world: Any) -> None:
+@given(world=worlds(1))
+def test_what_holds_at_last_is_a_function_of_the_accepted_events(tmp_path: Path, world: dict[str, Any]) -> None:
     judged_right(tmp_path, **world, crashes=0.0)
 
 
 @hard
-@given(**ONE_PLAN, crashes=st.sampled_from([0.05, 0.3]))
-def test_who_dies_begins_again_where_the_checkpoint_stands(tmp_path: Path, **world: Any) -> None:
-    judged_right(tmp_path, **world)
+@given(world=worlds(1), crashes=st.sampled_from([0.05, 0.3]))
+def test_who_dies_begins_again_where_the_checkpoint_stands(
+    tmp_path: Path, world: dict[str, Any], crashes: float
+) -> None:
+    judged_right(tmp_path, **world, crashes=crashes)
 
 
 @hard
-@given(**TWO_PLANS)
-def test_each_event_is_judged_by_the_plan_it_was_admitted_under(tmp_path: Path, **world: Any) -> None:
+@given(world=worlds(2))
+def test_each_event_is_judged_by_the_plan_it_was_admitted_under(tmp_path: Path, world: dict[str, Any]) -> None:
     judged_right_by_plans(tmp_path, **world, crashes=0.0)
 
 
 @hard
-@given(**TWO_PLANS)
-def test_plans_change_and_workers_die(tmp_path: Path, **world: Any) -> None:
+@given(world=worlds(2))
+def test_plans_change_and_workers_die(tmp_path: Path, world: dict[str, Any]) -> None:
     judged_right_by_plans(tmp_path, **world, crashes=0.2)
 
 
@@ -243,13 +245,13 @@ def test_planted_faults_are_found(fault: str, tmp_path: Path, monkeypatch: pytes
     search = settings(hard, max_examples=400, phases=[Phase.generate], database=None, derandomize=True)
 
     @search
-    @given(**ONE_PLAN)
-    def one(**world: Any) -> None:
+    @given(world=worlds(1))
+    def one(world: dict[str, Any]) -> None:
         judged_right(tmp_path, **world, crashes=0.2)
 
     @search
-    @given(**TWO_PLANS)
-    def two(**world: Any) -> None:
+    @given(world=worlds(2))
+    def two(world: dict[str, Any]) -> None:
         judged_right_by_plans(tmp_path, **world, crashes=0.0)
 
     with pytest.raises((AssertionError, KeyError)):

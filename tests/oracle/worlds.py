@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["START", "events", "rule_files"]
+__all__ = ["START", "TYPES", "events", "rule_files"]
 
 #: When the worlds begin, ms.
 START = 1_700_000_000_000
@@ -57,9 +58,9 @@ def _kinds_of(type_name: str) -> set[str]:
 
 
 @st.composite
-def _aggregate(draw: st.DrawFn, judged: str) -> tuple[str, str]:
+def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str]) -> tuple[str, str]:
     """(YAML of an aggregate for rules on `judged`, what it is: count, number, duration, or a text that it may be)."""
-    fed = draw(st.sampled_from([t for t in TYPES if _kinds_of(t) & _kinds_of(judged)]))
+    fed = draw(st.sampled_from([t for t in types if _kinds_of(t) & _kinds_of(judged)]))
     by = draw(st.sampled_from(sorted(_kinds_of(fed) & _kinds_of(judged))))
     texts, numbers = TYPES[fed][1], TYPES[fed][2]
     where = ""
@@ -112,14 +113,14 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
 
 
 @st.composite
-def rule_files(draw: st.DrawFn) -> str:
-    """A rule file that loads: one to four rules on one type or another, each over one to four features."""
+def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES)) -> str:
+    """A rule file that loads: one to four rules on some of `types`, each over one to four features of them."""
     features, rules = [], []
     for r in range(draw(st.integers(1, 4))):
-        judged = draw(st.sampled_from(sorted(TYPES)))
+        judged = draw(st.sampled_from(sorted(types)))
         mine: dict[str, str] = {}
         for f in range(draw(st.integers(1, 4))):
-            text, kind = draw(_aggregate(judged))
+            text, kind = draw(_aggregate(judged, types))
             mine[f"f{r}_{f}"] = kind
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
@@ -139,12 +140,13 @@ def events(
     least: int = 1,
     steps: tuple[int, ...] = (0, 0, 1000, 4000, 55_000, 3_600_000),
     keys: int = len(KEY_VALUES),
+    types: Sequence[str] = tuple(TYPES),
 ) -> list[dict[str, Any]]:
     """Events with few keys, small amounts, equal times, some `late` by so many ms, and missing fields."""
     stream: list[dict[str, Any]] = []
     now = START
     for i in range(draw(st.integers(least, most))):
-        kind = draw(st.sampled_from(sorted(TYPES)))
+        kind = draw(st.sampled_from(sorted(types)))
         now += draw(st.sampled_from(steps))
         event: dict[str, Any] = {"id": f"e{i}", "type": kind, "time": now - draw(st.sampled_from(late))}
         names, texts, numbers = TYPES[kind]
