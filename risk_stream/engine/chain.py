@@ -64,13 +64,17 @@ class Engine:
         too_late, self.clock = late(times, before, self.lateness_ms)
         total.late = rows[too_late]
         accepted = batch if len(rows) == len(batch) and not too_late.any() else batch.take(rows[~too_late])
+        accepted = self._stamped(accepted)
         waiting: dict[str, list[tuple[str, EventBatch]]] = {}
         for kind, rows in entry_hops(accepted).items():
             part = accepted if len(rows) == len(accepted) else accepted.take(rows)
             waiting.setdefault(kind, []).append((self.plan.version, part))
+        stamped = True  # as long as there is one plan, no hop has more than one block, and all may have one offset
         for kind, hop in self.hops.items():
             if kind in waiting:
-                result = hop.apply(self._blocks(waiting.pop(kind), before))
+                arrived = waiting.pop(kind)
+                stamped = stamped and len({version for version, _ in arrived}) == 1
+                result = hop.apply(self._blocks(arrived, before, stamped=stamped))
                 for forward in result.forwards:
                     waiting.setdefault(forward.kind, []).append((forward.plan_version, forward.batch))
                 said += result.alerts
@@ -85,10 +89,8 @@ class Engine:
 
     def _tell_all(self, lists: EventBatch, total: Result) -> list[Alert]:
         """Tell every hop of changes that belong to no key; -> what they change of events judged before."""
-        self._offset += 1
-        stamps = (self._offset << INDEX_BITS) + np.arange(len(lists), dtype=np.int64)
         raised = lists.times if self.clock == MISSING else np.maximum(lists.times, self.clock - self.lateness_ms)
-        block = Block(lists.with_columns({"_stamp": stamps, "_raised": raised}), self.plan, self.clock)
+        block = Block(self._stamped(lists.with_columns({"_raised": raised})), self.plan, self.clock)
         said: list[Alert] = []
         onward: dict[str, list[tuple[str, EventBatch]]] = {}
         for kind, hop in self.hops.items():
@@ -99,18 +101,22 @@ class Engine:
             _add(total, result)
         return said
 
-    def _blocks(self, arrived: list[tuple[str, EventBatch]], before: int) -> list[Block]:
-        """What reached one hop by different ways as one block for each plan."""
+    def _stamped(self, batch: EventBatch) -> EventBatch:
+        """The batch with the stamps of the next block."""
+        self._offset += 1
+        stamps = (self._offset << INDEX_BITS) + np.arange(len(batch), dtype=np.int64)
+        return batch.with_columns({"_stamp": stamps})
+
+    def _blocks(self, arrived: list[tuple[str, EventBatch]], before: int, *, stamped: bool = False) -> list[Block]:
+        """What reached one hop by different ways as one block for each plan; `stamped`: one, with its own offset."""
         by_plan: dict[str, list[EventBatch]] = {}
         for version, events in arrived:
             by_plan.setdefault(version, []).append(events)
         blocks: list[Block] = []
         for version, batches in by_plan.items():
-            self._offset += 1
             together = EventBatch.concat(batches)
-            stamps = (self._offset << INDEX_BITS) + np.arange(len(together), dtype=np.int64)
             clock = self.clock if len(blocks) == len(by_plan) - 1 else before
-            blocks.append(Block(together.with_columns({"_stamp": stamps}), self._plans[version], clock))
+            blocks.append(Block(together if stamped else self._stamped(together), self._plans[version], clock))
         return blocks
 
 
