@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import MISSING, Catalogue, load_catalogue
 from risk_stream.engine import REVISED, Alert, Hop, final, hop, tell
-from risk_stream.engine.lexicon import Lexicon, Owner
+from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.ring import Ring
 from risk_stream.rules import Plan, load_plan
@@ -211,15 +211,10 @@ def newest_plan(self: Plans, number: int) -> Any:
     return self.held[-1]
 
 
-def owner_of_all(self: Lexicon, key: int, owner: Owner, position: int) -> None:
-    set_owner(self, key, (owner[0], -(1 << 62), 0), position)
-
-
 def without_was(alert: Alert, **said: Any) -> Alert:
     return msgspec.structs.replace(alert, **said | {"was": None})
 
 
-set_owner = Lexicon.set_owner
 NOTHING = np.zeros(0, np.int64)
 FAULTS: dict[str, tuple[Any, str, Any]] = {
     "nothing is judged again": (Ring, "later", lambda self, entries, before: NOTHING),
@@ -227,7 +222,6 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "revised facts are not kept": (Ring, "set_refs", lambda self, entries, refs: None),
     "features that change do not travel on": (tell, "_carries_other", lambda a, old, new, n: np.zeros(n, np.bool_)),
     "revisions are judged by the newest plan": (Plans, "numbered", newest_plan),
-    "an owner holds for all events": (Lexicon, "set_owner", owner_of_all),
     "owners are not saved": (Lexicon, "take_journal", lambda self, upto: []),
     "the ring is not read again": (Hop, "remember", lambda self, blocks: None),
     "what was is not said": (
