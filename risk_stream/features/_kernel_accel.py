@@ -18,7 +18,7 @@ from risk_stream.features._kernel_heap import (
     panes_of,
     set_caches,
 )
-from risk_stream.features._kernel_scan import count_whole, mix
+from risk_stream.features._kernel_scan import count_whole, limit_of, mix
 from risk_stream.features._words import (
     A_CLASS,
     A_EPOCH,
@@ -62,7 +62,6 @@ from risk_stream.features._words import (
     P_SCRATCH_STARTS,
     P_TABLES,
     P_TABLES_AT,
-    P_WINDOW_LINES,
     P_WINDOWS,
     R_MASK,
     R_TIME,
@@ -155,7 +154,7 @@ def step(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
     heap[accel + A_TIME] = time
     for w in range(plan[P_WINDOWS]):
         start = heap[accel + A_WINDOWS + w]
-        limit = time - plan[plan[P_WINDOW_LINES] + w]
+        limit = limit_of(plan, w, time)
         heap[plan[P_SCRATCH_STARTS] + w] = start
         while start < stop and (start < first or heap[base + start * row + R_TIME] <= limit):
             start += 1

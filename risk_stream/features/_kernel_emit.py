@@ -37,6 +37,7 @@ from risk_stream.features._words import (
     OP_STD,
     OP_SUM,
     P_CELLS_AT,
+    P_KEPT,
     P_OUTPUT_LINES,
     P_OUTPUTS,
     P_ROW,
@@ -112,7 +113,7 @@ def emit(
             flags |= 1 << f
             if panes != 0 and plan[line + F_SLOT] >= 0:
                 extra, more, added, least, most = fold_panes(
-                    heap, panes, plan[line + F_SLOT], plan[line + F_MS], time, upto
+                    heap, panes, plan[line + F_SLOT], plan[line + F_MS], max(after, plan[P_KEPT]), upto
                 )
         result = np.nan
         if op == OP_COUNT:

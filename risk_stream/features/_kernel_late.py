@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from risk_stream.features._jit import Ints, inner
 from risk_stream.features._kernel_accel import add, extremes_in, is_value, place_in, subtract
-from risk_stream.features._kernel_scan import count_whole, mix, scan_distinct, scan_group
+from risk_stream.features._kernel_scan import count_whole, limit_of, mix, scan_distinct, scan_group
 from risk_stream.features._words import (
     A_TABLE,
     A_TIME,
@@ -45,7 +45,6 @@ from risk_stream.features._words import (
     P_CELLS_AT,
     P_GROUPS_AT,
     P_ROW,
-    P_WINDOW_LINES,
     P_WINDOWS,
     R_MASK,
     R_TIME,
@@ -63,7 +62,7 @@ def make_way(heap: Ints, base: int, place: int, stop: int, plan: Ints, accel: in
     time = heap[base + place * row + R_TIME]
     for w in range(plan[P_WINDOWS]):
         at = accel + A_WINDOWS + w
-        expired = time <= heap[accel + A_TIME] - plan[plan[P_WINDOW_LINES] + w]
+        expired = time <= limit_of(plan, w, heap[accel + A_TIME])
         if heap[at] > place or (heap[at] == place and expired):
             heap[at] += 1
     cell = accel + plan[P_CELLS_AT]
@@ -127,7 +126,7 @@ def rewind(
     """
     row = plan[P_ROW]
     for w in range(plan[P_WINDOWS]):
-        limit = time - plan[plan[P_WINDOW_LINES] + w]
+        limit = limit_of(plan, w, time)
         j = min(heap[accel + A_WINDOWS + w], stop)
         while j > first and heap[base + (j - 1) * row + R_TIME] > limit:
             j -= 1

@@ -27,6 +27,7 @@ from risk_stream.features._words import (
     NEVER,
     P_CELL_LINES,
     P_CELLS,
+    P_KEPT,
     P_SLOTS,
     PANE,
     PANES,
@@ -104,10 +105,12 @@ def _width(window_ms: int) -> Word:
 @inner
 def add_to_panes(heap: Ints, block: int, r: int, width: int, plan: Ints) -> None:
     """Put the row of `width` words at heap[r ...], which is no longer kept, into the key's panes."""
+    time = heap[r + R_TIME]
+    if time <= plan[P_KEPT]:
+        return
     panes = panes_for(heap, block, plan[P_SLOTS])
     if panes == 0:
         return
-    time = heap[r + R_TIME]
     for c in range(plan[P_CELLS]):
         line = plan[P_CELL_LINES] + c * C_WORDS
         slot = plan[line + C_SLOT]
@@ -121,7 +124,7 @@ def add_to_panes(heap: Ints, block: int, r: int, width: int, plan: Ints) -> None
         if tag != heap[ring + RG_NEWEST]:
             heap[ring + RG_LOW] = NEVER
             heap[ring + RG_NEWEST] = max(heap[ring + RG_NEWEST], tag)
-        if tag > heap[pane + N_TAG]:
+        if tag > heap[pane + N_TAG] or heap[pane + N_FROM] <= plan[P_KEPT]:
             heap[pane + N_TAG] = tag
             heap[pane + N_FROM] = time
             heap[pane + N_TO] = time
@@ -143,14 +146,13 @@ def add_to_panes(heap: Ints, block: int, r: int, width: int, plan: Ints) -> None
 
 @inner
 def fold_panes(
-    heap: Ints, panes: int, slot: int, window_ms: int, time: int, upto: int
+    heap: Ints, panes: int, slot: int, window_ms: int, after: int, upto: int
 ) -> tuple[Word, Word, Word, Word, Word]:
-    """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (time - window, upto]."""
+    """(count, values, sum, min, max) of the panes of one ring that lie wholly inside (after, upto]."""
     count = values = total = least = most = 0
     if slot >= heap[panes + PANES_RINGS]:
         return count, values, total, least, most
     ring = panes + PANES_HEAD + slot * RING
-    after = time - window_ms
     low = after // _width(window_ms)
     pane = ring + RG_HEAD + (low % PANES) * PANE
     if heap[pane + N_TAG] != low or heap[pane + N_FROM] <= after:

@@ -29,6 +29,7 @@ from risk_stream.features._words import (
     P_CELL_LINES,
     P_CELLS,
     P_CELLS_AT,
+    P_KEPT,
     P_ROW,
     P_SCRATCH_SET,
     P_WINDOW_LINES,
@@ -41,7 +42,7 @@ from risk_stream.features._words import (
     VALUES,
 )
 
-__all__ = ["count_whole", "mix", "scan", "scan_distinct", "scan_group"]
+__all__ = ["count_whole", "limit_of", "mix", "scan", "scan_distinct", "scan_group"]
 
 
 @inner
@@ -49,6 +50,12 @@ def mix(value: int) -> Word:
     """Spread a value over all bits, for the tables of distinct values."""
     h = value * -7046029254386353131
     return h ^ ((h >> 32) & 0xFFFFFFFF)
+
+
+@inner
+def limit_of(plan: Ints, w: int, time: int) -> Word:
+    """The time up to which rows are outside window w as of `time`: also those that some other run has let go."""
+    return max(time - plan[plan[P_WINDOW_LINES] + w], plan[P_KEPT])
 
 
 @inner
@@ -67,7 +74,7 @@ def scan(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
     row = plan[P_ROW]
     j = stop
     for w in range(plan[P_WINDOWS]):
-        limit = time - plan[plan[P_WINDOW_LINES] + w]
+        limit = limit_of(plan, w, time)
         while j > first and peek(heap, base + (j - 1) * row + R_TIME) > limit:
             j -= 1
         heap[at + A_WINDOWS + w] = j

@@ -36,7 +36,7 @@ from risk_stream.features._words import (
     P_GROUPS,
     P_GROUPS_AT,
     P_KEEP,
-    P_KNOWN,
+    P_KEPT,
     P_LONGEST,
     P_OUTPUT_LINES,
     P_OUTPUTS,
@@ -302,8 +302,7 @@ def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: 
         sources[schema.columns[column]] = v
     texts = np.array([text for _, _, text in schema.columns], np.int64)
     head = _head(schema, layout, windows, groups, order, group_need)
-    head[[P_EPOCH, P_SCAN, P_KEEP, P_SHIFT]] = epoch, scan_below, keep_ms, shift
-    head[P_KNOWN] = max((int(since) for since in outputs[:, F_KNOWN]), default=NEVER)
+    head[[P_EPOCH, P_SCAN, P_KEEP, P_KEPT, P_SHIFT]] = epoch, scan_below, keep_ms, schema.kept_since, shift
     parts = [np.array(windows, np.int64), cells.ravel(), outputs.ravel(), sources, texts]
     for word, part in zip((P_WINDOW_LINES, P_CELL_LINES, P_OUTPUT_LINES, P_SOURCES, P_TEXTS), parts, strict=True):
         head[word] = len(head)

@@ -83,11 +83,12 @@ class KeyState:
 
         Rows stay. An aggregate over events and fields that the old layout had too goes on as if nothing had happened,
         a new window over them included. What needs an event, condition or field that was not kept so far starts empty
-        and is flagged until its window no longer reaches back to `now_ms` (else the latest event's time).
+        and is flagged until its window no longer reaches back to `now_ms` (else the latest time seen). Where the longest
+        window becomes longer, what the old one may have let go is counted no more, whether it is still there or not.
         """
         if layout.kind != self._layout.kind:
             raise ValueError(f'a state of "{self._layout.kind}" cannot take a layout of "{layout.kind}"')
-        self._use(layout, self._clock if now_ms is None else now_ms)
+        self._use(layout, max(self._clock, self._store.swept) if now_ms is None else now_ms)
 
     def _use(self, layout: KindLayout, since: int) -> None:
         retired = self._schema.retired(layout)

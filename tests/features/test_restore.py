@@ -100,6 +100,47 @@ def test_after_a_crash_at_any_moment_every_value_is_the_undisturbed_states(
         assert_same(run(restored, recent, asking=True), run(state, recent, asking=True))
 
 
+@pytest.mark.parametrize("window_ms", [1500, 60_000])
+@pytest.mark.parametrize("cap", [1, 2, 1024])
+@pytest.mark.parametrize("scan_below", [2, 48])
+def test_a_window_made_longer_says_the_same_after_a_crash_whatever_had_been_let_go(
+    window_ms: int, cap: int, scan_below: int
+) -> None:
+    """Rows and panes that one state has let go of and the other has still, from an image, are counted by neither.
+
+    When rows are let go depends on sweeps and on the room in a key's block, neither of which is on record. While
+    windows keep their length nobody can tell; one made longer again reaches back to such rows, and says so by its flag.
+    A flagged value is a bound, and a part of what a rule sees, so it too must be the undisturbed state's.
+    """
+    ops = [(Op.COUNT, None), (Op.SUM, "amount"), (Op.MIN, "amount"), (Op.DISTINCT, "amount"), (Op.SINCE, None)]
+    long = layout([aggregate(op, name, window_ms=window_ms) for op, name in ops], cap)
+    short = layout([aggregate(Op.COUNT, window_ms=1)], cap)
+    state = state_of(long, scan_below=scan_below)
+    record = Recorder(state)
+    run(state, [Event(10_200 + i, ORDER, {"amount": 100 * i}) for i in range(4)], position=1)
+    record.position = 1
+    record.image(0, state.chunks)
+    state.set_layout(short)
+    run(state, [Event(10_600, ORDER, {"amount": 7}, key=1)], position=2)
+    record.position = 2
+    state.sweep(10_600)
+    record.checkpoint()
+    restored = record.restored(short, scan_below=scan_below)
+    assert (state.keys, restored.keys) == (1, 2)
+    state.set_layout(long)
+    restored.set_layout(long)
+    asked = Event(10_650)
+    values, flags = run(state, [asked])
+    assert (values[0, 0], flags[0]) == (0, 0b11111)
+    assert_same(run(restored, [asked]), (values, flags))
+    later = [Event(10_660 + 20 * i, ORDER, {"amount": 50 - 9 * i}) for i in range(12)]
+    for _ in range(2):
+        assert_same(run(restored, later), run(state, later))
+    # A late one, and as of when rows and panes of both times are in reach.
+    later = [Event(10_700, ORDER, {"amount": 3}), *(Event(t) for t in (10_640, 10_700, 10_890, 11_650, 11_720, 12_300))]
+    assert_same(run(restored, later), run(state, later))
+
+
 @pytest.mark.parametrize(("seed", "cap"), [(0, 1024), (1, 40)])
 def test_long_logs_come_back_from_a_walk_of_images_and_the_journal_behind_it(seed: int, cap: int) -> None:
     """Checkpoints every few events, a chunk's image each: what lies before a round's oldest image is not needed."""
