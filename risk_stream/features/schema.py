@@ -16,7 +16,6 @@ from risk_stream.features._words import (
     A_WINDOWS,
     C_WORDS,
     CELL,
-    F_KNOWN,
     F_WORDS,
     G_WORDS,
     HEADER,

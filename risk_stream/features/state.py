@@ -83,8 +83,8 @@ class KeyState:
 
         Rows stay. An aggregate over events and fields that the old layout had too goes on as if nothing had happened,
         a new window over them included. What needs an event, condition or field that was not kept so far starts empty
-        and is flagged until its window no longer reaches back to `now_ms` (else the latest time seen). Where the longest
-        window becomes longer, what the old one may have let go is counted no more, whether it is still there or not.
+        and is flagged until its window no longer reaches back to `now_ms` (else the latest time seen). Where the
+        longest window becomes longer, what the old one may have let go counts no more, though it may still be there.
         """
         if layout.kind != self._layout.kind:
             raise ValueError(f'a state of "{self._layout.kind}" cannot take a layout of "{layout.kind}"')
