@@ -295,7 +295,9 @@ def _replay(
             h = hashes[i - begin]
             entry_word: Word = heap[slot_of(chunks, chunk_of(h, shift), h)]
             block = (entry_word & LOW32) << 3
-            prefetch(heap, block + HEADER + end_row(heap, block) * plan[P_ROW])
+            newest: Word = block + HEADER + end_row(heap, block) * plan[P_ROW]
+            prefetch(heap, newest)
+            prefetch(heap, max(block, newest - 8))
         for i in range(begin, end):
             h = hashes[i - begin]
             if positions[i] > chunks[chunk_of(h, shift), K_POSITION]:
