@@ -16,6 +16,7 @@ from risk_stream.features._kernel_heap import (
     clear,
     mul_high,
     panes_of,
+    release,
     set_caches,
 )
 from risk_stream.features._kernel_scan import count_whole, limit_of, mix
@@ -72,7 +73,17 @@ from risk_stream.features._words import (
     VALUES,
 )
 
-__all__ = ["add", "extremes_in", "finish", "is_value", "new_accel", "place_in", "step", "subtract"]
+__all__ = [
+    "add",
+    "extremes_in",
+    "finish",
+    "has_room_for_accel",
+    "is_value",
+    "new_accel",
+    "place_in",
+    "step",
+    "subtract",
+]
 
 
 @inner
@@ -91,12 +102,29 @@ def place_in(heap: Ints, base: int, row: int, table: int, mask: int, value: int,
 
 
 @inner
-def new_accel(heap: Ints, block: int, plan: Ints) -> Word:
-    """A key's accel, its cells still to be filled; 0 where memory lacks."""
+def _accel_size(heap: Ints, block: int, plan: Ints) -> tuple[Word, Word]:
+    """(slots of each distinct table, size class) of a key's accel."""
     slots = 16
     while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // plan[P_ROW]):
         slots <<= 1
-    size_class = class_for(plan[P_TABLES_AT] + plan[P_TABLES] * (RECENT + slots))
+    return slots, class_for(plan[P_TABLES_AT] + plan[P_TABLES] * (RECENT + slots))
+
+
+@inner
+def has_room_for_accel(heap: Ints, block: int, plan: Ints) -> bool:
+    """Whether a key's accel could be had now."""
+    _, size_class = _accel_size(heap, block, plan)
+    accel = allocate(heap, size_class)
+    if accel == 0:
+        return False
+    release(heap, accel, size_class)
+    return True
+
+
+@inner
+def new_accel(heap: Ints, block: int, plan: Ints) -> Word:
+    """A key's accel, its cells still to be filled; 0 where memory lacks."""
+    slots, size_class = _accel_size(heap, block, plan)
     accel = allocate(heap, size_class)
     if accel != 0:
         set_caches(heap, block, panes_of(heap, block), accel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from risk_stream.features._jit import Ints, Word, inner
-from risk_stream.features._kernel_accel import finish, new_accel, step
+from risk_stream.features._kernel_accel import finish, has_room_for_accel, new_accel, step
 from risk_stream.features._kernel_emit import emit
 from risk_stream.features._kernel_heap import accel_of, end_row, first_row, panes_of, row_words
 from risk_stream.features._kernel_index import chunk_of, find, insert_key
@@ -12,6 +12,7 @@ from risk_stream.features._kernel_panes import add_to_panes
 from risk_stream.features._kernel_rows import (
     drop_accel,
     drop_oldest,
+    halve,
     is_full,
     is_row,
     make_room,
@@ -23,9 +24,11 @@ from risk_stream.features._kernel_scan import scan
 from risk_stream.features._words import (
     A_EPOCH,
     A_TIME,
+    B_HASH,
     B_TRUNC,
     H_BEHIND,
     H_REFUSED,
+    H_STARVED,
     HEADER,
     K_TRUNC,
     P_BLOCK,
@@ -44,6 +47,8 @@ __all__ = ["FULL", "apply_event", "put_event"]
 
 #: What `apply_event` returns where memory lacks; flags are never negative.
 FULL = -1
+#: A log of so many rows is not scanned at event after event because memory lacks: rather it gives up half of them.
+LONG = 1024
 
 
 @inner
@@ -196,6 +201,12 @@ def _block_for(
     elif is_full(heap, block, row) and (mask != 0 or row_words(heap, block) != row):
         block = make_room(heap, chunks, plan, chunk, slot, block, min(time, plan[P_CLOCK]), forced)
     else:
+        if mask != 0 and heap[H_STARVED] == key_hash and end_row(heap, block) - first_row(heap, block) >= LONG:
+            if not has_room_for_accel(heap, block, plan):
+                if not forced:
+                    return FULL
+                halve(heap, plan, block)
+            heap[H_STARVED] = 0
         return block
     return block if block != 0 else FULL
 
@@ -244,6 +255,8 @@ def _cells_as_of(
             if accel != 0:
                 cells = accel
                 building = True
+            elif stop - first >= LONG:
+                heap[H_STARVED] = heap[block + B_HASH]
     scan(heap, base, first, stop, place, time, plan, cells)
     if building:
         finish(heap, base, first, stop, time, plan, cells)

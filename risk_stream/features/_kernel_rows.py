@@ -14,6 +14,7 @@ from risk_stream.features._kernel_heap import (
     copy,
     end_row,
     first_row,
+    give_back,
     panes_of,
     release,
     row_words,
@@ -28,6 +29,7 @@ from risk_stream.features._words import (
     B_TRUNC,
     H_DROPPED,
     H_EARLY,
+    H_LIVE,
     H_ROWS,
     HEADER,
     MISSING,
@@ -42,7 +44,7 @@ from risk_stream.features._words import (
     R_VALUES,
 )
 
-__all__ = ["drop_accel", "drop_oldest", "is_full", "is_row", "make_room", "open_row", "place_of", "write_row"]
+__all__ = ["drop_accel", "drop_oldest", "halve", "is_full", "is_row", "make_room", "open_row", "place_of", "write_row"]
 
 #: Rows from the newest that are looked at one by one for an event's place, before the rest is halved.
 NEAR: Final = 16
@@ -148,6 +150,26 @@ def _shrink(heap: Ints, plan: Ints, block: int) -> Word:
         heap[block + B_SHAPE] = (width << 32) | block_class(heap, block)
     heap[block + B_SPAN] = stay
     return block
+
+
+@inner
+def halve(heap: Ints, plan: Ints, block: int) -> None:
+    """Let the older half of a long log give way, and give back what its block no longer needs."""
+    drop_accel(heap, block)
+    row = plan[P_ROW]
+    stay = (end_row(heap, block) - first_row(heap, block)) >> 1
+    while end_row(heap, block) - first_row(heap, block) > stay:
+        drop_oldest(heap, block, plan)
+        heap[H_EARLY] += 1
+    rows_at = block + HEADER
+    copy(heap, rows_at + first_row(heap, block) * row, rows_at, stay * row)
+    heap[block + B_SPAN] = stay
+    old = class_words(block_class(heap, block))
+    target = class_for(HEADER + row * (stay + (stay >> 2)))
+    if class_words(target) < old:
+        heap[block + B_SHAPE] = (row << 32) | target
+        heap[H_LIVE] -= old - class_words(target)
+        give_back(heap, block + class_words(target), old - class_words(target))
 
 
 @inner

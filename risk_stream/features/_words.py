@@ -36,6 +36,7 @@ H_SET_EPOCH: Final = 8  # tag of the present use of the set in scratch
 H_REFUSED: Final = 9  # events judged by themselves because memory lacked
 H_EARLY: Final = 10  # rows dropped before the cap because memory lacked
 H_CRUMBS: Final = 11  # first free piece too small for any class: the next, its words
+H_STARVED: Final = 12  # hash of the latest key with a long log for whose accel memory lacked, 0 for none
 H_FREE: Final = 16  # + size class: first free block
 H_WORDS: Final = 128
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from risk_stream.features import KeyState, KindLayout, Op
+from risk_stream.features._words import H_STARVED
 from tests.features.reference import Event, Reference, matches
 from tests.features.streams import LATENESS, TYPES, aggregate, differs, layout, run, seeded_stream
 
@@ -182,6 +183,42 @@ def test_a_key_that_cannot_grow_gives_up_its_oldest_rows() -> None:
     assert len(flagged) > 10_000
     assert (values[flagged, 0] <= flagged + 1).all()
     assert (values[flagged, 0] >= 0.95 * flagged).all()
+
+
+def test_an_enormous_key_whose_cells_find_no_room_gives_up_rows_for_them() -> None:
+    """It is not looked through as a whole at each event; what it keeps is exact, and its memory serves other keys."""
+    distinct = [aggregate(Op.DISTINCT, "quantity", of=of, window_ms=10**6) for of in (("order",), TYPES)]
+    asked = layout([*distinct, aggregate(Op.DISTINCT, "quantity", window_ms=300)], cap=1 << 20)
+    state = state_of(asked, reserve_mib=1)
+    events = [Event(i, ORDER, {"quantity": i % 500}) for i in range(40_000)]
+    values, flags = run(state, events, range(0, 40_000, 1000))
+    assert within_reserve(state)
+    assert state.early == 40_000 - state.rows
+    assert 500 < state.rows < 8000  # cells for more would find no room
+    assert (values[500:, 2] == 300).all()
+    assert (values[1000:, :2] == 500).all()
+    assert (flags & 4 == 0).all()
+    others = [Event(40_000 + k, ORDER, {"quantity": 1}, key=1 + k) for k in range(500)]
+    values, flags = run(state, others)
+    assert (flags == 0).sum() > 400
+
+
+def test_asking_costs_an_enormous_key_none_of_its_rows_and_expired_keys_go_before_them() -> None:
+    """Only what is put in makes rows give way, and only where there is nothing that has expired."""
+    asked = layout([aggregate(Op.DISTINCT, "quantity", of=of, window_ms=10**5) for of in (("order",), TYPES)], 1 << 20)
+    state = state_of(asked, reserve_mib=1)
+    run(state, [Event(-(10**6), ORDER, {"quantity": 1}, key=1 + k) for k in range(1500)])
+    n = 0
+    while state._store.heap[H_STARVED] == 0:
+        run(state, [Event(n, ORDER, {"quantity": n % 500})])
+        n += 1
+    for i in range(5):
+        values, flags = run(state, [Event(n + i, fields={"quantity": 3})])
+        assert (values[0].tolist(), flags[0], state.rows) == ([500, 500], 0, 1500 + n)
+    state.sweep(n, 0)
+    values, flags = run(state, [Event(n + 10 + i, ORDER, {"quantity": i}) for i in range(50)], range(50))
+    assert (state.evicted, state.early, state.rows, flags.any()) == (1500, 0, n + 50, False)
+    assert state._store.heap[H_STARVED] == 0
 
 
 def test_keys_outgrow_one_another_in_a_full_reserve_and_nothing_is_overwritten() -> None:
