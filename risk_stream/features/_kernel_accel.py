@@ -266,13 +266,14 @@ def _step_cell(
     group: int,
     slots: int,
 ) -> None:
-    """One cell: take the rows [old, start) out, put the present row in."""
+    """One cell: take the rows [old, start) out, put the present row in, if the window reaches back to it."""
     row = plan[P_ROW]
     mask = plan[line + C_MASK]
     column = plan[line + C_COLUMN]
     need = plan[line + C_NEED]
     table = heap[group + G_TABLE] if need & NEED_SET else 0
-    for j in range(old, start):
+    gone = present if old <= present < start else start  # a row so old that it is in no window never was in the cell
+    for j in range(old, gone):
         r = base + j * row
         if heap[r + R_MASK] & mask != 0:
             heap[cell + COUNT_] -= 1

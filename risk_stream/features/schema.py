@@ -258,7 +258,9 @@ class _Draft:
         return column == _NO_COLUMN and self.schema.covers_all(mask & (1 << 64) - 1)
 
 
-def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, shift: int) -> Ints:
+def compile_plan(
+    schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, kept_ms: int, shift: int
+) -> Ints:
     """A layout as data for the kernels, in the places the schema gave it. Takes milliseconds: no code is compiled."""
     draft = _Draft(schema, layout)
     found = draft.collect()
@@ -301,7 +303,7 @@ def compile_plan(schema: Schema, layout: KindLayout, *, epoch: int, scan_below: 
         sources[schema.columns[column]] = v
     texts = np.array([text for _, _, text in schema.columns], np.int64)
     head = _head(schema, layout, windows, groups, order, group_need)
-    head[[P_EPOCH, P_SCAN, P_KEEP, P_KEPT, P_SHIFT]] = epoch, scan_below, keep_ms, schema.kept_since, shift
+    head[[P_EPOCH, P_SCAN, P_KEEP, P_KEPT, P_SHIFT]] = epoch, scan_below, keep_ms, kept_ms, shift
     parts = [np.array(windows, np.int64), cells.ravel(), outputs.ravel(), sources, texts]
     for word, part in zip((P_WINDOW_LINES, P_CELL_LINES, P_OUTPUT_LINES, P_SOURCES, P_TEXTS), parts, strict=True):
         head[word] = len(head)

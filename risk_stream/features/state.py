@@ -109,6 +109,7 @@ class KeyState:
             epoch=self._epoch,
             scan_below=self._scan_below,
             keep_ms=layout.longest_ms + 2 * self._lateness_ms,
+            kept_ms=self._schema.kept_since - self._lateness_ms,
             shift=self._store.shift,
         )
         self._bit_map = self._schema.bit_map(layout)

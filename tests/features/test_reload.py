@@ -116,6 +116,23 @@ def test_a_longer_longest_window_is_flagged_as_far_as_rows_may_be_gone() -> None
     assert (values[250:] == [100, 300]).all()
 
 
+@pytest.mark.parametrize("reload_at", [300, 2000, 10_000])
+def test_events_older_than_what_was_surely_kept_are_judged_alike_with_caches_and_without(reload_at: int) -> None:
+    """A reload may say a time ahead of a key's events: those behind it are flagged, and no cache loses count."""
+    before, after = [aggregate(Op.COUNT, window_ms=10)], [aggregate(Op.COUNT, window_ms=w) for w in (10, 700)]
+    after += [aggregate(op, "amount", window_ms=w) for op in (Op.SUM, Op.DISTINCT, Op.MAX, Op.LAST) for w in (10, 700)]
+    given = []
+    for scan_below in (2, 10_000):
+        state = state_of(layout(before), scan_below=scan_below)
+        run(state, [Event(t, ORDER, {"amount": t % 70}, id=t) for t in range(0, 250, 5)])
+        state.set_layout(layout(after), now_ms=reload_at)
+        events = [Event(t - t % 7 * 3, ORDER, {"amount": t % 90}, id=t) for t in range(250, 3000, 5)]
+        given.append(run(state, events, range(0, 600, 7)))
+    (values, flags), (want, want_flags) = given
+    assert np.array_equal(values, want, equal_nan=True)
+    assert np.array_equal(flags, want_flags)
+
+
 def test_what_was_dropped_and_asked_again_starts_anew() -> None:
     """Events that went by while nobody asked are not there, and the flag says so."""
     sum_of_price = layout([aggregate(Op.COUNT), aggregate(Op.SUM, "price")])
