@@ -21,7 +21,7 @@ from risk_stream.features._kernel_heap import (
 )
 from risk_stream.features._kernel_index import chunk_of, reindex, remove, slot_of
 from risk_stream.features._kernel_panes import empty_rings, free_panes
-from risk_stream.features._kernel_rows import drop_accel
+from risk_stream.features._kernel_rows import drop_caches
 from risk_stream.features._words import (
     B_TRUNC,
     FIRST_SLOTS,
@@ -103,7 +103,7 @@ def _apply(
 @inner
 def _evict(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
     """Forget a key whose rows have all expired."""
-    drop_accel(heap, block)
+    drop_caches(heap, block)
     panes = panes_of(heap, block)
     if panes != 0:
         free_panes(heap, panes)

@@ -83,6 +83,7 @@ __all__ = [
     "place_in",
     "step",
     "subtract",
+    "table_slots",
 ]
 
 
@@ -102,18 +103,24 @@ def place_in(heap: Ints, base: int, row: int, table: int, mask: int, value: int,
 
 
 @inner
-def _accel_size(heap: Ints, block: int, plan: Ints) -> tuple[Word, Word]:
-    """(slots of each distinct table, size class) of a key's accel."""
+def table_slots(heap: Ints, block: int, plan: Ints) -> Word:
+    """Slots of a distinct table for as many rows as a key's block has room for."""
     slots = 16
     while slots < 2 * ((class_words(block_class(heap, block)) - HEADER) // plan[P_ROW]):
         slots <<= 1
-    return slots, class_for(plan[P_TABLES_AT] + plan[P_TABLES] * (RECENT + slots))
+    return slots
+
+
+@inner
+def _accel_class(heap: Ints, block: int, plan: Ints) -> Word:
+    """The size class of a key's accel."""
+    return class_for(plan[P_TABLES_AT] + plan[P_TABLES] * (RECENT + table_slots(heap, block, plan)))
 
 
 @inner
 def has_room_for_accel(heap: Ints, block: int, plan: Ints) -> bool:
     """Whether a key's accel could be had now."""
-    _, size_class = _accel_size(heap, block, plan)
+    size_class = _accel_class(heap, block, plan)
     accel = allocate(heap, size_class)
     if accel == 0:
         return False
@@ -124,13 +131,13 @@ def has_room_for_accel(heap: Ints, block: int, plan: Ints) -> bool:
 @inner
 def new_accel(heap: Ints, block: int, plan: Ints) -> Word:
     """A key's accel, its cells still to be filled; 0 where memory lacks."""
-    slots, size_class = _accel_size(heap, block, plan)
+    size_class = _accel_class(heap, block, plan)
     accel = allocate(heap, size_class)
     if accel != 0:
         set_caches(heap, block, panes_of(heap, block), accel)
         heap[accel + A_EPOCH] = plan[P_EPOCH]
         heap[accel + A_CLASS] = size_class
-        heap[accel + A_TABLE] = slots - 1
+        heap[accel + A_TABLE] = table_slots(heap, block, plan) - 1
     return accel
 
 
@@ -200,11 +207,11 @@ def step(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
         _step_cell(heap, base, old, start, stop, present, plan, line, cell, group, heap[accel + A_TABLE])
         cell += CELL
         if present < stop and plan[line + C_SPAN] == 1:
-            _publish(heap, base, present, plan, line, group, heap[accel + A_TABLE])
+            _publish(heap, base, stop, present, plan, line, group, heap[accel + A_TABLE])
 
 
 @inner
-def _publish(heap: Ints, base: int, present: int, plan: Ints, line: int, group: int, slots: int) -> None:
+def _publish(heap: Ints, base: int, stop: int, present: int, plan: Ints, line: int, group: int, slots: int) -> None:
     """After a group's last cell: the present row is known to it, most often as its latest."""
     row = plan[P_ROW]
     r = base + present * row
@@ -220,14 +227,17 @@ def _publish(heap: Ints, base: int, present: int, plan: Ints, line: int, group: 
         ring = heap[group + G_TABLE] - RECENT
         at = place_in(heap, base, row, heap[group + G_TABLE], slots, v, column)
         if heap[at] - 1 < present:
-            heap[ring + present % RECENT] = heap[at]
+            if stop - present <= RECENT:
+                heap[ring + present % RECENT] = heap[at]
             heap[at] = present + 1
         else:  # seen behind it already: put between
             j = present + 1
             while not (is_value(heap, base + j * row, plan, line) and heap[base + j * row + column] == v):
                 j += 1
-            heap[ring + present % RECENT] = heap[ring + j % RECENT]
-            heap[ring + j % RECENT] = present + 1
+            if stop - present <= RECENT:
+                heap[ring + present % RECENT] = heap[ring + j % RECENT]
+            if stop - j <= RECENT:
+                heap[ring + j % RECENT] = present + 1
 
 
 @inner

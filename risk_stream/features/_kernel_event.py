@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_accel import finish, has_room_for_accel, new_accel, step
+from risk_stream.features._kernel_cursor import cells_behind, take_in
 from risk_stream.features._kernel_emit import emit
 from risk_stream.features._kernel_heap import accel_of, end_row, first_row, panes_of, row_words
 from risk_stream.features._kernel_index import chunk_of, find, insert_key
-from risk_stream.features._kernel_late import make_way, rewind
+from risk_stream.features._kernel_late import make_way
 from risk_stream.features._kernel_panes import add_to_panes
 from risk_stream.features._kernel_rows import (
     drop_accel,
+    drop_caches,
     drop_oldest,
     halve,
     is_full,
@@ -149,7 +151,7 @@ def put_event(
         heap[H_BEHIND] += 1
         add_to_panes(heap, block, base, plan[P_ROW], plan)
         return
-    drop_accel(heap, block)
+    drop_caches(heap, block)
     write_row(heap, open_row(heap, block, place), time, mask, id_hash, plan, columns, i)
     _hold_to_cap(heap, block, plan)
 
@@ -234,30 +236,26 @@ def _cells_as_of(
     alone: bool,
     inserted: bool,
 ) -> Word:
-    """Bring the cells up to an event; -> where they are: in the key's accel, or in scratch."""
-    cells = plan[P_SCRATCH_CELLS]
-    building = False
-    if not alone:
-        end = end_row(heap, block)
-        accel = _true_accel(heap, plan, block, inserted and end - place > RECENT)
+    """Bring the cells up to an event; -> where they are: in the key's accel, in a cursor, or in scratch."""
+    if alone:
+        scan(heap, base, first, stop, place, time, plan, plan[P_SCRATCH_CELLS])
+        return plan[P_SCRATCH_CELLS]
+    end = end_row(heap, block)
+    accel = _true_accel(heap, plan, block, inserted and end - place > max(RECENT, (end - first) >> 1))
+    if accel != 0 and stop == end and (inserted or place == stop) and time >= heap[accel + A_TIME]:
+        step(heap, base, first, stop, place, time, plan, accel)
+        return accel
+    if inserted:
         if accel != 0:
-            if stop == end and (inserted or place == stop) and time >= heap[accel + A_TIME]:
-                step(heap, base, first, stop, place, time, plan, accel)
-                return accel
-            if inserted:
-                make_way(heap, base, place, end, plan, accel)
-                step(heap, base, first, end, place, heap[accel + A_TIME], plan, accel)
-            if end - stop <= RECENT:
-                rewind(heap, base, first, stop, end, place, time, plan, accel, cells)
-                return cells
-        elif stop == end and stop - first >= plan[P_SCAN]:
-            accel = new_accel(heap, block, plan)
-            if accel != 0:
-                cells = accel
-                building = True
-            elif stop - first >= LONG:
-                heap[H_STARVED] = heap[block + B_HASH]
-    scan(heap, base, first, stop, place, time, plan, cells)
-    if building:
-        finish(heap, base, first, stop, time, plan, cells)
-    return cells
+            make_way(heap, base, place, end, plan, accel)
+            step(heap, base, first, end, place, heap[accel + A_TIME], plan, accel)
+        take_in(heap, block, base, first, place, time, plan)
+    if accel == 0 and stop == end and stop - first >= plan[P_SCAN]:
+        accel = new_accel(heap, block, plan)
+        if accel != 0:
+            scan(heap, base, first, stop, place, time, plan, accel)
+            finish(heap, base, first, stop, time, plan, accel)
+            return accel
+        if stop - first >= LONG:
+            heap[H_STARVED] = heap[block + B_HASH]
+    return cells_behind(heap, block, base, first, stop, end, place, time, plan, accel)

@@ -28,7 +28,7 @@ from risk_stream.features._kernel_heap import (
 )
 from risk_stream.features._kernel_index import chunk_of, find, insert_key, moved, slot_of
 from risk_stream.features._kernel_panes import free_panes, panes_for
-from risk_stream.features._kernel_rows import drop_accel
+from risk_stream.features._kernel_rows import drop_caches
 from risk_stream.features._words import (
     B_SHAPE,
     B_SPAN,
@@ -176,7 +176,7 @@ def _clear_chunks(heap: Ints, chunks: Ints, start: int, stop: int) -> None:
         for slot in range(base, base + chunks[chunk, K_MASK] + 1):
             if heap[slot] != 0:
                 block = (heap[slot] & LOW32) << 3
-                drop_accel(heap, block)
+                drop_caches(heap, block)
                 panes = panes_of(heap, block)
                 if panes != 0:
                     free_panes(heap, panes)
@@ -200,6 +200,7 @@ def _block_with_room(heap: Ints, chunks: Ints, plan: Ints, key_hash: int, k0: in
     old = block_class(heap, block)
     if HEADER + row * (end + rows) <= class_words(old):
         return block
+    drop_caches(heap, block)
     new = allocate(heap, target)
     if new != 0:
         copy(heap, block, new, HEADER + row * end)

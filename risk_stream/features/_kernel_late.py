@@ -89,6 +89,7 @@ def _renumber_values(
     row = plan[P_ROW]
     column = plan[line + C_COLUMN]
     ring = table - RECENT
+    oldest = heap[ring + (stop - 1) % RECENT]  # of the row that leaves the ring, unless it is one further on
     for j in range(stop - 1, place, -1):
         if is_value(heap, base + j * row, plan, line):
             # Down from the newest: entries above j are renumbered already, those in [place, j) are not yet.
@@ -103,8 +104,9 @@ def _renumber_values(
                 slot = (slot + 1) & slots
             if heap[table + slot] == j:
                 heap[table + slot] = j + 1
-        before = heap[ring + (j - 1) % RECENT]
-        heap[ring + j % RECENT] = before + 1 if before > place else before
+        if j >= stop - RECENT:
+            before = heap[ring + (j - 1) % RECENT] if j > stop - RECENT else oldest
+            heap[ring + j % RECENT] = before + 1 if before > place else before
 
 
 @inner

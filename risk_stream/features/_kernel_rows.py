@@ -29,8 +29,10 @@ from risk_stream.features._words import (
     B_TRUNC,
     H_DROPPED,
     H_EARLY,
+    H_LAGGING,
     H_LIVE,
     H_ROWS,
+    H_RUNNING,
     HEADER,
     MISSING,
     P_COLUMNS,
@@ -44,7 +46,18 @@ from risk_stream.features._words import (
     R_VALUES,
 )
 
-__all__ = ["drop_accel", "drop_oldest", "halve", "is_full", "is_row", "make_room", "open_row", "place_of", "write_row"]
+__all__ = [
+    "drop_accel",
+    "drop_caches",
+    "drop_oldest",
+    "halve",
+    "is_full",
+    "is_row",
+    "make_room",
+    "open_row",
+    "place_of",
+    "write_row",
+]
 
 #: Rows from the newest that are looked at one by one for an event's place, before the rest is halved.
 NEAR: Final = 16
@@ -57,6 +70,16 @@ def drop_accel(heap: Ints, block: int) -> None:
     if accel != 0:
         release(heap, accel, heap[accel + A_CLASS])
         set_caches(heap, block, panes_of(heap, block), 0)
+
+
+@inner
+def drop_caches(heap: Ints, block: int) -> None:
+    """Forget a key's accel and the cursors on its log: its rows are about to get other places."""
+    drop_accel(heap, block)
+    if heap[H_LAGGING] == block:
+        heap[H_LAGGING] = 0
+    if heap[H_RUNNING] == block:
+        heap[H_RUNNING] = 0
 
 
 @inner
@@ -92,7 +115,7 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
     Returns its block, with rows as wide as the plan's (columns they did not have are missing). Where memory lacks, 0;
     if `forced`, the oldest rows give way, and 0 is for a block too small for even one row.
     """
-    drop_accel(heap, block)
+    drop_caches(heap, block)
     width = plan[P_ROW]
     old_width = row_words(heap, block)
     first = _trim(heap, block, now - plan[P_KEEP])
@@ -155,7 +178,7 @@ def _shrink(heap: Ints, plan: Ints, block: int) -> Word:
 @inner
 def halve(heap: Ints, plan: Ints, block: int) -> None:
     """Let the older half of a long log give way, and give back what its block no longer needs."""
-    drop_accel(heap, block)
+    drop_caches(heap, block)
     row = plan[P_ROW]
     stay = (end_row(heap, block) - first_row(heap, block)) >> 1
     while end_row(heap, block) - first_row(heap, block) > stay:

@@ -3,7 +3,7 @@
 Kernels take plain arrays, few of them: numba counts references on every use of an array that stands in a tuple.
 
 heap     one reserve, committed as it is touched. Head words, then blocks of size classes 24, 32, 48, 64, 96 ... words,
-         one of them the scratch: the row of an event that is not kept, the cells of a key without accel, a set.
+         behind them scratch: the row of an event that is not kept, the cells of a key without accel, a set, cursors.
 block    one key: a header of 8 words (a cache line), then its rows in order of (event time, id).
 row      time, mask of (event type, where) bits, id, then one fixed-point value per column.
 chunks   one line per chunk of the index: base in the heap, slots - 1, entries, position of its image, what it lacks.
@@ -37,6 +37,8 @@ H_REFUSED: Final = 9  # events judged by themselves because memory lacked
 H_EARLY: Final = 10  # rows dropped before the cap because memory lacked
 H_CRUMBS: Final = 11  # first free piece too small for any class: the next, its words
 H_STARVED: Final = 12  # hash of the latest key with a long log for whose accel memory lacked, 0 for none
+H_LAGGING: Final = 13  # blocks that the two cursors are of, 0 for none
+H_RUNNING: Final = 14
 H_FREE: Final = 16  # + size class: first free block
 H_WORDS: Final = 128
 
@@ -70,6 +72,9 @@ A_EPOCH: Final = 0  # of the plan that built it
 A_CLASS: Final = 1
 A_TIME: Final = 2  # as of which it stands
 A_TABLE: Final = 3  # slots of each distinct table - 1
+A_STOP: Final = 4  # of a cursor: the row before which it stands
+A_FIRST: Final = 5  # of a cursor: its key's first row when it was moved last
+A_TABLES: Final = 6  # of a cursor: whether it has its distinct tables already
 A_WINDOWS: Final = 8  # start row of each window
 G_MATCH: Final = 0  # latest row that matches
 G_VALUE: Final = 1  # latest row that matches and has a value
@@ -139,7 +144,7 @@ NEED_SQUARES: Final = 16
 
 # plan: head words
 P_WINDOWS: Final = 0  # how many
-P_GROUPS: Final = 1
+P_CURSORS: Final = 1  # in heap: two cursors, in what is left of scratch
 P_CELLS: Final = 2
 P_OUTPUTS: Final = 3
 P_EPOCH: Final = 4

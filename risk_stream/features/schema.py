@@ -32,7 +32,6 @@ from risk_stream.features._words import (
     P_CELLS_AT,
     P_COLUMNS,
     P_EPOCH,
-    P_GROUPS,
     P_GROUPS_AT,
     P_KEEP,
     P_KEPT,
@@ -326,7 +325,6 @@ def _head(
     tables_at = cells_at + len(order) * CELL
     words = {
         P_WINDOWS: len(windows),
-        P_GROUPS: len(groups),
         P_CELLS: len(order),
         P_OUTPUTS: len(layout.aggregates),
         P_ROW: row,

@@ -34,6 +34,8 @@ __all__ = ["KeyState"]
 SCAN_BELOW: Final = 48
 #: How far behind a key's newest event another may come and still find every row of its windows.
 LATENESS_MS: Final = 60_000
+#: What a key's words are multiplied by to tell most keys apart by one word.
+_SPREAD: Final = np.array([-7046029254386353131, 4354685564936845355, 1609587929392839161], np.int64)
 
 
 class KeyState:
@@ -162,7 +164,28 @@ class KeyState:
             masks = translated
         keys, times, columns, ids = (np.ascontiguousarray(a, np.int64) for a in (keys, times, columns, ids))
         present = np.ascontiguousarray(present, np.bool_)
-        store, plan, bits = self._store, self._plan, out.view(np.int64)
+        put_in = bool(masks.any())
+        (self._apply if put_in else self._ask)(keys, present, times, masks, columns, ids, out, flags)
+        if self._journal is not None and put_in:
+            rows = Rows(position, self._plan, self._columns_at, keys, present, times, masks, columns, ids)
+            self._journal.add(rows)
+        self._clock = max(self._clock, int(times.max()))
+        self._position = max(self._position, position)
+        return out, flags
+
+    def _apply(
+        self,
+        keys: Ints,
+        present: Bools,
+        times: Ints,
+        masks: Ints,
+        columns: Ints,
+        ids: Ints,
+        out: Floats,
+        flags: Ints,
+    ) -> None:
+        """Fill `out` and `flags`."""
+        store, plan, bits, n = self._store, self._plan, out.view(np.int64), len(times)
         store.set_clock(plan)
         done = forced = 0
         while done < n:
@@ -170,12 +193,28 @@ class KeyState:
                 store.heap, store.chunks, plan, keys, present, times, masks, columns, ids, done, forced, bits, flags
             )
             forced = int(done < n and not store.find_room(plan))
-        if self._journal is not None and masks.any():
-            rows = Rows(position, plan, self._columns_at, keys, present, times, masks, columns, ids)
-            self._journal.add(rows)
-        self._clock = max(self._clock, int(times.max()))
-        self._position = max(self._position, position)
-        return out, flags
+
+    def _ask(
+        self,
+        keys: Ints,
+        present: Bools,
+        times: Ints,
+        masks: Ints,
+        columns: Ints,
+        ids: Ints,
+        out: Floats,
+        flags: Ints,
+    ) -> None:
+        """The same for events that are not put in: key by key, since a key's answers are made one from another."""
+        by_key = (keys * _SPREAD).sum(axis=1)
+        if (by_key == by_key[0]).all():
+            self._apply(keys, present, times, masks, columns, ids, out, flags)
+            return
+        order = np.argsort(by_key, kind="stable")
+        values, inexact = np.empty_like(out), np.zeros_like(flags)
+        given = keys[order], present[order], times[order], masks[order], columns[:, order], ids[order]
+        self._apply(*given, values, inexact)
+        out[order], flags[order] = values, inexact
 
     def sweep(self, now_ms: int, budget_keys: int = 1 << 62) -> int:
         """Forget keys of which every window is empty at `now_ms`; -> how many.

@@ -13,9 +13,11 @@ from risk_stream.features._kernel_reserve import merge_free
 from risk_stream.features._words import (
     FIRST_SLOTS,
     H_EVICTED,
+    H_LAGGING,
     H_LIMIT,
     H_LIVE,
     H_NEXT,
+    H_RUNNING,
     H_WORDS,
     K_BASE,
     K_MASK,
@@ -24,6 +26,7 @@ from risk_stream.features._words import (
     K_WORDS,
     NEVER,
     P_CLOCK,
+    P_CURSORS,
     P_KEEP,
     P_LONGEST,
     P_ROW,
@@ -81,14 +84,15 @@ class Store:
         self.heap[[H_NEXT, H_LIVE, H_LIMIT]] = H_WORDS + size * chunks, size * chunks, self._scratch
 
     def place_scratch(self, plan: Ints, cap: int) -> None:
-        """Give a plan its working space: a row, window starts, cells, and a set for the `cap` rows of a key."""
+        """Give a plan its working space: a row, window starts, cells, a set for the `cap` rows of a key, cursors."""
         slots = 16
         while slots < 2 * (cap + 2):
             slots <<= 1
         sizes = [0, plan[P_ROW], plan[P_WINDOWS], plan[P_TABLES_AT], 2 * slots]
         places = np.cumsum(sizes) + self._scratch
         self.heap[self._scratch : places[4]] = 0  # the set knows its entries by a small tag
-        plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET]] = places[:4]
+        plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET, P_CURSORS]] = places
+        self.heap[[H_LAGGING, H_RUNNING]] = 0
 
     def set_clock(self, plan: Ints) -> None:
         """Say in a plan as of when rows are let go: as last swept to; before any sweep as of their key's newest."""

@@ -151,6 +151,75 @@ def test_values_do_not_depend_on_batches_or_caches(scan_below: int) -> None:
     assert np.array_equal(want_flags, flags)
 
 
+RUNS = ["front", "front", "behind", "behind", "run", "run", "run", "one", "ahead", "sweep", "layout"]
+
+
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.sampled_from(RUNS), min_size=4, max_size=30),
+    st.sampled_from([100, 350, 1 << 16]),
+    st.sampled_from([1, 3]),
+)
+@settings(max_examples=40, deadline=None)
+def test_runs_of_questions_far_back_in_long_logs_are_answered_as_from_the_whole_log(
+    seed: int, steps: list[str], cap: int, keys: int
+) -> None:
+    """Asked before a block and after it, from any place, of keys that grow, lose rows and get some far behind others.
+
+    The truth is a state that looks through its log for each answer, which other tests hold to the definition.
+    """
+    rng = np.random.default_rng(seed)
+    stream = seeded_stream(seed, 1500, keys=keys, step=int(rng.choice([0, 2, 9])), late=0, span=150)
+    stream.sort(key=lambda e: e.place)
+    rare = [aggregate(Op.DISTINCT, "amount", of=TYPES, window_ms=window) for window in (40, 300, 1500)]
+    layouts = layout([*EVERYTHING, *rare], cap), layout([*EVERYTHING[::-2], *rare], cap)
+    states = [state_of(layouts[0], scan_below=scan_below) for scan_below in (5, 1 << 40)]
+    held_back = rng.random(len(stream)) < 0.15
+    waiting = [e for e, held in zip(stream, held_back, strict=True) if held]
+    events = [e for e, held in zip(stream, held_back, strict=True) if not held]
+    at, run_from = 600, 300
+
+    def same(asked: list[Event], *, asking: bool = True) -> None:
+        (values, flags), (want, want_flags) = (run(state, asked, asking=asking) for state in states)
+        assert np.array_equal(flags, want_flags)
+        assert np.array_equal(values.view(np.int64), want.view(np.int64))
+
+    for state in states:
+        state.sweep(9_000)  # rows stay
+        run(state, events[:at])
+    for step in steps:
+        if step == "front":
+            same(events[at : at + 40], asking=False)
+            at = min(at + 40, len(events))
+        elif step == "behind":  # what it changes is asked for as before it and as after it
+            places = [i for i, e in enumerate(waiting) if e.time <= events[at - 1].time]
+            late = [waiting.pop(i) for i in sorted(rng.choice(places, min(3, len(places)), False))[::-1]][::-1]
+            if late:
+                run_from = next(i for i, e in enumerate(events) if e.place > late[0].place)
+                same(events[run_from:at])
+                same(late, asking=False)
+                events = sorted([*events[:at], *late], key=lambda e: e.place) + events[at:]
+                at += len(late)
+                if rng.random() < 0.5:  # from the newest back
+                    same(events[max(0, at - 110) : at][::-1])
+                same(events[run_from:at])
+        elif step == "run":  # about where the last one began; some events of none, and some left out
+            run_from = max(0, min(at - 1, run_from + int(rng.integers(-90, 120))))
+            stop = run_from + int(rng.choice([5, 80, 1000]))
+            same([e for e in events[run_from : min(stop, at)] if rng.random() < 0.8])
+        elif step == "one":
+            same([events[int(rng.integers(at))]])
+        elif step == "ahead":
+            same([Event(events[at - 1].time + int(rng.integers(900)), key=int(rng.integers(keys)))])
+        elif step == "sweep":
+            for state in states:
+                state.sweep(events[max(0, at - 700)].time - 10_000, 10)
+        else:
+            other = layouts[states[0].layout is layouts[0]]
+            for state in states:
+                state.set_layout(other)
+
+
 def test_many_keys_keep_apart() -> None:
     """Thousands of keys through growing indexes: each sees its own events only."""
     asked = layout([aggregate(Op.COUNT, window_ms=10**9), aggregate(Op.LAST, "amount", window_ms=10**9)])
