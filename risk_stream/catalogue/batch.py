@@ -159,6 +159,15 @@ class EventBatch:
         batch._cache = {key: kept for key, kept in self._cache.items() if key[1] not in columns}
         return batch
 
+    def without(self, name: str) -> EventBatch:
+        """Without a column."""
+        at = self._names.get(name)
+        if at is None:
+            return self
+        batch = EventBatch(self.catalogue, self.table.remove_column(at))
+        batch._cache = {key: kept for key, kept in self._cache.items() if key[1] != name}
+        return batch
+
     @staticmethod
     def concat(batches: Sequence[EventBatch]) -> EventBatch:
         """The events of several batches of one catalogue, one after another; what a batch has not, its events lack."""

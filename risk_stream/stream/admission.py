@@ -1,27 +1,31 @@
-"""The first step of the stream: records of a house topic become checked events on their way to a hop, or rejects.
+"""The first step of the stream: records of house topics become checked events on their way to a hop, or rejects.
 
 Each event is decoded and checked here, once, and here it is decided whether it comes too late: by the clock of its own
-origin, which is one partition of one house topic.
+origin, which is one partition of one house topic. What is admitted of several origins in one turn leaves in common.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import broadcast_rows, entry_hops
-from risk_stream.stream.messages import Outgoing, pack, reject_message, split_by_partition
+from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
 from risk_stream.stream.origins import Origin
+from risk_stream.stream.sections import Section, merge, running_clock, write_letters
 
-__all__ = ["Admission", "Admitted", "Record", "route"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
-#: (record, reason, sentence).
-Refuse: TypeAlias = "Callable[[Record, str, str], None]"
+__all__ = ["Admission", "Admitted", "Decoded", "Record"]
+
+Longs: TypeAlias = "NDArray[np.int64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
 
 
 class Record(Protocol):
@@ -33,31 +37,48 @@ class Record(Protocol):
 
 
 @dataclass(slots=True)
+class Decoded:
+    """Events of one origin that are checked and not yet admitted, each with its record; `_stamp` is its offset."""
+
+    batch: EventBatch
+    records: NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def cut(self, n: int) -> tuple[Decoded, Decoded]:
+        """The first n of them and the rest."""
+        at, end = np.arange(n), np.arange(n, len(self))
+        return (
+            Decoded(self.batch.take(at), self.records[:n]),
+            Decoded(self.batch.take(end), self.records[n:]),
+        )
+
+    def followed_by(self, other: Decoded) -> Decoded:
+        """These and then those."""
+        if len(self) == 0:
+            return other
+        return Decoded(EventBatch.concat([self.batch, other.batch]), np.concatenate([self.records, other.records]))
+
+
+@dataclass(slots=True)
 class Admitted:
-    """What became of one run of records."""
+    """What became of records."""
 
     outgoing: list[Outgoing] = field(default_factory=list)
-    rejects: dict[str, int] = field(default_factory=dict)  # reason -> how many
-    types: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None  # accepted events by type code
-    lag_ms: float | None = None  # of the newest broker time behind the newest event time
+    rejects: Counter[tuple[str, str]] = field(default_factory=Counter)  # (topic, reason) -> how many
+    types: dict[str, Longs] = field(default_factory=dict)  # topic -> accepted events by type code
+    lag_ms: dict[str, float] = field(default_factory=dict)  # topic -> of the newest broker time behind the newest event
     events: int = 0
 
-
-def route(batch: EventBatch, counts: Callable[[str], int]) -> list[tuple[str, int, EventBatch]]:
-    """(kind, partition, events) for each hop partition the batch's events enter; `counts` gives a kind's partitions.
-
-    The first hop of an event is the first key it has in the fixed order of kinds, whatever the plan: so a plan may
-    change while copies of an event are under way, and they still meet.
-    """
-    routed = []
-    for kind, rows in entry_hops(batch).items():
-        part = batch if len(rows) == len(batch) else batch.take(rows)
-        routed += [(kind, partition, events) for partition, events in split_by_partition(part, kind, counts(kind))]
-    return routed
+    def count(self, topic: str, batch: EventBatch, types: int) -> None:
+        """So many events of a topic were accepted."""
+        counted = np.bincount(batch.types, minlength=types)
+        self.types[topic] = self.types[topic] + counted if topic in self.types else counted
 
 
 class Admission:
-    """Admits the records of all origins this worker owns."""
+    """Admits records of origins. `counts` gives the partitions of a kind's hop topic."""
 
     def __init__(
         self,
@@ -71,59 +92,117 @@ class Admission:
         self.catalogue, self.decoder = catalogue, Decoder(catalogue)
         self.hop_topic, self.rejects_topic, self.counts, self.future_ms = hop_topic, rejects_topic, counts, future_ms
 
-    def admit(self, origin: Origin, records: Sequence[Record]) -> Admitted:
-        """Decode and check the next records of an origin, address what is accepted. Never raises for what is in it."""
-        admitted = Admitted()
-        topic, _, number = origin.channel.rpartition("/")
+    # Decoding
 
-        def refuse(record: Record, reason: str, message: str) -> None:
-            value = reject_message(
-                topic=topic,
-                partition=int(number),
-                offset=record.offset,
-                reason=reason,
-                message=message,
-                value=record.value,
-                time_ms=record.timestamp,
-            )
-            admitted.outgoing.append(Outgoing(self.rejects_topic, value, key=origin.channel.encode()))
-            admitted.rejects[reason] = admitted.rejects.get(reason, 0) + 1
+    def decode(self, runs: Sequence[tuple[str, Sequence[Record]]], admitted: Admitted) -> list[Decoded]:
+        """Decode and check the next records of several origins, given by name. Never raises for what is in them."""
+        records = [record for _, run in runs for record in run]
+        bounds = np.cumsum([0, *(len(run) for _, run in runs)])
+
+        def channel_of(index: int) -> str:
+            return runs[int(np.searchsorted(bounds, index, side="right")) - 1][0]
 
         batch, rows, rejects = self.decoder.decode(
-            [r.value for r in records], lambda i: f"{origin.channel}/{records[i].offset}"
+            [r.value for r in records], lambda i: f"{channel_of(i)}/{records[i].offset}"
         )
         for reject in rejects:
-            refuse(records[reject.index], reject.reason, reject.message)
+            self._refuse(admitted, channel_of(reject.index), records[reject.index], reject.reason, reject.message)
+        kept = np.empty(len(records), object)
+        kept[:] = records
+        kept = kept[rows]
         if len(batch):
             offsets = np.fromiter((r.offset for r in records), np.int64, len(records))[rows]
             appended = np.fromiter((r.timestamp for r in records), np.int64, len(records))[rows]
             batch = batch.with_columns({"_stamp": offsets, "_at": appended})
-            batch, rows = self._not_ahead(batch, rows, records, refuse)
-        before = origin.clock
-        told = broadcast_rows(batch) if len(batch) else np.zeros(0, np.bool_)
-        changes, batch, rows = batch.take(np.flatnonzero(told)), batch.take(np.flatnonzero(~told)), rows[~told]
-        too_late = origin.admit(batch.stamps, batch.times, records[-1].offset + 1)
-        if len(changes):
-            self._tell_all(changes, origin, before, admitted)
-        if len(batch) == 0:
-            return admitted
-        admitted.lag_ms = float(batch.fixed("_at").max() - batch.times.max())
-        if too_late.any():
-            batch = self._in_time(batch, rows, too_late, origin, records, refuse)
-        self._address(batch, origin, before, admitted)
-        return admitted
+            ahead = self._ahead(batch, kept, lambda row: channel_of(int(rows[row])), admitted)
+            if ahead.any():
+                there = np.flatnonzero(~ahead)
+                batch, kept, rows = batch.take(there), kept[there], rows[there]
+        ends = np.searchsorted(rows, bounds)
+        return [
+            Decoded(batch.take(np.arange(begin, end)), kept[begin:end])
+            for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+        ]
 
-    def _address(self, batch: EventBatch, origin: Origin, before: int, admitted: Admitted) -> None:
-        """Say to which hop partitions the events go. `before` is the origin's clock before them."""
-        assert origin.plan is not None, "no event is sent before a plan is named"
-        meta: dict[str, str | int] = {"channel": origin.channel, "generation": origin.generation, "plan": origin.plan}
-        for kind, target, events in route(batch, self.counts):
+    def _ahead(
+        self, batch: EventBatch, records: NDArray[np.object_], channel_of: Callable[[int], str], admitted: Admitted
+    ) -> Mask:
+        """Which events' time is far ahead of the broker's: one of them would make all that follow late."""
+        ahead = batch.times - batch.fixed("_at")
+        if self.future_ms is None:
+            return np.zeros(len(batch), np.bool_)
+        too_far: Mask = ahead > self.future_ms
+        for i in np.flatnonzero(too_far).tolist():
+            self._refuse(
+                admitted,
+                channel_of(i),
+                records[i],
+                "future",
+                f"time is {ahead[i] // 1000:,} s ahead of the broker's, more than {self.future_ms // 1000:,} s: "
+                "mend the sender's clock",
+            )
+        return too_far
+
+    def _refuse(self, admitted: Admitted, channel: str, record: Record, reason: str, message: str) -> None:
+        topic, _, number = channel.rpartition("/")
+        value = reject_message(
+            topic=topic,
+            partition=int(number),
+            offset=record.offset,
+            reason=reason,
+            message=message,
+            value=record.value,
+            time_ms=record.timestamp,
+        )
+        admitted.outgoing.append(Outgoing(self.rejects_topic, value, key=channel.encode()))
+        admitted.rejects[topic, reason] += 1
+
+    # Admitting
+
+    def admit(self, parts: Sequence[tuple[Origin, Decoded, int]], admitted: Admitted) -> None:
+        """Admit the next events of several origins, each up to a position in its log, and address what is in time."""
+        by_plan: dict[str, list[tuple[Section, EventBatch, Longs]]] = {}
+        for origin, part, position in parts:
+            before = origin.clock
+            batch, records = part.batch, part.records
+            told = broadcast_rows(batch)
+            changes = batch.take(np.flatnonzero(told)) if told.any() else None
+            if changes is not None:
+                batch, records = batch.take(np.flatnonzero(~told)), records[~told]
+            too_late = origin.admit(batch.stamps, batch.times, position)
+            topic = origin.channel.rpartition("/")[0]
+            if changes is not None:
+                self._tell_all(changes, origin, before, admitted)
+                admitted.count(topic, changes, len(self.catalogue.types))
+            if len(batch) == 0:
+                continue
+            admitted.lag_ms[topic] = float(batch.fixed("_at").max() - batch.times.max())
+            if too_late.any():
+                self._refuse_late(batch, records, too_late, origin, admitted)
+                batch = batch.take(np.flatnonzero(~too_late))
+                if len(batch) == 0:
+                    continue
+            admitted.count(topic, batch, len(self.catalogue.types))
+            admitted.events += len(batch)
+            assert origin.plan is not None, "no event is sent before a plan is named"
+            section = Section(origin.channel, origin.generation, origin.clock, before)
+            by_plan.setdefault(origin.plan, []).append((section, batch, running_clock(batch.times, before)))
+        for plan, together in by_plan.items():
+            sections, batches, clocks = zip(*together, strict=True)
+            self._address(merge(batches, clocks), sections, plan, admitted)
+
+    def _address(self, batch: EventBatch, sections: Sequence[Section], plan: str, admitted: Admitted) -> None:
+        """Say to which hop partitions the events go.
+
+        The first hop of an event is the first key it has in the fixed order of kinds, whatever the plan: so a plan may
+        change while copies of an event are under way, and they still meet.
+        """
+        for kind, rows in entry_hops(batch).items():
+            part = batch if len(rows) == len(batch) else batch.take(rows)
             hop = self.hop_topic(kind)
-            messages = pack(events, {**meta, "front": origin.clock}, {**meta, "front": before})
-            admitted.outgoing += [Outgoing(hop, value, partition=target) for value in messages]
-        admitted.events = len(batch)
-        types = np.bincount(batch.types, minlength=len(self.catalogue.types))
-        admitted.types = types if admitted.types is None else admitted.types + types
+            for target, events in split_by_partition(part, kind, self.counts(kind)):
+                for value in write_letters(events, sections, plan):
+                    admitted.outgoing.append(Outgoing(hop, value, partition=target))
 
     def _tell_all(self, changes: EventBatch, origin: Origin, before: int, admitted: Admitted) -> None:
         """Tell every hop partition of changes that belong to no key.
@@ -135,56 +214,24 @@ class Admission:
         clocks = [origin.clock_at(offset) for offset in changes.stamps.tolist()]
         floors = [MISSING if clock == MISSING else clock - origin.lateness_ms for clock in clocks]
         changes = changes.with_columns({"_raised": np.maximum(changes.times, np.array(floors, np.int64))})
-        meta: dict[str, str | int] = {
-            "channel": f"{origin.channel}#all",
-            "generation": origin.generation,
-            "plan": origin.plan,
-            "front": before,
-        }
-        for message in pack(changes, meta, meta):
+        section = Section(f"{origin.channel}#all", origin.generation, before, before)
+        for value in write_letters(changes, [section], origin.plan):
             for kind in self.catalogue.kinds:
                 hop = self.hop_topic(kind.name)
-                admitted.outgoing += [Outgoing(hop, message, partition=p) for p in range(self.counts(kind.name))]
-        admitted.types = np.bincount(changes.types, minlength=len(self.catalogue.types))
+                admitted.outgoing += [Outgoing(hop, value, partition=p) for p in range(self.counts(kind.name))]
 
-    def _not_ahead(
-        self, batch: EventBatch, rows: Longs, records: Sequence[Record], refuse: Refuse
-    ) -> tuple[EventBatch, Longs]:
-        """Without events whose time is far ahead of the broker's: one of them would make all that follow late."""
-        if self.future_ms is None:
-            return batch, rows
-        ahead = batch.times - batch.fixed("_at")
-        too_far = ahead > self.future_ms
-        if not too_far.any():
-            return batch, rows
-        for i in np.flatnonzero(too_far).tolist():
-            refuse(
-                records[int(rows[i])],
-                "future",
-                f"time is {ahead[i] // 1000:,} s ahead of the broker's, more than {self.future_ms // 1000:,} s: "
-                "mend the sender's clock",
-            )
-        kept = np.flatnonzero(~too_far)
-        return batch.take(kept), rows[kept]
-
-    def _in_time(
-        self,
-        batch: EventBatch,
-        rows: Longs,
-        too_late: np.ndarray[tuple[int], np.dtype[np.bool_]],
-        origin: Origin,
-        records: Sequence[Record],
-        refuse: Refuse,
-    ) -> EventBatch:
-        """Without events that come too late: what they would change is settled."""
+    def _refuse_late(
+        self, batch: EventBatch, records: NDArray[np.object_], too_late: Mask, origin: Origin, admitted: Admitted
+    ) -> None:
+        """Refuse events that come too late: what they would change is settled."""
         for i in np.flatnonzero(too_late).tolist():
-            record = records[int(rows[i])]
-            behind = (origin.clock_at(record.offset) - int(batch.times[i])) / 1000
-            refuse(
-                record,
+            behind = (origin.clock_at(records[i].offset) - int(batch.times[i])) / 1000
+            self._refuse(
+                admitted,
+                origin.channel,
+                records[i],
                 "late",
                 f"time is {behind:,.1f} s behind the newest of {origin.channel}, and {origin.lateness_ms / 1000:,g} s "
                 "are allowed (RISK_STREAM_LATENESS_SECONDS): to judge it all the same, "
                 "risk-stream rejects replay --recover",
             )
-        return batch.take(np.flatnonzero(~too_late))

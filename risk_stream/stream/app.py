@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import faust
@@ -135,7 +136,8 @@ def make_app(
     turn = asyncio.Lock()
     agent("admission", settings.origin_topics, Inbox(pipeline.admit, pace=Pace(), turn=turn))
     for kind in pipeline.catalogue.kinds:
-        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(pipeline.hop, turn=turn))
+        work = partial(pipeline.hop, kind=kind.name)
+        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(work, turn=turn))
     agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))
 
     async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read

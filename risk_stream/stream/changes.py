@@ -155,7 +155,7 @@ class Changes:
         finally:
             desk.changing = False
         if self._mine(desk):
-            await self.intake.drain(desk)
+            await self.intake.drain()
 
     async def _change_by_commit(self, desk: Desk, origin: Origin, lift: int) -> None:
         consumer, tp = self.runs.consumer, TP(*desk.tp)
@@ -172,7 +172,7 @@ class Changes:
             await (asyncio.wait(tuple(desk.unstored)) if desk.unstored else asyncio.sleep(STEP))
         if not self._mine(desk):
             return
-        quiet = not desk.waiting and desk.part is None
+        quiet = desk.is_empty
         before = origin.at(origin.position)
         wanted = origin.propose(lift if quiet else MISSING, self.intake.plan.version)
         if wanted is None:
@@ -195,7 +195,7 @@ class Changes:
         while self._mine(desk) and not origin.at_stop:
             assert origin.stop is not None
             if waited >= TRAILING and await self.runs.consumer.has_delivered(tp, origin.stop):
-                if self._mine(desk) and not (desk.waiting or desk.part):
+                if self._mine(desk) and desk.is_empty:
                     self.intake.pass_over(origin, origin.stop)
             else:
                 await asyncio.sleep(STEP)
@@ -217,7 +217,7 @@ class Changes:
         wanted = origin.propose(lift, plan)
         if wanted is not None:
             origin.settle(accepted=True)
-        await self.intake.drain(desk)
+        await self.intake.drain()
 
     async def _is_at_end(self, desk: Desk, origin: Origin) -> bool:
         """Whether all that is in the origin's log has been admitted."""

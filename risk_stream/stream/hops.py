@@ -7,30 +7,29 @@ still have to be judged again, those from n on are judged.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
 
 from risk_stream.catalogue import MISSING, EventBatch
-from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result
+from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result, is_broadcast
 from risk_stream.rules import Plan
 from risk_stream.stream.admission import Record
+from risk_stream.stream.alignment import Patience
 from risk_stream.stream.audit import copy_records
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.marks import Marks
-from risk_stream.stream.messages import Outgoing, pack, reject_message, split_by_partition
+from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
+from risk_stream.stream.sections import Letter, Said, Section, merge, read_letter, running_clock, write_letters
 
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
-__all__ = ["MAX_ROWS", "Address", "Applied", "HopPartition"]
-
-#: Events that are applied at once; more of them wait for the next turn of the loop.
-MAX_ROWS = 4096
+__all__ = ["Address", "Applied", "HopPartition", "onward"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,20 @@ class Address:
     counts: Callable[[str], int]
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A record of the log as it was read: events, fronts, or what is `wrong` with it. `time` is its newest event's."""
+
+    offset: int
+    time: int = MISSING
+    letter: Letter | None = None
+    fronts: Sequence[Said] = ()
+    wrong: tuple[Record, Exception] | None = None
+
+    def __len__(self) -> int:
+        return 0 if self.letter is None else len(self.letter.batch)
+
+
 @dataclass(slots=True)
 class Applied:
     """What some records at a hop brought forth."""
@@ -54,7 +67,7 @@ class Applied:
     ended: list[Longs] = field(default_factory=list)  # when the broker got the events whose journey ended, ms
     rule_errors: Counter[str] = field(default_factory=Counter)
     batches: list[int] = field(default_factory=list)  # events of each
-    poison: int = 0
+    poison: Counter[str] = field(default_factory=Counter)  # by topic
     behind: int = 0
     revised: int = 0
     known: int = 0
@@ -94,6 +107,10 @@ class HopPartition:
         self.stored = start  # the outputs of all records before it are stored
         self.marks = Marks(start, channels)
         self.generation = 0
+        self.waiting: deque[Incoming] = deque()  # records that are not applied yet
+        self.open: deque[Any] = deque()  # runs of which some are not
+        self.reached = MISSING  # highest event time among those that are, ms
+        self.patience = Patience()
 
     @property
     def channel(self) -> str:
@@ -119,57 +136,107 @@ class HopPartition:
 
     # Records
 
-    def work(self, records: Sequence[Record], applied: Applied) -> Iterator[None]:
-        """Take records; at every stop, what is in `applied.outgoing` is to be handed over."""
-        waiting: list[Block] = []
-        rows = 0
+    def put(self, messages: Iterable[Any], records: Iterable[Record]) -> None:
+        """Runs have come; these records of them are new."""
+        self.open.extend(messages)
         for record in records:
-            if waiting and (rows >= MAX_ROWS or self.next <= self.n <= record.offset):
-                self._apply(waiting, applied)
-                waiting, rows = [], 0
-                yield
-            block = self._read(record, applied)
-            self.next = record.offset + 1
+            self.waiting.append(self._read(record))
+
+    def forget(self) -> None:
+        """The partition is read again from `next`."""
+        self.open.clear()
+        self.waiting.clear()
+        self.reached = MISSING
+
+    def clocks(self) -> tuple[Longs, Longs]:
+        """(int64[n], int64[n]) of the records that wait: the highest event time up to each, ms, and its events."""
+        n = len(self.waiting)
+        times = np.fromiter((letter.time for letter in self.waiting), np.int64, n)
+        return np.maximum(running_clock(times), self.reached), np.fromiter(map(len, self.waiting), np.int64, n)
+
+    @property
+    def remembering(self) -> bool:
+        """Whether what is read now was judged before the checkpoint."""
+        return self.next < self.n
+
+    def take(self, count: int, applied: Applied) -> list[Forward]:
+        """Apply the next records; what they cause is in `applied`, and what goes on to other hops is given back."""
+        blocks: list[Block] = []
+        forwards: list[Forward] = []
+        for _ in range(count):
+            incoming = self.waiting.popleft()
+            if blocks and self.next <= self.n <= incoming.offset:
+                forwards += self._apply(blocks, applied)
+                blocks = []
+            self.reached = max(self.reached, incoming.time)
+            block = self._hear(incoming, applied)
+            self.next = incoming.offset + 1
             if block is not None:
-                waiting.append(block)
-                rows += len(block.batch)
-        if waiting:
-            self._apply(waiting, applied)
-        yield
+                blocks.append(block)
+        if blocks:
+            forwards += self._apply(blocks, applied)
+        return forwards
+
+    def section(self) -> Section:
+        """What it says of itself with what goes on: its front, and the one told before."""
+        return Section(self.channel, self.generation, self.channels.clock, self.front)
 
     def said(self) -> None:
         """All that was brought forth so far is with the producer: the front may be told."""
         self.front = self.channels.clock
 
-    def _read(self, record: Record, applied: Applied) -> Block | None:
-        """A record's new events; None where it has none or cannot be read."""
+    def finished(self) -> list[Any]:
+        """Runs all of whose records are applied by now; they are open no more."""
+        found = []
+        while self.open and self.open[0].offset < self.next:
+            found.append(self.open.popleft())
+        return found
+
+    def _read(self, record: Record) -> Incoming:
         value = record.value or b""
         try:
             if value[:1] == b"{":
                 fronts = [(str(c), int(g), int(f)) for c, g, f in orjson.loads(value)["fronts"]]
-                for channel, generation, front in fronts:
-                    self.channels.take(channel, generation, front)
-                return None
-            batch, meta = EventBatch.from_ipc(self.hop.plan.catalogue, value)
-            channel, generation, front, version = _named(meta)
-            stamps, n = batch.stamps, len(batch)
-            if n >= REVISED:
-                raise ValueError(f"{n:,} events in one message")
+                return Incoming(record.offset, fronts=fronts)
+            letter = read_letter(self.hop.plan.catalogue, value)
+            if len(letter.batch) >= REVISED:
+                raise ValueError(f"{len(letter.batch):,} events in one message")
         except Exception as exc:  # noqa: BLE001  whatever is wrong with a message, the partition goes on
-            if record.offset >= self.n:
-                applied.poison += 1
-                applied.outgoing.append(self._poison(record, exc))
+            return Incoming(record.offset, wrong=(record, exc))
+        moves = len(letter.batch) > 0 and not is_broadcast(letter.batch)
+        return Incoming(record.offset, int(letter.batch.times.max()) if moves else MISSING, letter)
+
+    def _hear(self, incoming: Incoming, applied: Applied) -> Block | None:
+        """A record's new events; None where it has none or could not be read."""
+        if incoming.wrong is not None:
+            if incoming.offset >= self.n:
+                applied.poison[self.topic] += 1
+                applied.outgoing.append(self._poison(*incoming.wrong))
             return None
-        self.marks.cut(record.offset, self.channels, self.clock)
-        new = self.channels.take(channel, generation, front, stamps)
-        if new == n:
+        letter = incoming.letter
+        if letter is None:
+            for said in incoming.fronts:
+                self.channels.take(*said)
             return None
-        if new:
-            batch = batch.take(np.arange(new, n))
-        batch = batch.with_columns({"_stamp": (record.offset << INDEX_BITS) + np.arange(new, n, dtype=np.int64)})
+        self.marks.cut(incoming.offset, self.channels, self.clock)
+        batch = letter.batch
+        new = self._new(letter)
+        if len(new) == 0:
+            return None
+        stamps = (incoming.offset << INDEX_BITS) + new
+        batch = batch.take(new).with_columns({"_stamp": stamps})
         self.clock = self.channels.clock
         self.marks.pass_over(len(batch))
-        return Block(batch, self.plan_of(version), self.clock)
+        return Block(batch, self.plan_of(letter.plan), self.clock)
+
+    def _new(self, letter: Letter) -> Longs:
+        """Which events are no copies, by their places."""
+        stamps, copies = letter.batch.stamps, np.zeros(len(letter.batch), np.bool_)
+        for i, (channel, generation, front) in enumerate(letter.channels):
+            rows = letter.rows(i)
+            first = self.channels.take(channel, generation, front, stamps[rows])
+            copies[rows[:first]] = True
+        return np.flatnonzero(~copies)
 
     def _poison(self, record: Record, error: Exception) -> Outgoing:
         value = reject_message(
@@ -183,10 +250,10 @@ class HopPartition:
         )
         return Outgoing(self.address.rejects_topic, value, key=self.channel.encode())
 
-    def _apply(self, blocks: list[Block], applied: Applied) -> None:
+    def _apply(self, blocks: list[Block], applied: Applied) -> list[Forward]:
         if self.next <= self.n:
             self.hop.remember(blocks)
-            return
+            return []
         result = self.hop.apply(blocks)
         applied.take(result)
         applied.batches.append(sum(len(block.batch) for block in blocks))
@@ -197,26 +264,28 @@ class HopPartition:
                 Outgoing(self.address.alerts_topic, alert.to_json(), key=alert.id.encode(), partition=partition)
             )
         applied.outgoing += copy_records(self.address.audit_topic, self.channel, result.plan_copies)
-        applied.outgoing += self._onward(result.forwards)
-
-    def _onward(self, forwards: Sequence[Forward]) -> Iterator[Outgoing]:
-        """Messages for the next hops. The new front is said with the last of each partition only: what comes behind it
-        must not lie below what was said before it."""
-        parts: list[tuple[str, int, str, EventBatch]] = []
-        last: dict[tuple[str, int], int] = {}
-        for forward in forwards:
-            topic = self.address.hop_topic(forward.kind)
-            for target, part in split_by_partition(forward.batch, forward.kind, self.address.counts(forward.kind)):
-                last[topic, target] = len(parts)
-                parts.append((topic, target, forward.plan_version, part))
-        for i, (topic, target, version, part) in enumerate(parts):
-            said: dict[str, str | int] = {"channel": self.channel, "generation": self.generation, "plan": version}
-            before: dict[str, str | int] = {**said, "front": self.front}
-            meta: dict[str, str | int] = {**said, "front": self.channels.clock} if last[topic, target] == i else before
-            for value in pack(part, meta, before):
-                yield Outgoing(topic, value, partition=target)
+        return result.forwards
 
 
-def _named(meta: Mapping[str, str]) -> tuple[str, int, int, str]:
-    """(channel, generation, front, plan) of a message."""
-    return meta["channel"], int(meta["generation"]), int(meta["front"]), meta["plan"]
+def onward(forwards: Sequence[tuple[Section, Sequence[Forward]]], address: Address) -> Iterator[Outgoing]:
+    """Messages for the next hops, from partitions of one kind that took records in one turn."""
+    parts: list[tuple[str, EventBatch, list[Section], str]] = []  # kind, events, of whom, plan
+    kinds = dict.fromkeys(forward.kind for _, said in forwards for forward in said)
+    for kind in kinds:
+        going = [(section, forward) for section, said in forwards for forward in said if forward.kind == kind]
+        if len({forward.plan_version for _, forward in going}) == 1 and len({id(s) for s, _ in going}) == len(going):
+            batches = [forward.batch for _, forward in going]
+            merged = merge(batches, [running_clock(batch.times) for batch in batches])
+            parts.append((kind, merged, [section for section, _ in going], going[0][1].plan_version))
+        else:  # while a plan follows another: each by itself, in the order of its stamps
+            parts += [(kind, forward.batch, [section], forward.plan_version) for section, forward in going]
+    pieces = [
+        (kind, target, batch, sections, plan)
+        for kind, events, sections, plan in parts
+        for target, batch in split_by_partition(events, kind, address.counts(kind))
+    ]
+    last = {(kind, target, section): i for i, (kind, target, _, of, _) in enumerate(pieces) for section in of}
+    for i, (kind, target, batch, sections, plan) in enumerate(pieces):
+        is_last = all(last[kind, target, section] == i for section in sections)
+        for value in write_letters(batch, sections, plan, last=is_last):
+            yield Outgoing(address.hop_topic(kind), value, partition=target)

@@ -50,14 +50,15 @@ class Pace:
 
 
 class Inbox:
-    """Messages of several partitions on their way to `work`, which gets all that wait of one partition, in order.
+    """Messages of several partitions on their way to `work`, which gets all that wait: a list for each partition.
 
-    Inboxes that share a `turn` work one batch at a time, with a turn of the event loop for the network after each.
+    `work` may leave some of it for later; it says after how many seconds it is to be called again though nothing has
+    come. Inboxes that share a `turn` work one at a time, with a turn of the event loop for the network after each.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Any]], Awaitable[None]],
+        work: Callable[[Sequence[Sequence[Any]]], Awaitable[float | None]],
         *,
         pace: Pace | None = None,
         turn: asyncio.Lock | None = None,
@@ -77,17 +78,19 @@ class Inbox:
 
     async def run(self) -> None:
         """Work, until cancelled."""
+        again: float | None = None
         while True:
-            await self._arrived.wait()
-            if self._pace is not None:
-                await self._wait(self._pace)
+            if again != 0.0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), again)
+                if self._pace is not None:
+                    await self._wait(self._pace)
             waiting, self._waiting, self._records = self._waiting, {}, 0
             self._arrived.clear()
             self._large.clear()
-            for messages in waiting.values():
-                async with self._turn:
-                    await self._work(messages)
-                await asyncio.sleep(0)
+            async with self._turn:
+                again = await self._work(list(waiting.values()))
+            await asyncio.sleep(0)
 
     async def _wait(self, pace: Pace) -> None:
         wait = pace.wait(time.monotonic())

@@ -1,8 +1,9 @@
 """Admission at work: the origins this worker owns, from runs of house records to messages for the hops.
 
 An origin has a `Desk` for the time of one assignment. It begins where the last commit says, with the clock and the plan
-of that commit; what an earlier owner sent beyond it is sent again and dropped by its stamps. While a change is under
-way (see `origins`) the records from its offset on wait at the desk.
+of that commit; what an earlier owner sent beyond it is sent again and dropped by its stamps. In each *turn* all origins
+are taken evenly by event time (see `alignment`), and leave in common messages. While a change is under way (see
+`origins`) the events from its offset on wait at the desk.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from aiokafka.errors import KafkaError
@@ -22,12 +23,17 @@ from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.admission import Admission, Admitted, Record
+from risk_stream.stream.admission import Admission, Admitted, Decoded
+from risk_stream.stream.alignment import Patience, Progress, horizon, within
 from risk_stream.stream.audit import audit_records
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Target
 from risk_stream.stream.origins import Committed, Origin
-from risk_stream.stream.runs import Runs, TopicPartition, groups
+from risk_stream.stream.runs import Runs, TopicPartition
+from risk_stream.stream.sections import running_clock
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Desk", "Intake"]
 
@@ -36,27 +42,26 @@ log = logging.getLogger(__name__)
 _NO_NUMBERS = np.zeros(0, np.int64)
 
 
-@dataclass(slots=True)
-class _Part:
-    """Runs that are being admitted: their records that are left, and what those admitted so far caused."""
-
-    messages: list[Any]
-    records: list[Record]
-    sends: list[asyncio.Future[Any]] = field(default_factory=list)
-
-
 @dataclass(slots=True, eq=False)
 class Desk:
-    """One origin of this worker during one assignment; without an `origin` until its first commit is accepted."""
+    """One origin of this worker during one assignment; without an `origin` until its first commit is accepted.
+
+    Runs are `waiting` until they are decoded, their events `held` until they are admitted, and the runs `open` until
+    all their events are. `read_to` is the offset after the last record that was decoded.
+    """
 
     tp: TopicPartition
     start: Committed
     origin: Origin | None = None
-    waiting: deque[Any] = field(default_factory=deque)
-    part: _Part | None = None
+    waiting: list[Any] = field(default_factory=list)
+    held: Decoded | None = None
+    open: deque[Any] = field(default_factory=deque)
+    read_to: int = -1
+    owed: list[asyncio.Future[Any]] = field(default_factory=list)  # sends of refused records of runs that are open
     unstored: set[asyncio.Future[Any]] = field(default_factory=set)
-    busy: bool = False
+    busy: bool = False  # events of it were admitted and are not yet on their way
     changing: bool = False
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def channel(self) -> str:
@@ -64,9 +69,48 @@ class Desk:
         return f"{self.tp[0]}/{self.tp[1]}"
 
     @property
-    def held(self) -> bool:
+    def shut(self) -> bool:
         """Whether nothing may be admitted now."""
         return self.origin is None or self.origin.proposed is not None or self.origin.at_stop
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is here that is not admitted."""
+        return not self.waiting and self.held is None
+
+    def take_in(self, decoded: Decoded, end: int) -> None:
+        """Events from the log, up to an offset."""
+        if len(decoded):
+            self.held = decoded if self.held is None else self.held.followed_by(decoded)
+        self.read_to = max(self.read_to, end)
+
+    def clocks(self) -> NDArray[np.int64]:
+        """int64[n]: the clock after each event that is held and may be admitted, ms."""
+        assert self.origin is not None
+        if self.held is None:
+            return _NO_NUMBERS
+        held = self.held.batch
+        may = len(held) if self.origin.stop is None else int(np.searchsorted(held.stamps, self.origin.stop))
+        return running_clock(held.times[:may], self.origin.clock) if may else _NO_NUMBERS
+
+    def take_out(self, n: int) -> tuple[Decoded | None, int]:
+        """The first n events, and the position in the log that is reached with them."""
+        assert self.origin is not None
+        taken, held = None, self.held
+        if held is not None and n:
+            taken, rest = held.cut(n)
+            held = self.held = rest if len(rest) else None
+        position = self.read_to if held is None else int(held.batch.stamps[0])
+        stop = self.origin.stop
+        return taken, max(self.origin.position, position if stop is None else min(position, stop))
+
+    def finished(self) -> list[Any]:
+        """Runs all of whose events are admitted by now; they are open no more."""
+        assert self.origin is not None
+        found = []
+        while self.open and self.open[0].offset < self.origin.position:
+            found.append(self.open.popleft())
+        return found
 
     def sent(self, sends: Sequence[asyncio.Future[Any]]) -> None:
         """Messages are on their way."""
@@ -101,6 +145,7 @@ class Intake:
         self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
         self._lateness_ms = int(settings.lateness_seconds * 1000)
         self._said_unknown = False
+        self._one_at_a_time = asyncio.Lock()
         simulated = settings.clock == "simulated"
         self.admission = Admission(
             catalogue,
@@ -194,7 +239,7 @@ class Intake:
         targets = self.targets if self.exact else ()
         desk.origin = Origin(desk.channel, self.generation, start, lateness_ms=self._lateness_ms, targets=targets)
         await self.say(desk, start)
-        await self.drain(desk)
+        await self.drain()
 
     async def say(self, desk: Desk, now: Committed, before: Committed | None = None) -> None:
         """Say in the audit log what an accepted commit changed."""
@@ -202,50 +247,95 @@ class Intake:
 
     # Records
 
-    async def admit(self, messages: Sequence[Any]) -> None:
-        """Runs of one origin have come."""
-        first = messages[0]
-        desk = self.desks.get((first.topic, first.partition))
-        if desk is None:
-            return  # of an older assignment
-        desk.waiting.extend(messages)
-        self.came(desk.channel)
-        await self.drain(desk)
+    async def admit(self, runs: Iterable[Sequence[Any]]) -> float | None:
+        """Runs of origins have come, those of each together: take one turn.
 
-    async def drain(self, desk: Desk) -> None:
-        """Admit what waits at a desk, up to the offset of a change that is under way."""
-        if desk.busy:
-            return
-        desk.busy = True
-        try:
-            while (desk.part or desk.waiting) and not desk.held and self.desks.get(desk.tp) is desk:
-                if desk.part is None:
-                    group = next(groups(desk.waiting, self.settings.batch_records))
-                    for _ in group:
-                        desk.waiting.popleft()
-                    desk.part = _Part(*await self.runs.take(group))
-                    continue
-                part = desk.part
-                assert desk.origin is not None
-                now, part.records = _split(part.records, desk.origin.stop)
-                if now:
-                    part.sends += await self._admit(desk, desk.origin, now)
-                if part.records:  # all before the offset of the change have come
-                    assert desk.origin.stop is not None
-                    self.pass_over(desk.origin, desk.origin.stop)
-                else:
-                    desk.part = None
-                    self.runs.acknowledge(part.messages, part.sends)
-        finally:
-            desk.busy = False
+        -> seconds after which the next is due though nothing comes; None where nothing waits for one.
+        """
+        for messages in runs:
+            first = messages[0]
+            desk = self.desks.get((first.topic, first.partition))
+            if desk is None:
+                continue  # of an older assignment
+            desk.waiting += messages
+            self.came(desk.channel)
+        return await self._turn()
 
-    async def _admit(self, desk: Desk, origin: Origin, records: Sequence[Record]) -> list[asyncio.Future[Any]]:
-        admitted = self.admission.admit(origin, records)
-        self._count(desk.tp[0], admitted)
-        sends = await self.runs.hand_over(admitted.outgoing)
-        origin.handed_over()
-        desk.sent(sends)
-        return sends
+    async def drain(self) -> None:
+        """Admit all that may be admitted now."""
+        while await self._turn() == 0.0:
+            await asyncio.sleep(0)
+
+    async def _turn(self) -> float | None:
+        """Admit what is due of all origins, evenly; -> when the next turn is due, as `admit` says."""
+        async with self._one_at_a_time:
+            desks = self.desks
+            admitted = Admitted()
+            read = await self._read(admitted)
+            if admitted.outgoing:  # what cannot be read
+                refused, admitted.outgoing = await self.runs.hand_over(admitted.outgoing), []
+                for desk in read:
+                    desk.owed += refused
+                    desk.sent(refused)
+            if self.desks is not desks:
+                return None
+            taken, again = self._choose()
+            if taken:
+                self.admission.admit([(o, part, position) for _, o, part, position in taken if part], admitted)
+                for _, origin, part, position in taken:
+                    if part is None:
+                        self.pass_over(origin, position)
+                for desk, *_ in taken:
+                    desk.busy = True
+                sends = await self.runs.hand_over(admitted.outgoing)
+                for desk, origin, *_ in taken:
+                    origin.handed_over()
+                    desk.sent(sends)
+                    desk.busy = False
+                    self.runs.acknowledge(desk.tp, desk.finished(), sends + desk.owed)
+                    desk.owed = []
+            self._count(admitted)
+            return again
+
+    async def _read(self, admitted: Admitted) -> list[Desk]:
+        """Decode the runs that wait at the desks; -> those desks."""
+        runs = []
+        for desk in [desk for desk in self.desks.values() if desk.waiting]:
+            messages, desk.waiting = desk.waiting, []
+            mine, records = await self.runs.take(messages)
+            desk.open += mine
+            if records:
+                runs.append((desk, records))
+        if runs:
+            decoded = self.admission.decode([(desk.channel, records) for desk, records in runs], admitted)
+            for (desk, records), part in zip(runs, decoded, strict=True):
+                desk.take_in(part, records[-1].offset + 1)
+        return [desk for desk, _ in runs]
+
+    def _choose(self) -> tuple[list[tuple[Desk, Origin, Decoded | None, int]], float | None]:
+        """What to admit now: of each origin its next events and the position reached; and when to look again."""
+        desks = [(desk, desk.origin) for desk in self.desks.values() if desk.origin is not None and not desk.shut]
+        clocks = [desk.clocks() for desk, _ in desks]
+        upto, again = horizon(
+            Progress(
+                int(clock[-1]) if len(clock) else origin.clock,
+                len(clock) > 0,
+                origin.stop is None and self.runs.consumer.has_more(TP(*desk.tp)),
+                desk.patience,
+            )
+            for (desk, origin), clock in zip(desks, clocks, strict=True)
+        )
+        limit = self.settings.batch_records
+        now = within(clocks, [np.ones(len(clock), np.int64) for clock in clocks], limit, upto)
+        taken: list[tuple[Desk, Origin, Decoded | None, int]] = []
+        for (desk, origin), clock in zip(desks, clocks, strict=True):
+            n = min(int(np.searchsorted(clock, now, side="right")), limit)
+            part, position = desk.take_out(n)
+            if n < len(clock) and (again is None or clock[n] <= upto):
+                again = 0.0
+            if n or position > origin.position or (desk.open and desk.open[0].offset < origin.position):
+                taken.append((desk, origin, part, position))
+        return taken, again
 
     @staticmethod
     def pass_over(origin: Origin, offset: int) -> None:
@@ -269,28 +359,20 @@ class Intake:
         """End: what was committed is not known, and would become known too late."""
         self.runs.fatal("the broker did not answer a commit, which may still be applied: only a new start is certain")
 
-    def _count(self, topic: str, admitted: Admitted) -> None:
+    def _count(self, admitted: Admitted) -> None:
         add = self.metrics.add
-        for reason, n in admitted.rejects.items():
+        for (topic, reason), n in admitted.rejects.items():
             add("risk_stream_rejects_total", n, topic, reason)
-        if admitted.types is None:
-            return
-        for code in np.flatnonzero(admitted.types).tolist():
-            n = int(admitted.types[code])
-            add("risk_stream_events_total", n, topic, self.catalogue.types[code].name)
-            for stage in self._stages[code]:
-                add("risk_stream_stage_events_total", n, topic, stage)
-        self.metrics.observe("risk_stream_batch_events", admitted.events, "admission")
-        if admitted.lag_ms is not None:
-            self.metrics.set("risk_stream_event_time_lag_seconds", admitted.lag_ms / 1000, topic)
-
-
-def _split(records: list[Record], stop: int | None) -> tuple[list[Record], list[Record]]:
-    """Records below an offset and the rest."""
-    if stop is None or not records or records[-1].offset < stop:
-        return records, []
-    below = sum(1 for record in records if record.offset < stop)
-    return records[:below], records[below:]
+        for topic, types in admitted.types.items():
+            for code in np.flatnonzero(types).tolist():
+                n = int(types[code])
+                add("risk_stream_events_total", n, topic, self.catalogue.types[code].name)
+                for stage in self._stages[code]:
+                    add("risk_stream_stage_events_total", n, topic, stage)
+        if admitted.types:
+            self.metrics.observe("risk_stream_batch_events", admitted.events, "admission")
+        for topic, lag in admitted.lag_ms.items():
+            self.metrics.set("risk_stream_event_time_lag_seconds", lag / 1000, topic)
 
 
 def _stages_of_types(plan: Plan) -> list[tuple[str, ...]]:

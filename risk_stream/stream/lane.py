@@ -93,14 +93,16 @@ class Lane:
         `FencedError`, and `KafkaError` where nobody knows whether it was written.
         """
         async with self._lock:
-            writer = self.writer
-            if writer is None or not self.sound or not self._due(time.monotonic(), hurry=not walk):
+            if not self._due(time.monotonic(), hurry=not walk):
                 return None
             began = time.monotonic()
             if walk:
                 for saver in self.savers.values():
                     for _ in saver.walk(began - self._last, self._header):
                         await asyncio.sleep(0)
+            writer = self.writer  # the one there is now: a lane that is kept gets another, and the walk took its time
+            if writer is None or (self.closed and walk):
+                return None
             self._last = began
             self.sound = False
             stands = {kind: hop.standing() for kind, hop in self.hops.items()}
@@ -123,6 +125,8 @@ class Lane:
 
     def _due(self, now: float, *, hurry: bool) -> bool:
         """Whether a checkpoint would say anything: that time has gone on is said now and then only."""
+        if self.writer is None or not self.sound:
+            return False
         if all(hop.next <= self.saved.get(kind, -1) for kind, hop in self.hops.items()):
             return False
         events = any(hop.hop.position >= self.saved.get(kind, 0) for kind, hop in self.hops.items())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from risk_stream.engine import Hop
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
+from risk_stream.stream.alignment import Progress, horizon, within
 from risk_stream.stream.assignor import Claim
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
-from risk_stream.stream.hops import Address, Applied, HopPartition
+from risk_stream.stream.hops import Address, Applied, HopPartition, onward
 from risk_stream.stream.lane import Lane
 from risk_stream.stream.planbook import UnknownPlanError
 from risk_stream.stream.restore import check_counts, find_header, read_parts
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 
 #: Lanes that are opened at the same time.
 AT_ONCE = 16
+
+#: Events that are applied at once; more of them wait for the next turn of the loop.
+MAX_ROWS = 4096
 
 #: How long lanes that are given away are waited for, s: until their outputs are stored and then their checkpoints.
 LAST_CHECKPOINT = 1.5
@@ -191,6 +196,7 @@ class Lanes:
         lane.open(writer, generation)
         self.lanes[lane.number] = lane
         for hop in lane.hops.values():
+            hop.forget()
             self.runs.begin((hop.topic, hop.partition), hop.next)
             self.runs.consumer.start_at(TP(hop.topic, hop.partition), hop.next)
 
@@ -329,57 +335,86 @@ class Lanes:
 
     # Work
 
-    async def apply(self, messages: Sequence[Any]) -> None:
-        """Runs of one hop partition."""
-        async with self._work:
-            first = messages[0]
-            lane = self.lanes.get(first.partition)
-            if lane is None or lane.closed or (self.durable and lane.generation != self.runs.generation):
-                return  # taken by another, or about to be given away
-            hop = lane.hops[self._kind_of[first.topic]]
-            mine, records = await self.runs.take(messages, lambda _: self._begin_anew(lane, hop.kind))
-            hop = lane.hops[hop.kind]
-            sends: list[asyncio.Future[Any]] = []
-            if records:
-                sends = await self._judge(hop, records)
-            self._acknowledge(hop, mine, sends)
+    async def apply(self, kind: str, runs: Iterable[Sequence[Any]]) -> float | None:
+        """Runs of hop partitions of a kind have come, those of each together: take one turn.
 
-    def _begin_anew(self, lane: Lane, kind: str) -> None:
+        -> seconds after which the next is due though nothing comes; None where nothing waits for one.
+        """
+        async with self._work:
+            for messages in runs:
+                lane = self.lanes.get(messages[0].partition)
+                if lane is None or not self._is_open(lane):
+                    continue  # taken by another, or about to be given away
+                mine, records = await self.runs.take(messages, partial(self._begin_anew, lane, kind))
+                lane.hops[kind].put(mine, records)
+            return await self._turn(kind)
+
+    def _is_open(self, lane: Lane) -> bool:
+        return not lane.closed and (not self.durable or lane.generation == self.runs.generation)
+
+    def _begin_anew(self, lane: Lane, kind: str, _: object = None) -> None:
         lane.hops[kind] = self._new_hop(kind, lane.number, 0)
         lane.hops[kind].generation = lane.generation
 
-    async def _judge(self, hop: HopPartition, records: Sequence[Any]) -> list[asyncio.Future[Any]]:
-        applied, sends = Applied(), list[asyncio.Future[Any]]()
-        remembering = hop.next < hop.n
+    async def _turn(self, kind: str) -> float | None:
+        """Apply what is due in all partitions of a kind, evenly; -> when the next turn is due, as `apply` says."""
+        hops = [lane.hops[kind] for lane in self.lanes.values() if self._is_open(lane)]
+        taken, again = self._choose(hops)
+        applied = Applied()
+        forwards = []
         try:
-            for _ in hop.work(records, applied):
-                sends += await self.runs.hand_over(applied.outgoing)
-                applied.outgoing = []
+            for hop, count in taken:
+                forwards.append((hop, hop.take(count, applied)))
         except UnknownPlanError as exc:
             self.runs.fatal(str(exc))
-        hop.said()
-        if remembering and hop.next >= hop.n:
-            log.debug("%s has its ring again: %d events", hop.channel, hop.hop.ring_events)
-        self._count(hop, applied)
-        return sends
+        applied.outgoing += onward([(hop.section(), said) for hop, said in forwards], self._address)
+        sends = await self.runs.hand_over(applied.outgoing)
+        for hop, _ in taken:
+            hop.said()
+            self._acknowledge(hop, sends)
+        self._count(kind, applied)
+        return again
 
-    def _acknowledge(self, hop: HopPartition, mine: Sequence[Any], sends: Sequence[asyncio.Future[Any]]) -> None:
-        if not mine:
-            return
+    def _choose(self, hops: Sequence[HopPartition]) -> tuple[list[tuple[HopPartition, int]], float | None]:
+        """How many records each partition is to take now; and when to look again."""
+        # What is only read again is said to nobody, and waits for nobody.
+        taken = [(hop, len(hop.waiting)) for hop in hops if hop.remembering and hop.waiting]
+        judging = [hop for hop in hops if not hop.remembering]
+        waiting = [hop.clocks() for hop in judging]
+        upto, again = horizon(
+            Progress(
+                int(clock[-1]) if len(clock) else hop.reached,
+                len(clock) > 0,
+                self.runs.consumer.has_more(TP(hop.topic, hop.partition)),
+                hop.patience,
+            )
+            for hop, (clock, _) in zip(judging, waiting, strict=True)
+        )
+        clocks, rows = [clock for clock, _ in waiting], [rows for _, rows in waiting]
+        now = within(clocks, rows, MAX_ROWS, upto)
+        for hop, clock in zip(judging, clocks, strict=True):
+            n = int(np.searchsorted(clock, now, side="right"))
+            if n or (hop.open and hop.open[0].offset < hop.next):
+                taken.append((hop, n))
+            if n < len(clock) and (again is None or clock[n] <= upto):
+                again = 0.0
+        return taken, again
+
+    def _acknowledge(self, hop: HopPartition, sends: Sequence[asyncio.Future[Any]]) -> None:
+        tp, finished, stands = (hop.topic, hop.partition), hop.finished(), hop.next
         if not self.durable:
-            self.runs.acknowledge(mine, sends)
+            self.runs.acknowledge(tp, finished, sends)
             return
-        stands, last = hop.next, mine[-1]
 
-        def done(message: Any) -> None:
-            self.runs.consumer.done(message, durable=False)
-            if message is last:
-                hop.stored = max(hop.stored, stands)
+        def done(messages: Sequence[Any]) -> None:
+            for message in messages:
+                self.runs.consumer.done(message, durable=False)
+            hop.stored = max(hop.stored, stands)
 
-        self.runs.acknowledge(mine, sends, done)
+        self.runs.acknowledge(tp, finished, sends, done)
 
-    def _count(self, hop: HopPartition, applied: Applied) -> None:
-        add, kind = self.metrics.add, hop.kind
+    def _count(self, kind: str, applied: Applied) -> None:
+        add = self.metrics.add
         for alert in applied.alerts:
             if alert.status != "raised" or alert.was is not None:
                 add("risk_stream_revisions_total", 1, alert.rule, alert.status)
@@ -396,8 +431,8 @@ class Lanes:
             add("risk_stream_shadow_alerts_total", 1, alert.rule, alert.severity, alert.stage)
         for rule, errors in applied.rule_errors.items():
             add("risk_stream_rule_errors_total", errors, rule)
-        if applied.poison:
-            add("risk_stream_rejects_total", applied.poison, hop.topic, "message")
+        for topic, n in applied.poison.items():
+            add("risk_stream_rejects_total", n, topic, "message")
         for name in ("behind", "revised", "known", "dropped"):
             if n := getattr(applied, name):
                 add(f"risk_stream_{name}_events_total", n, kind)

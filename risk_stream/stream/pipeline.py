@@ -91,24 +91,26 @@ class Pipeline:
         hops = [hop for lane in self.lanes.lanes.values() for hop in lane.hops.values()]
         return max((generation for hop in hops for generation in hop.channels.era.values()), default=0)
 
-    # The work: runs of one partition that wait together
+    # The work: runs that wait together, those of each partition in a list of their own
 
-    async def admit(self, messages: Sequence[Any]) -> None:
-        """Runs of a house topic."""
-        await self.intake.admit(messages)
+    async def admit(self, runs: Sequence[Sequence[Any]]) -> float | None:
+        """Runs of house topics; -> seconds after which to call again though nothing comes, None for not at all."""
+        return await self.intake.admit(runs)
 
-    async def hop(self, messages: Sequence[Any]) -> None:
-        """Runs of a hop topic."""
-        await self.lanes.apply(messages)
+    async def hop(self, runs: Sequence[Sequence[Any]], kind: str) -> float | None:
+        """Runs of the hop topic of a kind of key; -> as `admit`."""
+        return await self.lanes.apply(kind, runs)
 
-    async def alerts(self, messages: Sequence[Any]) -> None:
+    async def alerts(self, runs: Sequence[Sequence[Any]]) -> None:
         """Runs of alerts: into Redis."""
-        mine, records = await self.runs.take(messages)
-        outgoing = []
-        if records:
-            wrong = await self.store.write(records)
-            outgoing = [self._not_an_alert(messages[0], record, why) for record, why in wrong]
-        self.runs.acknowledge(mine, await self.runs.hand_over(outgoing))
+        for messages in runs:
+            mine, records = await self.runs.take(messages)
+            outgoing = []
+            if records:
+                wrong = await self.store.write(records)
+                outgoing = [self._not_an_alert(messages[0], record, why) for record, why in wrong]
+            tp = messages[0].topic, messages[0].partition
+            self.runs.acknowledge(tp, mine, await self.runs.hand_over(outgoing))
 
     def _not_an_alert(self, message: Any, record: Record, why: str) -> Outgoing:
         self.metrics.add("risk_stream_rejects_total", 1, message.topic, "message")

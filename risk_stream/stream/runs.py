@@ -7,7 +7,7 @@ What is not acknowledged is read again, and what it causes again has the same na
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from aiokafka.errors import KafkaError
@@ -19,7 +19,7 @@ from risk_stream.stream.cursor import Cursor, Step
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.producer import Producer
 
-__all__ = ["Runs", "TopicPartition", "groups"]
+__all__ = ["Runs", "TopicPartition"]
 
 #: (topic, partition).
 TopicPartition: TypeAlias = tuple[str, int]
@@ -82,24 +82,23 @@ class Runs:
 
     def acknowledge(
         self,
+        tp: TopicPartition,
         messages: Sequence[Any],
         sends: Sequence[asyncio.Future[Any]],
-        done: Callable[[Any], None] | None = None,
+        done: Callable[[Sequence[Any]], None] | None = None,
     ) -> None:
-        """Runs are worked on; `sends` are what all of them caused: the first waits for them, the others behind it.
+        """Runs of a partition are worked on to their end, or none yet; `sends` are what was caused since the last call.
 
-        `done(message)` is called when that is stored; without it the run may then be committed.
+        `done(messages)` is called when that and all before it is stored; without it they may then be committed.
         """
-        for message in messages:
-            self._chain(message).add((message, done or self.consumer.done), sends)
-            sends = ()
-
-    def _chain(self, message: Any) -> AckChain:
-        tp = (message.topic, message.partition)
         chain = self._chains.get(tp)
         if chain is None:
             chain = self._chains[tp] = AckChain(_finish, self.lost)
-        return chain
+        chain.add((messages, done or self._commit), sends)
+
+    def _commit(self, messages: Sequence[Any]) -> None:
+        for message in messages:
+            self.consumer.done(message)
 
     def lost(self, error: BaseException) -> None:
         """End: a message was not stored."""
@@ -118,20 +117,6 @@ class Runs:
         return sends
 
 
-def _finish(run: tuple[Any, Callable[[Any], None]]) -> None:
-    message, done = run
-    done(message)
-
-
-def groups(messages: Sequence[Any], records: int) -> Iterator[list[Any]]:
-    """Messages in order, as many together as have about so many records."""
-    group: list[Any] = []
-    held = 0
-    for message in messages:
-        if group and held + len(message.value) > records:
-            yield group
-            group, held = [], 0
-        group.append(message)
-        held += len(message.value)
-    if group:
-        yield group
+def _finish(step: tuple[Sequence[Any], Callable[[Sequence[Any]], None]]) -> None:
+    messages, done = step
+    done(messages)

@@ -116,6 +116,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     fetched.result()  # a refusal by the group's coordinator is raised here
                 fetched.cancel()
 
+    def has_more(self, tp: TP) -> bool:
+        """Whether there are records that were not fetched yet, as far as is known. Called from the main thread."""
+        assigned = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
+        if assigned is None or tp not in assigned.tps:
+            return False
+        state = assigned.state_value(tp)
+        return state.highwater is not None and state.has_valid_position and state.position < state.highwater
+
     async def commit_under(self, generation: int, wanted: Mapping[TP, tuple[int, str]]) -> dict[TP, Answer]:
         """Commit (offset, text) of partitions once, under a generation."""
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
@@ -232,6 +240,10 @@ class Consumer(driver.Consumer):
             if self.should_stop or generation != self._generation:
                 return False
         return self._out[tp] == 0
+
+    def has_more(self, tp: TP) -> bool:
+        """Whether the broker had more of a partition, when it last answered, than was taken from it."""
+        return self._thread.has_more(tp)
 
     def _is_over(self, generation: int) -> bool:
         """Whether an assignment has ended, or is about to."""

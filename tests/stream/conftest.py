@@ -11,6 +11,8 @@ import pytest
 
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.stream.admission import Admission, Admitted
+from risk_stream.stream.origins import Origin
 
 RULES = """
 stage: trading
@@ -47,6 +49,14 @@ class FakeRecord:
     offset: int
     value: bytes | None
     timestamp: int = NOW
+
+
+def admit(admission: Admission, origin: Origin, records: list[FakeRecord]) -> Admitted:
+    """Admit all records of one origin, by itself."""
+    admitted = Admitted()
+    (decoded,) = admission.decode([(origin.channel, records)], admitted)
+    admission.admit([(origin, decoded, records[-1].offset + 1)], admitted)
+    return admitted
 
 
 @pytest.fixture(scope="session")

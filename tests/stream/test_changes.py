@@ -11,7 +11,7 @@ import orjson
 import pytest
 from faust.types.tuples import TP
 
-from risk_stream.catalogue import Catalogue, EventBatch
+from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -21,6 +21,7 @@ from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
 from risk_stream.stream.origins import Committed
 from risk_stream.stream.runs import Runs
+from risk_stream.stream.sections import read_letter
 from tests.stream.conftest import NOW, RULES, FakeRecord
 from tests.stream.test_pipeline import EndedError, Kafka, run_of
 
@@ -71,7 +72,7 @@ class World(Kafka):
     async def read(self, *records: FakeRecord, generation: int = 1) -> None:
         """A run of records comes; the log then ends behind it."""
         self.end = max(self.end, records[-1].offset + 1)
-        await self.intake.admit([run_of("risk.trades", list(records), generation)])
+        await self.intake.admit([[run_of("risk.trades", list(records), generation)]])
 
     async def settle(self) -> None:
         """All that was begun comes to its end."""
@@ -88,8 +89,8 @@ class World(Kafka):
         found = []
         for topic, value in self.sent:
             if topic.startswith("risk.hop.") and not value.startswith(b"{"):
-                batch, meta = EventBatch.from_ipc(self.catalogue, value)
-                found.append((batch.stamps.tolist(), meta["plan"], meta["front"]))
+                letter = read_letter(self.catalogue, value)
+                found.append((letter.batch.stamps.tolist(), letter.plan, str(letter.channels[0][2])))
         return found
 
     def audit(self) -> list[dict[str, Any]]:
@@ -213,7 +214,7 @@ def test_a_plan_is_named_from_exactly_the_committed_offset(
         await world.changes.turn()
         await asyncio.sleep(0.01)
         assert world.origin.stop == 3
-        await world.intake.admit([run_of("risk.trades", [transfer(i) for i in range(1, 6)])])
+        await world.intake.admit([[run_of("risk.trades", [transfer(i) for i in range(1, 6)])]])
         await asyncio.sleep(0.05)
         assert [stamps for stamps, *_ in world.items()] == [[0], [1, 2]]
         assert len(world.commits) == 1, "what lies below is not stored yet"
@@ -257,7 +258,7 @@ def test_nothing_is_changed_while_messages_wait_for_room_to_be_sent(
         await asyncio.sleep(0.01)
         assert world.origin.stop == 3
         monkeypatch.setattr(world, "send", waits)
-        reading = asyncio.create_task(world.intake.admit([run_of("risk.trades", [transfer(i) for i in range(1, 6)])]))
+        reading = asyncio.create_task(world.intake.admit([[run_of("risk.trades", [transfer(i) for i in range(1, 6)])]]))
         await asyncio.sleep(0.05)
         assert len(world.commits) == 1
         room.set()

@@ -14,13 +14,14 @@ import pytest
 from risk_stream.catalogue import Catalogue, Decoder, EventBatch
 from risk_stream.engine import INDEX_BITS, Engine, Hop
 from risk_stream.rules import Plan
-from risk_stream.stream import hops as module
+from risk_stream.stream import sections as module
 from risk_stream.stream.admission import Admission
 from risk_stream.stream.channels import Channels
-from risk_stream.stream.hops import Address, Applied, HopPartition
+from risk_stream.stream.hops import Address, Applied, HopPartition, onward
 from risk_stream.stream.messages import Outgoing, pack
 from risk_stream.stream.origins import Committed, Origin
-from tests.stream.conftest import NOW, FakeRecord
+from risk_stream.stream.sections import Section, read_letter, write_letters
+from tests.stream.conftest import NOW, FakeRecord, admit
 
 Make = Callable[..., FakeRecord]
 PARTITIONS = 3
@@ -35,8 +36,9 @@ def hop_at(plan: Plan, kind: str, partition: int = 0) -> HopPartition:
 def feed(hop: HopPartition, messages: Iterable[FakeRecord]) -> Applied:
     """Apply messages as the worker does."""
     applied = Applied()
-    for _ in hop.work(list(messages), applied):
-        pass
+    hop.put([], messages)
+    said = hop.take(len(hop.waiting), applied)
+    applied.outgoing += onward([(hop.section(), said)], hop.address)
     hop.said()
     return applied
 
@@ -58,7 +60,8 @@ def message(
     batch = Decoder(catalogue).decode([r.value for r in records], str)[0]
     stamps = np.array([r.offset for r in records])
     batch = batch.with_columns({"_stamp": stamps, "_at": np.full(len(records), NOW)})
-    return FakeRecord(offset, batch.to_ipc(channel=channel, front=front, generation=1, plan=version))
+    value = next(write_letters(batch, [Section(channel, 1, front, front)], version))
+    return FakeRecord(offset, value)
 
 
 def test_alerts_are_keyed_by_their_id(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
@@ -75,9 +78,9 @@ def test_forwards_are_stamped_by_the_place_in_this_log(plan: Plan, catalogue: Ca
     hop = hop_at(plan, "account", 2)
     applied = feed(hop, [message(catalogue, 4, [transfer(1), transfer(2)]), message(catalogue, 6, [transfer(3)])])
     (out,) = [o for o in applied.outgoing if o.topic == "hop.counterparty"]
-    events, meta = EventBatch.from_ipc(catalogue, out.value)
-    assert events.stamps.tolist() == [4 << INDEX_BITS, (4 << INDEX_BITS) + 1, 6 << INDEX_BITS]
-    assert (meta["channel"], meta["front"]) == ("hop.account/2", str(NOW))
+    letter = read_letter(catalogue, out.value)
+    assert letter.batch.stamps.tolist() == [4 << INDEX_BITS, (4 << INDEX_BITS) + 1, 6 << INDEX_BITS]
+    assert letter.channels == (("hop.account/2", 0, NOW),)
 
 
 def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
@@ -130,7 +133,7 @@ def test_fronts_alone_move_the_clock(plan: Plan, catalogue: Catalogue) -> None:
     """A record of fronts holds no events, and costs nothing but a look."""
     hop = hop_at(plan, "account")
     applied = feed(hop, [FakeRecord(0, orjson.dumps({"fronts": [["trades/0", 1, NOW + 5]]}))])
-    assert (events(applied), applied.poison, applied.outgoing) == (0, 0, [])
+    assert (events(applied), applied.poison.total(), applied.outgoing) == (0, 0, [])
     assert (hop.channels.clock, hop.front, hop.next) == (NOW + 5, NOW + 5, 1)
 
 
@@ -140,12 +143,12 @@ def test_the_new_front_is_said_with_the_last_message_only(
     """What comes behind a front must not lie below it: to each partition, earlier messages say the front before."""
     hop = hop_at(plan, "account")
     feed(hop, [message(catalogue, 0, [transfer(1)], front=NOW)])
+    many = message(catalogue, 1, [transfer(i, counterparty=f"P{i % 9}") for i in range(2, 2000)], front=NOW + 9)
     monkeypatch.setattr(module, "pack", partial(pack, limit=20_000))
-    many = [transfer(i, counterparty=f"P{i % 9}") for i in range(2, 2000)]
-    applied = feed(hop, [message(catalogue, 1, many, front=NOW + 9)])
+    applied = feed(hop, [many])
     said = defaultdict(list)
     for out in (o for o in applied.outgoing if o.topic == "hop.counterparty"):
-        said[out.partition].append(int(EventBatch.from_ipc(catalogue, out.value)[1]["front"]))
+        said[out.partition].append(read_letter(catalogue, out.value).channels[0][2])
     assert len(said) == PARTITIONS
     assert any(len(fronts) > 1 for fronts in said.values())
     assert all(fronts == [*[NOW] * (len(fronts) - 1), NOW + 9] for fronts in said.values())
@@ -168,14 +171,14 @@ def test_a_message_that_cannot_be_read_is_kept_and_the_rest_goes_on(
     applied = feed(hop_at(plan, "account"), [FakeRecord(0, poison), message(catalogue, 1, [transfer(1)])])
     (reject,) = [orjson.loads(o.value) for o in applied.outgoing if o.topic == "rejects"]
     assert (reject["topic"], reject["offset"], reject["reason"]) == ("hop.account", 0, "message")
-    assert applied.poison == 1
+    assert applied.poison == {"hop.account": 1}
     assert events(applied) == 1
 
 
 def test_a_message_without_a_channel_is_poison(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """It cannot be told from a copy, so it is not applied."""
     batch = Decoder(catalogue).decode([transfer(1).value], str)[0]
-    assert feed(hop_at(plan, "account"), [FakeRecord(0, batch.to_ipc(front=1, generation=1, plan="p"))]).poison == 1
+    assert feed(hop_at(plan, "account"), [FakeRecord(0, batch.to_ipc(plan="p"))]).poison.total() == 1
 
 
 def test_large_batches_are_sent_in_pieces_a_broker_takes(catalogue: Catalogue, transfer: Make) -> None:
@@ -224,5 +227,5 @@ def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfe
     )
     origin = Origin("trades/0", 1, Committed(0, plan=plan.version), lateness_ms=10**9)
     for record in records:
-        deliver(admission.admit(origin, [record]).outgoing)
+        deliver(admit(admission, origin, [record]).outgoing)
     assert said == expected

@@ -21,8 +21,8 @@ def play(steps: Callable[[Inbox], Any], *, pace: Pace | None = None) -> list[tup
     """Run an inbox while `steps` puts into it; the batches it made, as (partition, message numbers)."""
     batches: list[tuple[int, list[int]]] = []
 
-    async def work(messages: Sequence[Any]) -> None:
-        batches.append((messages[0].tp, [m.number for m in messages]))
+    async def work(waiting: Sequence[Sequence[Any]]) -> None:
+        batches.extend((messages[0].tp, [m.number for m in messages]) for messages in waiting)
         await asyncio.sleep(0)
 
     async def main() -> None:

@@ -17,14 +17,14 @@ import orjson
 import pytest
 
 from risk_stream.catalogue import Catalogue, Decoder
-from risk_stream.engine import Engine
+from risk_stream.engine import Engine, entry_hops
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.admission import route
 from risk_stream.stream.lanes import Lanes
-from risk_stream.stream.messages import pack
+from risk_stream.stream.messages import split_by_partition
 from risk_stream.stream.runs import Runs
+from risk_stream.stream.sections import Section, write_letters
 from risk_stream.stream.topics import wanted_topics
 from tests.stream.conftest import NOW, FakeRecord
 from tests.stream.statefake import MemoryLog
@@ -141,6 +141,9 @@ class Worker:
     def stored(self, tp: Any, offset: int, generation: int) -> None:
         pass
 
+    def has_more(self, tp: Any) -> bool:
+        return (tp.topic, tp.partition) in self.places and self.chance.random() < 0.5
+
     async def seek(self, tp: Any, offset: int) -> None:
         self.places[tp] = offset
 
@@ -160,10 +163,16 @@ class Worker:
             lane.stop()  # this test says when there is a checkpoint
 
     async def read(self, most: int) -> bool:
-        """A run of one partition; whether there was any."""
+        """A run of one partition, or of none; whether there was any."""
+        kinds = list(self.lanes.kinds)
         ready = [tp for tp, at in self.places.items() if at < len(self.house.logs[tp])]
         if not ready:
-            return False
+            held = any(hop.waiting for lane in self.lanes.lanes.values() for hop in lane.hops.values())
+            if held:
+                await asyncio.sleep(0.002)  # beyond the patience
+            for kind in kinds:
+                await self.lanes.apply(kind, [])
+            return held
         tp = self.chance.choice(ready)
         at = self.places[tp]
         records = self.house.logs[tp][at : at + self.chance.randint(1, most)]
@@ -172,7 +181,7 @@ class Worker:
         run = SimpleNamespace(
             topic=tp[0], partition=tp[1], tp=tp, offset=records[-1].offset, value=records, generation_id=generation
         )
-        await self.lanes.apply([run])
+        await self.lanes.apply(tp[0].rpartition(".")[2], [[run]])
         return True
 
     async def checkpoint(self) -> None:
@@ -213,13 +222,15 @@ def admitted(house: House, chance: random.Random) -> tuple[list[dict[str, Any]],
         stamps = np.arange(read[origin], read[origin] + len(cut))
         read[origin] += len(cut)
         batch = batch.with_columns({"_stamp": stamps, "_at": np.full(len(cut), NOW)})
+        before = clocks[origin]
         clocks[origin] = max(clocks[origin], int(batch.times.max()))
-        meta: dict[str, str | int] = {"channel": f"risk.trades/{origin}", "generation": 1, "plan": house.plan.version}
-        for kind, target, part in route(batch, lambda _: LANES):
+        section = Section(f"risk.trades/{origin}", 1, clocks[origin], before)
+        for kind, rows in entry_hops(batch).items():
             hop = house.settings.hop_topic(kind)
-            said += [(hop, target, value) for value in pack(part, {**meta, "front": clocks[origin]})]
+            for target, part in split_by_partition(batch.take(rows), kind, LANES):
+                said += [(hop, target, value) for value in write_letters(part, [section], house.plan.version)]
         if chance.random() < 0.3:
-            fronts = orjson.dumps({"fronts": [[meta["channel"], 1, clocks[origin]]]})
+            fronts = orjson.dumps({"fronts": [[section.channel, 1, section.front]]})
             said += [(topic, lane, fronts) for topic in house.hops for lane in range(LANES)]
     return events, said
 
@@ -229,6 +240,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Marks, looks and patience as small as the streams here are."""
     monkeypatch.setattr("risk_stream.stream.marks.CUT", 5)
     monkeypatch.setattr("risk_stream.stream.lane.LOOK", 0.0)
+    monkeypatch.setattr("risk_stream.stream.alignment.PATIENCE", 0.001)
+    monkeypatch.setattr("risk_stream.stream.lanes.MAX_ROWS", 20)
     monkeypatch.setattr("risk_stream.stream.lanes.LAST_CHECKPOINT", 0.01)
     monkeypatch.setattr("risk_stream.stream.lanes.GRACE", 1e6)
 

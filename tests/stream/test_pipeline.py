@@ -51,6 +51,9 @@ class Kafka:
     def done(self, message: Any, *, durable: bool = True) -> None:
         self.done_with.append((message.offset, durable))
 
+    def has_more(self, _: TP) -> bool:
+        return False
+
     async def seek(self, _: Any, offset: int) -> None:
         self.sought.append(offset)
 
@@ -126,7 +129,7 @@ def run_of(topic: str, records: list[FakeRecord], generation: int = 1) -> Any:
     )
 
 
-def play(*work: Coroutine[Any, Any, None]) -> None:
+def play(*work: Coroutine[Any, Any, Any]) -> None:
     async def main() -> None:
         for each in work:
             await each
@@ -140,7 +143,7 @@ def test_a_run_is_acknowledged_when_what_it_caused_is_stored(pipeline: Pipeline,
     kafka.stores = False
 
     async def main() -> None:
-        await pipeline.admit([run_of("risk.trades", [transfer(0)]), run_of("risk.trades", [transfer(1)])])
+        await pipeline.admit([[run_of("risk.trades", [transfer(0)]), run_of("risk.trades", [transfer(1)])]])
         assert kafka.topics() == ["risk.hop.account"]
         await asyncio.sleep(0)
         assert kafka.done_with == []
@@ -156,7 +159,7 @@ def test_rejects_are_stored_before_their_run_is_acknowledged(pipeline: Pipeline,
     kafka.stores = False
 
     async def main() -> None:
-        await pipeline.admit([run_of("risk.trades", [FakeRecord(0, b"{")])])
+        await pipeline.admit([[run_of("risk.trades", [FakeRecord(0, b"{")])]])
         await asyncio.sleep(0)
         assert (kafka.topics(), kafka.done_with) == (["risk.rejects"], [])
 
@@ -166,7 +169,7 @@ def test_rejects_are_stored_before_their_run_is_acknowledged(pipeline: Pipeline,
 
 def test_a_run_of_an_older_assignment_is_left_alone(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
     """Whoever has the partition now reads it again."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(0)], generation=0)]))
+    play(pipeline.admit([[run_of("risk.trades", [transfer(0)], generation=0)]]))
     assert (kafka.sent, kafka.done_with) == ([], [])
 
 
@@ -174,20 +177,23 @@ def test_missing_records_are_asked_for_and_nothing_is_acknowledged(
     pipeline: Pipeline, kafka: Kafka, transfer: Make
 ) -> None:
     """A run that begins behind a gap gives its credit back."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(0)])]), pipeline.admit([run_of("risk.trades", [transfer(5)])]))
+    play(
+        pipeline.admit([[run_of("risk.trades", [transfer(0)])]]),
+        pipeline.admit([[run_of("risk.trades", [transfer(5)])]]),
+    )
     assert kafka.sought == [1]
     assert kafka.done_with == [(0, True), (5, False)]
 
 
 def test_a_partition_that_comes_back_is_not_judged_twice(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
     """After a rebalance it is read again from the committed offset: windows were kept, events are not counted twice."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(i) for i in range(2)])]))
+    play(pipeline.admit([[run_of("risk.trades", [transfer(i) for i in range(2)])]]))
     message = kafka.sent[-1][1]
-    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
+    play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(0, message)])]], "account"))
     before = kafka.topics()
     kafka.app.consumer_generation_id = 2
     play(pipeline.assigned(MINE))
-    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)], generation=2)]))
+    play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(0, message)], generation=2)]], "account"))
     assert kafka.topics() == before
     assert kafka.done_with[-1] == (0, True)
     state = pipeline.lanes.lanes[0].hops["account"].hop.state
@@ -197,20 +203,20 @@ def test_a_partition_that_comes_back_is_not_judged_twice(pipeline: Pipeline, kaf
 
 def test_a_partition_another_worker_had_is_begun_anew(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
     """Its windows miss what the other applied."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
+    play(pipeline.admit([[run_of("risk.trades", [transfer(0)])]]))
     message = kafka.sent[-1][1]
-    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, message)])]))
+    play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(0, message)])]], "account"))
     old = pipeline.lanes.lanes[0].hops["account"]
     kafka.app.consumer_generation_id = 3
     play(pipeline.assigned(MINE))
-    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(9, message)], generation=3)]))
+    play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(9, message)], generation=3)]], "account"))
     assert pipeline.lanes.lanes[0].hops["account"] is not old
 
 
 def test_a_lost_partition_is_forgotten(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
     """Its memory is another worker's now."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
-    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
+    play(pipeline.admit([[run_of("risk.trades", [transfer(0)])]]))
+    play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]], "account"))
     play(pipeline.assigned([("risk.trades", 0)]))
     assert pipeline.lanes.lanes == {}
     assert pipeline.metrics.get("risk_stream_partitions") == 1
@@ -220,29 +226,29 @@ def test_a_message_that_is_not_stored_ends_the_process(pipeline: Pipeline, kafka
     """In one sentence; what follows it may not be said either."""
     kafka.broken = True
     with pytest.raises(EndedError, match="did not store a message"):
-        play(pipeline.admit([run_of("risk.trades", [transfer(0)])]))
+        play(pipeline.admit([[run_of("risk.trades", [transfer(0)])]]))
 
 
 def test_an_event_is_judged_by_the_plan_it_was_admitted_under(
     pipeline: Pipeline, kafka: Kafka, transfer: Make, catalogue: Catalogue
 ) -> None:
     """And the windows stay."""
-    play(pipeline.admit([run_of("risk.trades", [transfer(0, time=NOW), transfer(1, time=NOW + 1)])]))
-    play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]))
+    play(pipeline.admit([[run_of("risk.trades", [transfer(0, time=NOW), transfer(1, time=NOW + 1)])]]))
+    play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(0, kafka.sent[-1][1])])]], "account"))
     changed = plan_of_texts({"rules.yaml": RULES.replace("count_10m == 3", "count_10m >= 3")}, catalogue)
     pipeline.use(changed)
     for desk in pipeline.intake.desks.values():
         assert desk.origin is not None
         desk.origin.plan = changed.version
     for offset in (2, 3):
-        play(pipeline.admit([run_of("risk.trades", [transfer(offset, time=NOW + offset)])]))
-        play(pipeline.hop([run_of("risk.hop.account", [FakeRecord(offset - 1, kafka.sent[-1][1])])]))
+        play(pipeline.admit([[run_of("risk.trades", [transfer(offset, time=NOW + offset)])]]))
+        play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(offset - 1, kafka.sent[-1][1])])]], "account"))
     assert kafka.topics().count("risk.alerts") == 2
 
 
 def test_a_large_wave_is_cut_into_batches(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
     """Of as many records as the setting allows."""
     runs = [run_of("risk.trades", [transfer(i * 1500 + j) for j in range(1500)]) for i in range(4)]
-    play(pipeline.admit(runs))
+    play(pipeline.admit([runs]), pipeline.admit([]))
     assert kafka.topics() == ["risk.hop.account"] * 2
     assert [offset for offset, _ in kafka.done_with] == [1499, 2999, 4499, 5999]

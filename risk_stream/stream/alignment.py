@@ -1,0 +1,84 @@
+"""How far each of several partitions may be read now, so that they go on evenly by event time.
+
+Partitions that are read in bulk (a backlog, a worker that was away) come in large runs, each at its own pace. If every
+run were taken as it comes, most events would reach the next hop behind others of their key, and all those would be
+judged again. So the one furthest behind is taken first and the others wait for it: for what it has here, and for what
+the broker is known to have of it; not for what may come one day. This changes no result, only how often one is revised.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["EVERYTHING", "PATIENCE", "Patience", "Progress", "horizon", "within"]
+
+#: A horizon beyond all times.
+EVERYTHING = 2**63 - 1
+
+#: How long the others wait for a partition of which the broker has more and nothing comes, s.
+PATIENCE = 0.1
+
+
+class Patience:
+    """How long there has been nothing of one partition."""
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def came(self) -> None:
+        """Something is here."""
+        self._since = None
+
+    def left(self, now: float) -> float:
+        """Seconds for which the others wait on, from the first time this is asked; 0 when it is over."""
+        if self._since is None:
+            self._since = now
+        return max(0.0, self._since + PATIENCE - now)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One partition: the clock (ms) after the last of what `waits` here, and whether the broker has `more` of it."""
+
+    tail: int
+    waits: bool
+    more: bool
+    patience: Patience
+
+
+def horizon(partitions: Iterable[Progress], now: float | None = None) -> tuple[int, float | None]:
+    """(clock up to which all may be read, seconds after which to look again though nothing has come, if any), ms."""
+    now = time.monotonic() if now is None else now
+    lowest, again = EVERYTHING, None
+    for partition in partitions:
+        if partition.waits:
+            partition.patience.came()
+            if partition.more:
+                lowest = min(lowest, partition.tail)
+        elif partition.more and (left := partition.patience.left(now)) > 0:
+            lowest = min(lowest, partition.tail)
+            again = left if again is None else min(again, left)
+    return lowest, again
+
+
+def within(clocks: Sequence[NDArray[np.int64]], weights: Sequence[NDArray[np.int64]], limit: int, upto: int) -> int:
+    """The clock up to which there are about `limit` events, and not beyond `upto`; at least the lowest of all is in.
+
+    `clocks` int64[n] are those of each partition's events or messages, ascending, and `weights` the events of each.
+    """
+    if sum(int(weight.sum()) for weight in weights) <= limit:
+        return upto
+    together, weight = np.concatenate(clocks), np.concatenate(weights)
+    order = np.argsort(together, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(weight[order]), limit))
+    return min(upto, int(together[order[min(enough, len(order) - 1)]]))

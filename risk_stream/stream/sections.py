@@ -1,0 +1,96 @@
+"""Messages to hop partitions: events of one or several channels in one Arrow message, each channel's told apart.
+
+A worker sends what it takes from all its origins in one turn, or what all its partitions of a kind say in one turn, as
+one message to each hop partition: events that were merged by time here need not be put in their places there. Of each
+event the column `_from` says which *section* it belongs to, that is, which channel; a message of one section has none.
+Within a section events stand in the order of their stamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import orjson
+
+from risk_stream.catalogue import MISSING, Catalogue, EventBatch
+from risk_stream.stream.messages import pack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Letter", "Said", "Section", "merge", "read_letter", "running_clock", "write_letters"]
+
+#: What a channel says: its name, its generation, its front (ms).
+Said: TypeAlias = tuple[str, int, int]
+
+_FROM = "_from"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a sender says of one of its channels: its front after these events, and the one it told `before` them."""
+
+    channel: str
+    generation: int
+    front: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it was read: events, and of each channel what it says and which rows are its."""
+
+    batch: EventBatch
+    plan: str
+    channels: tuple[Said, ...]
+    sections: NDArray[np.int64] | None  # int64[n]: the place of each event's channel; None where there is but one
+
+    def rows(self, section: int) -> NDArray[np.int64]:
+        """int64[n]: which events belong to a channel, in the order of their stamps."""
+        if self.sections is None:
+            return np.arange(len(self.batch), dtype=np.int64)
+        return np.flatnonzero(self.sections == section)
+
+
+def running_clock(times: NDArray[np.int64], before: int = MISSING) -> NDArray[np.int64]:
+    """int64[n]: the highest of the times so far, and of the clock `before` them; ms."""
+    clocks: NDArray[np.int64] = np.maximum.accumulate(times)
+    return clocks if before == MISSING else np.maximum(clocks, before)
+
+
+def merge(parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]) -> EventBatch:
+    """Events of several sections in one batch, by the running clocks of their channels: so each keeps its order."""
+    if len(parts) == 1:
+        return parts[0]
+    places = np.repeat(np.arange(len(parts), dtype=np.int64), [len(part) for part in parts])
+    order = np.argsort(np.concatenate(clocks), kind="stable")
+    return EventBatch.concat(parts).with_columns({_FROM: places}).take(order)
+
+
+def write_letters(batch: EventBatch, sections: Sequence[Section], plan: str, *, last: bool = True) -> Iterator[bytes]:
+    """Messages for one hop partition with these events, which were merged from these sections; mostly one.
+
+    The new fronts are said with the `last` events only: what comes behind a front must not lie below it.
+    """
+    before = _meta([(s.channel, s.generation, s.before) for s in sections], plan)
+    after = _meta([(s.channel, s.generation, s.front) for s in sections], plan) if last else before
+    return pack(batch, after, before)
+
+
+def _meta(said: Sequence[Said], plan: str) -> dict[str, str | int]:
+    return {"channels": orjson.dumps(said).decode(), "plan": plan}
+
+
+def read_letter(catalogue: Catalogue, value: bytes) -> Letter:
+    """A message that `write_letters` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+    batch, meta = EventBatch.from_ipc(catalogue, value)
+    channels = tuple((str(c), int(g), int(f)) for c, g, f in orjson.loads(meta["channels"]))
+    sections = batch.fixed(_FROM) if batch.has(_FROM) else None
+    if sections is None and len(channels) != 1:
+        sections = np.zeros(len(batch), np.int64)
+    if sections is not None and len(sections) and not 0 <= sections.min() <= sections.max() < len(channels):
+        raise ValueError(f"an event of a channel that is none of the {len(channels)} named")
+    return Letter(batch.without(_FROM), meta["plan"], channels, sections)
