@@ -9,16 +9,19 @@ the broker is known to have of it; not for what may come one day. This changes n
 from __future__ import annotations
 
 import time
+from asyncio import Future
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EVERYTHING", "PATIENCE", "Patience", "Progress", "horizon", "within"]
+__all__ = ["EVERYTHING", "PATIENCE", "Patience", "Progress", "Underway", "horizon", "within"]
 
 #: A horizon beyond all times.
 EVERYTHING = 2**63 - 1
@@ -44,6 +47,28 @@ class Patience:
         if self._since is None:
             self._since = now
         return max(0.0, self._since + PATIENCE - now)
+
+
+class Underway:
+    """Messages that this worker sent to partitions it may read itself, by (topic, partition)."""
+
+    def __init__(self) -> None:
+        self._pending: Counter[tuple[str, int]] = Counter()
+        self._end: dict[tuple[str, int], int] = {}
+
+    def sent(self, tp: tuple[str, int], send: Future[Any]) -> None:
+        """A message is on its way; `send` will say at which offset it is stored."""
+        self._pending[tp] += 1
+        send.add_done_callback(partial(self._stored, tp))
+
+    def _stored(self, tp: tuple[str, int], send: Future[Any]) -> None:
+        self._pending[tp] -= 1
+        if not send.cancelled() and send.exception() is None and send.result() is not None:
+            self._end[tp] = max(self._end.get(tp, 0), send.result().offset + 1)
+
+    def is_more(self, tp: tuple[str, int], offset: int) -> bool:
+        """Whether any is or will be stored at an offset or behind it."""
+        return self._pending[tp] > 0 or self._end.get(tp, 0) > offset
 
 
 @dataclass(frozen=True, slots=True)

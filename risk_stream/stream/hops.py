@@ -155,6 +155,11 @@ class HopPartition:
         return np.maximum(running_clock(times), self.reached), np.fromiter(map(len, self.waiting), np.int64, n)
 
     @property
+    def read_to(self) -> int:
+        """The offset after the last record that is here."""
+        return self.waiting[-1].offset + 1 if self.waiting else self.next
+
+    @property
     def remembering(self) -> bool:
         """Whether what is read now was judged before the checkpoint."""
         return self.next < self.n

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from risk_stream.sinks import Metrics
 from risk_stream.stream.acks import AckChain
 from risk_stream.stream.admission import Record
+from risk_stream.stream.alignment import Underway
 from risk_stream.stream.cursor import Cursor, Step
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.producer import Producer
@@ -34,6 +35,7 @@ class Runs:
     def __init__(self, producer: Producer, metrics: Metrics, fatal: Callable[[str], None]) -> None:
         self.producer, self.metrics, self.fatal = producer, metrics, fatal
         self.consumer: Any = None
+        self.underway = Underway()
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._chains: dict[TopicPartition, AckChain] = {}
 
@@ -112,6 +114,8 @@ class Runs:
                 sends.append(await self.producer.send(out.topic, out.value, key=out.key, partition=out.partition))
             except KafkaError as exc:
                 self.lost(exc)
+            if out.partition is not None:
+                self.underway.sent((out.topic, out.partition), sends[-1])
             self.metrics.add("risk_stream_messages_sent_total", 1, out.topic)
             self.metrics.add("risk_stream_sent_bytes_total", len(out.value), out.topic)
         return sends
