@@ -26,6 +26,9 @@ HEADER_KEY = b"header"
 #: A walk through all of the state takes no longer than this where it changes at all, s.
 CYCLE_SECONDS = 60.0
 
+#: Bytes of images per byte of deltas. A restore reads every image once, and 1 / IMAGE_SHARE times as much of deltas.
+IMAGE_SHARE = 0.5
+
 #: Bytes of images taken in one step: between two steps the loop has a turn.
 STEP_BYTES = 1 << 16
 
@@ -138,8 +141,8 @@ class Saver:
     def walk(self, seconds: float, header: int = 0) -> Iterator[None]:
         """Take the images that are due after so many seconds and a header of so many bytes, a step at a time.
 
-        As many bytes as were written otherwise, and enough that no walk takes longer than CYCLE_SECONDS; none where
-        nothing but few headers was written since the last complete one.
+        A share of the bytes that were written otherwise, and enough that no walk takes longer than CYCLE_SECONDS; none
+        where nothing but few headers was written since the last complete one.
         """
         self._headers += header
         if not self._changed and self._headers <= max(self.size, LEAST_WALK):
@@ -162,7 +165,7 @@ class Saver:
         deltas = self.hop.delta(n - 1)
         written = sum(map(len, deltas))
         self._changed += written
-        self._owed += written
+        self._owed += written * IMAGE_SHARE
         return [part for step in self._steps for part in step.parts], deltas
 
     def settle(self, first: int) -> int:
