@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.protocol.decisions import Commit
 from tests.protocol.rules import first_hop
 from tests.protocol.worker import Sender, Worker
-from tests.protocol.world import HOPS, INF, NEG, PLANS, Fronts, Item, hashed
+from tests.protocol.world import HOPS, INF, NEG, PLANS, Channel, Fronts, Item, Section, hashed
 
 if TYPE_CHECKING:
     from tests.protocol.schedule import Schedule
@@ -42,7 +42,13 @@ class Admission(Sender):
     def front(self) -> int:
         if self.origin.proposed is not None and self.mutant == "floor_before_commit":
             return max(self.origin.front, self.origin.proposed.clock)
-        return self.origin.front
+        return self.reached() if self.mutant == "front_before_hand_over" else int(self.origin.front)
+
+    def reached(self) -> int:
+        return int(self.origin.clock)
+
+    def handed_over(self) -> None:
+        self.origin.handed_over()
 
     @property
     def plan(self) -> int:
@@ -71,15 +77,17 @@ class Admission(Sender):
         target = hop, hashed(hop, event.keys[hop]) % self.broker.partitions
         self.going[target].append((offset, self.plan, Item(offset << 20, event, event.keys, (None,) * HOPS)))
 
-    def batch(self, count: int, rng: random.Random) -> bool:
+    def may_add(self, target: Channel, plan: int) -> bool:
+        return bool(self.plan == plan) and super().may_add(target, plan)
+
+    def read(self, count: int, rng: random.Random) -> bool:
         """Read on, but not beyond the offset of a change under way, and not while it is committed."""
         end = len(self.log) if self.origin.stop is None else self.origin.stop
         before = self.offset
         if self.origin.proposed is None:
             for _ in range(min(count, end - self.offset)):
                 self.take()
-            self.origin.handed_over()
-            self.flush(rng)
+            self.waits()
         return self.offset > before
 
     def change(self, rng: random.Random | None = None) -> None:
@@ -89,7 +97,7 @@ class Admission(Sender):
             for target in sorted(origin.missing):
                 if not self.tags[target]:
                     self.told[target] = self.front()
-                    self.put(target, INF, Fronts(((self.channel, self.generation, self.front()),)))
+                    self.put(target, INF, Fronts((Section(self.channel, self.generation, self.front()),)))
             return
         plan = self.schedule.plan
         if self.mutant == "floor_not_at_end" or (self.mutant == "switch_not_at_end" and origin.plan != plan):
@@ -98,7 +106,8 @@ class Admission(Sender):
             origin.stop_at(max(self.offset, self.end_at_start))
         else:
             origin.stop_at(len(self.log))
-        if not origin.at_stop or (self.busy() and self.mutant != "floor_unacked"):
+        busy = self.unstored() if self.mutant == "floor_unmerged" else self.busy()
+        if not origin.at_stop or (busy and self.mutant != "floor_unacked"):
             return
         quiet = self.offset == len(self.log) or self.mutant in {"floor_not_at_end", "end_before_barrier"}
         origin.propose(self.schedule.lift_to() if quiet else NEG, plan)
@@ -137,7 +146,7 @@ class Admission(Sender):
             actions += ["commit"] + ["change"] * 3 * wish
         action = rng.choice(actions)
         if action == "batch":
-            self.batch(rng.choice((1, 1, 2, 3, 5)), rng)
+            self.worker.turn(self, rng)
             if rng.random() < self.schedule.tells:
                 self.worker.tell(rng.choice(self.targets))
         else:

@@ -94,7 +94,7 @@ class Lane:
         self.under_way = None
         if self.generation < self.broker.fenced[self.p] and self.mutant != "fence_skipped":
             stats["checkpoints stopped by the fence"] += 1
-            self.stopped = True
+            self.end()
             return
         if self.mutant == "image_ahead":
             parts += [
@@ -112,7 +112,13 @@ class Lane:
         if fate >= 0.13:
             self.write(headers, parts, rng)
         if 0.1 <= fate < 0.16:  # no answer, done or not: the process ends
-            self.stopped = True
+            self.end()
+
+    def end(self) -> None:
+        """Apply nothing any more; what its worker has in its queues is sent all the same."""
+        self.stopped = True
+        for x in self.hops:
+            x.stopped = True
 
     def write(self, headers: list[dict[str, Any]], parts: list[Part], rng: random.Random) -> None:
         """What a committed transaction leaves; a complete walk moves the start of a restore to its first image."""
@@ -154,7 +160,7 @@ class Lane:
         actions += ["begin"] * 2 if self.under_way is None else ["finish"] * 4
         action = rng.choice(actions)
         if action == "batch":
-            x.batch(rng.choice((1, 1, 2, 3)), rng)
+            self.worker.turn(x, rng)
             if x.targets and rng.random() < 0.5:
                 self.worker.tell(rng.choice(x.targets))
         elif action == "send":

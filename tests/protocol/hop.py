@@ -25,6 +25,7 @@ from tests.protocol.world import (
     Items,
     L,
     Owner,
+    Section,
     hashed,
     stats,
 )
@@ -67,6 +68,7 @@ class Hop(Sender):
         self.latest: dict[Channel, int] = {}  # the plan each channel named last
         self.kept_from = NEG  # rows before it may be gone
         self.newest = NEG
+        self.said = NEG  # the clock as of what was handed over
         self.marks = [Mark(0, None, NEG)]
         self.plan_since: dict[int, int] = {}  # plan that is kept -> the clock when it came
         self.revision = 0  # of a mutant
@@ -89,31 +91,71 @@ class Hop(Sender):
         return min(fronts.get(c, NEG) for c in awake)
 
     def front(self) -> int:
+        return self.reached() if self.mutant == "front_before_hand_over" else self.said
+
+    def reached(self) -> int:
         return self.clock()
+
+    def handed_over(self) -> None:
+        self.said = self.clock()
 
     def receive(self, record: Items | Fronts) -> list[tuple[int, Item]]:
         """Hear a record: the items that count and were not applied before, with their places in the record."""
         if isinstance(record, Fronts):
-            for channel, generation, front in record.said:
-                self.heard[channel] = self.offset
-                self.hear(channel, generation, front, (), checked=self.mutant != "era_of_items_only")
+            for section in record.said:
+                self.heard[section.channel] = self.offset
+                self.hear(*section, (), checked=self.mutant != "era_of_items_only")
             return []
-        channel = record.channel
+        stale = [self.known.behind(s.channel, s.generation) for s in record.sections]
+        if any(stale):
+            stats["records with items of a stale section and of another"] += (
+                len({stale[n] for n, _ in record.items}) > 1
+            )
+        if self.mutant == "stale_section_drops_record" and any(stale):
+            return []
+        counts: list[bool] = [False] * len(record.items)
+        seen, clocks = NEG, []
+        if self.mutant == "seen_of_first_section":
+            seen = self.known.saved()["seen"].get(record.sections[0].channel, NEG)
+        for n, section in enumerate(record.sections):
+            places = [place for place, (m, _) in enumerate(record.items) if m == n]
+            fresh = self.hear_section(record, section, places)
+            if self.mutant == "seen_of_first_section":
+                fresh = [place for place in places if record.items[place][1].stamp > seen and not stale[n]]
+            for place in fresh:
+                counts[place] = True
+            if self.mutant == "clock_of_first_section":
+                clocks.append(self.clock())
+                self.time = clocks[0]
+        return [(place, item) for place, (_, item) in enumerate(record.items) if counts[place]]
+
+    def hear_section(self, record: Items, section: Section, places: list[int]) -> list[int]:
+        """Hear what a record says of one channel: the places of its items that count and are new."""
+        channel = section.channel
         self.heard[channel] = self.offset
-        first = self.firsts.get(channel, NEG)
-        stamps = [item.stamp for item in record.items]
-        fresh = self.hear(channel, record.generation, record.front, stamps)
+        items = [record.items[place][1] for place in places]
+        stamps = [item.stamp for item in items]
+        before = self.firsts.get(channel, NEG)
+        heard = stamps
+        if self.mutant == "seen_of_first_section":
+            first = channel == record.sections[0].channel
+            heard = sorted(item.stamp for _, item in record.items) if first else []
+        fresh = self.hear(*section, heard)
         if fresh is None:
+            if self.mutant == "stale_section_front":
+                self.hear(*section, (), checked=False)
             return []
-        for item in record.items:  # one name, one content, of all that is not dropped by generation
+        if not items:
+            return []
+        for item in items:  # one name, one content, of all that is not dropped by generation
             self.broker.same((channel, self.channel, item.stamp), (*item[1:], record.plan))
         if self.mutant == "dedup_by_message":
-            fresh = 0 if stamps[0] > first else len(stamps)
-            self.firsts[channel] = max(first, stamps[0])
+            fresh = 0 if stamps[0] > before else len(stamps)
+            self.firsts[channel] = max(before, stamps[0])
         stats["duplicates dropped by stamp"] += fresh
         self.latest[channel] = record.plan
-        self.newest = max(self.newest, *(item.event.t for item in record.items))
-        return [(place, item) for place, item in enumerate(record.items) if place >= fresh]
+        self.newest = max(self.newest, *(item.event.t for item in items))
+        return places[fresh:]
 
     def hear(
         self, channel: Channel, generation: int, front: int, stamps: Sequence[int], *, checked: bool = True
@@ -129,15 +171,15 @@ class Hop(Sender):
         return self.known.take(channel, generation, front, stamps)
 
     # ---- applying
-    def batch(self, count: int, rng: random.Random) -> bool:
-        """Apply up to `count` records, one at a time; their outputs go out together."""
+    def read(self, count: int, rng: random.Random) -> bool:
+        """Apply up to `count` records, one at a time."""
         before = self.offset
         while count > 0 and self.offset < len(self.log):
             count -= 1
             self.apply()
             if rng.random() < 0.15:
                 self.mark()
-        self.flush(rng)
+        self.waits()
         return self.offset > before
 
     def mark(self) -> None:
@@ -148,13 +190,20 @@ class Hop(Sender):
         was, offset = self.clock(), self.offset
         record = self.log[offset]
         items = self.receive(record)
-        if self.mutant == "records_merged":  # the next record of the channel is taken for a part of the same block
+        if self.mutant == "records_merged":  # the next record of the channels is taken for a part of the same block
             after = self.log[offset + 1] if offset + 1 < len(self.log) else None
-            if isinstance(after, Items) and items and after[:2] == record[:2] and after.plan == record.plan:
+            if isinstance(after, Items) and items and after.plan == record.plan:
                 self.offset += 1
                 items += [(place + len(record.items), item) for place, item in self.receive(after)]
         self.offset += 1
-        if items:
+        if self.mutant == "clock_after_sections":
+            was = self.clock()
+        if items and self.mutant == "sections_as_blocks":
+            for n in range(len(record.sections)):
+                of_one = [x for x in items if record.items[x[0]][0] == n]
+                if of_one:
+                    self.judge_block(offset, record.plan, of_one, was)
+        elif items:
             self.judge_block(offset, record.plan, items, was)
         self.retire()
 
@@ -164,6 +213,8 @@ class Hop(Sender):
             was, record = self.clock(), self.log[self.offset]
             items = self.receive(record)
             self.offset += 1
+            if self.mutant == "clock_after_sections":
+                was = self.clock()
             if items:
                 self.ring.put(self.ring.sort(items, record.plan, was))
             self.ring.forget(self.clock())
@@ -343,6 +394,7 @@ class Hop(Sender):
         self.mark()
         if self.mutant != "ring_not_rebuilt":
             self.ring.forget(self.clock())
+        self.handed_over()
 
     def rebuild_ring(self, saved: dict[str, Any]) -> None:
         mark: Mark = saved["mark"]

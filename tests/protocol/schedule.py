@@ -33,8 +33,10 @@ class Schedule:
         self.mutant, self.decisions = mutant, decisions or ModelDecisions()
         self.events = rng.randint(6, 28) if rng.random() < 0.7 else rng.randint(28, 60)
         self.steps = rng.randint(80, 480) if self.events < 28 else rng.randint(300, 800)
-        origins = origins or rng.choice((1, 2, 3, 4))
-        partitions = partitions or rng.choice((1, 2, 3))
+        self.sharing = rng.choice((0.0, 0.5, 0.8, 1.0))  # how likely a worker's origins, or hops, share a turn
+        self.waiting = rng.choice((0.1, 0.5, 0.8)) if self.sharing else 0.1  # and what they read waits for another
+        origins = origins or rng.choice((2, 3, 4) if self.sharing else (1, 2, 3, 4))
+        partitions = partitions or rng.choice((1, 2, 2, 3))
         self.broker = Broker(rng, mutant, origins, partitions)
         self.behind = [rng.choice((0, 0, 3, 12)) for _ in range(origins)]  # origins whose event time runs behind
         self.lively = [p for p in range(origins) if rng.random() < 0.5] or [0]  # the others are mostly quiet
@@ -47,7 +49,8 @@ class Schedule:
         self.wide = rng.random() < 0.5  # many keys, else few
         self.tells = rng.choice((0.1, 0.3, 0.6))
         self.kills = rng.choice((0.002, 0.005, 0.02, 0.04, 0.07))
-        self.workers = [Worker(self.broker, i) for i in range(rng.choice((2, 3)))]
+        self.gather = rng.choice((0.0, 0.5, 0.8))  # how much more the first worker owns than the others
+        self.workers = [self.process(i) for i in range(rng.choice((2, 3)))]
         self.owner: dict[Place, Owned | None] = {("src", p): None for p in range(origins)}
         self.owner |= {("lane", p): None for p in range(partitions)}
         self.zombies: list[Owned] = []
@@ -98,6 +101,13 @@ class Schedule:
         return Event(self.now - late - self.behind[p], id, kind, rng.randint(1, 5), keys)
 
     # ---- owners
+    def process(self, i: int) -> Worker:
+        return Worker(self.broker, i, self.sharing, self.waiting)
+
+    def anyone(self) -> Worker:
+        """Who is to own something."""
+        return self.workers[0] if self.rng.random() < self.gather else self.rng.choice(self.workers)
+
     def assign(self, place: Place, worker: Worker) -> Owned:
         """A new owner; the old one does not know."""
         self.generation += 1
@@ -123,13 +133,14 @@ class Schedule:
     def bury(self, zombie: Owned) -> None:
         """An old owner has learnt that it is none; what it has handed to its producer is sent all the same."""
         self.zombies.remove(zombie)
-        for sender in zombie.hops if isinstance(zombie, Lane) else [zombie]:
-            sender.stopped = True
+        if isinstance(zombie, Lane):
+            zombie.end()
+        zombie.stopped = True
 
     def kill(self, i: int) -> None:
         """A process is gone with all that it has not sent; another takes its name."""
         stats["kills"] += 1
-        dead, self.workers[i] = self.workers[i], Worker(self.broker, i)
+        dead, self.workers[i] = self.workers[i], self.process(i)
         for place, owner in self.owner.items():
             if owner and owner.worker is dead:
                 self.owner[place] = None
@@ -151,11 +162,11 @@ class Schedule:
             if a < 0.16 and len(self.past) < events:
                 self.produce()
             elif a < 0.19:
-                self.assign(rng.choice(list(self.owner)), rng.choice(self.workers))
+                self.assign(rng.choice(list(self.owner)), self.anyone())
             elif a < 0.25:
                 dead = [place for place, owner in self.owner.items() if owner is None or owner.stopped]
                 if dead:
-                    self.assign(rng.choice(dead), rng.choice(self.workers))
+                    self.assign(rng.choice(dead), self.anyone())
             elif a < 0.255 and self.broker.inflight:
                 self.broker.accept(*self.broker.inflight.pop(rng.randrange(len(self.broker.inflight))))
             elif a < 0.258 and self.zombies:
@@ -195,7 +206,7 @@ class Schedule:
         self.broker.broken = self.broker.broken or "does not settle"
 
     def settle_origin(self, owner: Admission) -> bool:
-        moved = owner.batch(self.rng.randint(1, 9), self.rng)
+        moved = owner.worker.turn(owner, self.rng)
         moved |= self.drain(owner)
         origin = owner.origin
         if owner.plan != self.plan or origin.stop is not None or (self.last and origin.clock < BIG):
@@ -208,7 +219,7 @@ class Schedule:
     def settle_lane(self, owner: Lane) -> bool:
         moved = False
         for hop in owner.hops:
-            moved |= hop.batch(self.rng.randint(1, 5), self.rng)
+            moved |= owner.worker.turn(hop, self.rng)
             moved |= self.drain(hop)
         if self.rng.random() < 0.15:
             owner.checkpoint(self.rng)

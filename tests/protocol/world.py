@@ -27,6 +27,7 @@ __all__ = [
     "L",
     "Owner",
     "Plan",
+    "Section",
     "hashed",
     "stats",
 ]
@@ -85,20 +86,29 @@ class Item(NamedTuple):
     carried: Carried
 
 
-class Items(NamedTuple):
-    """A record of a hop topic with events: one channel, one plan; what a block is."""
+class Section(NamedTuple):
+    """What a record says of one of the channels that share it."""
 
     channel: Channel
     generation: int
     front: int
+
+
+class Items(NamedTuple):
+    """A record of a hop topic with events of several channels, of one plan; what a block is.
+
+    An item goes with the number of its section. Stamps ascend within a section; a section may be without items.
+    """
+
+    sections: tuple[Section, ...]
     plan: int
-    items: tuple[Item, ...]
+    items: tuple[tuple[int, Item], ...]
 
 
 class Fronts(NamedTuple):
     """A record of a hop topic that only says fronts: (channel, generation, front) of one worker's channels."""
 
-    said: tuple[tuple[Channel, int, int], ...]
+    said: tuple[Section, ...]
 
 
 class Fact(NamedTuple):
