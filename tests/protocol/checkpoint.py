@@ -155,7 +155,8 @@ class Lane:
         """One thing that an owner may do next; a kill may come between any two."""
         if self.stopped:
             return
-        x = rng.choice(self.hops)
+        fed = [x for x in self.hops if x.offset < len(x.log)] if self.worker.sharing else []
+        x = rng.choice(fed or self.hops)
         actions = ["batch"] * 6 + ["send"] * 8 * x.busy() + ["images"] * 2
         actions += ["begin"] * 2 if self.under_way is None else ["finish"] * 4
         action = rng.choice(actions)

@@ -107,7 +107,7 @@ class Hop(Sender):
                 self.hear(*section, (), checked=self.mutant != "era_of_items_only")
             return []
         stale = [self.known.behind(s.channel, s.generation) for s in record.sections]
-        if any(stale):
+        if any(stale) and not all(stale):
             stats["records with items of a stale section and of another"] += (
                 len({stale[n] for n, _ in record.items}) > 1
             )
@@ -188,6 +188,7 @@ class Hop(Sender):
     def apply(self) -> None:
         """The next record."""
         was, offset = self.clock(), self.offset
+        self.broker.same(("clock", self.channel, offset), was)  # of a place in the log, whoever comes there
         record = self.log[offset]
         items = self.receive(record)
         if self.mutant == "records_merged":  # the next record of the channels is taken for a part of the same block

@@ -49,7 +49,7 @@ class Schedule:
         self.wide = rng.random() < 0.5  # many keys, else few
         self.tells = rng.choice((0.1, 0.3, 0.6))
         self.kills = rng.choice((0.002, 0.005, 0.02, 0.04, 0.07))
-        self.gather = rng.choice((0.0, 0.5, 0.8))  # how much more the first worker owns than the others
+        self.gather = rng.choice((0.3, 0.8, 1.0)) if self.sharing else 0.0  # how much more the first worker owns than the others
         self.workers = [self.process(i) for i in range(rng.choice((2, 3)))]
         self.owner: dict[Place, Owned | None] = {("src", p): None for p in range(origins)}
         self.owner |= {("lane", p): None for p in range(partitions)}
@@ -114,6 +114,8 @@ class Schedule:
         old, self.owner[place] = self.owner[place], None
         if old:
             self.zombies.append(old)
+            for sender in old.hops if isinstance(old, Lane) else [old]:
+                sender.paused = True
             if len(self.zombies) > 10:
                 self.bury(self.zombies[0])
             stats["moves"] += 1
@@ -165,8 +167,9 @@ class Schedule:
                 self.assign(rng.choice(list(self.owner)), self.anyone())
             elif a < 0.25:
                 dead = [place for place, owner in self.owner.items() if owner is None or owner.stopped]
-                if dead:
-                    self.assign(rng.choice(dead), self.anyone())
+                rng.shuffle(dead)
+                for place in dead if self.sharing else dead[:1]:
+                    self.assign(place, self.anyone())
             elif a < 0.255 and self.broker.inflight:
                 self.broker.accept(*self.broker.inflight.pop(rng.randrange(len(self.broker.inflight))))
             elif a < 0.258 and self.zombies:
@@ -227,8 +230,10 @@ class Schedule:
 
     def drain(self, sender: Sender) -> bool:
         moved = False
+        front = sender.front()
         for target in sender.targets:
-            sender.worker.tell(target)
+            if sender.told.get(target) != front:
+                sender.worker.tell(target)
         while sender.busy():
             moved = True
             sender.send(self.rng)

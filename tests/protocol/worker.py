@@ -29,7 +29,8 @@ class Worker:
         self.sharing, self.waiting = sharing, waiting  # how likely another takes part in a turn; that it waits for more
         self.queues: dict[Any, deque[tuple[list[tuple[Sender, int]], Any]]] = defaultdict(deque)
         self.senders: list[Sender] = []
-        self.slow = {target for target in broker.logs if broker.rng.random() < 0.15}  # answers come late, sends wait
+        slow = broker.rng.choice((0.1, 0.1, 0.5)) if sharing else 0.15
+        self.slow = {target for target in broker.logs if broker.rng.random() < slow}  # answers come late, sends wait
 
     def put(self, target: Any, shares: list[tuple[Sender, int]], record: Any) -> None:
         """Queue a record; with each sender, the offset of the input that brought its share, INF where no input did."""
@@ -58,9 +59,10 @@ class Worker:
     def tell(self, target: Channel) -> None:
         """Fronts that changed, or of a new generation, in one record to one target."""
         told = []
-        self.senders = [sender for sender in self.senders if not sender.stopped]
         for sender in self.senders:
-            if target in sender.reach and sender.told.get(target) != (front := sender.front()):
+            if target not in sender.reach or sender.stopped:
+                continue
+            if sender.told.get(target) != (front := sender.front()):
                 sender.told[target] = front
                 told.append((sender, Section(sender.channel, sender.generation, front)))
         if told:
@@ -78,8 +80,14 @@ class Worker:
     def team(self, team: list[Sender], rng: random.Random, share: float) -> list[Sender]:
         """With others of the worker that have another channel of the same kind; an old owner may be among them."""
         taken = {sender.channel for sender in team}
-        like = [s for s in self.senders if s.channel[0] == team[0].channel[0] and not s.stopped] if share else []
-        for sender in rng.sample(like, len(like)):
+        if not share:
+            return team
+        kind = team[0].channel[0]
+        like = [s for s in self.senders if s.channel[0] == kind and not s.stopped and s.channel not in taken]
+        if self.broker.calm:
+            like = [s for s in like if not s.paused]
+        rng.shuffle(like)
+        for sender in like:
             if sender.channel not in taken and rng.random() < share:
                 taken.add(sender.channel)
                 team = [*team, sender]
@@ -166,6 +174,7 @@ class Sender:
     """A channel at its owner: outputs wait in its worker's queues until they are acknowledged."""
 
     stopped = False
+    paused = False  # has a successor that it does not know of
 
     def __init__(self, worker: Worker, channel: Channel, generation: int, targets: list[Channel]) -> None:
         self.worker, self.broker, self.mutant = worker, worker.broker, worker.mutant
@@ -175,7 +184,7 @@ class Sender:
         self.reach = frozenset(targets)
         self.going: dict[Channel, list[Entry]] = defaultdict(list)  # gathered, not yet handed over
         self.offset = 0
-        worker.senders.append(self)
+        worker.senders = [*(sender for sender in worker.senders if not sender.stopped), self]
 
     def front(self) -> int:
         """As of what was handed over: the channel sends nothing at or below it any more (but revisions)."""
@@ -242,7 +251,8 @@ class Sender:
         """One record of a target that has one of ours; or hand over what waits for that."""
         waiting = [target for target, tags in self.tags.items() if tags]
         if any(self.going.values()) and (not waiting or rng.random() < 0.3):
-            self.worker.hand_over(self.worker.team([self], rng, self.worker.sharing), rng)
+            if self.broker.calm or rng.random() >= self.worker.waiting:
+                self.worker.hand_over(self.worker.team([self], rng, self.worker.sharing), rng)
             return
         target = rng.choice(waiting)
         if target not in self.worker.slow or self.broker.calm or rng.random() < 0.05:
