@@ -52,6 +52,7 @@ MUTANTS = {
     "front_before_other_plan": "a front is said with the last items of one plan, though items of another follow",
     "plans_share_a_record": "items of two plans leave in one record",
     "front_before_hand_over": "a front is told while items below it wait for their turn",
+    "front_of_last_read": "of several records the first say the front before the last reading, not the one handed over",
     "commit_own_sends": "a commit waits for the records in which the origin comes first, not for those it shares",
     "commit_before_merge": "a commit passes what waits for its turn",
     "floor_unmerged": "a lift or switch is committed while items wait for their turn",

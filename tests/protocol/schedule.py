@@ -49,7 +49,9 @@ class Schedule:
         self.wide = rng.random() < 0.5  # many keys, else few
         self.tells = rng.choice((0.1, 0.3, 0.6))
         self.kills = rng.choice((0.002, 0.005, 0.02, 0.04, 0.07))
-        self.gather = rng.choice((0.3, 0.8, 1.0)) if self.sharing else 0.0  # how much more the first worker owns than the others
+        self.gather = (
+            rng.choice((0.3, 0.8, 1.0)) if self.sharing else 0.0
+        )  # how much more the first worker owns than the others
         self.workers = [self.process(i) for i in range(rng.choice((2, 3)))]
         self.owner: dict[Place, Owned | None] = {("src", p): None for p in range(origins)}
         self.owner |= {("lane", p): None for p in range(partitions)}

@@ -12,8 +12,8 @@ from tests.protocol.admission import Admission
 from tests.protocol.check import broken_promise
 from tests.protocol.checkpoint import Lane
 from tests.protocol.schedule import Schedule
-from tests.protocol.worker import Sender, Worker
-from tests.protocol.world import BIG, INF, Channel, Event, hashed
+from tests.protocol.worker import Sender
+from tests.protocol.world import BIG, INF, Channel, Event, Items, hashed
 
 ACCOUNT, CUSTOMER, INSTRUMENT = 0, 1, 2
 
@@ -24,14 +24,20 @@ def key_of(hop: int, partition: int) -> int:
 
 
 class Script(Schedule):
-    """One origin and two lanes, each at a worker of its own, driven by hand; nobody dies unless told to."""
+    """One origin and two lanes, each at a worker of its own, driven by hand; nobody dies unless told to.
 
-    def __init__(self, mutant: str | None) -> None:
+    `together` puts both lanes at one worker, the second.
+    """
+
+    def __init__(self, mutant: str | None, *, together: bool = False) -> None:
         super().__init__(1, mutant, origins=1, partitions=2)
         self.rng = self.broker.rng = random.Random(1)
         self.lift = INF
         self.exact, self.bound, self.plans, self.broker.calm = True, INF, False, True
-        self.workers = [Worker(self.broker, i) for i in range(3)]
+        self.sharing = self.waiting = self.gather = 0.0
+        self.workers = [self.process(i) for i in range(3)]
+        if together:
+            self.workers[2] = self.workers[1]
         admission, first, second = (
             self.assign(place, worker)
             for place, worker in zip((("src", 0), ("lane", 0), ("lane", 1)), self.workers, strict=True)
@@ -65,7 +71,18 @@ class Script(Schedule):
         x.batch(99, self.rng)
         return x
 
-    def send(self, sender: Sender, target: Channel) -> None:
+    def share(self, hop: int, target: Channel) -> Items:
+        """Both partitions of a hop apply all that they have, and hand over what that brings as one record."""
+        team = [self.lanes[p].hops[hop] for p in (0, 1)]
+        for x in team:
+            x.read(99, self.rng)
+        self.lanes[0].worker.hand_over(team, self.rng)
+        (record,) = (record for _, record in self.lanes[0].worker.queues[target])
+        assert {section.channel for section in record.sections} == {x.channel for x in team}
+        assert isinstance(record, Items)
+        return record
+
+    def send(self, sender: Sender, target: Channel | str) -> None:
         """What waits for one target is sent, nothing else."""
         while sender.tags[target]:
             sender.worker.send(target, self.rng)
@@ -154,6 +171,23 @@ def lift_that_is_never_committed(mutant: str | None) -> str | None:
     return script.verdict()
 
 
+def lift_whose_answer_is_lost(mutant: str | None) -> str | None:
+    """The commit of a lift is on its way and its answer lost; an event from below it comes; then the commit arrives."""
+    script = Script(mutant)
+    owner, broker, script.lift = script.admission, script.broker, 20
+    script.propose(owner)
+    broker.commit = lambda *request: broker.inflight.append(request)  # type: ignore[method-assign, func-returns-value]
+    owner.commit()
+    del broker.commit  # type: ignore[method-assign]
+    broker.source[0].append(Event(10, 1, "x", 1, (0, None, None, None)))
+    if not owner.stopped:
+        owner.batch(99, script.rng)
+        script.drain(owner)
+    broker.accept(*broker.inflight.pop())
+    script.assign(("src", 0), script.workers[2])
+    return script.verdict()
+
+
 def dropped_record_between_mark_and_checkpoint(mutant: str | None) -> str | None:
     """A ring is rebuilt over a record of an old generation, and the new owner sends its event once more."""
     script = Script(mutant)
@@ -179,6 +213,46 @@ def dropped_record_between_mark_and_checkpoint(mutant: str | None) -> str | None
     return script.verdict()
 
 
+def shared_record_that_dies_with_its_worker(mutant: str | None) -> str | None:
+    """Two accounts' partitions share a record to a customer, take a checkpoint each, and die before it is sent."""
+    customer = key_of(CUSTOMER, 0)
+    script = Script(mutant, together=True)
+    for p in (0, 1):
+        script.admit(Event(10 + p, 1 + p, "x", 1, (key_of(ACCOUNT, p), customer, None, None)))
+    script.share(ACCOUNT, (CUSTOMER, 0))
+    for lane in script.lanes:
+        for x in lane.hops:
+            for target in ("alerts", "audit"):
+                script.send(x, target)
+        lane.begin()
+        lane.finish(script.rng)
+    script.kill(1)
+    return script.verdict()
+
+
+def old_owner_beside_a_record_that_others_share(mutant: str | None) -> str | None:
+    """Others share a record at the worker of a new owner, who then lifts; the old one sends to where that record went.
+
+    The receiver has heard nothing of the new owner, so it takes what the old one accepts below the lift.
+    """
+    instrument = key_of(INSTRUMENT, 0)
+    script = Script(mutant, together=True)
+    for p in (0, 1):
+        script.admit(Event(10, 1 + p, "x", 1, (key_of(ACCOUNT, p), None, instrument, None)))
+    old, script.lift = script.admission, 20
+    new = script.assign(("src", 0), script.workers[1])
+    assert isinstance(new, Admission)
+    script.share(ACCOUNT, (INSTRUMENT, 0))
+    script.send(script.lanes[0].hops[ACCOUNT], (INSTRUMENT, 0))
+    script.propose(new)
+    new.commit()
+    script.broker.source[0].append(Event(10, 3, "x", 1, (None, None, instrument, None)))
+    old.batch(99, script.rng)
+    while old.busy():
+        old.send(script.rng)
+    return script.verdict()
+
+
 @pytest.mark.parametrize(
     ("scenario", "mutant"),
     [
@@ -189,7 +263,11 @@ def dropped_record_between_mark_and_checkpoint(mutant: str | None) -> str | None
         (old_owner_that_sends_to_a_later_hop, "no_barrier"),
         (old_owner_that_sends_to_a_later_hop, "no_era_check"),
         (lift_that_is_never_committed, "floor_before_commit"),
+        (lift_whose_answer_is_lost, "lost_answer_goes_on"),
         (dropped_record_between_mark_and_checkpoint, "ring_without_vector"),
+        (shared_record_that_dies_with_its_worker, "checkpoint_own_sends"),
+        (shared_record_that_dies_with_its_worker, "checkpoint_before_outputs"),
+        (old_owner_beside_a_record_that_others_share, "greeted_by_shared_send"),
     ],
 )
 def test_race_keeps_the_promise_and_shows_its_bug(scenario: Callable[[str | None], str | None], mutant: str) -> None:

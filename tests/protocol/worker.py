@@ -131,7 +131,8 @@ class Worker:
                 if self.mutant == "front_before_other_plan":
                     last = all(entry[1] != plan for entry in going)
                 begun.add(sender)
-                parts.append((sender, part, sender.reached() if last else rng.choice((NEG, sender.front()))))
+                earlier = sender.before_read if self.mutant == "front_of_last_read" else sender.front()
+                parts.append((sender, part, sender.reached() if last else rng.choice((NEG, earlier))))
             for sender in team:
                 done = sender not in rest and sender.may_add(target, plan) and all(sender is not s for s, *_ in parts)
                 if done and self.sharing and rng.random() < 0.1:
@@ -184,6 +185,7 @@ class Sender:
         self.reach = frozenset(targets)
         self.going: dict[Channel, list[Entry]] = defaultdict(list)  # gathered, not yet handed over
         self.offset = 0
+        self.before_read = NEG  # of a mutant
         worker.senders = [*(sender for sender in worker.senders if not sender.stopped), self]
 
     def front(self) -> int:
@@ -200,6 +202,7 @@ class Sender:
 
     def gather(self, rng: random.Random) -> bool:
         """Read a random prefix of what waits."""
+        self.before_read = self.reached()
         return self.read(rng.choice((1, 1, 2, 3, 5)) if not self.broker.calm else rng.randint(1, 7), rng)
 
     def batch(self, count: int, rng: random.Random) -> bool:
