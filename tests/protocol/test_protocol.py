@@ -18,7 +18,7 @@ from tests.protocol.product import ProductDecisions
 from tests.protocol.schedule import Schedule
 
 HERE = Path(__file__).parent
-FIRST, PART = 50_000_000, 25
+FIRST, PART = 50_000_000, 22
 
 
 @pytest.mark.parametrize("part", range(6))
