@@ -212,7 +212,7 @@ class KeyState:
             return
         order = np.argsort(by_key, kind="stable")
         values, inexact = np.empty_like(out), np.zeros_like(flags)
-        given = keys[order], present[order], times[order], masks[order], columns[:, order], ids[order]
+        given = keys[order], present[order], times[order], masks[order], columns.take(order, axis=1), ids[order]
         self._apply(*given, values, inexact)
         out[order], flags[order] = values, inexact
 

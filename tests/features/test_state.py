@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_stream.features import KeyState, KindLayout, Op
+from risk_stream.features._kernel import apply_batch
 from tests.features.reference import MISSING, Event, Reference
 from tests.features.streams import (
     LATENESS,
@@ -242,6 +243,16 @@ def test_an_event_that_counts_for_nothing_is_answered_and_not_kept() -> None:
     assert values[2, 1] == 0.4
     assert np.isnan(values[[0, 1, 3, 4, 5], 1]).all()
     assert (state.keys, state.rows) == (1, 1)
+
+
+def test_questions_and_events_are_answered_by_one_compiled_kernel() -> None:
+    """Another layout of the arrays in memory would have it compiled again, in a worker, for half a minute."""
+    state = state_of(layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount"), aggregate(Op.LAST, "price")]))
+    order = frozenset({("order", "")})
+    run(state, [Event(time, order, {"amount": 1, "price": 2}, key=time % 3) for time in range(30)])
+    asked = len(apply_batch.signatures)
+    run(state, [Event(time, key=time % 3) for time in range(30)])
+    assert len(apply_batch.signatures) == asked
 
 
 def test_values_come_in_the_units_of_the_field() -> None:
