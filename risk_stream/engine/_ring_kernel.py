@@ -80,7 +80,7 @@ def insert_rows(
     starts: Any,
     floors: Any,
     ref: Any,
-    plan: Any,
+    plans: Any,
     kinds: Any,
     found: Any,
     firsts: Any,
@@ -88,8 +88,8 @@ def insert_rows(
     """Put the rows of some blocks into the ring and say what each is (`kinds`) and its entry (`found`).
 
     Block b has the rows from starts[b] on, and what is below floors[b] is gone to it; its first entry, or the next one
-    if it had none, is firsts[b]. Row i's facts are ref + i. The
-    entries, and the table, must have room for all rows.
+    if it had none, is firsts[b]. Row i's facts are ref + i, its plan
+    and type plans[i]. The entries, and the table, must have room for all rows.
     """
     lines = len(entries) - 1
     hashes = np.empty(_GROUP, np.int64)
@@ -114,7 +114,18 @@ def insert_rows(
                     found[i] = -1
                     continue
                 _insert(
-                    entries, table, words, hashes[i - begin], times[i], ids[i], first, ref + i, plan, kinds, found, i
+                    entries,
+                    table,
+                    words,
+                    hashes[i - begin],
+                    times[i],
+                    ids[i],
+                    first,
+                    ref + i,
+                    plans[i],
+                    kinds,
+                    found,
+                    i,
                 )
 
 

@@ -261,6 +261,7 @@ class Hop:
             floors=floors,
             ref=self._memory.next_ref,
             plan=held.number,
+            types=batch.types,
         )
         for block, first in zip(group, placed.firsts.tolist(), strict=True):
             self._blocks.append((first, int(block.batch.stamps[-1]) >> INDEX_BITS))

@@ -10,6 +10,7 @@ from risk_stream.catalogue import EventBatch
 from risk_stream.engine.lexicon import Lexicon, Owners
 from risk_stream.engine.plans import Plans, needed_columns
 from risk_stream.engine.ring import Facts, Ring
+from risk_stream.engine.stakes import Stakes
 from risk_stream.engine.windows import Windows
 from risk_stream.rules import Plan
 
@@ -41,6 +42,7 @@ class Memory:
         self.ring = Ring(ring_events)
         self._rows, self._completed = Facts(), Facts()
         self._kinds = frozenset(k.name for k in plan.catalogue.kinds)
+        self._stakes: Stakes | None = None
         self._columns: dict[str, frozenset[str]] = {}  # plan version -> columns that are kept
 
     @property
@@ -69,6 +71,21 @@ class Memory:
         back = np.empty(len(refs), np.int64)
         back[order] = np.arange(len(refs))
         return EventBatch.concat(both).take(back)
+
+    def stakes(self, entries: Longs) -> tuple[Longs, Longs]:
+        """(int64[n], int64[n]): which bits of a row's mask, and which outputs, each entry's event may be judged by."""
+        state = self.windows.state
+        bits, outputs = np.zeros(len(entries), np.int64), np.zeros(len(entries), np.int64)
+        if state is None:
+            return bits, outputs
+        if self._stakes is None or self._stakes.layout is not state.layout:
+            self._stakes = Stakes(state.layout)
+        plans, types = self.ring.plans(entries), self.ring.types(entries)
+        for number in np.unique(plans).tolist():
+            rows = plans == number
+            of = self._stakes.of(self.plans.numbered(number).plan)
+            bits[rows], outputs[rows] = of.bits[types[rows]], of.outputs[types[rows]]
+        return bits, outputs
 
     def free(self) -> None:
         """Let go the facts of events that have left the ring."""

@@ -65,7 +65,7 @@ def arrive(
     late_owned = _late_owned(memory, entries[taught], first, entries[known])
     masks = windows.masks(batch)
     behind = kinds == ring_kernel.BEHIND
-    affected = ring.later(entries[behind & (masks != 0)], first)
+    affected = _affected(memory, entries[behind], masks[behind], first)
     again = np.unique(np.concatenate([entries[known], late_owned, affected]))
     left_out = max(0, len(again) - (REVISED - 1))
     again = ring.in_order(again)[: REVISED - 1]
@@ -88,7 +88,7 @@ def arrive(
         facts_differ = new_refs != old_refs
         new_facts = memory.gather(new_refs) if facts_differ.any() else old_facts
         new_values = windows.ask(new_facts)
-        moved = facts_differ | differs(old_values[0], new_values[0]).any(axis=1) | (old_values[1] != new_values[1])
+        moved = facts_differ | _moved(memory, again, old_values, new_values)
         at = np.flatnonzero(moved)
         result.revised = len(at)
         if len(at):
@@ -175,6 +175,25 @@ def _differing(
         for i in np.flatnonzero(~changed & (plans != held.number)).tolist()
     )
     return known[changed], int((~changed).sum()), elsewhere
+
+
+def _affected(memory: Memory, behind: Longs, masks: Longs, first: int) -> Longs:
+    """Entries of the earlier blocks' events that rows `behind` them, which count for `masks`, may change."""
+    found = [np.zeros(0, np.int64)]
+    for mask in np.unique(masks[masks != 0]).tolist():
+        later = memory.ring.later(behind[masks == mask], first)
+        found.append(later[(memory.stakes(later)[0] & mask) != 0])
+    return np.concatenate(found)
+
+
+def _moved(memory: Memory, entries: Longs, old: tuple[Floats, Longs], new: tuple[Floats, Longs]) -> Mask:
+    """Which events have other values, or other flags, among those they may be judged by."""
+    outputs = memory.stakes(entries)[1]
+    moved: Mask = ((old[1] ^ new[1]) & outputs) != 0
+    other = differs(old[0], new[0])
+    for f in range(other.shape[1]):
+        moved |= other[:, f] & (outputs >> f & 1 != 0)
+    return moved
 
 
 def _late_owned(memory: Memory, taught: Longs, first: int, revised: Longs) -> Longs:

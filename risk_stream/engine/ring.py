@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "Placed", "Ring"]
 
 _FIRST_LINES = 1024
+#: Below an entry's plan stands its event's type, in so many bits.
+_TYPE_BITS = 16
 #: Batches of which rows are gathered one by one; where they lie in more, small neighbours are made one first.
 _MANY_BATCHES, _SMALL_BATCH = 16, 1024
 
@@ -73,18 +75,20 @@ class Ring:
         floors: Longs,
         ref: int,
         plan: int,
+        types: NDArray[np.int16],
     ) -> Placed:
         """Put the rows of some blocks in; block b has those in starts[b]:starts[b + 1].
 
         `keys` [n, 3], `times` and `ids` [n] of the rows; what is below floors[b] is gone to block b. Row i's facts are
-        `ref` + i, its plan `plan`.
+        `ref` + i, its plan `plan`, its type types[i].
         """
         n = len(times)
+        plans = (plan << _TYPE_BITS) | types.astype(np.int64)
         self._make_room(n, int(floors[0]))
         kinds, found = np.empty(n, np.int8), np.empty(n, np.int64)
         firsts = np.empty(len(floors), np.int64)
         kernel.insert_rows(
-            self._entries, self._table, self._words, keys, times, ids, starts, floors, ref, plan, kinds, found, firsts
+            self._entries, self._table, self._words, keys, times, ids, starts, floors, ref, plans, kinds, found, firsts
         )
         return Placed(kinds, found, firsts)
 
@@ -111,7 +115,11 @@ class Ring:
 
     def plans(self, entries: Longs) -> Longs:
         """The plans under which some entries came, as numbers given with them."""
-        return self._column(entries, kernel.E_PLAN)
+        return self._column(entries, kernel.E_PLAN) >> _TYPE_BITS
+
+    def types(self, entries: Longs) -> Longs:
+        """The types of some entries' events, as codes."""
+        return self._column(entries, kernel.E_PLAN) & ((1 << _TYPE_BITS) - 1)
 
     def in_order(self, entries: Longs) -> Longs:
         """The same entries in order of (time, id)."""

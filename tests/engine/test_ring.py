@@ -23,7 +23,8 @@ def insert(ring: Ring, blocks: list[list[Row]], floors: list[int], ref: int = 0)
     starts = np.cumsum([0, *map(len, blocks)])
     keys = np.array([[key, 7, 8] for key, _, _ in rows], np.int64)
     times, ids = (np.array([row[i] for row in rows], np.int64) for i in (1, 2))
-    placed = ring.insert(keys, times, ids, starts=starts, floors=np.array(floors), ref=ref, plan=0)
+    types = np.zeros(len(rows), np.int16)
+    placed = ring.insert(keys, times, ids, starts=starts, floors=np.array(floors), ref=ref, plan=0, types=types)
     return placed.kinds.tolist(), placed.entries.tolist()
 
 
