@@ -66,9 +66,13 @@ class Underway:
         if not send.cancelled() and send.exception() is None and send.result() is not None:
             self._end[tp] = max(self._end.get(tp, 0), send.result().offset + 1)
 
+    def end(self, tp: tuple[str, int]) -> int:
+        """The offset behind the last one that is known to be stored."""
+        return self._end.get(tp, 0)
+
     def is_more(self, tp: tuple[str, int], offset: int) -> bool:
         """Whether any is or will be stored at an offset or behind it."""
-        return self._pending[tp] > 0 or self._end.get(tp, 0) > offset
+        return self._pending[tp] > 0 or self.end(tp) > offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ __all__ = ["Desk", "Intake"]
 
 log = logging.getLogger(__name__)
 
+#: How soon it is looked again whether the hops have caught up, s.
+HOLD = 0.005
+
 _NO_NUMBERS = np.zeros(0, np.int64)
 
 
@@ -141,6 +144,7 @@ class Intake:
         self.desks: dict[TopicPartition, Desk] = {}
         self.generation = 0
         self.came: Callable[[str], None] = lambda _: None
+        self.hops_are_behind: Callable[[], bool] = lambda: False  # then no more is admitted for now
         self.targets: list[Target] = []
         self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
         self._lateness_ms = int(settings.lateness_seconds * 1000)
@@ -259,7 +263,7 @@ class Intake:
                 continue  # of an older assignment
             desk.waiting += messages
             self.came(desk.channel)
-        return await self._turn()
+        return HOLD if self.hops_are_behind() else await self._turn()
 
     async def drain(self) -> None:
         """Admit all that may be admitted now."""

@@ -39,6 +39,9 @@ AT_ONCE = 16
 #: Events that are applied at once; more of them wait for the next turn of the loop.
 MAX_ROWS = 4096
 
+#: Messages that a partition here may have to take before no more are admitted.
+AHEAD = 4
+
 #: How long lanes that are given away are waited for, s: until their outputs are stored and then their checkpoints.
 LAST_CHECKPOINT = 1.5
 
@@ -334,6 +337,14 @@ class Lanes:
         asyncio.get_running_loop().call_later(GRACE, look)
 
     # Work
+
+    def are_behind(self) -> bool:
+        """Whether some partition here has more than a few messages to take that this worker sent it.
+
+        What enters the stream at a later hop would get ever further ahead of what comes there by way of earlier ones.
+        """
+        hops = (hop for lane in self.lanes.values() if self._is_open(lane) for hop in lane.hops.values())
+        return any(self.runs.underway.end((hop.topic, hop.partition)) > hop.next + AHEAD for hop in hops)
 
     async def apply(self, kind: str, runs: Iterable[Sequence[Any]]) -> float | None:
         """Runs of hop partitions of a kind have come, those of each together: take one turn.

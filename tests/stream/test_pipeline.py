@@ -16,6 +16,7 @@ from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.commits import Answer
+from risk_stream.stream.intake import HOLD
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.topics import wanted_topics
 from tests.stream.conftest import NOW, RULES, FakeRecord
@@ -252,3 +253,23 @@ def test_a_large_wave_is_cut_into_batches(pipeline: Pipeline, kafka: Kafka, tran
     play(pipeline.admit([runs]), pipeline.admit([]))
     assert kafka.topics() == ["risk.hop.account"] * 2
     assert [offset for offset, _ in kafka.done_with] == [1499, 2999, 4499, 5999]
+
+
+def test_no_more_is_admitted_while_the_hops_here_are_behind(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
+    """What enters at a later hop would get ahead of what comes there by earlier ones; it waits, and is not lost."""
+
+    async def main() -> None:
+        sent = asyncio.get_running_loop().create_future()
+        pipeline.runs.underway.sent(("risk.hop.account", 0), sent)
+        sent.set_result(SimpleNamespace(offset=9))
+        await asyncio.sleep(0)
+        assert await pipeline.admit([[run_of("risk.trades", [transfer(0)])]]) == HOLD
+        assert kafka.topics() == []
+        kafka.stores = False
+        junk = [FakeRecord(offset, b"{") for offset in range(10)]
+        await pipeline.hop([[run_of("risk.hop.account", junk)]], "account")
+        kafka.sent.clear()
+        assert await pipeline.admit([]) is None
+        assert kafka.topics() == ["risk.hop.account"]
+
+    asyncio.run(main())
