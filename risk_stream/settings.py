@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     redis: str = Field("redis://127.0.0.1:6379/0", description="where alerts are kept for the console and dashboards")
     rules: list[Path] = Field([Path("rules")], description="rule files, or folders of them; watched for changes")
     events: list[Path] = Field([], description="the house's own event types: YAML files, or folders of them")
+    calendars: list[Path] = Field(
+        [], description="the house's own calendars: YAML files, or folders of them; watched for changes"
+    )
     group: str = Field(
         "risk-stream", description="name of the workers' consumer group: all workers of a house share it"
     )

@@ -18,6 +18,7 @@ MODULES = sorted(path for folder in (PACKAGE, ROOT / "bench") for path in folder
 #: Lower rooms know nothing of higher ones. Rooms on one floor may know their neighbours only where FRIENDS says so.
 FLOORS = {
     "catalogue": 0,
+    "calendars": 1,
     "features": 1,
     "rules": 2,
     "engine": 3,
@@ -32,7 +33,7 @@ FLOORS = {
     "__main__": 7,
 }
 FRIENDS = {("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
-CORE = {"catalogue", "features", "rules", "engine"}
+CORE = {"catalogue", "calendars", "features", "rules", "engine"}
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {
     *("faust", "mode", "aiokafka", "kafka", "redis", "prometheus_client", "asyncio", "aiohttp", "typer", "rich"),

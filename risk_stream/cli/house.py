@@ -44,6 +44,7 @@ def rule_paths(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
 
 def plan_of(settings: Settings, given: Sequence[Path] = ()) -> Plan:
     """The checked plan of the rules asked for, else of the settings."""
+    from risk_stream.calendars import load_calendars
     from risk_stream.rules import load_plan
 
-    return load_plan(rule_paths(settings, given), catalogue_of(settings))
+    return load_plan(rule_paths(settings, given), catalogue_of(settings), load_calendars(settings.calendars))

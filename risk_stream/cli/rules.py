@@ -37,6 +37,7 @@ def check(
     format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
 ) -> None:
     """Check rule files as a worker would: every problem, with file, line and column. Exit code 1 if there is any."""
+    from risk_stream.calendars import load_calendars
     from risk_stream.catalogue import ProblemsError
     from risk_stream.rules import load_plan
 
@@ -46,7 +47,7 @@ def check(
         if not path.exists():
             raise CommandError(f"{path} does not exist: name a rule file or a folder of them.")
     try:
-        plan = load_plan(asked, catalogue_of(settings))
+        plan = load_plan(asked, catalogue_of(settings), load_calendars(settings.calendars))
     except ProblemsError as error:
         _say_problems(error, format)
         raise typer.Exit(1) from error
@@ -151,7 +152,12 @@ def _say_plan(plan: Plan, format: str) -> None:
     stages = Counter(rule.stage for rule in plan.rules)
     files = len({rule.file for rule in plan.rules})
     features = sum(len(layout.aggregates) for layout in plan.layouts.values())
-    warnings = [str(warning) for warning in getattr(plan, "warnings", ())]
+    from datetime import UTC, datetime
+
+    from risk_stream.rules import calendars_ending
+
+    warnings = [str(warning) for warning in plan.warnings]
+    warnings += calendars_ending(plan, datetime.now(UTC).date())
     if format == "json":
         counts = {"rules": len(plan.rules), "files": files, "aggregates": features, "modes": modes, "stages": stages}
         typer.echo(orjson.dumps({"ok": True, "plan": plan.version, **counts, "warnings": warnings}))

@@ -9,6 +9,7 @@ import numpy as np
 from risk_stream.features._jit import Ints, Word, inner
 from risk_stream.features._kernel_heap import below, mul_high
 from risk_stream.features._kernel_panes import fold_panes
+from risk_stream.features._kernel_scan import start_of
 from risk_stream.features._words import (
     CELL,
     COUNT_,
@@ -20,6 +21,7 @@ from risk_stream.features._words import (
     F_OP,
     F_SCALE,
     F_SLOT,
+    F_STARTS,
     F_TEXT,
     F_WORDS,
     FIRST_AT,
@@ -106,7 +108,8 @@ def emit(
         op = plan[line + F_OP]
         cell = at + plan[P_CELLS_AT] + plan[line + F_CELL] * CELL
         scale = np.float64(plan[line + F_SCALE])
-        after = time - plan[line + F_MS]
+        periods = plan[line + F_STARTS]
+        after = time - plan[line + F_MS] if periods == 0 else start_of(plan, periods, time) - 1
         values = heap[cell + VALUES]
         extra = more = added = least = most = 0
         if after < max(trunc, plan[line + F_KNOWN]):

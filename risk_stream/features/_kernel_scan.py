@@ -42,7 +42,7 @@ from risk_stream.features._words import (
     VALUES,
 )
 
-__all__ = ["count_whole", "limit_of", "mix", "scan", "scan_distinct", "scan_group"]
+__all__ = ["count_whole", "limit_of", "mix", "scan", "scan_distinct", "scan_group", "start_of"]
 
 
 @inner
@@ -55,7 +55,29 @@ def mix(value: int) -> Word:
 @inner
 def limit_of(plan: Ints, w: int, time: int) -> Word:
     """The time up to which rows are outside window w as of `time`: also those that some other run has let go."""
-    return max(time - plan[plan[P_WINDOW_LINES] + w], plan[P_KEPT])
+    ms = plan[plan[P_WINDOW_LINES] + w]
+    after = time - ms if ms > 0 else start_of(plan, -ms, time) - 1
+    return max(after, plan[P_KEPT])
+
+
+@inner
+def start_of(plan: Ints, table: int, time: int) -> Word:
+    """When the period of a calendar window began that `time` lies in.
+
+    At plan[table] stand the number of periods, the ms of the longest and when each begins. A time before all of them,
+    or longer than the longest behind the last beginning, is in a period of that many ms up to itself.
+    """
+    none: Word = table + 1
+    low = none
+    high = table + 2 + plan[table]
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if peek(plan, middle) <= time:
+            low = middle
+        else:
+            high = middle
+    earliest: Word = time - plan[table + 1] + 1
+    return earliest if low == none else max(peek(plan, low), earliest)
 
 
 @inner
@@ -75,6 +97,8 @@ def scan(heap: Ints, base: int, first: int, stop: int, present: int, time: int, 
     j = stop
     for w in range(plan[P_WINDOWS]):
         limit = limit_of(plan, w, time)
+        if plan[plan[P_WINDOW_LINES] + w] < 0:  # a calendar window: now shorter than the one before it, now longer
+            j = stop
         while j > first and peek(heap, base + (j - 1) * row + R_TIME) > limit:
             j -= 1
         heap[at + A_WINDOWS + w] = j

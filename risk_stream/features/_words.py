@@ -165,14 +165,15 @@ P_SCRATCH_CELLS: Final = 18  # cells of a key without accel
 P_SCRATCH_SET: Final = 19  # (epoch, value) of distinct values
 P_SHIFT: Final = 20  # hash >> shift is the chunk
 P_BLOCK: Final = 21  # size class of a new key
-P_WINDOW_LINES: Final = 22  # in plan: a word per window, ms, shortest first
+P_WINDOW_LINES: Final = 22  # in plan: a word per window: ms, shortest first; then, negative, tables of periods
 P_CELL_LINES: Final = 23
 P_OUTPUT_LINES: Final = 24
 P_SOURCES: Final = 25  # a word per column of the rows: its column in the input, -1 where it has none
 P_TEXTS: Final = 26  # a word per column of the rows: 1 where 0 means missing
 P_COLUMNS: Final = 27  # how many
 P_CLOCK: Final = 28  # ms: rows are let go as of this time or their key's newest event, whichever is earlier
-P_WORDS: Final = 29
+P_STARTS: Final = 29  # in plan: what follows are tables of the periods of calendar windows, see `start_of`
+P_WORDS: Final = 30
 
 
 # plan: a line per cell, in the order of cells
@@ -184,7 +185,7 @@ C_NEED: Final = 4
 C_ALL: Final = 5  # what any cell of its group needs
 C_WHOLE: Final = 6  # every row matches and nothing but counting is needed
 C_SLOT: Final = 7  # ring of panes, -1 for none
-C_MS: Final = 8  # its window
+C_MS: Final = 8  # its window, the longest period of a calendar window
 C_SPAN: Final = 9  # cells from this one to the end of its group
 C_WORDS: Final = 10
 
@@ -197,4 +198,5 @@ F_TEXT: Final = 4
 F_SLOT: Final = 5
 F_KNOWN: Final = 6  # what lies before this time was not all seen
 F_SCALE: Final = 7  # 10**decimals
-F_WORDS: Final = 8
+F_STARTS: Final = 8  # in plan: the periods of a calendar window, 0 for a sliding one
+F_WORDS: Final = 9

@@ -1,11 +1,17 @@
-"""What a windowed aggregate is: an operation over the events of a key that match, within a sliding window."""
+"""What a windowed aggregate is: an operation over the events of a key that match, within a window that ends now."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import blake2b
 
-__all__ = ["Aggregate", "Op"]
+import numpy as np
+
+from risk_stream.features._jit import Ints
+
+__all__ = ["Aggregate", "Op", "Periods"]
 
 
 class Op(str, Enum):
@@ -28,9 +34,45 @@ class Op(str, Enum):
         return self not in {Op.COUNT, Op.SINCE}
 
 
+class Periods:
+    """What a calendar window is: time cut into periods one after another, such as the months of one time zone.
+
+    `starts` are the ms at which they begin, ascending; an event is in the one that began last. Periods are equal where
+    all their beginnings are; `version` stands for these, `unit` and `calendar` are for people. Raises `ValueError` for
+    fewer than two.
+    """
+
+    __slots__ = ("calendar", "longest_ms", "starts", "unit", "version")
+
+    def __init__(self, unit: str, starts: Iterable[int] | Ints, calendar: str = "") -> None:
+        self.unit, self.calendar = unit, calendar
+        self.starts: Ints = np.unique(np.asarray(starts, np.int64))
+        if len(self.starts) < 2:
+            raise ValueError(f"{unit} has {len(self.starts)} beginnings of periods, and needs two or more")
+        self.longest_ms = int(np.diff(self.starts).max())
+        self.version = blake2b(self.starts.tobytes(), digest_size=6).hexdigest()
+
+    def next_start(self, time: int) -> int:
+        """When the first period begins that begins after `time`."""
+        place = int(np.searchsorted(self.starts, time, side="right"))
+        return int(self.starts[place]) if place < len(self.starts) else time + self.longest_ms
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Periods) and self.version == other.version
+
+    def __hash__(self) -> int:
+        return int(self.version, 16)
+
+    def __repr__(self) -> str:
+        return f"Periods({self.unit!r}, {len(self.starts)} from {self.starts[0]}, {self.calendar!r})"
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One windowed aggregate of a key, as of an event at time t: over matching events with time in (t - window, t]."""
+    """One windowed aggregate of a key, as of an event at time t: over matching events with time in (t - window, t].
+
+    With `periods`, over those from the start of t's period to t; `window_ms` is then the longest period.
+    """
 
     id: str  # content hash
     op: Op
@@ -41,3 +83,4 @@ class Aggregate:
     field: str | None = None
     decimals: int = 0  # of the field: its fixed-point value is value * 10**decimals
     text: bool = False  # the result is a text's hash: first or last of a text field
+    periods: Periods | None = None  # of a calendar window

@@ -16,6 +16,7 @@ from risk_stream.features._words import (
     A_WINDOWS,
     C_WORDS,
     CELL,
+    F_STARTS,
     F_WORDS,
     G_WORDS,
     HEADER,
@@ -43,6 +44,7 @@ from risk_stream.features._words import (
     P_SHIFT,
     P_SLOTS,
     P_SOURCES,
+    P_STARTS,
     P_TABLES,
     P_TABLES_AT,
     P_TEXTS,
@@ -52,7 +54,7 @@ from risk_stream.features._words import (
     R_TIME,
     R_VALUES,
 )
-from risk_stream.features.aggregate import Aggregate, Op
+from risk_stream.features.aggregate import Aggregate, Op, Periods
 from risk_stream.features.layout import MOST_BITS, KindLayout
 
 __all__ = ["Schema", "compile_plan", "first_class"]
@@ -76,8 +78,10 @@ _NO_COLUMN: Final = R_TIME
 
 _Bit = tuple[str, str]  # event type, where
 _Column = tuple[str, int, bool]  # field, decimals, whether text
-_Group = tuple[int, int, bool]  # mask, word of the row, whether distinct values are counted
+_Group = tuple[int, int, bool, str]  # mask, word of the row, whether distinct values are counted, a calendar's periods
 _Cell = tuple[_Group, int]  # ms of its window
+_Ring = tuple[tuple[int, int, bool], int]  # group without periods, ms: panes are the same for whatever is so long
+_Window = tuple[str, int]  # periods, "" for a sliding window; ms
 
 
 def _columns_of(layout: KindLayout) -> list[_Column]:
@@ -90,7 +94,7 @@ class Schema:
 
     bits: dict[_Bit, int] = field(default_factory=dict)
     columns: dict[_Column, int] = field(default_factory=dict)
-    rings: dict[_Cell, int] = field(default_factory=dict)
+    rings: dict[_Ring, int] = field(default_factory=dict)
     bits_since: dict[_Bit, int] = field(default_factory=dict)
     columns_since: dict[_Column, int] = field(default_factory=dict)
     kept_since: int = NEVER
@@ -109,14 +113,18 @@ class Schema:
         for bit in bits:
             place = 1 << self.bits.pop(bit)
             self.bits_since.pop(bit, None)
-            self.rings = {cell: ring for cell, ring in self.rings.items() if not cell[0][0] & place}
+            self.rings = {of: ring for of, ring in self.rings.items() if not of[0][0] & place}
+
+    def need_ring(self, cell: _Cell) -> None:
+        """Give the cell a ring of panes if it has none."""
+        of = _ring_of(cell)
+        if of not in self.rings:
+            used = set(self.rings.values())
+            self.rings[of] = next(n for n in range(len(used) + 1) if n not in used)
 
     def ring(self, cell: _Cell) -> int:
-        """The cell's ring of panes, a new one if it has none."""
-        if cell not in self.rings:
-            used = set(self.rings.values())
-            self.rings[cell] = next(n for n in range(len(used) + 1) if n not in used)
-        return self.rings[cell]
+        """The cell's ring of panes, -1 for none."""
+        return self.rings.get(_ring_of(cell), -1)
 
     def stays(self) -> Bools:
         """For each ring whether it is still some cell's."""
@@ -186,7 +194,7 @@ class Schema:
     def known_until(self, layout: KindLayout) -> dict[str, int]:
         """Of each aggregate when its window no longer reaches back before what is known, ms."""
         draft = _Draft(self, layout)
-        return {a.id: self.known_since(a, draft.column(a)) + a.window_ms for a in layout.aggregates}
+        return {a.id: _whole_at(a, self.known_since(a, draft.column(a))) for a in layout.aggregates}
 
     def known_since(self, aggregate: Aggregate, column: _Column | None) -> int:
         """The time after which nothing that this aggregate is made of went by unseen."""
@@ -201,6 +209,16 @@ class Schema:
             mask >> place & 1 or mask >> self.bits.get((event, ""), place) & 1
             for (event, _), place in self.bits.items()
         )
+
+
+def _ring_of(cell: _Cell) -> _Ring:
+    (mask, column, distinct, _), ms = cell
+    return (mask, column, distinct), ms
+
+
+def _whole_at(a: Aggregate, since: int) -> int:
+    """From when on an aggregate's window does not reach back to `since`, ms."""
+    return since + a.window_ms if a.periods is None or since == NEVER else a.periods.next_start(since)
 
 
 def _signed(word: int) -> int:
@@ -231,13 +249,15 @@ class _Draft:
         """Where an aggregate is computed: one that only counts joins any pass over the same rows."""
         mask = self.mask(a)
         column = self.column(a)
+        # Within a group each window holds the one before it. That of a calendar window it only does for itself.
+        periods = "" if a.periods is None else a.periods.version
         if column is not None:
-            return _signed(mask), R_VALUES + self.schema.columns[column], a.op is Op.DISTINCT
+            return _signed(mask), R_VALUES + self.schema.columns[column], a.op is Op.DISTINCT, periods
         if not self.schema.covers_all(mask):
             for group in sorted(self.groups, key=lambda g: g[2]):
-                if group[0] == _signed(mask):
+                if (group[0], group[3]) == (_signed(mask), periods):
                     return group
-        return _signed(mask), _NO_COLUMN, False
+        return _signed(mask), _NO_COLUMN, False, periods
 
     def collect(self) -> dict[str, _Cell]:
         """All aggregates' cells, those with values first; -> aggregate id -> cell."""
@@ -248,12 +268,12 @@ class _Draft:
             cell = (group, a.window_ms)
             self.cells[cell] = self.cells.get(cell, 0) | _NEED[a.op]
             if a.op in _IN_PANES:
-                self.schema.ring(cell)
+                self.schema.need_ring(cell)
             found[a.id] = cell
         return found
 
     def whole(self, group: _Group) -> bool:
-        mask, column, _ = group
+        mask, column, _, _ = group
         return column == _NO_COLUMN and self.schema.covers_all(mask & (1 << 64) - 1)
 
 
@@ -263,7 +283,8 @@ def compile_plan(
     """A layout as data for the kernels, in the places the schema gave it. Takes milliseconds: no code is compiled."""
     draft = _Draft(schema, layout)
     found = draft.collect()
-    windows = sorted({a.window_ms for a in layout.aggregates})
+    periods = {a.periods.version: a.periods for a in layout.aggregates if a.periods is not None}
+    windows = sorted({("" if a.periods is None else a.periods.version, a.window_ms) for a in layout.aggregates})
     groups = list(draft.groups)
     order = sorted(draft.cells, key=lambda cell: (groups.index(cell[0]), cell[1]))
     group_need = dict.fromkeys(groups, 0)
@@ -271,19 +292,22 @@ def compile_plan(
         group_need[group] |= need
 
     cells = np.zeros((len(order), C_WORDS), np.int64)
+    filled: set[int] = set()  # a ring of several cells is filled by the first
     for c, (group, window_ms) in enumerate(order):
+        ring = schema.ring((group, window_ms))
         cells[c] = (
-            windows.index(window_ms),
+            windows.index((group[3], window_ms)),
             groups.index(group),
             group[0],
             group[1],
             draft.cells[group, window_ms],
             group_need[group],
             draft.whole(group),
-            schema.rings.get((group, window_ms), -1),
+            -1 if ring in filled else ring,
             window_ms,
             sum(g == group and ms >= window_ms for g, ms in order),
         )
+        filled.add(ring)
     outputs = np.zeros((len(layout.aggregates), F_WORDS), np.int64)
     for f, a in enumerate(layout.aggregates):
         cell = found[a.id]
@@ -293,9 +317,10 @@ def compile_plan(
             cell[0][1],
             a.window_ms,
             a.text and a.op in {Op.FIRST, Op.LAST},
-            schema.rings.get(cell, -1) if a.op in _IN_PANES else -1,
+            schema.ring(cell) if a.op in _IN_PANES else -1,
             schema.known_since(a, draft.column(a)),
             10**a.decimals if a.op.needs_field else 1,
+            0,
         )
     sources = np.full(len(schema.columns), -1, np.int64)
     for v, column in enumerate(_columns_of(layout)):
@@ -303,17 +328,32 @@ def compile_plan(
     texts = np.array([text for _, _, text in schema.columns], np.int64)
     head = _head(schema, layout, windows, groups, order, group_need)
     head[[P_EPOCH, P_SCAN, P_KEEP, P_KEPT, P_SHIFT]] = epoch, scan_below, keep_ms, kept_ms, shift
-    parts = [np.array(windows, np.int64), cells.ravel(), outputs.ravel(), sources, texts]
+    parts = [np.array([ms for _, ms in windows], np.int64), cells.ravel(), outputs.ravel(), sources, texts]
     for word, part in zip((P_WINDOW_LINES, P_CELL_LINES, P_OUTPUT_LINES, P_SOURCES, P_TEXTS), parts, strict=True):
         head[word] = len(head)
         head = np.concatenate([head, part])
-    return head
+    head[P_STARTS] = len(head)
+    return _with_tables(head, layout, windows, periods)
+
+
+def _with_tables(plan: Ints, layout: KindLayout, windows: list[_Window], periods: dict[str, Periods]) -> Ints:
+    """The plan with the periods of its calendar windows behind it, and where they stand in the lines that need them."""
+    outputs = plan[P_OUTPUT_LINES] + F_WORDS * np.arange(len(layout.aggregates))
+    for w, (version, longest) in enumerate(windows):
+        if version:
+            plan[plan[P_WINDOW_LINES] + w] = -len(plan)
+            for f, a in enumerate(layout.aggregates):
+                if a.periods == periods[version]:
+                    plan[outputs[f] + F_STARTS] = len(plan)
+            starts = periods[version].starts
+            plan = np.concatenate([plan, [len(starts), longest], starts])
+    return plan
 
 
 def _head(
     schema: Schema,
     layout: KindLayout,
-    windows: list[int],
+    windows: list[_Window],
     groups: list[_Group],
     order: list[_Cell],
     group_need: dict[_Group, int],

@@ -21,6 +21,7 @@ from risk_stream.features._words import (
     H_REFUSED,
     H_ROWS,
     NEVER,
+    P_STARTS,
 )
 from risk_stream.features.images import ImageOf, make_image
 from risk_stream.features.journal import Forget, Journal, Rows
@@ -51,6 +52,7 @@ class KeyState:
     """
 
     _plan: Ints
+    _recorded: Ints
 
     def __init__(
         self,
@@ -117,6 +119,8 @@ class KeyState:
         self._bit_map = self._schema.bit_map(layout)
         self._columns_at = self._schema.columns_at(layout)
         self._store.place_scratch(self._plan, self._schema.most_cap)
+        # To put rows in again no window is looked at, so what goes on record is without the tables of periods.
+        self._recorded = self._plan[: self._plan[P_STARTS]]
 
     def warming(self, now_ms: int) -> dict[str, int]:
         """Aggregates that as of `now_ms` reach back to what was not all seen, and the ms at which that ends.
@@ -167,7 +171,7 @@ class KeyState:
         put_in = bool(masks.any())
         (self._apply if put_in else self._ask)(keys, present, times, masks, columns, ids, out, flags)
         if self._journal is not None and put_in:
-            rows = Rows(position, self._plan, self._columns_at, keys, present, times, masks, columns, ids)
+            rows = Rows(position, self._recorded, self._columns_at, keys, present, times, masks, columns, ids)
             self._journal.add(rows)
         self._clock = max(self._clock, int(times.max()))
         self._position = max(self._position, position)

@@ -58,8 +58,11 @@ form                                  value                                     
 (required) is a kind of key, such as customer or device: every type in ``of``, and every type in the ``on`` of a rule
 that uses the feature, must have a key of that kind or one that belongs to it (an account has a customer). ``window``
 (required) is a whole number and a unit, s m h d w: ``45s 10m 1h 30d 2w``, up to 3650d. It reaches back from the event's
-own time and slides. ``where`` (optional) is a condition over fields of the ``of`` type, not over features. sum, mean
-and std need a money, number or integer field; min and max take a timestamp too; first, last and distinct any field.
+own time and slides; or it is ``today this_week this_month this_quarter this_year`` or ``business_day``, and holds the
+events from the start of that period up to this one, by the ``calendar`` of that name (``utc`` if left out, but for
+business_day; see `risk_stream.calendars`). ``where`` (optional) is a condition over fields of the ``of`` type, not over
+features. sum, mean and std need a money, number or integer field; min and max take a timestamp too; first, last and
+distinct any field.
 
 An **expression feature** is an expression over fields and other features of the file, a value or a condition.
 
@@ -106,7 +109,7 @@ from __future__ import annotations
 from risk_stream.rules.evaluate import Evaluator, View
 from risk_stream.rules.files import PlanError
 from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest
-from risk_stream.rules.plan import Plan, load_plan, plan_of_texts
+from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
 from risk_stream.rules.source import PlanSource
 
 __all__ = [
@@ -120,6 +123,7 @@ __all__ = [
     "Rule",
     "RuleTest",
     "View",
+    "calendars_ending",
     "load_plan",
     "plan_of_texts",
 ]

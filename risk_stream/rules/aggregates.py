@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 
+from risk_stream.calendars import UNITS, Calendar, starts
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node
-from risk_stream.features import Aggregate, Op
+from risk_stream.features import Aggregate, Op, Periods
 from risk_stream.rules.check import Checker, field_value, nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.expression import Node as Tree
@@ -39,6 +41,21 @@ class Feature:
     aggregate: Aggregate | None = None
     where: Condition | None = None
     tree: Tree | None = None
+    calendar: Calendar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """How far back an aggregate looks, and by which calendar, if by any."""
+
+    ms: int
+    unit: str = ""
+    calendar: Calendar | None = None
+    periods: Periods | None = None
+
+    def __str__(self) -> str:
+        """What stands for it in an aggregate's id."""
+        return str(self.ms) if self.periods is None else f"{self.unit} {self.periods.version}"
 
 
 def content_hash(text: str) -> str:
@@ -103,11 +120,16 @@ def event_types(catalogue: Catalogue, node: Node | None, report: Report) -> tupl
 
 
 def read_aggregate(
-    catalogue: Catalogue, name: str, node: Node, report: Report, report_in: Callable[[Node, ExpressionError], None]
+    catalogue: Catalogue,
+    calendars: Mapping[str, Calendar],
+    name: str,
+    node: Node,
+    report: Report,
+    report_in: Callable[[Node, ExpressionError], None],
 ) -> Feature | None:
     """The aggregate a mapping declares, or None with everything wrong in it reported."""
     operations = [key for key in keys(node) if key.value in _OPERATIONS]
-    allowed = ("of", "by", "window", "where")
+    allowed = ("of", "by", "window", "where", "calendar")
     good = True
     for key in keys(node):
         if key.value not in _OPERATIONS and key.value not in allowed:
@@ -130,7 +152,7 @@ def read_aggregate(
         good = False
     if op not in _OF_TYPES and "of" not in node:
         report(operations[0], f"'of' is missing: of which event type is {op.value} taken? write of: TYPE")
-    by, window = _by(catalogue, node, types, report), _window(node, report)
+    by, window = _by(catalogue, node, types, report), _window(calendars, node, report)
     field, condition = None, None
     if types is not None:
         field = None if op in _OF_TYPES else _field(op, target, types, report)
@@ -149,12 +171,13 @@ def read_aggregate(
         of,
         where,
         by,
-        window,
+        window.ms,
         field.name if field else None,
         field.decimals if field else 0,
         text,
+        window.periods,
     )
-    return Feature(name, node, aggregate, condition)
+    return Feature(name, node, aggregate, condition, calendar=window.calendar)
 
 
 def _by(catalogue: Catalogue, node: Node, types: tuple[EventType, ...] | None, report: Report) -> str | None:
@@ -176,19 +199,46 @@ def _by(catalogue: Catalogue, node: Node, types: tuple[EventType, ...] | None, r
     return str(by.value)
 
 
-def _window(node: Node, report: Report) -> int | None:
+def _window(calendars: Mapping[str, Calendar], node: Node, report: Report) -> _Window | None:
     window = node.get("window")
     if window is None:
         report(node, "'window' is missing: say how far back it reaches, such as window: 30d")
         return None
+    if window.is_text and window.value in UNITS:
+        return _calendar_window(calendars, node, window.value, report)
     ms = length_ms(window.value)
     if ms is None or not 0 < ms <= MAX_WINDOW_MS:
-        report(
-            window,
-            f"'{window.plain()}' is no window: write a whole number and s, m, h, d or w, such as 10m, up to 3650d",
+        said = str(window.plain())
+        advice = ("" if any(c.isdigit() for c in said) else nearest(said, UNITS)) or (
+            ": write a whole number and s, m, h, d or w, such as 10m, up to 3650d, or a calendar's: " + ", ".join(UNITS)
         )
+        report(window, f"'{said}' is no window{advice}")
         return None
-    return ms
+    if "calendar" in node:
+        report(node.key("calendar"), f"a window of {window.value} slides by no calendar: leave 'calendar' out")
+        return None
+    return _Window(ms)
+
+
+def _calendar_window(calendars: Mapping[str, Calendar], node: Node, unit: str, report: Report) -> _Window | None:
+    named = node.get("calendar")
+    if named is None and unit == "business_day":
+        report(node["window"], "business_day asks which days are business days: name a calendar, calendar: weekdays")
+        return None
+    name = "utc" if named is None else named.plain()
+    calendar = calendars.get(name) if isinstance(name, str) else None
+    if calendar is None:
+        assert named is not None
+        advice = nearest(str(name), tuple(calendars)) or f": there are {', '.join(sorted(calendars))}"
+        report(named, f"'{name}' is no calendar{advice}")
+        return None
+    periods = _periods(unit, calendar)
+    return _Window(periods.longest_ms, unit, calendar, periods)
+
+
+@cache
+def _periods(unit: str, calendar: Calendar) -> Periods:
+    return Periods(unit, starts(calendar, unit), calendar.name)
 
 
 def _field(op: Op, target: Node, types: tuple[EventType, ...], report: Report) -> Field | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node, Problem
 from risk_stream.features import Aggregate
 from risk_stream.rules.aggregates import Feature, content_hash, event_types, keys, length_ms, read_aggregate
@@ -57,6 +58,7 @@ class LoadedFile:
     rules: list[Rule] = field(default_factory=list)
     ids: list[tuple[str, Node]] = field(default_factory=list)  # of every rule, sound or not, and where it stands
     wheres: dict[tuple[str, str], Condition] = field(default_factory=dict)  # (type, canonical text) -> condition
+    calendars: dict[str, Calendar] = field(default_factory=dict)  # that its features go by
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -66,14 +68,14 @@ def _kind(node: Node) -> str:
     return node.kind if node.kind in {"text", "nothing"} else f"a {node.kind}"
 
 
-def load_file(catalogue: Catalogue, root: Node, source: str) -> LoadedFile:
+def load_file(catalogue: Catalogue, calendars: Mapping[str, Calendar], root: Node, source: str) -> LoadedFile:
     """Check a whole rule file; `source` is its text, for the places of errors within expressions."""
-    return _Loader(catalogue, root, source).load()
+    return _Loader(catalogue, calendars, root, source).load()
 
 
 class _Loader:
-    def __init__(self, catalogue: Catalogue, root: Node, source: str) -> None:
-        self.catalogue, self.root, self.source = catalogue, root, source
+    def __init__(self, catalogue: Catalogue, calendars: Mapping[str, Calendar], root: Node, source: str) -> None:
+        self.catalogue, self.calendars, self.root, self.source = catalogue, calendars, root, source
         self.lines: list[str] | None = None
         self.loaded = LoadedFile()
         self.features = Features(catalogue, self.report_in)
@@ -200,7 +202,9 @@ class _Loader:
         self.features.check()
 
     def _aggregate(self, name: str, node: Node) -> Feature | None:
-        feature = read_aggregate(self.catalogue, name, node, self.report, self.report_in)
+        feature = read_aggregate(self.catalogue, self.calendars, name, node, self.report, self.report_in)
+        if feature is not None and feature.calendar is not None:
+            self.loaded.calendars[feature.calendar.name] = feature.calendar
         if feature is not None and feature.where is not None and feature.aggregate is not None:
             for type_name in feature.aggregate.of:
                 self.loaded.wheres[type_name, feature.aggregate.where] = feature.where

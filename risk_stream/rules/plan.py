@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
+from risk_stream.calendars import Calendar, shipped
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
@@ -13,10 +15,12 @@ from risk_stream.rules.load import LoadedFile, load_file
 from risk_stream.rules.meaning import Condition, lists_of
 from risk_stream.rules.model import Rule
 
-__all__ = ["Plan", "load_plan", "plan_of_texts"]
+__all__ = ["Plan", "calendars_ending", "load_plan", "plan_of_texts"]
 
 #: Rows a key keeps exactly: of many keys, and of the few that have very many events each.
 CAP, CAP_MANY_ROWS = 1024, 65_536
+#: So many days before the last one that a calendar knows, its house is told.
+ENDING_DAYS = 60
 
 
 class Plan:
@@ -33,8 +37,10 @@ class Plan:
         wheres: Mapping[tuple[str, str], Condition] | None = None,
         warnings: Iterable[Problem] = (),
         texts: Mapping[str, str] | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
     ) -> None:
         self.catalogue = catalogue
+        self.calendars = dict(calendars or {})  # that features of these files go by
         self.texts = dict(texts or {})  # the rule files it was made of, by name
         self.rules = tuple(sorted(rules, key=lambda r: r.id))
         self.wheres = dict(wheres or {})
@@ -133,8 +139,31 @@ def _content(rule: Rule) -> str:
     return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names))
 
 
-def load_plan(paths: Sequence[Path], catalogue: Catalogue) -> Plan:
-    """The plan of all rule files that `paths` name. Raises `PlanError` with every problem of every file."""
+def calendars_ending(plan: Plan, today: date) -> list[str]:
+    """A sentence for each calendar whose business days a rule asks, and whose holidays soon are known no longer."""
+    asked = {
+        a.periods.calendar
+        for rule in plan.judged
+        for a in rule.aggregates
+        if a.periods is not None and a.periods.unit == "business_day"
+    }
+    said = []
+    for name in sorted(asked & plan.calendars.keys()):
+        year = plan.calendars[name].last_year
+        if year is not None and (date(year, 12, 31) - today).days <= ENDING_DAYS:
+            ends = "ended with" if today.year > year else "ends with"
+            said.append(
+                f"the calendar {name} {ends} {year}; behind it weekends count and no holidays: give it those of"
+                f" {max(today.year, year + 1)}"
+            )
+    return said
+
+
+def load_plan(paths: Sequence[Path], catalogue: Catalogue, calendars: Mapping[str, Calendar] | None = None) -> Plan:
+    """The plan of all rule files that `paths` name; without `calendars`, over the shipped ones.
+
+    Raises `PlanError` with every problem of every file.
+    """
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     for path in rule_files(paths):
@@ -142,16 +171,22 @@ def load_plan(paths: Sequence[Path], catalogue: Catalogue) -> Plan:
             texts[str(path)] = read(path)
         except PlanError as error:
             problems += error.problems
-    return plan_of_texts(texts, catalogue, problems)
+    return plan_of_texts(texts, catalogue, problems, calendars)
 
 
-def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iterable[Problem] = ()) -> Plan:
+def plan_of_texts(
+    texts: Mapping[str, str],
+    catalogue: Catalogue,
+    problems: Iterable[Problem] = (),
+    calendars: Mapping[str, Calendar] | None = None,
+) -> Plan:
     """The plan of rule files given as name -> text. Raises `PlanError`."""
+    known = shipped() if calendars is None else calendars
     found = list(problems)
     files: list[LoadedFile] = []
     for name, text in texts.items():
         try:
-            files.append(load_file(catalogue, read_yaml(text, name), text))
+            files.append(load_file(catalogue, known, read_yaml(text, name), text))
         except ProblemsError as error:
             found += error.problems
     first: dict[str, Node] = {}
@@ -176,6 +211,7 @@ def plan_of_texts(texts: Mapping[str, str], catalogue: Catalogue, problems: Iter
             wheres,
             (w for file in files for w in file.warnings),
             texts,
+            {name: calendar for file in files for name, calendar in file.calendars.items()},
         )
     except ProblemsError as error:
         raise PlanError(error.problems) from None

@@ -7,8 +7,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TypeAlias
 
-from risk_stream.catalogue import Catalogue
-from risk_stream.rules.files import below
+from risk_stream.calendars import load_calendars
+from risk_stream.catalogue import Catalogue, ProblemsError
+from risk_stream.rules.files import PlanError, below
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.plan import Plan, load_plan
 
@@ -18,17 +19,17 @@ _Stat: TypeAlias = tuple[str, int, int, int, int]
 
 
 class PlanSource:
-    """The rule files of a house, read anew when they change.
+    """The rule files of a house and its own calendars, read anew when they change.
 
     Raises `PlanError` where they cannot be used at the start. `poll` raises it once for each bad state of the files;
     `plan` is the last good one all the while.
     """
 
-    def __init__(self, paths: Sequence[Path], catalogue: Catalogue) -> None:
-        self.paths, self.catalogue = list(paths), catalogue
+    def __init__(self, paths: Sequence[Path], catalogue: Catalogue, calendars: Sequence[Path] = ()) -> None:
+        self.paths, self.catalogue, self.calendars = list(paths), catalogue, list(calendars)
         self._stats = self._stat()
         self._content = self._hash(self._stats)
-        self.plan: Plan = load_plan(self.paths, catalogue)
+        self.plan: Plan = self._load()
 
     def poll(self) -> Plan | None:
         """The new plan if the files' contents changed and are good, else None. Raises `PlanError` if they are not."""
@@ -40,16 +41,23 @@ class PlanSource:
         if content == self._content:
             return None
         self._content = content
-        plan = load_plan(self.paths, self.catalogue)
+        plan = self._load()
         if plan.version == self.plan.version:
             return None
         self.plan = plan
         return plan
 
+    def _load(self) -> Plan:
+        try:
+            calendars = load_calendars(self.calendars)
+        except ProblemsError as error:
+            raise PlanError(error.problems) from None
+        return load_plan(self.paths, self.catalogue, calendars)
+
     def _stat(self) -> tuple[_Stat, ...]:
         """What tells that a file is another or was written, without reading it."""
         found = []
-        for path in self.paths:
+        for path in [*self.paths, *self.calendars]:
             for file in sorted(below(path)) if path.is_dir() else [path]:
                 try:
                     stat = file.stat()

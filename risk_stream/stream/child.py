@@ -77,7 +77,7 @@ def _end_with_parent() -> None:
 
 def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[RiskApp, PlanSource]:
     """Everything, wired. Raises `BrokerError` and `ProblemsError`."""
-    source = PlanSource(settings.rules, catalogue)
+    source = PlanSource(settings.rules, catalogue, settings.calendars)
     counts = partition_counts(settings.broker)
     missing = [t.name for t in wanted_topics(settings, catalogue) if t.name not in counts]
     if missing:

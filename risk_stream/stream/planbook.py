@@ -3,7 +3,7 @@
 `risk.plans` is compacted and holds the content of each plan that was ever in force, keyed by the plan's version, and
 under the key `current` which of them was published for all workers, if one was. A plan is stored there before the first
 origin names it, so whoever reads a message can have its plan. A value is zlib-compressed JSON: the texts of the rule
-files and of the house's event types.
+files, of the house's event types and of the calendars that the rules go by.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream.producer import MAX_MESSAGE_BYTES
@@ -69,6 +70,7 @@ def pack_plan(plan: Plan, events: Mapping[str, str]) -> bytes:
         "catalogue": plan.catalogue.version,
         "rules": plan.texts,
         "events": dict(events),
+        "calendars": {name: calendar.text for name, calendar in plan.calendars.items()},
     }
     content = zlib.compress(orjson.dumps(said), 6)
     if len(content) > MAX_MESSAGE_BYTES:
@@ -91,7 +93,7 @@ def unpack_plan(content: bytes, catalogue: Catalogue) -> Plan:
     try:
         if made_over != catalogue.version:
             catalogue = _catalogue_of(events)
-        plan = plan_of_texts(rules, catalogue)
+        plan = plan_of_texts(rules, catalogue, calendars=load_calendars(texts=said.get("calendars")))
     except ProblemsError as error:
         raise UnknownPlanError(
             f"plan {version} cannot be made again by this release: {next(iter(error.problems))}"

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import ProblemsError
-from risk_stream.rules import Plan, PlanSource
+from risk_stream.rules import Plan, PlanSource, calendars_ending
 from risk_stream.sinks.prometheus import Metrics
 from risk_stream.stream.planbook import PlanBook, UnknownPlanError
 from risk_stream.stream.planlog import PlanLog
@@ -54,6 +55,7 @@ class PlanWatcher:
         self._tried: str | None = None  # the published plan that was dealt with last
         self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._warned: set[str] = set()
         if published is not None:
             published.moved, published.added = self._moved.set, self._read_ahead
         self._say(self.plan)
@@ -196,5 +198,9 @@ class PlanWatcher:
             log.error("and %d more: risk-stream rules check", len(problems) - MAX_SAID)
 
     def _say(self, plan: Plan) -> None:
+        for sentence in calendars_ending(plan, datetime.now(UTC).date()):
+            if sentence not in self._warned:
+                self._warned.add(sentence)
+                log.warning("%s", sentence)
         self.metrics.forget("risk_stream_plan_info")
         self.metrics.set("risk_stream_plan_info", 1, plan.version, str(len(plan.rules)))

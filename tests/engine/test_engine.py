@@ -17,7 +17,7 @@ from risk_stream.engine import Alert, Engine, alert_id, final
 from risk_stream.rules import Plan, load_plan
 from tests.engine.compare import same
 from tests.oracle import Verdict, judge_all
-from tests.oracle.worlds import events, rule_files
+from tests.oracle.worlds import CALENDARS, events, rule_files
 
 CATALOGUE: Catalogue = load_catalogue()
 DECODER = Decoder(CATALOGUE)
@@ -27,7 +27,7 @@ slow_start = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow
 def plan_of(tmp: Path, text: str) -> Plan:
     path = tmp / "rules.yaml"
     path.write_text(text)
-    return load_plan([path], CATALOGUE)
+    return load_plan([path], CATALOGUE, CALENDARS)
 
 
 def batch_of(stream: list[dict[str, Any]]) -> EventBatch:

@@ -25,7 +25,7 @@ from risk_stream.rules.meaning import FieldValue, Kind, Presence
 from tests.engine.cluster import Cluster, Settings, accepted_of
 from tests.engine.compare import same
 from tests.oracle import Judged, judge_all
-from tests.oracle.worlds import TYPES, events, rule_files
+from tests.oracle.worlds import CALENDARS, TYPES, events, rule_files
 
 CATALOGUE: Catalogue = load_catalogue()
 #: Schedules of each test in one run of the suite.
@@ -34,7 +34,7 @@ LATENESS = 60_000
 pytestmark = pytest.mark.timeout(3600)
 PROBE = " probe"
 ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
-STEPS = (0, 0, 1000, 4000, 4000, 20_000, 55_000, 3_600_000)
+STEPS = (0, 0, 1000, 4000, 4000, 20_000, 55_000, 3_600_000, 28_800_000)
 LATE = (0, 0, 0, 1000, 4000, 5000, 30_000, 60_000, 200_000)
 
 
@@ -42,7 +42,7 @@ def plan_of(tmp: Path, text: str) -> Plan:
     """A plan with, beside each rule, one that always fires: so that every feature of every event is seen."""
     path = tmp / "rules.yaml"
     path.write_text(text)
-    plan = load_plan([path], CATALOGUE)
+    plan = load_plan([path], CATALOGUE, CALENDARS)
     probes = [replace(rule, id=rule.id + PROBE, condition=ALWAYS) for rule in plan.rules]
     return Plan(CATALOGUE, [*plan.rules, *probes], plan.wheres)
 

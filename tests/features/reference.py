@@ -83,7 +83,7 @@ class Reference:
 
     def _answer(self, a: Aggregate, log: Log, before: list[Event], window: list[Event], event: Event) -> Answer:
         now = event.time
-        since = now - a.window_ms
+        since = window_start(a, now) - 1
         value = self._value(a, [e for e in before if e.time > since], [e for e in window if e.time > since], now)
         if log.gone_until <= since:
             return Answer(value, exact=True)
@@ -124,6 +124,14 @@ class Reference:
         values = [e.fields.get(a.field, MISSING) for e in events if matches(a, e)]
         missing = {MISSING, 0} if a.field in self.layout.text_columns else {MISSING}
         return [v for v in values if v not in missing]
+
+
+def window_start(a: Aggregate, now: int) -> int:
+    """The earliest time in an aggregate's window as of `now`."""
+    sliding = now - a.window_ms + 1
+    if a.periods is None:
+        return sliding
+    return max([sliding, *(start for start in a.periods.starts.tolist() if start <= now)])
 
 
 def matches(a: Aggregate, event: Event) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from risk_stream.features import Aggregate, KeyState, KindLayout, Op
+from risk_stream.features import Aggregate, KeyState, KindLayout, Op, Periods
 from tests.features.reference import MISSING, Answer, Event
 
 LATENESS = 60
@@ -18,6 +18,12 @@ WHERES = ("", "large", "out")
 FIELDS = {"amount": 2, "price": 8, "quantity": 0, "merchant": 0}
 TEXTS = frozenset({"merchant"})
 WINDOWS = (1, 40, 200, 1500)
+#: Some that all streams lie in, some that begin and end while events come, none as long as the next.
+PERIODS = (
+    Periods("tenths", range(9_000, 80_000, 100)),
+    Periods("uneven", [10_050 + 13 * i * i for i in range(35)]),
+    Periods("few", [10_090, 10_800, 11_000, 12_900, 13_000]),
+)
 BIG = 2**53 - 1
 
 
@@ -27,14 +33,16 @@ def aggregate(
     *,
     of: tuple[str, ...] = ("order",),
     where: str = "",
-    window_ms: int = 1000,
+    window_ms: int | Periods = 1000,
     name: str = "",
 ) -> Aggregate:
-    """An aggregate by customer over the fields of these tests."""
+    """An aggregate by customer over the fields of these tests; `window_ms` is a sliding window or a calendar's."""
     used = field if op.needs_field else None
     text = used in TEXTS and op in {Op.FIRST, Op.LAST}
     id = name or f"{op.value} {used} {of} {where} {window_ms}"
-    return Aggregate(id, op, of, where, "customer", window_ms, used, FIELDS.get(used or "", 0), text)
+    periods = window_ms if isinstance(window_ms, Periods) else None
+    ms = window_ms.longest_ms if isinstance(window_ms, Periods) else window_ms
+    return Aggregate(id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods)
 
 
 def layout(aggregates: Sequence[Aggregate], cap: int = 1024) -> KindLayout:
@@ -49,7 +57,8 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
     numbers_only = op not in {Op.DISTINCT, Op.FIRST, Op.LAST}
     name = draw(st.sampled_from([f for f in FIELDS if f not in TEXTS or not numbers_only]))
     of = draw(st.sampled_from([("order",), ("transfer",), TYPES]))
-    return aggregate(op, name, of=of, where=draw(st.sampled_from(WHERES)), window_ms=draw(st.sampled_from(WINDOWS)))
+    window = draw(st.sampled_from([*WINDOWS, *PERIODS]))
+    return aggregate(op, name, of=of, where=draw(st.sampled_from(WHERES)), window_ms=window)
 
 
 def layouts(*, caps: Sequence[int] = (1024,)) -> st.SearchStrategy[KindLayout]:

@@ -91,6 +91,30 @@ def test_what_is_warming_is_told_with_its_end_and_is_what_is_flagged() -> None:
     assert until == 2000 - 1000 - LATENESS + 4000
 
 
+def test_a_calendar_window_is_warm_when_its_next_period_begins() -> None:
+    """However long a period may be: what came before it was no part of it."""
+    new = aggregate(Op.SUM, "price", window_ms=PERIODS[2])
+    state = state_of(layout([aggregate(Op.COUNT, window_ms=5000)]))
+    run(state, [Event(10_100, ORDER, {"price": 1})])
+    state.set_layout(layout([aggregate(Op.COUNT, window_ms=5000), new]), now_ms=10_200)
+    assert state.warming(10_200) == {new.id: 10_800}
+    for now in (10_201, 10_799, 10_800, 10_900):
+        _, flags = run(state, [Event(now, ORDER, {"price": 1})])
+        assert (flags[0] != 0) == (new.id in state.warming(now))
+
+
+def test_a_changed_calendar_finds_the_events_that_are_there() -> None:
+    """A day more or less that is a holiday is another window over the same rows, and exact from its first event on."""
+    before, after = Periods("day", [10_000, 10_100, 10_300]), Periods("day", [10_000, 10_100, 10_200, 10_300])
+    longest = aggregate(Op.COUNT, window_ms=1000)
+    state = state_of(layout([longest, aggregate(Op.COUNT, window_ms=before)]))
+    values, _ = run(state, [Event(t, ORDER) for t in range(10_050, 10_250, 10)])
+    assert values[-1, 1] == 15
+    state.set_layout(layout([longest, aggregate(Op.COUNT, window_ms=after, name="new")]))
+    values, flags = run(state, [Event(10_250, ORDER)])
+    assert (values[0, 1], flags[0]) == (6, 0)
+
+
 def test_a_lower_cap_holds_from_the_next_event_of_a_key_on() -> None:
     """It drops what is too much at once, into the panes; distinct values of the longer log are still counted right."""
     asked = [aggregate(Op.COUNT), aggregate(Op.DISTINCT, "quantity")]

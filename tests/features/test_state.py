@@ -14,6 +14,7 @@ from risk_stream.features._kernel import apply_batch
 from tests.features.reference import MISSING, Event, Reference
 from tests.features.streams import (
     LATENESS,
+    PERIODS,
     TYPES,
     aggregate,
     differs,
@@ -30,7 +31,7 @@ EVERYTHING = [
         list(Op) * 4,
         [("order",), TYPES, ("transfer",)] * 14,
         ["", "large", "", "out", ""] * 8,
-        [40, 1500, 200, 10_000] * 10,
+        [40, 1500, PERIODS[0], 200, 10_000, PERIODS[1], PERIODS[2]] * 6,
         strict=False,
     )
 ]

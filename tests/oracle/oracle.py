@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import yaml
+
+import risk_stream.calendars
 from risk_stream.catalogue import Catalogue, text_hash
 from risk_stream.features import Aggregate, Op
 from risk_stream.rules import Plan, Rule
 from tests.oracle.logic import Value, evaluate
+from tests.oracle.worlds import house_calendar
 
 __all__ = ["Judged", "Verdict", "judge_all"]
 
@@ -150,7 +157,7 @@ class Oracle:
 
     def _aggregate(self, feature: Aggregate, rows: list[_Row], at: int) -> Value:
         now = rows[at].time
-        inside = [(i, r) for i, r in enumerate(rows[: at + 1]) if now - feature.window_ms < r.time <= now]
+        inside = [(i, r) for i, r in enumerate(rows[: at + 1]) if _in_window(feature, r.time, now)]
         counted = [(i, r) for i, r in inside if r.event["type"] in feature.of and self._where(feature, r.event)]
         if feature.op is Op.COUNT:
             return Fraction(len(counted))
@@ -188,6 +195,52 @@ class Oracle:
 
     def _where(self, feature: Aggregate, event: Event) -> bool:
         return not feature.where or evaluate(feature.where, lambda name: self._field(event, name)) is True
+
+
+def _in_window(feature: Aggregate, time: int, now: int) -> bool:
+    """Whether an event at `time` is in the window as of `now`, which is not before it."""
+    if feature.periods is None:
+        return now - feature.window_ms < time
+    unit, calendar = feature.periods.unit, feature.periods.calendar
+    return _period(unit, calendar, time) == _period(unit, calendar, now)
+
+
+def _calendars() -> dict[str, Any]:
+    folder = Path(risk_stream.calendars.__file__).parent
+    read = [yaml.safe_load(text) for text in (*(p.read_text() for p in folder.glob("*.yaml")), house_calendar)]
+    return {calendar["name"]: calendar for calendar in read}
+
+
+CALENDARS = _calendars()
+
+
+def _period(unit: str, name: str, time: int) -> object:
+    """What two moments share that are in the same day, week, ... of a calendar."""
+    calendar = CALENDARS[name]
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=time)
+    day = moment.astimezone(ZoneInfo(calendar["timezone"])).date()
+    match unit:
+        case "today":
+            return day
+        case "this_week":
+            return day.isocalendar()[:2]
+        case "this_month":
+            return day.year, day.month
+        case "this_quarter":
+            return day.year, (day.month - 1) // 3
+        case "this_year":
+            return day.year
+        case "business_day":
+            while not _is_business_day(calendar, day):
+                day += dt.timedelta(days=1)
+            return day
+    raise AssertionError(unit)
+
+
+def _is_business_day(calendar: Mapping[str, Any], day: dt.date) -> bool:
+    if day in calendar.get("workdays", ()):
+        return True
+    return day not in calendar.get("holidays", ()) and day.strftime("%A").lower() not in calendar["weekend"]
 
 
 def _features(rule: Rule) -> Iterable[tuple[str, Aggregate | str]]:

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["START", "TYPES", "events", "rule_files"]
+from risk_stream.calendars import load_calendars
 
-#: When the worlds begin, ms.
+__all__ = ["CALENDARS", "START", "TYPES", "events", "house_calendar", "rule_files"]
+
+#: When the worlds begin, ms; some do before clocks are put forward or back, holidays, a year's or a month's end.
 START = 1_700_000_000_000
+STARTS = tuple(
+    round(datetime.fromisoformat(text).timestamp() * 1000)
+    for text in (
+        *("2025-03-29T18:00Z", "2025-10-25T18:00Z", "2026-02-13T06:00Z", "2025-12-31T09:00Z", "2026-09-30T05:00Z"),
+        *("2024-12-27T12:00Z", "2026-02-27T03:00Z", "1990-01-01T01:00Z"),
+    )
+)
+house_calendar = """
+name: house
+timezone: Europe/Berlin
+weekend: [saturday, sunday]
+from: 2025
+until: 2025
+holidays: [2025-03-31, 2025-10-27]
+workdays: [2025-10-25]
+"""
+#: The shipped calendars, and that of a house whose clocks are put forward and back.
+CALENDARS = load_calendars(texts={"house.yaml": house_calendar})
 
 #: type -> (keys it has, text fields with their values, numeric fields)
 TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]] = {
@@ -48,6 +69,12 @@ REQUIRED = {
 #: Who an event of this type says the owner of its first key is: in these worlds they never disagree.
 TEACHES = {"application": ("loan", "customer"), "account": ("account", "customer"), "customer": ("customer", "group")}
 WINDOWS = ("5s", "1m", "10m", "2h", "30d")
+CALENDAR_WINDOWS = (
+    *("today", "this_month", "today, calendar: china", "today, calendar: house", "this_week, calendar: house"),
+    *("this_month, calendar: house", "this_quarter, calendar: china", "this_year, calendar: house"),
+    *("business_day, calendar: house", "business_day, calendar: china", "business_day, calendar: china_interbank"),
+    "business_day, calendar: weekdays",
+)
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 
@@ -75,7 +102,8 @@ def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str]) -> tuple[str,
     ops = ["count", "since", "distinct", "first text", "last text"]
     ops += ["sum", "mean", "min", "max", "std", "first", "last"] * bool(numbers)
     op, _, text = draw(st.sampled_from(ops)).partition(" ")
-    tail = f"by: {by}, window: {draw(st.sampled_from(WINDOWS))}" + (f", where: '{where}'" if where else "")
+    window = draw(st.sampled_from(draw(st.sampled_from([WINDOWS, CALENDAR_WINDOWS]))))
+    tail = f"by: {by}, window: {window}" + (f", where: '{where}'" if where else "")
     if op in ("count", "since"):
         return f"{{{op}: {fed}, {tail}}}", "count" if op == "count" else "duration"
     if op == "distinct":
@@ -138,13 +166,13 @@ def events(
     late: tuple[int, ...] = (0, 0, 0, 0, 5000, 60_000),
     *,
     least: int = 1,
-    steps: tuple[int, ...] = (0, 0, 1000, 4000, 55_000, 3_600_000),
+    steps: tuple[int, ...] = (0, 0, 1000, 4000, 55_000, 3_600_000, 28_800_000),
     keys: int = len(KEY_VALUES),
     types: Sequence[str] = tuple(TYPES),
 ) -> list[dict[str, Any]]:
     """Events with few keys, small amounts, equal times, some `late` by so many ms, and missing fields."""
     stream: list[dict[str, Any]] = []
-    now = START
+    now = draw(st.sampled_from([START, START, START, *STARTS]))
     for i in range(draw(st.integers(least, most))):
         kind = draw(st.sampled_from(sorted(types)))
         now += draw(st.sampled_from(steps))

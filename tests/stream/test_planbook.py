@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.rules import Plan, load_plan, plan_of_texts
 from risk_stream.stream.planbook import KEPT, PlanBook, UnknownPlanError, event_texts, pack_plan, unpack_plan
@@ -70,6 +71,16 @@ def test_a_plan_over_other_event_types_brings_them(tmp_path: Path, catalogue: Ca
     plan = plan_of_texts({"rules.yaml": rules.replace("count_10m == 3", "count_10m == 3 and lent >= 1")}, wider)
     again = unpack_plan(pack_plan(plan, event_texts([tmp_path])), catalogue)
     assert (again.version, again.catalogue.version) == (plan.version, wider.version)
+
+
+def test_a_plan_brings_the_calendars_it_goes_by(catalogue: Catalogue) -> None:
+    """A worker whose folder of calendars has none, or another one of this name, can have it all the same."""
+    house = "name: house\ntimezone: Europe/Berlin\nfrom: 2026\nuntil: 2026\nholidays: [2026-05-05]\n"
+    rules = RULES.replace("window: 10m", "window: business_day, calendar: house")
+    assert rules != RULES
+    plan = plan_of_texts({"rules.yaml": rules}, catalogue, calendars=load_calendars(texts={"c.yaml": house}))
+    again = unpack_plan(pack_plan(plan, {}), catalogue)
+    assert (again.version, again.calendars) == (plan.version, plan.calendars)
 
 
 def test_what_is_no_plan_is_refused_in_a_sentence(plan: Plan, catalogue: Catalogue) -> None:
