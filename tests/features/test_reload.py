@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_stream.features import Aggregate, KeyState, KindLayout, Op
+from risk_stream.features import Aggregate, KeyState, KindLayout, Op, Periods
 from tests.features.reference import Event, Reference
-from tests.features.streams import LATENESS, aggregate, aggregates, differs, layout, run, streams
+from tests.features.streams import LATENESS, PERIODS, aggregate, aggregates, differs, layout, run, streams
 
 ORDER = frozenset({("order", "")})
 
