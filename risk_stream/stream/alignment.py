@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from asyncio import Future
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EVERYTHING", "PATIENCE", "Patience", "Progress", "Underway", "horizon", "within"]
+__all__ = ["EVERYTHING", "PATIENCE", "Others", "Patience", "Progress", "Underway", "horizon", "within"]
 
 #: A horizon beyond all times.
 EVERYTHING = 2**63 - 1
+
+#: How far ahead of another worker's partitions a backlog is read here, ms of event time: what was heard of them is old.
+SLACK_MS = 200
+
+#: A partition of another worker whose clock has stood still for so long is not waited for, s.
+MOVING = 0.5
 
 #: How long the others wait for a partition of which the broker has more and nothing comes, s.
 PATIENCE = 0.1
@@ -73,6 +79,28 @@ class Underway:
     def is_more(self, tp: tuple[str, int], offset: int) -> bool:
         """Whether any is or will be stored at an offset or behind it."""
         return self._pending[tp] > 0 or self.end(tp) > offset
+
+
+class Others:
+    """Clocks of what other workers read, as far as they move."""
+
+    def __init__(self) -> None:
+        self._moved: dict[str, tuple[int, float]] = {}  # channel -> its front, ms, and since when
+
+    def limit(self, fronts: Mapping[str, int], now: float | None = None) -> int:
+        """The clock up to which a backlog here may be read, ms; `fronts` are theirs by channel, as last heard.
+
+        One that does not move is at the end of its log, or its reader is away: nobody waits for it.
+        """
+        now = time.monotonic() if now is None else now
+        lowest = EVERYTHING
+        for channel, front in fronts.items():
+            before = self._moved.get(channel)
+            if before is None or before[0] != front:
+                self._moved[channel] = (front, -MOVING if before is None else now)
+            if now - self._moved[channel][1] < MOVING:
+                lowest = min(lowest, front + SLACK_MS)
+        return lowest
 
 
 @dataclass(frozen=True, slots=True)

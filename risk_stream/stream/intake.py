@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Admission, Admitted, Decoded
-from risk_stream.stream.alignment import Patience, Progress, horizon, within
+from risk_stream.stream.alignment import Others, Patience, Progress, horizon, within
 from risk_stream.stream.audit import audit_records
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Target
@@ -145,11 +145,13 @@ class Intake:
         self.generation = 0
         self.came: Callable[[str], None] = lambda _: None
         self.hops_are_behind: Callable[[], bool] = lambda: False  # then no more is admitted for now
+        self.heard: Callable[[], Mapping[str, int]] = dict  # channel of an origin, of any worker -> its front
         self.targets: list[Target] = []
         self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
         self._lateness_ms = int(settings.lateness_seconds * 1000)
         self._said_unknown = False
         self._one_at_a_time = asyncio.Lock()
+        self._others = Others()
         simulated = settings.clock == "simulated"
         self.admission = Admission(
             catalogue,
@@ -301,6 +303,10 @@ class Intake:
             self._count(admitted)
             return again
 
+    def _fronts_of_others(self) -> dict[str, int]:
+        own = {desk.channel for desk in self.desks.values()}
+        return {channel: front for channel, front in self.heard().items() if channel not in own}
+
     async def _read(self, admitted: Admitted) -> list[Desk]:
         """Decode the runs that wait at the desks; -> those desks."""
         runs = []
@@ -330,6 +336,10 @@ class Intake:
             for (desk, origin), clock in zip(desks, clocks, strict=True)
         )
         limit = self.settings.batch_records
+        if sum(map(len, clocks)) >= limit:  # a backlog
+            theirs = self._others.limit(self._fronts_of_others())
+            if theirs < upto:
+                upto, again = theirs, HOLD
         now = within(clocks, [np.ones(len(clock), np.int64) for clock in clocks], limit, upto)
         taken: list[tuple[Desk, Origin, Decoded | None, int]] = []
         for (desk, origin), clock in zip(desks, clocks, strict=True):

@@ -18,7 +18,7 @@ from risk_stream.engine import Hop
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.alignment import Progress, horizon, within
+from risk_stream.stream.alignment import Others, Progress, horizon, within
 from risk_stream.stream.assignor import Claim
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
@@ -38,6 +38,10 @@ AT_ONCE = 16
 
 #: Events that are applied at once; more of them wait for the next turn of the loop.
 MAX_ROWS = 4096
+
+#: Events that wait of one kind of key, from which on it is a backlog, and how soon it is looked again whether other
+#: workers have caught up with it, s.
+BACKLOG, HOLD = 1000, 0.005
 
 #: Messages that a partition here may have to take before no more are admitted.
 AHEAD = 4
@@ -79,6 +83,7 @@ class Lanes:
         self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
         self._work = asyncio.Lock()
         self._closing = set[asyncio.Task[None]]()
+        self._others = Others()
         self._said_loose = False
 
     @property
@@ -403,6 +408,10 @@ class Lanes:
             for hop, (clock, _) in zip(judging, waiting, strict=True)
         )
         clocks, rows = [clock for clock, _ in waiting], [rows for _, rows in waiting]
+        if sum(int(n.sum()) for n in rows) >= BACKLOG:
+            theirs = self._others.limit(self._fronts_of_others(hops[0].kind))
+            if theirs < upto:
+                upto, again = theirs, HOLD
         now = within(clocks, rows, MAX_ROWS, upto)
         for hop, clock in zip(judging, clocks, strict=True):
             n = int(np.searchsorted(clock, now, side="right"))
@@ -411,6 +420,17 @@ class Lanes:
             if n < len(clock) and (again is None or clock[n] <= upto):
                 again = 0.0
         return taken, again
+
+    def _fronts_of_others(self, kind: str) -> dict[str, int]:
+        """Channel of each partition of a kind that another worker has -> its front as last heard here."""
+        topic = self.settings.hop_topic(kind)
+        theirs = [f"{topic}/{p}" for p in range(self._counts[topic]) if p not in self.lanes]
+        heard: dict[str, int] = {}
+        for later in self.kinds[self.kinds.index(kind) + 1 :]:
+            for lane in self.lanes.values():
+                fronts = lane.hops[later].channels.front
+                heard |= {c: max(front, heard.get(c, front)) for c in theirs if (front := fronts[c]) != MISSING}
+        return heard
 
     def _acknowledge(self, hop: HopPartition, sends: Sequence[asyncio.Future[Any]]) -> None:
         tp, finished, stands = (hop.topic, hop.partition), hop.finished(), hop.next

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest import approx  # noqa: PT013  reads as the number it stands for
 
 from risk_stream.stream import alignment
-from risk_stream.stream.alignment import EVERYTHING, Patience, Progress, Underway, horizon, within
+from risk_stream.stream.alignment import EVERYTHING, Others, Patience, Progress, Underway, horizon, within
 
 
 def progress(tail: int, *, waits: bool = True, more: bool = True, patience: Patience | None = None) -> Progress:
@@ -67,6 +67,16 @@ def test_about_as_much_as_the_limit_is_taken_and_something_always(
     assert sum(w for t, w in pairs if t < found) < limit or found == upto
     if sum(w for _, w in pairs) <= limit:
         assert found == upto
+
+
+def test_a_backlog_is_read_no_further_than_a_little_ahead_of_other_workers() -> None:
+    """Of those whose clock moves: one that stands still is at its end, or away."""
+    others = Others()
+    assert others.limit({"trades/1": 1000}, 0.0) == EVERYTHING
+    assert others.limit({"trades/1": 1500}, 1.0) == 1500 + alignment.SLACK_MS
+    assert others.limit({"trades/1": 1500, "trades/2": 7}, 1.4) == 1500 + alignment.SLACK_MS
+    assert others.limit({"trades/1": 1500, "trades/2": 7}, 1.0 + alignment.MOVING) == EVERYTHING
+    assert others.limit({"trades/1": 1500, "trades/2": 8}, 2.0) == 8 + alignment.SLACK_MS
 
 
 def test_what_was_sent_is_more_until_it_is_here() -> None:
