@@ -37,7 +37,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     entity: str
     channel: str
-    time: int  # of the event
+    time: int  # of the event; of a rule that judges later, when it was due
+    event_time: int | None = None  # of a rule that judges later: the event's
     type: str
     event: str
     keys: dict[str, str]

@@ -14,13 +14,16 @@ from risk_stream.rules import Plan
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["INDEX_BITS", "MAX_INDEX", "REVISED", "Block", "Forward", "Result"]
+__all__ = ["INDEX_BITS", "MAX_INDEX", "REVISED", "TIMED", "Block", "Forward", "Result"]
 
 #: A stamp is the offset of a block in its hop's log and, in its low bits, an index.
 INDEX_BITS = 20
 MAX_INDEX = (1 << INDEX_BITS) - 1
 #: The index of an event judged for the first time is its row's place in the record; revised ones have this bit.
 REVISED = 1 << (INDEX_BITS - 1)
+#: The index of all that a block says of events whose time has come. None of them travels on, so they share one; a block
+#: has too few events for any of its own to have it.
+TIMED = MAX_INDEX
 
 NO_TIMES = np.zeros(0, np.int64)
 
@@ -31,12 +34,19 @@ class Block:
 
     Their `_stamp` is the record's offset << INDEX_BITS | the row's place in the record. `plan` is that under which
     they were admitted, `clock` the partition's clock after the record, ms. That clock is the lowest front of all
-    senders, so nothing to come can be more than the allowed lateness behind the one before it.
+    senders, so nothing to come can be more than the allowed lateness behind the one before it. Where a record brings
+    no event but time, the batch is empty and `offset` says which record it is.
     """
 
     batch: EventBatch
     plan: Plan
     clock: int
+    offset: int = -1
+
+    @property
+    def position(self) -> int:
+        """The record's offset."""
+        return self.offset if self.offset >= 0 else int(self.batch.stamps[-1]) >> INDEX_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +74,6 @@ class Result:
     revised: int = 0  # events judged again
     copies: int = 0  # events that were known already, as they came
     dropped: int = 0  # revisions of events that nothing is known of any more
+    timed: int = 0  # events judged some time after they happened
     plan_copies: list[tuple[str, str]] = field(default_factory=list)  # (event, plan kept) of copies under another plan
     plans_dropped: list[str] = field(default_factory=list)  # plans whose features found no room beside the new one's

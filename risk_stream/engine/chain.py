@@ -79,6 +79,8 @@ class Engine:
                     waiting.setdefault(forward.kind, []).append((forward.plan_version, forward.batch))
                 said += result.alerts
                 _add(total, result)
+            else:
+                said += self._pass_time(hop, total)
         rows_of = _rows_of_ids(batch) if said else {}
         order = sorted(
             (rows_of.get(a.event, -1) if a.was is None else -1, a.time, a.rule, i) for i, a in enumerate(said)
@@ -86,6 +88,23 @@ class Engine:
         total.stamps = [row for row, *_ in order]
         total.alerts = [said[i] for *_, i in order]
         return total
+
+    def advance(self, clock: int) -> Result:
+        """Time goes on to a clock, ms, though no event has come: what is due by then is judged; stamps are -1."""
+        self.clock, total = max(self.clock, clock), Result()
+        for hop in self.hops.values():
+            total.alerts += self._pass_time(hop, total)
+        total.stamps = [-1] * len(total.alerts)
+        return total
+
+    def _pass_time(self, hop: Hop, total: Result) -> list[Alert]:
+        """What a hop to which nothing came says as its events are due."""
+        if hop.next_due > self.clock:
+            return []
+        self._offset += 1
+        result = hop.apply([Block(EventBatch.empty(self.plan.catalogue), self.plan, self.clock, self._offset)])
+        _add(total, result)
+        return result.alerts
 
     def _tell_all(self, lists: EventBatch, total: Result) -> list[Alert]:
         """Tell every hop of changes that belong to no key; -> what they change of events judged before."""
@@ -133,6 +152,7 @@ def _add(total: Result, result: Result) -> None:
     total.revised += result.revised
     total.copies += result.copies
     total.dropped += result.dropped
+    total.timed += result.timed
     total.plan_copies += result.plan_copies
     total.plans_dropped += result.plans_dropped
     for rule, errors in result.rule_errors.items():

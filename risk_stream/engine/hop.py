@@ -16,6 +16,7 @@ import numpy as np
 from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine import _ring_kernel as ring_kernel
 from risk_stream.engine.block import INDEX_BITS, Block, Result
+from risk_stream.engine.due import ask, fire, say_again
 from risk_stream.engine.lists import Lists, changes_of
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.plans import InForce
@@ -23,7 +24,7 @@ from risk_stream.engine.revise import Again, arrive, asked_again
 from risk_stream.engine.ring import Placed
 from risk_stream.engine.saved import Walk, changes, head_of, restore
 from risk_stream.engine.tell import Tell, first_revised
-from risk_stream.engine.view import Features, Floats, is_broadcast
+from risk_stream.engine.view import Features, Floats, Mask, is_broadcast
 from risk_stream.engine.windows import carried_in
 from risk_stream.features import KeyState
 from risk_stream.rules import Plan
@@ -92,6 +93,16 @@ class Hop:
         return len(self._memory.ring)
 
     @property
+    def pending_timers(self) -> int:
+        """Events that are to be judged later, by rules with `after`."""
+        return self._memory.timers.waiting
+
+    @property
+    def next_due(self) -> int:
+        """When the first of them is due, ms; far away where there is none."""
+        return self._memory.timers.next_due
+
+    @property
     def ring_lost(self) -> int:
         """Events that left the ring before their time, as it was full."""
         return self._memory.ring.lost
@@ -116,12 +127,13 @@ class Hop:
     def apply(self, blocks: Sequence[Block]) -> Result:
         """Apply blocks in the order of the log, judge their events and those they change, say where each goes next.
 
-        How blocks are cut into calls changes nothing of what is said.
+        How blocks are cut into calls changes nothing of what is said. A block without events only judges the events
+        that are due at its clock; where there is none, it changes nothing and can be left out.
         """
         tell = Tell(self.kind, self._rank, self._memory.lexicon.texts)
         for group, held in self._groups(blocks, tell):
             batch, placed, starts = self._place(group, held)
-            for begin, end, alone in _runs(placed, starts):
+            for begin, end, alone in _runs(placed, starts, self._memory.timers.touched(batch)):
                 rows = slice(starts[begin], starts[end])
                 part = batch if end - begin == len(group) else batch.take(np.arange(rows.start, rows.stop))
                 position = int(part.stamps[-1]) >> INDEX_BITS
@@ -131,7 +143,7 @@ class Hop:
                 else:
                     in_disorder = bool((placed.kinds[rows] == ring_kernel.AMONG).any())
                     self._go_on(part, held, position, tell, in_disorder=in_disorder)
-            self._after(group)
+            self._after(group, tell)
         return tell.done()
 
     def remember(self, blocks: Sequence[Block]) -> None:
@@ -176,6 +188,7 @@ class Hop:
         said = head_of(held, self.kind)
         restore(self._memory, held, said, plans or {})
         self.position, self.clock, self.newest = said["position"], said["clock"], said["newest"]
+        self._memory.timers.settle(self._floor(self.clock))
 
     def _replace_facts(self, entry: int, ref: int) -> None:
         """Facts read again, unless those that are there are fuller."""
@@ -188,31 +201,55 @@ class Hop:
 
     def _groups(self, blocks: Sequence[Block], tell: Tell) -> Iterable[tuple[list[Block], InForce]]:
         """Blocks that can be put into the ring together, with the plan they came under; those of lists are applied."""
-        waiting = [block for block in blocks if len(block.batch)]
-        at, memory = 0, self._memory
-        while at < len(waiting):
-            block, end = waiting[at], at + 1
-            if is_broadcast(block.batch):
+        at = 0
+        while at < len(blocks):
+            block = blocks[at]
+            at += 1
+            if len(block.batch) == 0:
+                self._pass_time(block, tell)
+            elif is_broadcast(block.batch):
                 self._change_lists(block, tell)
-                at = end
+            else:
+                held = self._held(block, tell.result.plans_dropped)
+                group, at = self._together(blocks, at, held)
+                yield group, held
+
+    def _together(self, blocks: Sequence[Block], at: int, held: InForce) -> tuple[list[Block], int]:
+        """The block before `at` with those that follow and can be put into the ring with it, and the place after them.
+
+        The clock reaches the time of no timer before the last of them.
+        """
+        memory, group = self._memory, [blocks[at - 1]]
+        rows = len(group[0].batch)
+        soonest = min(memory.timers.next_due, memory.timers.soonest(group[0].batch, held))
+        # A plan that may go while others stay may do so before each block.
+        stay = all(memory.timers.waits_for(other.plan.version) for other in memory.plans.held[:-1])
+        while stay and at < len(blocks) and group[-1].clock < soonest:
+            following = blocks[at]
+            if len(following.batch) == 0:
+                if following.clock >= soonest:
+                    break
+                at += 1
                 continue
-            held = self._held(block, tell.result.plans_dropped)
-            rows = len(block.batch)
-            # While two plans live, each block may see one of them go.
-            while len(memory.plans.held) == 1 and end < len(waiting):
-                following = waiting[end]
-                rows += len(following.batch)
-                if is_broadcast(following.batch) or following.plan.version != block.plan.version:
-                    break
-                if not memory.ring.has_room(rows):
-                    break
-                end += 1
-            yield waiting[at:end], held
-            at = end
+            rows += len(following.batch)
+            if is_broadcast(following.batch) or following.plan.version != held.plan.version:
+                break
+            if not memory.ring.has_room(rows):
+                break
+            soonest = min(soonest, memory.timers.soonest(following.batch, held))
+            group.append(following)
+            at += 1
+        return group, at
+
+    def _pass_time(self, block: Block, tell: Tell) -> None:
+        """A record that brings no event: those are judged that are due by now."""
+        if self._memory.timers.next_due <= block.clock:
+            self.position = block.position
+            fire(self._memory, block.clock, self.position, tell)
 
     def _change_lists(self, block: Block, tell: Tell) -> None:
         """A block of changes of lists: what they change of events that can still be judged is said."""
-        memory, position = self._memory, int(block.batch.stamps[-1]) >> INDEX_BITS
+        memory, position = self._memory, block.position
         before, floor = memory.lexicon.lists, self._floor(self.clock)
         changes = memory.lexicon.change_lists(changes_of(block.batch), floor, position)
         if changes and any(held.plan.lists for held in memory.plans.held):
@@ -220,16 +257,19 @@ class Hop:
             again = asked_again(memory, memory.ring.since(since))
             if again is not None:
                 self._judge_again(again, position, tell, before)
-        self._after([block])
+            fired = ask(memory, memory.timers.fired_since(since))
+            if fired is not None:
+                say_again(memory, fired, position, tell, before)
+        self._after([block], tell)
 
     def _held(self, block: Block, dropped: list[str]) -> InForce:
         """The plan of a block, in force from here on; others that no event in the ring came under are forgotten."""
         plans, windows = self._memory.plans, self._memory.windows
-        if len(plans.held) > 1 and plans.expire(self._floor(self.clock)):
+        if len(plans.held) > 1 and plans.expire(self._floor(self.clock), self._memory.timers.plans):
             windows.use(plans.layout, plans.wheres())
         held = plans.find(block.plan)
         if held is None:
-            position = int(block.batch.stamps[-1]) >> INDEX_BITS
+            position = block.position
             since = None
             if max(self.newest, self.clock) != MISSING:
                 since = max(self.newest, self.clock, int(block.batch.times.min()) - 1)
@@ -264,7 +304,7 @@ class Hop:
             types=batch.types,
         )
         for block, first in zip(group, placed.firsts.tolist(), strict=True):
-            self._blocks.append((first, int(block.batch.stamps[-1]) >> INDEX_BITS))
+            self._blocks.append((first, block.position))
         while len(self._blocks) > 1 and self._blocks[1][0] <= self._memory.ring.oldest:
             self._blocks.popleft()
         return batch, placed, starts
@@ -275,6 +315,8 @@ class Hop:
         memory.owners.learn(batch, position)
         batch = memory.owners.fill(batch)
         memory.keep(batch, held.plan)
+        if held.after:
+            memory.timers.set(memory.cut(batch, held.plan), held, position)
         values, flags = memory.windows.insert(batch, memory.windows.masks(batch), position, sort=in_disorder)
         tell.first(batch, held, self._features(batch, values, flags, position))
 
@@ -295,18 +337,33 @@ class Hop:
         tell: Tell,
     ) -> None:
         """One block that holds more than events in front."""
-        arrived = arrive(self._memory, batch, kinds, entries, first, held, position)
+        memory = self._memory
+        fired = ask(memory, memory.timers.fired_of(batch.hashes(self.kind)))
+        arrived = arrive(memory, batch, kinds, entries, first, held, position)
         if len(arrived.new):
             features = self._features(arrived.new, arrived.values, arrived.flags, position)
             tell.first(arrived.new, held, features)
+            if held.after:
+                memory.timers.set(memory.cut(arrived.new, held.plan), held, position)
         if arrived.again is not None:
             self._judge_again(arrived.again, position, tell)
+            self._amend_timers(arrived.again, position)
+        if fired is not None:
+            say_again(memory, fired, position, tell)
         result = tell.result
         result.behind += arrived.behind
         result.revised += arrived.revised
         result.copies += arrived.copies
         result.dropped += arrived.dropped
         result.plan_copies += arrived.plan_copies
+
+    def _amend_timers(self, again: Again, position: int) -> None:
+        """Events have other facts now: so have their timers."""
+        for number in np.unique(again.plans).tolist():
+            held = self._memory.plans.numbered(number)
+            rows = np.flatnonzero((again.plans == number) & again.facts_differ)
+            if held.after and len(rows):
+                self._memory.timers.amend(self._memory.cut(again.new[0].take(rows), held.plan), held, position)
 
     def _judge_again(self, again: Again, position: int, tell: Tell, lists: Lists | None = None) -> None:
         """Say what differs; `lists` are those from before, where the block changed them."""
@@ -322,21 +379,29 @@ class Hop:
             held = self._memory.plans.numbered(number)
             stamp += tell.again(held, sides[0], sides[1], again.facts_differ[rows], stamp)
 
-    def _after(self, group: Sequence[Block]) -> None:
+    def _after(self, group: Sequence[Block], tell: Tell) -> None:
         memory, rows = self._memory, 0
         for block in group:
             self.clock = max(self.clock, block.clock)
             rows += len(block.batch)
-        self.position = int(group[-1].batch.stamps[-1]) >> INDEX_BITS
+        self.position = group[-1].position
+        if memory.timers.next_due <= self.clock:  # before the windows let go what lies far back
+            fire(memory, self.clock, self.position, tell)
+        memory.timers.forget(self._floor(self.clock))
         memory.free()
         if memory.windows.state is not None and self.clock != MISSING:
             memory.windows.state.sweep(self.clock, SWEEP_PER_EVENT * rows)
 
 
-def _runs(placed: Placed, starts: Longs) -> Iterable[tuple[int, int, bool]]:
-    """(first block, end, whether it is one to be judged by itself): blocks in front of all are judged together."""
+def _runs(placed: Placed, starts: Longs, touched: Mask | None) -> Iterable[tuple[int, int, bool]]:
+    """(first block, end, whether it is one to be judged by itself): blocks in front of all are judged together.
+
+    `touched` are the rows that stand before an event that was due before them; None for none.
+    """
     worst = np.maximum.reduceat(placed.kinds, starts[:-1])
     alone = worst > ring_kernel.AMONG
+    if touched is not None:
+        alone |= np.logical_or.reduceat(touched, starts[:-1])
     if not alone.any():
         yield 0, len(alone), False
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Longs = NDArray[np.int64]
 
-__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "Owners"]
+__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "Owners", "packed"]
 
 #: Texts that one hop keeps for the alerts of `first` and `last`, and owners; what comes later is unknown to it.
 MOST_TEXTS, MOST_OWNERS = 1_000_000, 4_000_000
@@ -88,14 +88,14 @@ class Lexicon:
             return []
         taken = [entry for position, entry in self._journal if position <= upto]
         self._journal = [kept for kept in self._journal if kept[0] > upto]
-        return list(_packed(taken))
+        return list(packed(taken))
 
     def image(self, chunk: int) -> list[bytes]:
         """All that is known of one of `CHUNKS` parts."""
         order = self._order[chunk * _TEXTS_PER_CHUNK : (chunk + 1) * _TEXTS_PER_CHUNK]
         texts = [["t", hashed, self.texts[hashed]] for hashed in order]
         lists = (["l", c.member, *c] for c in self.lists if c.member & (CHUNKS - 1) == chunk)
-        return list(_packed([*texts, *(["o", key, *owner] for key, owner in self._owners[chunk].items()), *lists]))
+        return list(packed([*texts, *(["o", key, *owner] for key, owner in self._owners[chunk].items()), *lists]))
 
     def load(self, part: bytes) -> None:
         """Take in what a journal or an image holds; parts in the order in which they were made."""
@@ -113,7 +113,7 @@ class Lexicon:
         self.lists, _ = self.lists.with_changes(changes, MISSING)
 
 
-def _packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:
+def packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:
     """Entries as parts that are not too large."""
     if not entries:
         return
@@ -122,8 +122,8 @@ def _packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:
         yield part
         return
     middle = len(entries) // 2
-    yield from _packed(entries[:middle])
-    yield from _packed(entries[middle:])
+    yield from packed(entries[:middle])
+    yield from packed(entries[middle:])
 
 
 class Owners:

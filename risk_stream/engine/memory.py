@@ -1,4 +1,4 @@
-"""What a hop knows of events: the ring with their facts, the windows, the plans they came under, owners and texts."""
+"""What a hop knows of events: the ring with their facts, windows, timers, the plans they came under, owners, texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from risk_stream.engine.lexicon import Lexicon, Owners
 from risk_stream.engine.plans import Plans, needed_columns
 from risk_stream.engine.ring import Facts, Ring
 from risk_stream.engine.stakes import Stakes
+from risk_stream.engine.timers import Timers
 from risk_stream.engine.windows import Windows
 from risk_stream.rules import Plan
 
@@ -40,6 +41,7 @@ class Memory:
         self.windows = Windows(kind, self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
         self.plans = Plans(plan, kind)
         self.ring = Ring(ring_events)
+        self.timers = Timers(kind, journal=journal)
         self._rows, self._completed = Facts(), Facts()
         self._kinds = frozenset(k.name for k in plan.catalogue.kinds)
         self._stakes: Stakes | None = None
@@ -52,7 +54,7 @@ class Memory:
 
     def keep(self, batch: EventBatch, plan: Plan) -> int:
         """Keep rows as they arrived, as far as later judgements need them; -> the reference to the first."""
-        return self._rows.append(self._cut(batch, plan), self.ring.next)
+        return self._rows.append(self.cut(batch, plan), self.ring.next)
 
     def complete(self, batch: EventBatch) -> Longs:
         """Keep rows that were completed; -> their references."""
@@ -92,7 +94,7 @@ class Memory:
         self._rows.free(self.ring.oldest)
         self._completed.free(self.ring.oldest)
 
-    def _cut(self, batch: EventBatch, plan: Plan) -> EventBatch:
+    def cut(self, batch: EventBatch, plan: Plan) -> EventBatch:
         """The columns that rules and later hops may need, and no arrays that were computed from them."""
         wanted = self._columns.get(plan.version)
         if wanted is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ class InForce:
     position: int = -1  # the offset of the block that brought it
     clock: int = MISSING  # the hop's clock then
     latest: int = MISSING
+    after: dict[int, tuple[int, ...]] = field(init=False)  # by type code how long after an event rules judge it, ms
+
+    def __post_init__(self) -> None:
+        afters = self.plan.afters(self.judge.kind)
+        self.after = {self.plan.catalogue.code(name): lengths for name, lengths in afters.items()}
 
 
 class Plans:
@@ -66,9 +71,16 @@ class Plans:
         self._by_number[new.number] = new
         return self._lay_out()
 
-    def expire(self, floor: int) -> bool:
-        """Forget the plans but the newest whose latest event lies below `floor`; whether there were any."""
-        gone = [held for held in self.held[:-1] if held.latest < floor]
+    def versioned(self, version: str) -> InForce:
+        """The plan with this version."""
+        return next(held for held in self.held if held.plan.version == version)
+
+    def expire(self, floor: int, needed: Collection[str] = ()) -> bool:
+        """Forget the plans but the newest whose latest event lies below `floor`, unless their version is `needed`.
+
+        Whether there were any.
+        """
+        gone = [held for held in self.held[:-1] if held.latest < floor and held.plan.version not in needed]
         if not gone:
             return False
         self.held = [held for held in self.held if held not in gone]

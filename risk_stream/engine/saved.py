@@ -1,7 +1,8 @@
 """A hop's state as parts of a checkpoint, and back: what its windows journal, what it learnt, and a head.
 
 A part begins with one letter: J rows of windows, I an image of a chunk of them, L what was learnt, M a chunk of all
-that is known, H the head: position, clock, plans in force and what their rows mean. The last head holds.
+that is known, T timers, as a journal or a chunk of them, H the head: position, clock, plans in force and what their
+rows mean. The last head holds.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from risk_stream.rules import Plan
 
 __all__ = ["FORMAT", "Walk", "changes", "head_of", "restore"]
 
-#: Version of this format; a later release reads it or says that it cannot.
-FORMAT = 1
+#: Versions of this format that are read; what a release cannot read it refuses. Only a checkpoint of a plan with timers
+#: says TIMED_FORMAT, so one without them can be read by releases that would lose timers.
+FORMAT, TIMED_FORMAT = 1, 2
 
 
 def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
     """What changed at positions up to `upto` and was not taken yet, and a head."""
     parts = [b"L" + part for part in memory.lexicon.take_journal(upto)]
+    parts += [b"T" + part for part in memory.timers.take_journal(upto)]
     state = memory.windows.state
     if state is not None:
         parts += [b"J" + part for part in state.take_journal(upto)]
     said = {
-        "format": FORMAT,
+        "format": TIMED_FORMAT if any(held.after for held in memory.plans.held) else FORMAT,
         "kind": memory.kind,
         "plans": memory.plans.state(),
         "contradicted": memory.owners.contradicted,
@@ -54,6 +57,7 @@ class Walk:
                 break
             state = memory.windows.state
             new = [b"M" + part for part in memory.lexicon.image(self._next)]
+            new += [b"T" + part for part in memory.timers.image(self._next)]
             if state is not None:
                 new += [b"I" + part for part in state.image(self._next, position)]
             parts += new
@@ -71,9 +75,9 @@ def head_of(parts: Iterable[bytes], kind: str) -> dict[str, Any]:
             said = msgspec.msgpack.decode(part[1:])
     if said is None:
         raise ValueError(f"a checkpoint of {kind} has no head")
-    if said["format"] != FORMAT:
+    if said["format"] not in {FORMAT, TIMED_FORMAT}:
         raise ValueError(
-            f"a checkpoint of {kind} has format {said['format']} and this release reads {FORMAT}:"
+            f"a checkpoint of {kind} has format {said['format']} and this release reads {FORMAT} and {TIMED_FORMAT}:"
             " use the release that wrote it, or begin without state"
         )
     if said["kind"] != kind:
@@ -94,3 +98,5 @@ def restore(memory: Memory, parts: list[bytes], said: Mapping[str, Any], plans: 
     for part in parts:
         if part[:1] in {b"L", b"M"}:
             memory.lexicon.load(part[1:])
+        elif part[:1] == b"T":
+            memory.timers.load(part[1:])

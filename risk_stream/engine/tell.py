@@ -10,7 +10,7 @@ import numpy as np
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.alert import Alert, revision_of
-from risk_stream.engine.block import INDEX_BITS, REVISED, Forward, Result
+from risk_stream.engine.block import INDEX_BITS, REVISED, TIMED, Forward, Result
 from risk_stream.engine.judge import Leg, Said
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.revise import differs
@@ -90,19 +90,9 @@ class Tell:
 
         The events' stamps are `stamp`, and those above it, one for each of which there is something to say.
         """
-        judge, n = held.judge, len(new[0])
-        revisions = np.full(n, revision_of(self._rank, stamp >> INDEX_BITS), np.int64)
-        old_legs, new_legs = judge.legs(old[0]), judge.legs(new[0])
-        before = {(s.row, s.rule.id): s for s in judge.judge(*_args(old, old_legs, self._texts), revisions)}
-        judge.take_errors()
-        after = {(s.row, s.rule.id): s for s in judge.judge(*_args(new, new_legs, self._texts), revisions)}
-        alerts: list[tuple[int, str, Alert]] = []
-        for row, rule_id in before.keys() | after.keys():
-            alert = self._difference(held, old, new, before.get((row, rule_id)), after.get((row, rule_id)))
-            if alert is not None:
-                alerts.append((row, rule_id, alert))
-        alerts.sort(key=lambda a: a[:2])
-
+        n = len(new[0])
+        old_legs, new_legs = held.judge.legs(old[0]), held.judge.legs(new[0])
+        alerts = self._differences(held, old, new, old_legs, new_legs, stamp >> INDEX_BITS)
         aggregates = held.plan.carried(self.kind)
         goes = _going(new_legs, n)
         onward = (facts_differ | _carries_other(aggregates, old[1], new[1], n) | (goes != _going(old_legs, n))) & (
@@ -119,6 +109,46 @@ class Tell:
                 self._pieces.append((kind, held.plan.version, carried.take(np.flatnonzero(onward & (goes == kind)))))
         self._count_errors(held)
         return int(telling.sum())
+
+    def timed(self, held: InForce, batch: EventBatch, features: Features, position: int) -> None:
+        """Judge events whose time has come (column DUE) with the block at a position."""
+        revisions = np.full(len(batch), revision_of(self._rank, position), np.int64)
+        legs = held.judge.legs_later(batch)
+        for said in held.judge.judge(batch, legs, features, self._texts, revisions):
+            self._say(said.alert, position << INDEX_BITS | TIMED)
+        self.result.timed += len(batch)
+        self._count_errors(held)
+
+    def timed_again(
+        self, held: InForce, old: tuple[EventBatch, Features], new: tuple[EventBatch, Features], position: int
+    ) -> None:
+        """Say what a block changes of what was said of such events."""
+        legs = held.judge.legs_later(new[0])
+        for _, _, alert in self._differences(held, old, new, legs, legs, position):
+            self._say(alert, position << INDEX_BITS | TIMED)
+        self._count_errors(held)
+
+    def _differences(
+        self,
+        held: InForce,
+        old: tuple[EventBatch, Features],
+        new: tuple[EventBatch, Features],
+        old_legs: list[Leg],
+        new_legs: list[Leg],
+        position: int,
+    ) -> list[tuple[int, str, Alert]]:
+        """(row, rule, alert) of all that is to be said of n events judged as before a block and as after it."""
+        judge = held.judge
+        revisions = np.full(len(new[0]), revision_of(self._rank, position), np.int64)
+        before = {(s.row, s.rule.id): s for s in judge.judge(*_args(old, old_legs, self._texts), revisions)}
+        judge.take_errors()
+        after = {(s.row, s.rule.id): s for s in judge.judge(*_args(new, new_legs, self._texts), revisions)}
+        alerts: list[tuple[int, str, Alert]] = []
+        for row, rule_id in before.keys() | after.keys():
+            alert = self._difference(held, old, new, before.get((row, rule_id)), after.get((row, rule_id)))
+            if alert is not None:
+                alerts.append((row, rule_id, alert))
+        return sorted(alerts, key=lambda a: a[:2])
 
     def _difference(
         self,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "DUE",
     "Features",
     "Floats",
     "Mask",
@@ -30,6 +31,9 @@ __all__ = [
 Rows: TypeAlias = "NDArray[np.intp]"
 Floats: TypeAlias = "NDArray[np.float64]"
 Mask: TypeAlias = "NDArray[np.bool_]"
+
+#: The column of events that are judged later, with the time as of which they are, ms.
+DUE = "_due"
 
 
 @dataclass(slots=True)
@@ -95,7 +99,8 @@ class View:
 
     def listed(self, list_name: str, members: NDArray[np.int64]) -> Floats:
         """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""
-        return self._features.lists.holds(list_name, members, self._cut("fixed", "time", self._batch.times))
+        when = DUE if self._batch.has(DUE) else "time"
+        return self._features.lists.holds(list_name, members, self._cut("fixed", when, self._batch.fixed(when)))
 
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""

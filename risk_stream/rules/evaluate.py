@@ -27,14 +27,14 @@ _Named: TypeAlias = tuple[str, bool]
 
 
 class Evaluator:
-    """The rules of a hop on one event type, compiled.
+    """The rules of a hop on one event type, compiled: those that judge it at once, or so long after it.
 
     All rules are one program. One that fails is taken out of it, is judged alone from then on, and its failures are
     counted: it stops none of its neighbours.
     """
 
-    def __init__(self, plan: Plan, kind: str, type_name: str) -> None:
-        self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name)
+    def __init__(self, plan: Plan, kind: str, type_name: str, after_ms: int = 0) -> None:
+        self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name, after_ms)
         self._together = list(self.rules)
         self._program = self._compiled(self.rules)
         self._alone: dict[str, Program] = {}  # of the rules that failed

@@ -13,6 +13,7 @@ from risk_stream.rules.aggregates import Feature, content_hash, event_types, key
 from risk_stream.rules.check import Noted, nearest
 from risk_stream.rules.expression import RESERVED, ExpressionError, names, parse
 from risk_stream.rules.expression import Node as Tree
+from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FEATURES, MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_RULES, MAX_TEXT
 from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Given, Rule, RuleTest
@@ -24,7 +25,7 @@ __all__ = ["LoadedFile", "load_file"]
 _TOP = ("stage", "owner", "tags", "features", "rules")
 _RULE = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
-    *("score", "action", "mode", "tags", "approximate", "tests"),
+    *("score", "action", "mode", "tags", "approximate", "after", "tests"),
 )
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -254,7 +255,8 @@ class _Loader:
         why = self._text(node, "why", "") or ""
         tags = (*file_tags, *(t for t in self._tags(node) if t not in file_tags))
         approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
-        tests = tuple(self._tests(node.get("tests"), [t.name for t in types or ()]))
+        after = read_after(node.get("after"), self.report)
+        tests = tuple(self._tests(node.get("tests"), [t.name for t in types or ()], later=after != 0))
         if "when" not in node:
             self.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
         for event_type in types or ():
@@ -268,6 +270,8 @@ class _Loader:
         placeholders = self._placeholders(node.get("summary"), scope)
         if condition is None or score is None or summary is None or rule_id is None or severity is None:
             return None
+        if after and (misfits := misfit(scope.aggregates())):
+            self.report(node["after"], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features.declared)
         rule = Rule(
             id=rule_id,
@@ -291,6 +295,7 @@ class _Loader:
             named=tuple(scope.named.items()),
             aggregates=scope.aggregates(),
             version="",
+            after_ms=after or 0,
             tests=tests,
         )
         return replace(rule, version=_version(rule))
@@ -379,8 +384,8 @@ class _Loader:
 
     # Tests
 
-    def _tests(self, node: Node | None, types: Sequence[str]) -> Iterator[RuleTest]:
-        """The tests of a rule that judges events of some types."""
+    def _tests(self, node: Node | None, types: Sequence[str], *, later: bool) -> Iterator[RuleTest]:
+        """The tests of a rule that judges events of some types, at once or `later`."""
         if node is None:
             return
         named: set[str] = set()
@@ -388,7 +393,7 @@ class _Loader:
             if not test.is_mapping:
                 self.report(test, "a test is a mapping with name, given and then")
                 continue
-            self._known(test, ("name", "given", "then"), "a test")
+            self._known(test, ("name", "given", "until", "then"), "a test")
             name, then = self._text(test, "name", None), self._choice(test, "then", ("fires", "quiet"), None)
             if name in named:
                 self.report(test["name"], "another test of this rule has this name: choose one that tells them apart")
@@ -398,14 +403,21 @@ class _Loader:
                 self.report(given or test, "'given' is a list of one event or more")
                 continue
             events = [self._given(event) for event in given.value]
-            if events[-1] is not None and types and events[-1].type not in types:
+            until = length_ms(test["until"].value) if "until" in test else 0
+            if until is None:
+                self.report(test["until"], "until is a length of time after the last event, such as 10m or 5d")
+            elif until and not later:
+                self.report(test["until"], "until is for rules with 'after': this one judges its event at once")
+            if later and types and not any(event is None or event.type in types for event in events):
+                self.report(given, f"no event given is one that the rule judges: {' or '.join(types)}")
+            elif not later and events[-1] is not None and types and events[-1].type not in types:
                 self.report(
                     given.value[-1],
                     f"the last event given is what the rule judges, so it is {' or '.join(types)},"
                     f" not {events[-1].type}",
                 )
             if name is not None and then is not None and all(e is not None for e in events):
-                yield RuleTest(name, tuple(e for e in events if e is not None), then == "fires", test.line)
+                yield RuleTest(name, tuple(e for e in events if e is not None), then == "fires", test.line, until or 0)
 
     def _given(self, node: Node) -> Given | None:
         types = [key for key in keys(node) if key.value != "after"]
@@ -450,7 +462,9 @@ def _version(rule: Rule) -> str:
     """A hash of what a rule means and says, however it is written and wherever it stands."""
     named = dict(rule.named)
     summary = _PLACEHOLDER.sub(lambda hole: _meant(hole, named), rule.summary)
-    meant = wording(rule.condition), wording(rule.score), rule.approximate
+    meant: tuple[object, ...] = wording(rule.condition), wording(rule.score), rule.approximate
+    if rule.after_ms:
+        meant = (*meant, rule.after_ms)
     return content_hash(repr((rule.id, rule.stage, rule.severity, rule.action, summary, sorted(rule.on), *meant)))
 
 

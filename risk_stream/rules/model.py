@@ -27,12 +27,16 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """A test in a rule file: what the rule does on the last event given."""
+    """A test in a rule file: what the rule does on the last event given of a type that it judges.
+
+    Time goes on to `until_ms` after the last event; a rule that judges later has judged by then or has not.
+    """
 
     name: str
     given: tuple[Given, ...]
     fires: bool
     line: int
+    until_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Rule:
     named: tuple[tuple[str, Meaning], ...]  # every feature and field it names, for explanation
     aggregates: tuple[Aggregate, ...]
     version: str
+    after_ms: int = 0  # so long after its event it is judged, as of then
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
     def meaning(self, name: str) -> Meaning:

@@ -59,7 +59,8 @@ class Plan:
         visited = {kind for route in self._itineraries.values() for kind in route}
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
         self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules)]))
-        self._rules_at: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        self._rules_at: dict[tuple[str, str, int], tuple[Rule, ...]] = {}
+        self.longest_after_ms = max((r.after_ms for r in self.judged), default=0)
         self._carried = self._find_carried()
 
     def _layout(self, kind: str, aggregates: Sequence[Aggregate]) -> KindLayout:
@@ -105,13 +106,26 @@ class Plan:
         """The kinds of key that events of a type visit, in hop order."""
         return self._itineraries[type_name]
 
-    def rules_at(self, kind: str, type_name: str) -> tuple[Rule, ...]:
-        """The rules judged at a hop on events of a type."""
-        found = self._rules_at.get((kind, type_name))
+    def rules_at(self, kind: str, type_name: str, after_ms: int = 0) -> tuple[Rule, ...]:
+        """The rules judged at a hop on events of a type, so long after them."""
+        found = self._rules_at.get((kind, type_name, after_ms))
         if found is None:
-            found = tuple(r for r in self.judged if type_name in r.on and self.hop_of(r, type_name) == kind)
-            self._rules_at[kind, type_name] = found
+            judged = (r for r in self.judged if r.after_ms == after_ms and type_name in r.on)
+            found = tuple(r for r in judged if self.hop_of(r, type_name) == kind)
+            self._rules_at[kind, type_name, after_ms] = found
         return found
+
+    def afters(self, kind: str) -> dict[str, tuple[int, ...]]:
+        """By event type how long after such an event rules are judged at a hop, ms ascending; those at once are not in.
+
+        All that such a rule asks is kept by one kind of key; an event without that key is not judged by it.
+        """
+        found: dict[str, set[int]] = {}
+        for rule in self.judged:
+            for type_name in rule.on if rule.after_ms else ():
+                if self.hop_of(rule, type_name) == kind:
+                    found.setdefault(type_name, set()).add(rule.after_ms)
+        return {type_name: tuple(sorted(lengths)) for type_name, lengths in sorted(found.items())}
 
     def carried(self, kind: str) -> tuple[Aggregate, ...]:
         """The aggregates of a hop that a rule at a later one needs."""

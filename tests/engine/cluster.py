@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch, text_hash
 from risk_stream.engine import INDEX_BITS, Alert, Block, Forward, Hop, Result, entry_hops
 from risk_stream.rules import Plan
 
@@ -88,19 +88,18 @@ class Node:
             self.hop.restore(saved.parts, cluster.plans)
             again = Channels()
             for offset in range(saved.read_from, saved.position + 1):
-                block = self.block(offset, again)
-                if block is not None:
-                    self.hop.remember([block])
+                self.hop.remember([self.block(offset, again)])
         self.next = saved.position + 1
         self.parts = list(saved.parts)
 
-    def block(self, offset: int, channels: Channels) -> Block | None:
-        """One record as a block, with what is new of it."""
+    def block(self, offset: int, channels: Channels) -> Block:
+        """One record as a block, with what is new of it; without events where it says fronts alone."""
         record = self.cluster.logs[self.place][offset]
         if isinstance(record, dict):
             for channel, front in record.items():
                 channels.fronts[channel] = max(channels.fronts.get(channel, MISSING), front)
-            return None
+            nothing = EventBatch.empty(self.cluster.catalogue)
+            return Block(nothing, self.hop.plan, self.clock(channels), offset)
         batch, meta = EventBatch.from_ipc(self.cluster.catalogue, record)
         channel = meta["channel"]
         stamps = (offset << INDEX_BITS) + np.arange(len(batch))
@@ -108,7 +107,7 @@ class Node:
         channels.seen[channel] = max(channels.seen.get(channel, MISSING), int(batch.stamps[-1]))
         channels.fronts[channel] = max(channels.fronts.get(channel, MISSING), int(meta["front"]))
         batch = batch.with_columns({"_stamp": stamps}).take(fresh)
-        return Block(batch, self.cluster.plans[meta["plan"]], self.clock(channels))
+        return Block(batch, self.cluster.plans[meta["plan"]], self.clock(channels), offset)
 
     def clock(self, channels: Channels) -> int:
         return min(channels.fronts.get(sender, MISSING) for sender in self.cluster.senders(self.place[0]))
@@ -119,9 +118,8 @@ class Node:
         blocks, front = [], self.clock(self.channels)  # what is sent may be as old as the clock before allows
         for offset in range(self.next, end):
             block = self.block(offset, self.channels)
-            if block is not None and len(block.batch):
-                blocks.append(block)
-                self.cluster.note(self.place, block)
+            blocks.append(block)
+            self.cluster.note(self.place, block)
         self.next = end
         result = self.hop.apply(blocks)
         self.cluster.said(result)
@@ -211,12 +209,16 @@ class Cluster:
 
     def tell_front(self, kind: str, channel: str, front: int) -> None:
         """Say a front to all who may hear from this channel, now and then."""
-        later = self.kinds if kind == "" else self.kinds[self.kinds.index(kind) + 1 :]
         if front > self.told.get(channel, MISSING) and self.random.random() < self.settings.fronts:
             self.told[channel] = front
-            for other in later:
-                for p in range(self.settings.partitions):
-                    self.post(channel, (other, p), {channel: front})
+            self.say_front(kind, channel, front)
+
+    def say_front(self, kind: str, channel: str, front: int) -> None:
+        """Say a front to all who may hear from this channel."""
+        later = self.kinds if kind == "" else self.kinds[self.kinds.index(kind) + 1 :]
+        for other in later:
+            for p in range(self.settings.partitions):
+                self.post(channel, (other, p), {channel: front})
 
     def post(self, channel: str, to: Place, record: bytes | dict[str, int]) -> None:
         """On its way: records of one channel arrive at one partition in order, but not at several together."""
@@ -268,7 +270,7 @@ class Cluster:
             waiting += [way for way, records in self.flying.items() if records]
             waiting += [n for n in self.nodes.values() if n.next < len(self.logs[n.place])]
             if not waiting:
-                return
+                return self.close()
             actor = random.choice(waiting)
             if isinstance(actor, tuple):
                 self.arrive(actor, random.randint(1, 3))
@@ -288,6 +290,26 @@ class Cluster:
                 if random.random() < settings.crashes:
                     self.settle(actor.name, dead=True)
                     actor.begin()
+
+    def close(self) -> None:
+        """Everybody says how far he is, which may be later than his last event, and nobody dies."""
+        for origin in self.origins:
+            if origin.clock != MISSING:
+                self.say_front("", origin.name, origin.clock + self.random.choice([0, 5000, 600_000]))
+        for kind in self.kinds:
+            for p in range(self.settings.partitions):
+                node = self.nodes[kind, p]
+                for way in [way for way in self.flying if way[1] == node.place]:
+                    self.arrive(way, len(self.flying[way]))
+                while node.next < len(self.logs[node.place]):
+                    node.step(self.settings.records_at_once)
+                self.say_front(kind, node.name, node.clock(node.channels))
+
+    def clock_of(self, kind: str, key: str) -> int:
+        """How far time has come where a key is kept."""
+        partition = text_hash(key) % (1 << 64) % self.settings.partitions
+        node = self.nodes[kind, partition]
+        return node.clock(node.channels)
 
 
 def accepted_of(cluster: Cluster) -> list[tuple[Mapping[str, Any], Plan]]:

@@ -59,9 +59,11 @@ def check(said: list[Alert], judged: list[Judged]) -> int:
             if truth.event["type"] not in rule.on:
                 continue
             key = (rule.id, event)
+            if rule.after_ms and rule.id not in truth.later:
+                continue
             if rule.id.endswith(PROBE):
                 expected.add(key)
-                flagged += compare_features(held[key], rule.aggregates, truth)
+                flagged += compare_features(held[key], truth)
             elif held[rule.id + PROBE, event].inexact:
                 held.pop(key, None)
             elif rule.id in fired:
@@ -70,16 +72,18 @@ def check(said: list[Alert], judged: list[Judged]) -> int:
     return flagged
 
 
-def compare_features(alert: Alert, aggregates: tuple[Any, ...], truth: Judged) -> int:
+def compare_features(alert: Alert, truth: Judged) -> int:
     """One event's features against the oracle's; -> how many are flagged."""
+    due, features = truth.later.get(alert.rule, (truth.event["time"], truth.features))
+    assert alert.time == due
     assert alert.plan == truth.plan.version
     names: Mapping[str, Any] = dict(next(r for r in truth.plan.rules if r.id == alert.rule).features)
     wrong = {}
     for name, feature in names.items():
         if isinstance(feature, str) or name in alert.inexact:
             continue
-        if not same(alert.features[name], truth.features[feature.id]):
-            wrong[name] = (alert.features[name], truth.features[feature.id])
+        if not same(alert.features[name], features[feature.id]):
+            wrong[name] = (alert.features[name], features[feature.id])
     assert not wrong, (alert.event, wrong)
     return len(alert.inexact)
 
@@ -144,7 +148,7 @@ hard = settings(
 def judged_right(tmp: Path, text: str, logs: list[list[dict[str, Any]]], seed: int, crashes: float) -> None:
     """One plan, all features known from the beginning: everything must be exact."""
     cluster = run([plan_of(tmp, text)], logs, seed, crashes)
-    assert check(cluster.alerts, judge_all(accepted_of(cluster))) == 0
+    assert check(cluster.alerts, judge_all(accepted_of(cluster), cluster.clock_of)) == 0
     check_history(cluster.alerts)
 
 
@@ -154,7 +158,7 @@ def judged_right_by_plans(
     """Two plans: what the second one asks anew is flagged at first, all else is exact."""
     first = plan_of(tmp, texts[0])
     cluster = run([first, mixed(first, plan_of(tmp, texts[1]), share)], logs, seed, crashes)
-    check(cluster.alerts, judge_all(accepted_of(cluster)))
+    check(cluster.alerts, judge_all(accepted_of(cluster), cluster.clock_of))
     check_history(cluster.alerts)
 
 
@@ -166,10 +170,10 @@ def mixed(first: Plan, second: Plan, share: int) -> Plan:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, plans: int) -> dict[str, Any]:
+def worlds(draw: st.DrawFn, plans: int, *, later: bool = False) -> dict[str, Any]:
     """Rule files over a few types of events, the logs of some origins, and a way through them."""
     types = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=3, unique=True))
-    texts = [draw(rule_files(types)) for _ in range(plans)]
+    texts = [draw(rule_files(types, later=later)) for _ in range(plans)]
     world = {"logs": streams(draw, types), "seed": draw(st.integers(0, 1 << 30))}
     return world | ({"text": texts[0]} if plans == 1 else {"texts": texts, "share": draw(st.integers(0, 4))})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -48,21 +48,30 @@ class Judged:
     plan: Plan
     verdicts: list[Verdict]
     features: Mapping[str, Value | float]  # aggregate id -> value
+    #: Rules that judged later, with the features that each asked, and as of which time.
+    later: dict[str, tuple[int, Mapping[str, Value | float]]] = field(default_factory=dict)
 
 
-def judge_all(accepted: Iterable[tuple[Event, Plan]]) -> list[Judged]:
+def judge_all(
+    accepted: Iterable[tuple[Event, Plan]], clock_of: Callable[[str, str], float] = lambda kind, key: -math.inf
+) -> list[Judged]:
     """The truth about a set of accepted events, each with the plan it was admitted under; in whatever order given.
 
     Events stand in order of time, and of the hash of their id where times are equal. Copies are one event.
+    `clock_of(kind, key)` is how far time has come at last where a key is kept: later nothing is judged.
     """
     by_id = {event["id"]: (event, plan) for event, plan in accepted}
     in_order = sorted(by_id.values(), key=lambda pair: (pair[0]["time"], text_hash(pair[0]["id"])))
     oracles: dict[str, Oracle] = {}
     house = House()
-    judged = []
+    judged, visits = [], []
     for event, plan in in_order:
         oracle = oracles.setdefault(plan.version, Oracle(plan, house))
-        judged.append(oracle.judge(event))
+        one, places = oracle.judge(event)
+        judged.append(one)
+        visits.append(places)
+    for one, places in zip(judged, visits, strict=True):
+        oracles[one.plan.version].judge_later(one, places, clock_of)
     return judged
 
 
@@ -82,20 +91,48 @@ class Oracle:
         self.catalogue: Catalogue = plan.catalogue
         self.kinds = [k.name for k in self.catalogue.kinds]
 
-    def judge(self, event: Event) -> Judged:
-        """What every live rule says of the next event, in the order of rule ids."""
+    def judge(self, event: Event) -> tuple[Judged, dict[str, tuple[list[_Row], int]]]:
+        """What every live rule says at once of the next event, in the order of rule ids; and where the event is."""
         event = dict(event)
         places = self._visit(event)
         found = []
         features: dict[str, Value | float] = {}
         for rule in sorted(self.plan.rules, key=lambda r: r.id):
-            if rule.mode != "live" or event["type"] not in rule.on:
+            if rule.mode != "live" or event["type"] not in rule.on or rule.after_ms:
                 continue
             named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
             features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
             if evaluate(rule.when, lambda name, rule=rule: self._name(name, rule, event, places)) is True:
                 found.append(Verdict(rule.id, event["id"], named))
-        return Judged(event, self.plan, found, features)
+        return Judged(event, self.plan, found, features), places
+
+    def judge_later(
+        self,
+        judged: Judged,
+        places: Mapping[str, tuple[list[_Row], int]],
+        clock_of: Callable[[str, str], float],
+    ) -> None:
+        """What the rules say that judge an event later, all events being in their keys' lists by now."""
+        event = judged.event
+        for rule in self.plan.rules:
+            if rule.mode != "live" or event["type"] not in rule.on or not rule.after_ms:
+                continue
+            aggregates = [(name, f) for name, f in _features(rule) if isinstance(f, Aggregate)]
+            [kind] = {f.by for _, f in aggregates}
+            due = event["time"] + rule.after_ms
+            if kind not in places or due > clock_of(kind, event[kind]):
+                continue
+            rows = [
+                row
+                for row in places[kind][0]
+                if (row.time, text_hash(row.event["id"])) <= (due, text_hash(event["id"]))
+            ]
+            rows.append(_Row(due, {"id": event["id"], "type": "nothing that counts"}))
+            then = {kind: (rows, len(rows) - 1)}
+            named = {name: self._name(name, rule, event, then) for name, _ in aggregates}
+            judged.later[rule.id] = due, {f.id: named[name] for name, f in aggregates}
+            if evaluate(rule.when, lambda name, rule=rule, then=then: self._name(name, rule, event, then)) is True:
+                judged.verdicts.append(Verdict(rule.id, event["id"], named))
 
     # The journey: which keys the event comes to, completed with owners on the way, put into each key's list.
 

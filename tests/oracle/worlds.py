@@ -75,6 +75,8 @@ CALENDAR_WINDOWS = (
     *("business_day, calendar: house", "business_day, calendar: china", "business_day, calendar: china_interbank"),
     "business_day, calendar: weekdays",
 )
+#: How long after its event a rule may judge it.
+AFTER = ("1s", "4s", "5s", "1m", "10m", "2h")
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 
@@ -85,10 +87,14 @@ def _kinds_of(type_name: str) -> set[str]:
 
 
 @st.composite
-def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str]) -> tuple[str, str]:
-    """(YAML of an aggregate for rules on `judged`, what it is: count, number, duration, or a text that it may be)."""
-    fed = draw(st.sampled_from([t for t in types if _kinds_of(t) & _kinds_of(judged)]))
-    by = draw(st.sampled_from(sorted(_kinds_of(fed) & _kinds_of(judged))))
+def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str], only: str | None = None) -> tuple[str, str]:
+    """(YAML of an aggregate for rules on `judged`, what it is: count, number, duration, or a text that it may be).
+
+    It is by some key that they have, or by the `only` one.
+    """
+    kinds = _kinds_of(judged) if only is None else {only}
+    fed = draw(st.sampled_from([t for t in types if _kinds_of(t) & kinds]))
+    by = draw(st.sampled_from(sorted(_kinds_of(fed) & kinds)))
     texts, numbers = TYPES[fed][1], TYPES[fed][2]
     where = ""
     if draw(st.booleans()):
@@ -141,20 +147,28 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
 
 
 @st.composite
-def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES)) -> str:
-    """A rule file that loads: one to four rules on some of `types`, each over one to four features of them."""
+def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: bool = False) -> str:
+    """A rule file that loads: one to four rules on some of `types`, each over one to four features of them.
+
+    With `later` most of them judge some time after their event.
+    """
     features, rules = [], []
     for r in range(draw(st.integers(1, 4))):
         judged = draw(st.sampled_from(sorted(types)))
         mine: dict[str, str] = {}
+        after, only = "", None
+        if later and draw(st.integers(0, 3)):
+            after = f"    after: {draw(st.sampled_from(AFTER))}\n"
+            only = draw(st.sampled_from(sorted(_kinds_of(judged))))
         for f in range(draw(st.integers(1, 4))):
-            text, kind = draw(_aggregate(judged, types))
+            text, kind = draw(_aggregate(judged, types, only))
             mine[f"f{r}_{f}"] = kind
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
         rules.append(
             f"  - id: rule-{r}\n    on: {judged}\n    when: >-\n      {when}\n"
-            "    severity: low\n    owner: tests\n    summary: fired\n"
+            f"{after}    severity: low\n    owner: tests\n"
+            + (f"    summary: 'fired at {{f{r}_0}}'\n" if after else "    summary: fired\n")
         )
     return "stage: trading\nfeatures:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
 
