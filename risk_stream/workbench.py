@@ -53,7 +53,8 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
 
     Each test has an engine and a plan of its rule alone, so rules in mode `shadow` or `off` are tested too and no rule
     can disturb another's test. The events of ``given`` are judged in order, of whatever type they are, and the test
-    passes if the rule fires on the last one (``then: fires``) or does not (``then: quiet``).
+    passes if the rule fires on the last one (``then: fires``) or does not (``then: quiet``). A rule with ``after``
+    judges the last one of its own types: time goes on to the last event's, and from there by ``until``.
 
     What a given event leaves out is made up, the same in every run:
 
@@ -80,12 +81,19 @@ def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult
     # The probe fires on every event: its alert tells what the rule saw, whether it fired or not.
     probe = replace(rule, id=rule.id + _PROBE, condition=_ALWAYS, mode="live")
     alone = Plan(plan.catalogue, [replace(rule, mode="live"), probe], plan.wheres)
-    judged = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS).apply(batch)
-    last = len(events) - 1
-    said = {alert.rule: alert for at, alert in zip(judged.stamps, judged.alerts, strict=True) if at == last}
+    engine = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS)
+    judged = engine.apply(batch)
+    until = engine.advance(int(batch.times[-1]) + test.until_ms)
+    last = max((i for i, event in enumerate(events) if event["type"] in rule.on), default=-1)
+    if not rule.after_ms and last < len(events) - 1:
+        last = -1
+    named = events[last]["id"] if last >= 0 else None
+    said = {a.rule: a for a in (*judged.alerts, *until.alerts) if a.event == named and a.status != "withdrawn"}
     seen, fired = said.get(probe.id), rule.id in said
     message = "" if fired is test.fires else _wrong(rule, seen, fired=fired)
-    if judged.rule_errors:
+    if rule.after_ms and seen is None:
+        message = _not_yet(rule, int(batch.times[last]), engine.clock)
+    if judged.rule_errors or until.rule_errors:
         message = "the rule could not be evaluated: the log says why"
     return _result(rule, test, events, message, seen)
 
@@ -164,6 +172,14 @@ def _refused(reject: Reject) -> str:
 def _ordinal(number: int) -> str:
     suffix = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{suffix}"
+
+
+def _not_yet(rule: Rule, time: int, clock: int) -> str:
+    """What a test says of a rule that judges later and has not."""
+    short = time + rule.after_ms - clock
+    if short > 0:
+        return f"the rule has not judged yet, the test ends {short / 1000:g} s before its time: let it with until:"
+    return "the rule does not judge its event, which has no key of the kind that its features are by"
 
 
 def _wrong(rule: Rule, seen: Alert | None, *, fired: bool) -> str:

@@ -147,3 +147,51 @@ def test_rules_do_not_disturb_each_others_tests() -> None:
 
 def test_the_same_tests_give_the_same_results() -> None:
     assert run(OUT, LATER) == run(OUT, LATER)
+
+
+OVERDUE = """
+stage: post_loan
+owner: collections
+features:
+  paid_3d: {count: repayment, by: loan, window: 3d}
+rules:
+  - id: overdue
+    on: instalment_due
+    after: 3d
+    when: paid_3d == 0
+    severity: medium
+    summary: "{customer} has not paid {amount} within 3 days, {paid_3d} payments"
+    tests: %s
+"""
+DUE, PAID = "instalment_due: {amount: 1000}", "after: 2d, repayment: {amount: 1000}"
+
+
+def later(given: str, then: str, *, until: str = "") -> TestResult:
+    end = f", until: {until}" if until else ""
+    text = OVERDUE % f"[{{name: one, given: [{given}], then: {then}{end}}}]"
+    [result] = run_tests(plan_of_texts({"overdue.yaml": text}, CATALOGUE))
+    return result
+
+
+def test_a_rule_with_after_judges_when_time_has_come_to_it() -> None:
+    late = later(f"{{{DUE}}}", "fires", until="3d")
+    assert late.passed
+    assert late.summary == "made-up-customer has not paid 1,000.00 within 3 days, 0 payments"
+    assert later(f"{{{DUE}}}, {{{PAID}}}", "quiet", until="1d").passed
+    assert later(f"{{{DUE}}}, {{after: 4d, repayment: {{amount: 1000}}}}", "fires").passed
+    assert not later(f"{{{DUE}}}, {{{PAID}}}", "fires", until="1d").passed
+
+
+@pytest.mark.parametrize("then", ["fires", "quiet"])
+def test_a_rule_with_after_whose_time_does_not_come_shows_nothing(then: str) -> None:
+    result = later(f"{{{DUE}}}, {{{PAID}}}", then)
+    assert not result.passed
+    assert result.message == "the rule has not judged yet, the test ends 86400 s before its time: let it with until:"
+
+
+def test_a_rule_with_after_does_not_judge_an_event_without_the_key() -> None:
+    text = OVERDUE.replace("by: loan", "by: customer") % (
+        "[{name: one, given: [instalment_due: {amount: 1, customer: null}], until: 4d, then: quiet}]"
+    )
+    [result] = run_tests(plan_of_texts({"overdue.yaml": text}, CATALOGUE))
+    assert (result.passed, "no key of the kind" in result.message) == (False, True)

@@ -143,6 +143,10 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("risk_stream_ring_events", "gauge", ("kind",), "Events kept to be judged again if a late one changes them."),
     Metric(
+        "risk_stream_pending_timers", "gauge", ("kind",), "Events that wait to be judged later, by rules with `after`."
+    ),
+    Metric("risk_stream_timed_events_total", "counter", ("kind",), "Events judged later, by rules with `after`."),
+    Metric(
         "risk_stream_clock_lag_seconds",
         "gauge",
         ("kind",),

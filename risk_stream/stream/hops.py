@@ -72,6 +72,7 @@ class Applied:
     revised: int = 0
     known: int = 0
     dropped: int = 0
+    timed: int = 0
     plan_copies: list[tuple[str, str]] = field(default_factory=list)
 
     def take(self, result: Result) -> None:
@@ -85,6 +86,7 @@ class Applied:
         self.revised += result.revised
         self.known += result.copies
         self.dropped += result.dropped
+        self.timed += result.timed
         self.plan_copies += result.plan_copies
 
 
@@ -103,6 +105,7 @@ class HopPartition:
         self.channels, self.plan_of = channels, plan_of
         self.next = self.n = start  # records before n were applied before the checkpoint
         self.clock = MISSING  # after the last events, ms
+        self.told = MISSING  # the clock that the hop was told last, ms
         self.front = MISSING
         self.stored = start  # the outputs of all records before it are stored
         self.marks = Marks(start, channels)
@@ -212,7 +215,7 @@ class HopPartition:
         return Incoming(record.offset, int(letter.batch.times.max()) if moves else MISSING, letter)
 
     def _hear(self, incoming: Incoming, applied: Applied) -> Block | None:
-        """A record's new events; None where it has none or could not be read."""
+        """What a record brings: new events, or time alone; None where it brings neither or could not be read."""
         if incoming.wrong is not None:
             if incoming.offset >= self.n:
                 applied.poison[self.topic] += 1
@@ -222,17 +225,24 @@ class HopPartition:
         if letter is None:
             for said in incoming.fronts:
                 self.channels.take(*said)
-            return None
+            return self._pass_time(incoming.offset)
         self.marks.cut(incoming.offset, self.channels, self.clock)
         batch = letter.batch
         new = self._new(letter)
         if len(new) == 0:
-            return None
+            return self._pass_time(incoming.offset)
         stamps = (incoming.offset << INDEX_BITS) + new
         batch = batch.take(new).with_columns({"_stamp": stamps})
-        self.clock = self.channels.clock
+        self.clock = self.told = self.channels.clock
         self.marks.pass_over(len(batch))
         return Block(batch, self.plan_of(letter.plan), self.clock)
+
+    def _pass_time(self, offset: int) -> Block | None:
+        """A record that brings no event, for those that are due by now; None where it brings no time either."""
+        if self.channels.clock <= self.told:
+            return None
+        self.told = self.channels.clock
+        return Block(EventBatch.empty(self.hop.plan.catalogue), self.hop.plan, self.told, offset)
 
     def _new(self, letter: Letter) -> Longs:
         """Which events are no copies, by their places."""
@@ -261,7 +271,8 @@ class HopPartition:
             return []
         result = self.hop.apply(blocks)
         applied.take(result)
-        applied.batches.append(sum(len(block.batch) for block in blocks))
+        if events := sum(len(block.batch) for block in blocks):
+            applied.batches.append(events)
         alerts = self.address.counts("")
         for alert in result.alerts:
             partition = int(alert.id[:8], 16) % alerts

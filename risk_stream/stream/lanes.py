@@ -465,7 +465,7 @@ class Lanes:
             add("risk_stream_rule_errors_total", errors, rule)
         for topic, n in applied.poison.items():
             add("risk_stream_rejects_total", n, topic, "message")
-        for name in ("behind", "revised", "known", "dropped"):
+        for name in ("behind", "revised", "known", "dropped", "timed"):
             if n := getattr(applied, name):
                 add(f"risk_stream_{name}_events_total", n, kind)
         for events in applied.batches:
@@ -481,7 +481,7 @@ class Lanes:
         for hop in (hop for lane in self.lanes.values() for hop in lane.hops.values()):
             state, sums = hop.hop.state, total.setdefault(hop.kind, {})
             said: dict[str, float] = {"duplicate_events_total": hop.channels.copies, "ring_events": hop.hop.ring_events}
-            said["image_cycles_total"] = hop.hop.cycles
+            said |= {"image_cycles_total": hop.hop.cycles, "pending_timers": hop.hop.pending_timers}
             if state is not None:
                 said |= {"state_bytes": state.bytes, "state_keys": state.keys}
                 said |= {"state_rows": state.rows, "state_dropped_rows_total": state.dropped}
