@@ -81,7 +81,7 @@ async def recover(
         values = [value for _, _, value in found.accepted]
         batch, _, _ = decoder.decode(values, lambda i: found.accepted[i][1].id)
         refused = await _refused_for_their_time(reader, settings)
-        history = History(plan.catalogue, batch)
+        history = History(plan.catalogue, batch, plan.longest_after_ms)
         async for events in _events(reader, settings, decoder, refused):
             history.learn(events)
         history.close()
@@ -106,12 +106,15 @@ def _messages(
 
 
 def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch]) -> list[Alert]:
-    """The alerts on the events of `late`, judged among those of `history`; an event that is in both is one."""
+    """The alerts on the events of `late`, judged among those of `history`; an event that is in both is one.
+
+    Rules that judge later do so if the history reaches so far.
+    """
     together = EventBatch.concat([late, *history])
     names = together.hashes("id")
     _, first = np.unique(names, return_index=True)
     order = first[np.lexsort((names[first], together.times[first]))]
-    order = order[together.times[order] <= late.times.max()]
+    order = order[together.times[order] <= late.times.max() + plan.longest_after_ms]
     wanted = {late.text("id", row) for row in range(len(late))}
     engine, alerts = Engine(plan), []
     for at in range(0, len(order), BLOCK):
@@ -125,12 +128,12 @@ def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch]) -> list[A
 class History:
     """The events that share a key with late ones, also where a key is filled in by its owner: `learn`, `close`, `add`.
 
-    Keys are known by their 64-bit hashes, by kind: two that share one only add events that change nothing.
+    They reach to `beyond_ms` after the last late event, for rules that judge later. Keys are known by their 64-bit hashes, by kind: two that share one only add events that change nothing.
     """
 
-    def __init__(self, catalogue: Catalogue, late: EventBatch) -> None:
+    def __init__(self, catalogue: Catalogue, late: EventBatch, beyond_ms: int = 0) -> None:
         self.catalogue, self.batches = catalogue, list[EventBatch]()
-        self.latest = int(late.times.max())
+        self.latest = int(late.times.max()) + beyond_ms
         self._wanted: dict[str, set[int]] = {kind.name: _keys(late, kind.name) for kind in catalogue.kinds}
         self._owners: dict[str, dict[int, set[int]]] = {}  # kind -> key -> whoever is said to own it
         self._selected: Mapping[str, NDArray[np.int64]] = {}
@@ -166,7 +169,7 @@ class History:
         self._selected = {name: np.fromiter(keys, np.int64, len(keys)) for name, keys in selected.items()}
 
     def add(self, events: EventBatch) -> None:
-        """Keep those that share a key and are not after the last late event."""
+        """Keep those that share a key and come in time."""
         shares = np.zeros(len(events), np.bool_)
         for name, selected in self._selected.items():
             if len(selected) and events.has(name):

@@ -13,7 +13,7 @@ import pytest
 
 from risk_stream.catalogue import Catalogue, Decoder, EventBatch
 from risk_stream.engine import INDEX_BITS, Engine, Hop
-from risk_stream.rules import Plan
+from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream import sections as module
 from risk_stream.stream.admission import Admission
 from risk_stream.stream.channels import Channels
@@ -229,3 +229,115 @@ def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfe
     for record in records:
         deliver(admit(admission, origin, [record]).outgoing)
     assert said == expected
+
+
+# Rules that judge later
+
+OVERDUE = """
+stage: post_loan
+owner: collections
+features:
+  paid_3d: {count: repayment, by: loan, window: 3d}
+rules:
+  - id: overdue
+    on: instalment_due
+    after: 3d
+    when: paid_3d == 0
+    severity: medium
+    summary: "{loan} is overdue"
+"""
+DAY = 86_400_000
+
+
+def loan_event(offset: int, kind: str, day: float, loan: str = "L1") -> FakeRecord:
+    said = {"id": f"{kind}{offset}", "type": kind, "time": NOW + round(day * DAY), "loan": loan, "amount": 10}
+    return FakeRecord(offset, orjson.dumps(said))
+
+
+def fronts(offset: int, day: float) -> FakeRecord:
+    return FakeRecord(offset, orjson.dumps({"fronts": [["trades/0", 1, NOW + round(day * DAY)]]}))
+
+
+def alerts_of(applied: Applied) -> list[tuple[str, str, int]]:
+    return [(a.status, a.event, a.revision) for a in applied.alerts]
+
+
+def test_an_event_of_an_idle_key_is_judged_by_a_record_that_only_tells_the_time(catalogue: Catalogue) -> None:
+    """Its offset names what is said; the record of before or after it says nothing."""
+    plan = plan_of_texts({"overdue.yaml": OVERDUE}, catalogue)
+    hop = hop_at(plan, "loan")
+    due = message(catalogue, 0, [loan_event(0, "instalment_due", 0)])
+    assert alerts_of(feed(hop, [due, fronts(1, 2.9)])) == []
+    assert hop.hop.pending_timers == 1
+    applied = feed(hop, [fronts(2, 3), fronts(3, 4)])
+    assert alerts_of(applied) == [("raised", "instalment_due0", 2)]
+    assert (applied.batches, applied.timed, hop.hop.pending_timers, hop.hop.position) == ([], 1, 0, 2)
+    (alert,) = applied.alerts
+    assert (alert.time, alert.event_time) == (NOW + 3 * DAY, NOW)
+
+
+def timed_log(catalogue: Catalogue) -> list[FakeRecord]:
+    """Instalments of several loans, some paid, some of the payments late; time comes with events and without."""
+    second = 1000 / DAY
+
+    def of(offset: int, front: float, *records: FakeRecord) -> FakeRecord:
+        return message(catalogue, offset, list(records), front=NOW + round(front * DAY))
+
+    return [
+        of(0, 0, loan_event(1, "instalment_due", 0), loan_event(2, "instalment_due", 0, "L2")),
+        of(1, 1, loan_event(3, "instalment_due", 1, "L3"), loan_event(4, "repayment", 1, "L2")),
+        fronts(2, 2),
+        fronts(3, 3 + second),
+        of(4, 3 + second, loan_event(5, "repayment", 3 - second)),
+        of(5, 4 + second, loan_event(6, "instalment_due", 4), loan_event(7, "repayment", 4 - second, "L3")),
+        fronts(6, 4 + 2 * second),
+        of(7, 4 + 3 * second, loan_event(8, "repayment", 4, "L3")),
+        fronts(8, 6),
+        fronts(9, 7),
+        of(10, 8, loan_event(9, "repayment", 8)),
+        fronts(11, 12),
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 12])
+def test_how_records_are_taken_changes_nothing_of_what_is_judged_later(catalogue: Catalogue, at_once: int) -> None:
+    plan = plan_of_texts({"overdue.yaml": OVERDUE}, catalogue)
+    log, hop, said = timed_log(catalogue), hop_at(plan, "loan"), list[Any]()
+    for at in range(0, len(log), at_once):
+        said += feed(hop, log[at : at + at_once]).alerts
+    assert [(a.status, a.event, a.revision) for a in said] == [
+        ("raised", "instalment_due1", 3),
+        ("withdrawn", "instalment_due1", 4),
+        ("raised", "instalment_due6", 9),
+    ]
+
+
+@pytest.mark.parametrize("n", range(13))
+@pytest.mark.parametrize("walk", [0, 1 << 30])
+def test_a_hop_that_begins_again_at_a_checkpoint_says_the_same_of_what_is_judged_later(
+    catalogue: Catalogue, n: int, walk: int
+) -> None:
+    plan = plan_of_texts({"overdue.yaml": OVERDUE}, catalogue)
+    log = timed_log(catalogue)
+
+    def new() -> HopPartition:
+        made = hop_at(plan, "loan")
+        made.hop = Hop(plan, "loan", reserve_mib=64, journal=True)
+        return made
+
+    first, whole = new(), new()
+    feed(whole, log[:n])
+    rest = feed(whole, log[n:]).alerts
+    feed(first, log[: n // 2])
+    parts = first.hop.delta(n // 2 - 1) if n // 2 else []
+    feed(first, log[n // 2 : n])
+    images = first.hop.images(walk)
+    parts += [*images, *first.hop.delta(n - 1)] if n else []
+    standing = first.standing()
+    second = new()
+    if parts:
+        second.hop.restore(parts, {plan.version: plan})
+    second.go_on(standing)
+    assert feed(second, log[standing.ring :]).alerts == rest
+    assert (second.hop.clock, second.hop.position) == (whole.hop.clock, whole.hop.position)
+    assert second.hop.pending_timers == whole.hop.pending_timers
