@@ -29,12 +29,14 @@ A rule file
         mode: live             # optional, default live: live | shadow (judged, never shown) | off (only checked)
         tags: [fraud]          # optional
         approximate: ok        # optional: take values that a cap made inexact as if they were exact
+        after: 3d              # optional: judge so long after the event, features as of then and all by one kind of key
         tests:                 # optional
           - name: the second lender within a month does not fire
             given:             # events in order; keys left out are made up, the same in every event of the test
               - application: {lender: A, amount: 9000, declared_income: 10000}
               - {after: 5d, application: {lender: B, amount: 9000, declared_income: 10000}}
-            then: quiet        # fires | quiet: what the rule does on the last event given
+            until: 3d          # optional, with after: so much time passes after the last event given
+            then: quiet        # fires | quiet: what the rule does on the last event given (with after: of its types)
 
 Any other key is an error, with the nearest known one suggested. Sizes are limited: see ``limits.py``.
 
