@@ -128,7 +128,8 @@ def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch]) -> list[A
 class History:
     """The events that share a key with late ones, also where a key is filled in by its owner: `learn`, `close`, `add`.
 
-    They reach to `beyond_ms` after the last late event, for rules that judge later. Keys are known by their 64-bit hashes, by kind: two that share one only add events that change nothing.
+    They reach to `beyond_ms` after the last late event, for rules that judge later. Keys are known by their 64-bit
+    hashes, by kind: two that share one only add events that change nothing.
     """
 
     def __init__(self, catalogue: Catalogue, late: EventBatch, beyond_ms: int = 0) -> None:

@@ -82,6 +82,20 @@ def test_alerts_and_feature_values_equal_the_oracles(
     assert_same(final(said), [v for judged in judge_all((e, plan) for e in accepted) for v in judged.verdicts])
 
 
+@slow_start
+@given(text=rule_files(later=True), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5))
+def test_what_is_judged_later_is_the_oracles_however_batches_are_cut(
+    tmp_path: Path, text: str, stream: list[dict[str, Any]], sizes: list[int]
+) -> None:
+    """Time goes on with events, and at the end by half an hour more."""
+    plan = plan_of(tmp_path, text)
+    engine = Engine(plan, reserve_mib=8, lateness_ms=60_000)
+    said = [alert for batch in cuts(stream, sizes) for alert in engine.apply(batch).alerts]
+    said += engine.advance(engine.clock + 1_800_000).alerts
+    truth = judge_all(((e, plan) for e in on_time(stream, 60_000)), lambda kind, key: engine.clock)
+    assert_same(final(said), [v for judged in truth for v in judged.verdicts])
+
+
 BIG = """
 stage: trading
 features:

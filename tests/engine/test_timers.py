@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from risk_stream.engine import hop
+from risk_stream.catalogue import EventBatch
+from risk_stream.engine import INDEX_BITS, Block, Hop, Result, hop, saved
+from risk_stream.engine.block import TIMED
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.timers import Timers
+from risk_stream.rules import Plan, plan_of_texts
+from tests.engine.test_revisions import CATALOGUE, START, batch_of, transfer
 from tests.engine.test_schedules import hard, judged_right, judged_right_by_plans, worlds
 
 pytestmark = pytest.mark.timeout(3600)
@@ -76,3 +82,172 @@ def test_planted_faults_are_found(fault: str, tmp_path: Path, monkeypatch: pytes
 
     with pytest.raises((AssertionError, KeyError, StopIteration)):
         (two if "plan" in fault else one)()
+
+
+# Case by case
+
+RULES = """
+stage: trading
+owner: desk
+features:
+  out_1h: {sum: amount, of: transfer, by: customer, window: 1h}
+  again_1h: {since: transfer, by: customer, window: 1h}
+rules:
+  - id: alone
+    on: transfer
+    after: 10m
+    when: again_1h == 600 and amount > 10
+    severity: low
+    summary: "{customer} sent {amount} and nothing more for {again_1h}, {out_1h} in all"
+  - id: watched
+    on: transfer
+    after: 1h
+    when: (customer in list("watch") or amount == 40) and out_1h >= 0
+    severity: low
+    summary: "{customer} was watched an hour after"
+"""
+MINUTE = 60_000
+
+
+def plan_of(text: str = RULES) -> Plan:
+    return plan_of_texts({"rules.yaml": text}, CATALOGUE)
+
+
+def move(id: str, minutes: float, **fields: object) -> dict[str, Any]:
+    return transfer(id, 60 * minutes, **{"customer": "C1", **fields})
+
+
+def watch(id: str, minutes: float, *, listed: bool = True) -> dict[str, Any]:
+    time = START + round(minutes * MINUTE)
+    said = {"id": id, "type": "list_entry", "time": time, "list_name": "watch", "member": "C1", "listed": listed}
+    return said | {"source": "desk"}
+
+
+def block(offset: int, plan: Plan, minutes: float, *said: dict[str, Any]) -> Block:
+    clock = START + round(minutes * MINUTE)
+    if not said:
+        return Block(EventBatch.empty(CATALOGUE), plan, clock, offset)
+    batch = batch_of(*said)
+    return Block(batch.with_columns({"_stamp": (offset << INDEX_BITS) + np.arange(len(batch))}), plan, clock)
+
+
+def hop_of(plan: Plan, lateness_ms: int = 5 * MINUTE) -> Hop:
+    return Hop(plan, "customer", reserve_mib=8, lateness_ms=lateness_ms, journal=True)
+
+
+def spoken(result: Result) -> list[tuple[str, str, str]]:
+    return [(a.status, a.rule, a.event) for a in result.alerts]
+
+
+def test_what_is_due_with_a_record_is_judged_in_the_order_in_which_it_was() -> None:
+    """As of then: the events of the same record that come after it do not count, those before it do."""
+    hop = hop_of(plan_of())
+    hop.apply([block(0, hop.plan, 2, move("a", 0), move("b", 1, customer="C2"), move("c", 2, customer="C3"))])
+    result = hop.apply([block(1, hop.plan, 30, move("d", 9, customer="C2"), move("e", 13))])
+    assert spoken(result) == [("raised", "alone", event) for event in ("a", "c", "d", "e")]
+    waited = [(a.time - a.event_time, a.revision) for a in result.alerts if a.event_time]
+    assert waited == [(10 * MINUTE, 2 << 47 | 1)] * 4
+    assert set(result.stamps) == {1 << INDEX_BITS | TIMED}
+    assert result.alerts[0].summary == "C1 sent 60.00 and nothing more for 10 minutes, 60.00 in all"
+
+
+def test_a_late_event_withdraws_and_raises_again_what_was_judged_later() -> None:
+    hop = hop_of(plan_of())
+    hop.apply([block(0, hop.plan, 0, move("a", 0))])
+    assert spoken(hop.apply([block(1, hop.plan, 12)])) == [("raised", "alone", "a")]
+    late = hop.apply([block(2, hop.plan, 12, move("b", 9))])
+    assert spoken(late) == [("withdrawn", "alone", "a")]
+    [alert] = late.alerts
+    assert (alert.was, alert.features) == (
+        {"again_1h": 600, "amount": 60, "customer": "C1", "out_1h": 60},
+        {"again_1h": 60, "amount": 60, "customer": "C1", "out_1h": 120},
+    )
+    again = hop.apply([block(3, hop.plan, 12, move("b", 9), move("a", 0))])
+    assert (again.copies, again.dropped, again.alerts) == (1, 1, [])
+
+
+def test_an_event_that_comes_when_its_time_has_passed_is_judged_at_once() -> None:
+    hop = hop_of(plan_of(), 30 * MINUTE)
+    hop.apply([block(0, hop.plan, 20, move("a", 20))])
+    assert spoken(hop.apply([block(1, hop.plan, 20, move("b", 0))])) == [("raised", "alone", "b")]
+    assert hop.pending_timers == 3
+
+
+def test_a_list_is_asked_as_of_when_the_event_is_due() -> None:
+    hop = hop_of(plan_of())
+    hop.apply([block(0, hop.plan, 0, move("a", 0))])
+    assert spoken(hop.apply([block(1, hop.plan, 61)]))[-1:] == [("raised", "alone", "a")]
+    assert spoken(hop.apply([block(2, hop.plan, 61, watch("w", 59))])) == [("raised", "watched", "a")]
+    off = block(3, hop.plan, 61, watch("x", 59.5, listed=False))
+    assert spoken(hop.apply([off])) == [("withdrawn", "watched", "a")]
+    assert hop.apply([block(4, hop.plan, 61, watch("y", 60.5))]).alerts == []
+
+
+def test_a_plan_stays_until_the_last_event_that_waits_has_been_judged_by_it() -> None:
+    old, new = plan_of(), plan_of(RULES.replace("amount > 10", "amount > 1000"))
+    hop = hop_of(old, 1000)
+    hop.apply([block(0, old, 0, move("a", 0))])
+    hop.apply([block(1, new, 5, move("b", 5, customer="C2")), block(2, new, 9, move("c", 9, customer="C3"))])
+    assert hop.plans == [old.version, new.version]
+    assert spoken(hop.apply([block(3, new, 20, move("d", 20, customer="C4"))])) == [("raised", "alone", "a")]
+    hop.apply([block(4, new, 70), block(5, new, 70, move("e", 70)), block(6, new, 71, move("f", 71))])
+    assert hop.plans == [new.version]
+
+
+def blocks(old: Plan, new: Plan) -> list[Block]:
+    """Two plans, events in front, behind and late, lists, and time alone."""
+    random = Random(7)
+    found, clock = [], 0.0
+    for offset in range(60):
+        clock += random.choice([0, 0, 0.5, 1, 4, 11])
+        plan = old if offset < 25 else new
+        if offset in {20, 41}:
+            found.append(block(offset, plan, clock, watch(f"w{offset}", clock, listed=offset == 20)))
+        elif random.random() < 0.3:
+            found.append(block(offset, plan, clock))
+        else:
+            times = [max(0.0, clock - random.choice([0, 0, 1, 4])) for _ in range(random.randint(1, 4))]
+            names = [f"C{random.randint(1, 3)}" for _ in times]
+            ids = [f"t{offset}.{i}" for i in range(len(times))]
+            moves = zip(ids, times, names, strict=True)
+            found.append(block(offset, plan, clock, *(move(i, t, amount=40, customer=c) for i, t, c in moves)))
+    return found
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5, 9])
+def test_how_blocks_are_cut_into_calls_changes_nothing_of_what_is_judged_later(cut: int) -> None:
+    old, new = plan_of(), plan_of(RULES.replace("amount > 10", "amount > 30"))
+    log = blocks(old, new)
+    whole = hop_of(old).apply(log)
+    assert whole.timed > 50
+    assert {a.status for a in whole.alerts if a.event_time} == {"raised", "changed", "withdrawn"}
+    parts = hop_of(old)
+    results = [parts.apply(log[at : at + cut]) for at in range(0, len(log), cut)]
+    assert [a for r in results for a in r.alerts] == whole.alerts
+    assert [s for r in results for s in r.stamps] == whole.stamps
+
+
+@pytest.mark.parametrize("at", range(0, 60, 7))
+@pytest.mark.parametrize("walked", [False, True])
+def test_a_hop_goes_on_from_a_checkpoint_with_what_waits_there(at: int, walked: bool) -> None:
+    old, new = plan_of(), plan_of(RULES.replace("amount > 10", "amount > 30"))
+    log = blocks(old, new)
+    first = hop_of(old)
+    first.apply(log[:at])
+    parts = [*(first.images(1 << 30) if walked else ()), *first.delta(at - 1)]
+    second = hop_of(new)
+    reads_from = first.reads_from
+    second.restore(parts[-1:] if not at else parts, {old.version: old, new.version: new})
+    second.remember(log[reads_from:at])
+    second.clock = first.clock
+    assert (second.pending_timers, second.next_due) == (first.pending_timers, first.next_due)
+    assert second.apply(log[at:]).alerts == first.apply(log[at:]).alerts
+
+
+def test_a_checkpoint_with_what_waits_says_so_to_releases_that_would_lose_it() -> None:
+    hop = hop_of(plan_of())
+    hop.apply([block(0, hop.plan, 0, move("a", 0))])
+    assert saved.head_of(hop.delta(0), "customer")["format"] == 2
+    plain = hop_of(plan_of(RULES.replace("after: 10m", "").replace("after: 1h", "")))
+    plain.apply([block(0, plain.plan, 0, move("a", 0))])
+    assert saved.head_of(plain.delta(0), "customer")["format"] == 1
