@@ -13,12 +13,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from risk_stream.catalogue import EventBatch
-from risk_stream.engine import INDEX_BITS, Block, Hop, Result, hop, saved
+from risk_stream.engine import INDEX_BITS, Block, Hop, Result, final, hop, saved
 from risk_stream.engine.block import TIMED
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.timers import Timers
 from risk_stream.rules import Plan, plan_of_texts
-from tests.engine.test_revisions import CATALOGUE, START, batch_of, transfer
+from tests.engine.test_revisions import CATALOGUE, START, batch_of, owner, transfer
 from tests.engine.test_schedules import hard, judged_right, judged_right_by_plans, worlds
 
 pytestmark = pytest.mark.timeout(3600)
@@ -60,7 +60,6 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "what is due is judged by the newest plan": (Plans, "versioned", lambda self, version: self.held[-1]),
     "what waits is forgotten at a restart": (Timers, "load", lambda self, part: None),
     "what waits does not hold its plan": (Timers, "plans", ()),
-    "facts that change do not change what waits": (Timers, "amend", lambda self, *args: None),
     "only events move time on": (hop.Hop, "_pass_time", lambda self, *args: None),
 }
 
@@ -171,6 +170,19 @@ def test_an_event_that_comes_when_its_time_has_passed_is_judged_at_once() -> Non
     hop.apply([block(0, hop.plan, 20, move("a", 20))])
     assert spoken(hop.apply([block(1, hop.plan, 20, move("b", 0))])) == [("raised", "alone", "b")]
     assert hop.pending_timers == 3
+
+
+@pytest.mark.parametrize("minutes", [1, 12])
+def test_an_owner_who_comes_late_is_filled_in_whether_the_event_waits_or_was_judged(minutes: float) -> None:
+    plan = plan_of(RULES.replace("by: customer", "by: account"))
+    hop = Hop(plan, "account", reserve_mib=8, lateness_ms=15 * MINUTE, journal=True)
+    hop.apply([block(0, plan, 0.5, transfer("a", 30))])
+    before = hop.apply([block(1, plan, minutes)])
+    taught = hop.apply([block(2, plan, minutes, owner("o", 10))])
+    after = hop.apply([block(3, plan, 12)])
+    [alert] = final([*before.alerts, *taught.alerts, *after.alerts])
+    assert (alert.rule, alert.keys, alert.features["customer"]) == ("alone", {"account": "A1", "customer": "C1"}, "C1")
+    assert (alert.status, alert.revision & 7) == (("raised", 3) if minutes == 1 else ("changed", 2))
 
 
 def test_a_list_is_asked_as_of_when_the_event_is_due() -> None:
