@@ -108,6 +108,14 @@ class Hop:
         return self._memory.ring.lost
 
     @property
+    def warming(self) -> dict[str, int]:
+        """Features (by aggregate id) whose windows reach back behind what was seen, as of the clock, and until when.
+
+        It is a change of plan that brings them: a hop that begins with its log has seen all that there was.
+        """
+        return {} if self.state is None or self.clock == MISSING else self.state.warming(self.clock)
+
+    @property
     def reads_from(self) -> int:
         """The offset from which a restart must let it `remember` the log again."""
         return self._blocks[0][1] if len(self._memory.ring) else self.position + 1

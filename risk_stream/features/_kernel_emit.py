@@ -94,6 +94,25 @@ def _row_asked(heap: Ints, cell: int, op: int) -> Word:
 
 
 @inner
+def _window_after(plan: Ints, line: int, time: int) -> Word:
+    """The time after which rows are in an output's window as of `time`."""
+    periods = plan[line + F_STARTS]
+    return time - plan[line + F_MS] if periods == 0 else start_of(plan, periods, time) - 1
+
+
+@inner
+def _is_bound(heap: Ints, base: int, row: int, cell: int, op: int, unseen: int) -> Word:
+    """1 where a window reaches back behind what is there, but 0 where the newest row is asked for and there."""
+    if op == OP_LAST:
+        at = heap[cell + LAST_AT]
+    elif op == OP_SINCE:
+        at = heap[cell + MATCH_AT]
+    else:
+        return 1
+    return 0 if at >= 0 and heap[base + at * row + R_TIME] > unseen else 1
+
+
+@inner
 def emit(
     heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, upto: int, trunc: int, out: Ints, i: int
 ) -> Word:
@@ -108,12 +127,12 @@ def emit(
         op = plan[line + F_OP]
         cell = at + plan[P_CELLS_AT] + plan[line + F_CELL] * CELL
         scale = np.float64(plan[line + F_SCALE])
-        periods = plan[line + F_STARTS]
-        after = time - plan[line + F_MS] if periods == 0 else start_of(plan, periods, time) - 1
+        after = _window_after(plan, line, time)
         values = heap[cell + VALUES]
         extra = more = added = least = most = 0
-        if after < max(trunc, plan[line + F_KNOWN]):
-            flags |= 1 << f
+        unseen = max(trunc, plan[line + F_KNOWN])
+        if after < unseen:
+            flags |= _is_bound(heap, base, row, cell, op, unseen) << f
             if panes != 0 and plan[line + F_SLOT] >= 0:
                 extra, more, added, least, most = fold_panes(
                     heap, panes, plan[line + F_SLOT], plan[line + F_MS], max(after, plan[P_KEPT]), upto

@@ -125,7 +125,8 @@ class KeyState:
     def warming(self, now_ms: int) -> dict[str, int]:
         """Aggregates that as of `now_ms` reach back to what was not all seen, and the ms at which that ends.
 
-        Until then every value of theirs is flagged. Caps and lack of memory flag too, key by key: those are counted.
+        Until then every value of theirs is flagged, but for last and since of an event that was seen. Caps
+        and lack of memory flag too, key by key: those are counted.
         """
         ends = self._schema.known_until(self._layout)
         return {id: until for id, until in ends.items() if until > now_ms}

@@ -120,6 +120,12 @@ METRICS: tuple[Metric, ...] = (
         "Rows dropped by a cap; values it touched are flagged.",
     ),
     Metric(
+        "risk_stream_warming_features",
+        "gauge",
+        ("kind",),
+        "Features that are new by a change of plan, with windows that reach back behind it; alerts call them inexact.",
+    ),
+    Metric(
         "risk_stream_duplicate_events_total", "counter", ("kind",), "Events of a hop's topic that were applied before."
     ),
     Metric(

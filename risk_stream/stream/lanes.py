@@ -487,6 +487,7 @@ class Lanes:
                 said |= {"state_rows": state.rows, "state_dropped_rows_total": state.dropped}
             for name, n in said.items():
                 sums[name] = sums.get(name, 0) + n
+            sums["warming_features"] = max(sums.get("warming_features", 0), len(hop.hop.warming))
             if hop.channels.clock != MISSING:
                 clocks[hop.kind] = min(clocks.get(hop.kind, hop.channels.clock), hop.channels.clock)
         for kind, sums in total.items():

@@ -183,3 +183,26 @@ def test_a_changed_plan_keeps_the_windows_of_features_that_stay(tmp_path: Path, 
     [alert] = engine.apply(batch_of(stream[cut:])).alerts
     assert alert.features["out_1h"] == 120
     assert alert.inexact == ["sent_1d"]
+
+
+@pytest.mark.parametrize(("window", "hours"), [("2h", 2), ("today, calendar: china", 18)])
+def test_a_feature_that_a_change_of_plan_brings_is_said_to_be_warming_until_its_window_is_whole(
+    tmp_path: Path, window: str, hours: int
+) -> None:
+    """By the hop, and in each alert that names it. A hop that begins with its log has seen all that there was."""
+    engine = Engine(plan_of(tmp_path, BIG), reserve_mib=8)
+    engine.apply(batch_of([transfer(0, customer="C1", amount=300)]))
+    assert all(hop.warming == {} for hop in engine.hops.values())
+    more = BIG.replace("rules:", f"  sent: {{count: transfer, by: account, window: {window}}}\nrules:").replace(
+        "out_1h > 100", "out_1h > 100 or sent > 99"
+    )
+    engine.use(plan_of(tmp_path, more))
+    said = {}
+    for minute in range(1, 60 * (hours + 1), 30):
+        [alert] = engine.apply(batch_of([transfer(60 * minute, customer="C1", amount=300)])).alerts
+        hop = engine.hops["account"]
+        assert bool(hop.warming) == bool(alert.inexact)
+        said[minute] = alert.inexact
+        assert not hop.warming or min(hop.warming.values()) > hop.clock
+    assert said[1] == ["sent"]
+    assert list(said.values())[-1] == []

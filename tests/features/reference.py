@@ -85,12 +85,19 @@ class Reference:
         now = event.time
         since = window_start(a, now) - 1
         value = self._value(a, [e for e in before if e.time > since], [e for e in window if e.time > since], now)
-        if log.gone_until <= since:
+        if log.gone_until <= since or log.gone_until < self._newest(a, before, since):
             return Answer(value, exact=True)
         kept = sum(e.time > since and matches(a, e) for e in window)
         others = [e for e in log.gone if all(e is not w for w in window)]
         gone = [e for e in others if since < e.time and e.place <= event.place and matches(a, e)]
         return Answer(value, exact=False, at_least=kept, at_most=kept + len(gone))
+
+    def _newest(self, a: Aggregate, before: list[Event], since: int) -> int:
+        """When the event was that last or since asks for, if it is here: no other that is older matters to these."""
+        found = [e.time for e in before if e.time > since and matches(a, e)]
+        if a.op is Op.LAST:
+            found = [e.time for e in before if e.time > since and self._values(a, [e])]
+        return found[-1] if found and a.op in {Op.LAST, Op.SINCE} else NEVER
 
     def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:
         scale = 10.0**a.decimals

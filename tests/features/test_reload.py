@@ -91,6 +91,20 @@ def test_what_is_warming_is_told_with_its_end_and_is_what_is_flagged() -> None:
     assert until == 2000 - 1000 - LATENESS + 4000
 
 
+def test_last_and_since_are_known_from_the_first_event_after_a_reload_that_they_ask_for() -> None:
+    """What came before the reload cannot be newer; so reference data that is sent again is known at once."""
+    new = [aggregate(op, "price", window_ms=10**9) for op in (Op.LAST, Op.SINCE, Op.FIRST)]
+    state = state_of(layout([aggregate(Op.COUNT, of=("transfer",))]))
+    run(state, [Event(900, frozenset({("transfer", "")}))])
+    state.set_layout(layout(new), now_ms=1000)
+    asked = Event(1200)
+    _, flags = run(state, [asked])
+    assert flags.tolist() == [0b111]
+    values, flags = run(state, [Event(1100, ORDER, {"price": 10**8}), Event(1200)])
+    assert flags.tolist() == [0b111, 0b100]
+    assert values[1].tolist() == [1.0, 0.1, 1.0]
+
+
 def test_a_calendar_window_is_warm_when_its_next_period_begins() -> None:
     """However long a period may be: what came before it was no part of it."""
     new = aggregate(Op.SUM, "price", window_ms=PERIODS[2])
