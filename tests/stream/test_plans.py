@@ -86,6 +86,19 @@ def test_an_edit_that_is_mended_is_in_force(watcher: PlanWatcher, folder: Path, 
     assert len(used) == 1
 
 
+def test_a_calendar_that_has_ended_is_said_once(
+    watcher: PlanWatcher, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When rules come into force that ask its business days, and not again at the next change."""
+    (folder.parent / "past.yaml").write_text("name: past\ntimezone: UTC\nfrom: 2019\nuntil: 2020\n")
+    watcher.source.calendars.append(folder.parent / "past.yaml")
+    asking = RULES.replace("window: 10m", "window: business_day, calendar: past")
+    assert asking != RULES
+    for text in (asking, asking.replace("9000", "8000"), asking.replace("9000", "7000")):
+        look(watcher, text, folder)
+    assert [r.levelname for r in caplog.records if "the calendar past ended with 2020" in r.message] == ["WARNING"]
+
+
 def test_an_emptied_folder_is_refused(watcher: PlanWatcher, folder: Path, used: list[Plan], metrics: Metrics) -> None:
     """Somebody moved the rules away: judging goes on by the last good plan."""
     (folder / "rules.yaml").unlink()
