@@ -11,7 +11,8 @@ from risk_stream.stream.lanes import Lanes
 
 
 def hop(warming: int) -> Any:
-    machine = SimpleNamespace(state=None, ring_events=0, cycles=0, warming=dict.fromkeys(map(str, range(warming)), 1))
+    features = dict.fromkeys(map(str, range(warming)), 1)
+    machine = SimpleNamespace(state=None, ring_events=0, cycles=0, pending_timers=0, warming=features)
     return SimpleNamespace(kind="customer", hop=machine, channels=SimpleNamespace(copies=0, clock=MISSING))
 
 
