@@ -26,7 +26,9 @@ _FIRST_LINES = 1024
 #: Below an entry's plan stands its event's type, in so many bits.
 _TYPE_BITS = 16
 #: Batches of which rows are gathered one by one; where they lie in more, small neighbours are made one first.
-_MANY_BATCHES, _SMALL_BATCH = 16, 1024
+_MANY_BATCHES, _SMALL_BATCH = 8, 4096
+#: Rows of batches that are put together whole where few of them are gathered.
+_WHOLE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,12 @@ class Facts:
         if len(touched) == 1:
             at = int(touched[0])
             return self._batches[at].take(refs - starts[at])
+        batches = [self._batches[at] for at in touched.tolist()]
+        sizes = np.array([len(batch) for batch in batches], np.int64)
+        if int(sizes.sum()) <= max(_WHOLE, 4 * len(refs)):  # cheaper than a few rows of each
+            begins = np.zeros(len(self._batches), np.int64)
+            begins[touched] = np.cumsum(sizes) - sizes
+            return EventBatch.concat(batches).take(refs - starts[places] + begins[places])
         order = np.argsort(refs, kind="stable")
         ends = np.searchsorted(places[order], touched, side="right")
         parts, begin = [], 0
