@@ -68,7 +68,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_planted_faults_are_found(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*FAULTS[fault])
-    search = settings(hard, max_examples=400, phases=[Phase.generate], database=None, derandomize=True)
+    search = settings(hard, max_examples=1600, phases=[Phase.generate], database=None, derandomize=True)
 
     @search
     @given(world=worlds(1, later=True))
@@ -80,7 +80,7 @@ def test_planted_faults_are_found(fault: str, tmp_path: Path, monkeypatch: pytes
     def two(world: dict[str, Any]) -> None:
         judged_right_by_plans(tmp_path, **world, crashes=0.0)
 
-    with pytest.raises((AssertionError, KeyError, StopIteration)):
+    with pytest.raises((AssertionError, KeyError, StopIteration, RuntimeError)):  # the last: of a generator that stops
         (two if "plan" in fault else one)()
 
 
