@@ -137,7 +137,7 @@ def make_app(
     agent("admission", settings.origin_topics, Inbox(pipeline.admit, pace=Pace(), turn=turn))
     for kind in pipeline.catalogue.kinds:
         work = partial(pipeline.hop, kind=kind.name)
-        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(work, pace=Pace(), turn=turn))
+        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(work, turn=turn))
     agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))
 
     async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read
