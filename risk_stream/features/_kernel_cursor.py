@@ -74,7 +74,7 @@ def cells_behind(
 ) -> Word:
     """Where the cells are as of `time` and the rows before `stop`, of a log with rows up to `end`; 0 for no accel.
 
-    Of what is there the nearest is moved on or gone back from; far from all, the log is scanned.
+    Of what is there the nearest is moved on or gone back from; without any, the log is scanned.
     """
     cells: Word = plan[P_SCRATCH_CELLS]
     near = accel != 0 and end - stop <= RECENT
@@ -95,7 +95,10 @@ def cells_behind(
         at = _from_lagging(heap, block, base, first, stop, place, time, plan)
         if at != 0:
             return at
-    scan(heap, base, first, stop, place, time, plan, lagging)
+    if accel != 0:
+        rewind(heap, base, first, stop, end, place, time, plan, accel, lagging)
+    else:
+        scan(heap, base, first, stop, place, time, plan, lagging)
     heap[lagging + A_TIME] = time
     heap[lagging + A_STOP] = stop
     heap[lagging + A_FIRST] = first

@@ -124,7 +124,7 @@ def rewind(
 ) -> None:
     """Fill the cells at `at` as of `time` and the rows before `stop` from an accel that stands at the row before `end`.
 
-    At most RECENT rows may lie in [stop, end).
+    A group is gone back from where that is less work than to scan it; distinct values can be for RECENT rows only.
     """
     row = plan[P_ROW]
     for w in range(plan[P_WINDOWS]):
@@ -133,26 +133,58 @@ def rewind(
         while j > first and heap[base + (j - 1) * row + R_TIME] > limit:
             j -= 1
         heap[at + A_WINDOWS + w] = j
-    for c in range(plan[P_CELLS]):
-        line = plan[P_CELL_LINES] + c * C_WORDS
-        now = accel + plan[P_CELLS_AT] + c * CELL
-        cell = at + plan[P_CELLS_AT] + c * CELL
-        start = heap[at + A_WINDOWS + plan[line + C_WINDOW]]
-        was = heap[accel + A_WINDOWS + plan[line + C_WINDOW]]
-        if plan[line + C_WHOLE] != 0:
-            count_whole(heap, cell, start, stop, present)
-        elif was < stop:
-            group = accel + plan[P_GROUPS_AT] + plan[line + C_GROUP] * G_WORDS
-            for word in range(CELL):
-                heap[cell + word] = heap[now + word]
-            _rewind_sums(heap, base, start, was, stop, end, plan, line, cell, group, heap[accel + A_TABLE])
-            if plan[line + C_NEED] & NEED_EXTREMES:
-                _rewind_extremes(heap, base, start, was, stop, plan, line, cell)
-            _rewind_rows(heap, base, start, was, stop, present, plan, line, cell, group)
-        elif plan[line + C_ALL] & NEED_SET:  # a window so short that all it knows lies behind `time`
-            scan_distinct(heap, base, first, stop, present, plan, line, line + C_WORDS, at, cell)
+    line = plan[P_CELL_LINES]
+    stop_line = line + plan[P_CELLS] * C_WORDS
+    cell = at + plan[P_CELLS_AT]
+    while line < stop_line:
+        next_line = line + plan[line + C_SPAN] * C_WORDS
+        longest = heap[at + A_WINDOWS + plan[next_line - C_WORDS + C_WINDOW]]
+        distinct = plan[line + C_ALL] & NEED_SET != 0
+        far = end - stop > RECENT and (distinct or 2 * (end - stop) > stop - longest)
+        if far and plan[line + C_WHOLE] == 0:
+            if distinct:
+                cell = scan_distinct(heap, base, first, stop, present, plan, line, next_line, at, cell)
+            else:
+                cell = scan_group(heap, base, stop, present, plan, line, next_line, at, cell)
         else:
-            scan_group(heap, base, stop, present, plan, line, line + C_WORDS, at, cell)
+            for at_line in range(line, next_line, C_WORDS):
+                _rewind_cell(heap, base, first, stop, end, present, plan, at_line, accel, at, cell)
+                cell += CELL
+        line = next_line
+
+
+@inner
+def _rewind_cell(
+    heap: Ints,
+    base: int,
+    first: int,
+    stop: int,
+    end: int,
+    present: int,
+    plan: Ints,
+    line: int,
+    accel: int,
+    at: int,
+    cell: int,
+) -> None:
+    """One cell, where the starts of windows at `at` are right already."""
+    now = accel + cell - at
+    start = heap[at + A_WINDOWS + plan[line + C_WINDOW]]
+    was = heap[accel + A_WINDOWS + plan[line + C_WINDOW]]
+    if plan[line + C_WHOLE] != 0:
+        count_whole(heap, cell, start, stop, present)
+    elif was < stop:
+        group = accel + plan[P_GROUPS_AT] + plan[line + C_GROUP] * G_WORDS
+        for word in range(CELL):
+            heap[cell + word] = heap[now + word]
+        _rewind_sums(heap, base, start, was, stop, end, plan, line, cell, group, heap[accel + A_TABLE])
+        if plan[line + C_NEED] & NEED_EXTREMES:
+            _rewind_extremes(heap, base, start, was, stop, plan, line, cell)
+        _rewind_rows(heap, base, start, was, stop, present, plan, line, cell, group)
+    elif plan[line + C_ALL] & NEED_SET:  # a window so short that all it knows lies behind `time`
+        scan_distinct(heap, base, first, stop, present, plan, line, line + C_WORDS, at, cell)
+    else:
+        scan_group(heap, base, stop, present, plan, line, line + C_WORDS, at, cell)
 
 
 @inner
