@@ -27,6 +27,7 @@ from risk_stream.features._words import (
     FIRST_SLOTS,
     H_EVICTED,
     H_KEYS,
+    H_NEWEST,
     H_ROWS,
     HEADER,
     K_BASE,
@@ -89,6 +90,7 @@ def _apply(
             for line in range(LINES):
                 prefetch(heap, max(block, newest - 8 * line))
         for i in range(begin, end):
+            heap[H_NEWEST] = max(heap[H_NEWEST], times[i])
             if present[i]:
                 h = hashes[i - begin]
                 found = apply_event(heap, chunks, plan, h, keys, times[i], masks[i], ids[i], columns, forced, out, i)

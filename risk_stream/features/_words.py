@@ -39,6 +39,7 @@ H_CRUMBS: Final = 11  # first free piece too small for any class: the next, its 
 H_STARVED: Final = 12  # hash of the latest key with a long log for whose accel memory lacked, 0 for none
 H_LAGGING: Final = 13  # blocks that the two cursors are of, 0 for none
 H_RUNNING: Final = 14
+H_NEWEST: Final = 15  # the latest time of any event, NEVER for none
 H_FREE: Final = 16  # + size class: first free block
 H_WORDS: Final = 128
 

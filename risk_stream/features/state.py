@@ -17,6 +17,7 @@ from risk_stream.features._words import (
     H_EVICTED,
     H_KEYS,
     H_LIVE,
+    H_NEWEST,
     H_NEXT,
     H_REFUSED,
     H_ROWS,
@@ -70,7 +71,6 @@ class KeyState:
         self._schema = Schema()
         self._journal = Journal(layout.kind) if journal else None
         self._epoch = 0
-        self._clock = NEVER
         self._position = -1
         self._serial = 1
         self._use(layout, NEVER)
@@ -169,12 +169,11 @@ class KeyState:
             masks = translated
         keys, times, columns, ids = (np.ascontiguousarray(a, np.int64) for a in (keys, times, columns, ids))
         present = np.ascontiguousarray(present, np.bool_)
-        put_in = bool(masks.any())
+        put_in = np.count_nonzero(masks) > 0
         (self._apply if put_in else self._ask)(keys, present, times, masks, columns, ids, out, flags)
         if self._journal is not None and put_in:
             rows = Rows(position, self._recorded, self._columns_at, keys, present, times, masks, columns, ids)
             self._journal.add(rows)
-        self._clock = max(self._clock, int(times.max()))
         self._position = max(self._position, position)
         return out, flags
 
@@ -273,7 +272,7 @@ class KeyState:
         if self.keys or self._position >= 0:
             raise ValueError("only a state that has seen nothing yet can be put where another was")
         self._schema = restore.schema_from(schema_state, self._layout.kind)
-        self._clock, self._serial = schema_state["clock"], schema_state["serial"]
+        self._store.heap[H_NEWEST], self._serial = schema_state["clock"], schema_state["serial"]
         self._store.swept = schema_state["swept"]
         self._plan = restore.base_plan(self._plan, self._schema, self._store)
         images, journals = restore.in_order(self._layout.kind, parts)
@@ -301,6 +300,10 @@ class KeyState:
         return rows
 
     # Figures.
+
+    @property
+    def _clock(self) -> int:
+        return self._figure(H_NEWEST)
 
     def _figure(self, word: int) -> int:
         return int(self._store.heap[word])

@@ -16,6 +16,7 @@ from risk_stream.features._words import (
     H_LAGGING,
     H_LIMIT,
     H_LIVE,
+    H_NEWEST,
     H_NEXT,
     H_RUNNING,
     H_WORDS,
@@ -81,6 +82,7 @@ class Store:
         self.chunks[:, K_BASE] = H_WORDS + size * np.arange(chunks)
         self.chunks[:, K_MASK] = size - 1
         self.chunks[:, [K_POSITION, K_TRUNC]] = NEVER
+        self.heap[H_NEWEST] = NEVER
         self.heap[[H_NEXT, H_LIVE, H_LIMIT]] = H_WORDS + size * chunks, size * chunks, self._scratch
 
     def place_scratch(self, plan: Ints, cap: int) -> None:
