@@ -39,7 +39,7 @@ from risk_stream.features._words import (
     OP_STD,
     OP_SUM,
     P_CELLS_AT,
-    P_KEPT,
+    P_GONE,
     P_OUTPUT_LINES,
     P_OUTPUTS,
     P_ROW,
@@ -135,7 +135,7 @@ def emit(
             flags |= _is_bound(heap, base, row, cell, op, unseen) << f
             if panes != 0 and plan[line + F_SLOT] >= 0:
                 extra, more, added, least, most = fold_panes(
-                    heap, panes, plan[line + F_SLOT], plan[line + F_MS], max(after, plan[P_KEPT]), upto
+                    heap, panes, plan[line + F_SLOT], plan[line + F_MS], max(after, plan[P_GONE]), upto
                 )
         result = np.nan
         if op == OP_COUNT:

@@ -27,7 +27,7 @@ from risk_stream.features._words import (
     NEVER,
     P_CELL_LINES,
     P_CELLS,
-    P_KEPT,
+    P_GONE,
     P_SLOTS,
     PANE,
     PANES,
@@ -106,7 +106,7 @@ def _width(window_ms: int) -> Word:
 def add_to_panes(heap: Ints, block: int, r: int, width: int, plan: Ints) -> None:
     """Put the row of `width` words at heap[r ...], which is no longer kept, into the key's panes."""
     time = heap[r + R_TIME]
-    if time <= plan[P_KEPT]:
+    if time <= plan[P_GONE]:
         return
     panes = panes_for(heap, block, plan[P_SLOTS])
     if panes == 0:
@@ -124,7 +124,7 @@ def add_to_panes(heap: Ints, block: int, r: int, width: int, plan: Ints) -> None
         if tag != heap[ring + RG_NEWEST]:
             heap[ring + RG_LOW] = NEVER
             heap[ring + RG_NEWEST] = max(heap[ring + RG_NEWEST], tag)
-        if tag > heap[pane + N_TAG] or heap[pane + N_FROM] <= plan[P_KEPT]:
+        if tag > heap[pane + N_TAG] or heap[pane + N_FROM] <= plan[P_GONE]:
             heap[pane + N_TAG] = tag
             heap[pane + N_FROM] = time
             heap[pane + N_TO] = time

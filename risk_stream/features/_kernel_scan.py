@@ -29,7 +29,7 @@ from risk_stream.features._words import (
     P_CELL_LINES,
     P_CELLS,
     P_CELLS_AT,
-    P_KEPT,
+    P_GONE,
     P_ROW,
     P_SCRATCH_SET,
     P_WINDOW_LINES,
@@ -57,7 +57,7 @@ def limit_of(plan: Ints, w: int, time: int) -> Word:
     """The time up to which rows are outside window w as of `time`: also those that some other run has let go."""
     ms = plan[plan[P_WINDOW_LINES] + w]
     after = time - ms if ms > 0 else start_of(plan, -ms, time) - 1
-    return max(after, plan[P_KEPT])
+    return max(after, plan[P_GONE])
 
 
 @inner

@@ -33,9 +33,9 @@ from risk_stream.features._words import (
     P_CELLS_AT,
     P_COLUMNS,
     P_EPOCH,
+    P_GONE,
     P_GROUPS_AT,
     P_KEEP,
-    P_KEPT,
     P_LONGEST,
     P_OUTPUT_LINES,
     P_OUTPUTS,
@@ -100,6 +100,7 @@ class Schema:
     kept_since: int = NEVER
     longest_ms: int = 0
     most_cap: int = 0  # the largest cap so far: a key may have as many rows
+    gone_until: int = NEVER  # rows up to this time some run of the same log has let go of, and another may have not
 
     def retired(self, layout: KindLayout) -> list[_Bit]:
         """The bits that must be taken from the rows, for `layout` to have room for its own; most often none."""
@@ -144,6 +145,7 @@ class Schema:
             "columns": [[*column, place, self.columns_since.get(column)] for column, place in self.columns.items()],
             "rings": [[*group, window, ring] for (group, window), ring in self.rings.items()],
             "kept_since": self.kept_since,
+            "gone_until": self.gone_until,
             "longest_ms": self.longest_ms,
             "most_cap": self.most_cap,
         }
@@ -162,10 +164,14 @@ class Schema:
             said["kept_since"],
             said["longest_ms"],
             said["most_cap"],
+            said.get("gone_until", NEVER),
         )
 
-    def take(self, layout: KindLayout, since: int, lateness_ms: int) -> None:
-        """Give the layout's bits and columns their places; those it did not have so far are known after `since`."""
+    def take(self, layout: KindLayout, since: int, lateness_ms: int, let_go_at: int) -> None:
+        """Give the layout's bits and columns their places; those it did not have so far are known after `since`.
+
+        Rows were let go as of `let_go_at`, which can be long before.
+        """
         free = iter(sorted(set(range(MOST_BITS)) - set(self.bits.values())))
         for bit in layout.bits:
             if bit not in self.bits:
@@ -179,6 +185,7 @@ class Schema:
         self.columns_since = {column: self.columns_since[column] for column in _columns_of(layout)}
         if layout.longest_ms > self.longest_ms and since != NEVER:
             self.kept_since = max(self.kept_since, since - self.longest_ms - lateness_ms)
+            self.gone_until = max(self.gone_until, let_go_at - self.longest_ms - 2 * lateness_ms)
         self.longest_ms = layout.longest_ms
         self.most_cap = max(self.most_cap, layout.cap)
 
@@ -278,7 +285,7 @@ class _Draft:
 
 
 def compile_plan(
-    schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, kept_ms: int, shift: int
+    schema: Schema, layout: KindLayout, *, epoch: int, scan_below: int, keep_ms: int, gone_until: int, shift: int
 ) -> Ints:
     """A layout as data for the kernels, in the places the schema gave it. Takes milliseconds: no code is compiled."""
     draft = _Draft(schema, layout)
@@ -327,7 +334,7 @@ def compile_plan(
         sources[schema.columns[column]] = v
     texts = np.array([text for _, _, text in schema.columns], np.int64)
     head = _head(schema, layout, windows, groups, order, group_need)
-    head[[P_EPOCH, P_SCAN, P_KEEP, P_KEPT, P_SHIFT]] = epoch, scan_below, keep_ms, kept_ms, shift
+    head[[P_EPOCH, P_SCAN, P_KEEP, P_GONE, P_SHIFT]] = epoch, scan_below, keep_ms, gone_until, shift
     parts = [np.array([ms for _, ms in windows], np.int64), cells.ravel(), outputs.ravel(), sources, texts]
     for word, part in zip((P_WINDOW_LINES, P_CELL_LINES, P_OUTPUT_LINES, P_SOURCES, P_TEXTS), parts, strict=True):
         head[word] = len(head)

@@ -104,7 +104,8 @@ class KeyState:
             forget_bits(self._store.heap, self._store.chunks, ALWAYS, signed, stays)
             if self._journal is not None:
                 self._journal.add(Forget(self._position, self._plan, signed, stays.astype(np.int64)))
-        self._schema.take(layout, since, self._lateness_ms)
+        let_go_at = self._clock if self._store.swept == NEVER else self._store.swept
+        self._schema.take(layout, since, self._lateness_ms, let_go_at)
         self._epoch += 1
         self._layout = layout
         self._plan = compile_plan(
@@ -113,7 +114,7 @@ class KeyState:
             epoch=self._epoch,
             scan_below=self._scan_below,
             keep_ms=layout.longest_ms + 2 * self._lateness_ms,
-            kept_ms=self._schema.kept_since - self._lateness_ms,
+            gone_until=self._schema.gone_until,
             shift=self._store.shift,
         )
         self._bit_map = self._schema.bit_map(layout)

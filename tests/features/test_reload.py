@@ -171,6 +171,21 @@ def test_events_older_than_what_was_surely_kept_are_judged_alike_with_caches_and
     assert np.array_equal(flags, want_flags)
 
 
+@pytest.mark.parametrize("scan_below", [2, 48])
+def test_a_reload_ahead_of_the_clock_hides_no_row_that_is_still_there(scan_below: int) -> None:
+    """Flagged, since other events may have gone by; but what comes behind an event still changes what is said of it."""
+    state = state_of(layout([aggregate(Op.COUNT)]), scan_below=scan_below)
+    state.sweep(-(10**9), 0)  # no clock yet: rows stay
+    run(state, [Event(t, ORDER) for t in (100, 110, 120)])
+    state.set_layout(layout([aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=9000)]), now_ms=50_000)
+    asked = Event(130)
+    values, flags = run(state, [asked])
+    assert (values[0].tolist(), flags[0]) == ([3, 3], 0b11)
+    run(state, [Event(115, ORDER)])
+    values, flags = run(state, [asked])
+    assert (values[0].tolist(), flags[0]) == ([4, 4], 0b11)
+
+
 def test_what_was_dropped_and_asked_again_starts_anew() -> None:
     """Events that went by while nobody asked are not there, and the flag says so."""
     sum_of_price = layout([aggregate(Op.COUNT), aggregate(Op.SUM, "price")])
