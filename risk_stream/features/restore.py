@@ -12,8 +12,12 @@ from risk_stream.features._kernel import forget_bits
 from risk_stream.features._kernel_image import replay_rows
 from risk_stream.features._parts import IMAGE, JOURNAL, PartError, head_of, sections
 from risk_stream.features._words import (
+    NEVER,
     P_BLOCK,
+    P_CLOCK,
     P_COLUMNS,
+    P_KEEP,
+    P_LONGEST,
     P_ROW,
     P_SHIFT,
     P_SLOTS,
@@ -82,8 +86,18 @@ def base_plan(plan: Ints, schema: Schema, store: Store, columns_at: Ints | None 
     based[P_SLOTS] = max(based[P_SLOTS], len(schema.stays()))
     based[[P_BLOCK, P_SHIFT]] = first_class(schema.row_words), store.shift
     store.place_scratch(based, schema.most_cap)
-    store.set_clock(based)
+    based[[P_KEEP, P_CLOCK]] = 0, _gone(plan, schema, store)
     return based
+
+
+def _gone(plan: Ints, schema: Schema, store: Store) -> int:
+    """No window reaches a row of this time or earlier: not by the plan that wrote the row, but by what is in force.
+
+    A row is put in again when the clock is further on than it was; a shorter layout of then would let go of too much.
+    """
+    if store.swept == NEVER:
+        return schema.gone_until
+    return max(schema.gone_until, store.swept - schema.longest_ms - int(plan[P_KEEP] - plan[P_LONGEST]))
 
 
 def load(store: Store, plan: Ints, part: bytes) -> tuple[int, int]:

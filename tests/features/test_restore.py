@@ -141,6 +141,26 @@ def test_a_window_made_longer_says_the_same_after_a_crash_whatever_had_been_let_
     assert_same(run(restored, later), run(state, later))
 
 
+def test_a_replay_lets_go_of_nothing_that_the_undisturbed_state_still_counts() -> None:
+    """A short layout's rows are replayed when the clock is further on, and a longer layout is in force again."""
+    long, short = (layout([aggregate(Op.COUNT, window_ms=window)]) for window in (1500, 1))
+    state = state_of(long)
+    record = Recorder(state)
+    state.sweep(10_000, 0)
+    run(state, [Event(10_200 + i, ORDER) for i in range(2)], position=1)
+    state.set_layout(short)
+    run(state, [Event(10_500 + i, ORDER) for i in range(20)], position=2)
+    state.set_layout(long)
+    state.sweep(10_600, 0)
+    record.position = 2
+    record.checkpoint()
+    restored = record.restored(long)
+    ask = [Event(10_700)]
+    values, flags = run(state, ask)
+    assert (values[0, 0], flags[0]) == (22, 1)
+    assert_same(run(restored, ask), (values, flags))
+
+
 @pytest.mark.parametrize(("seed", "cap"), [(0, 1024), (1, 40)])
 def test_long_logs_come_back_from_a_walk_of_images_and_the_journal_behind_it(seed: int, cap: int) -> None:
     """Checkpoints every few events, a chunk's image each: what lies before a round's oldest image is not needed."""
