@@ -174,6 +174,7 @@ def test_runs_of_questions_far_back_in_long_logs_are_answered_as_from_the_whole_
     stream = seeded_stream(seed, 1500, keys=keys, step=int(rng.choice([0, 2, 9])), late=0, span=150)
     stream.sort(key=lambda e: e.place)
     rare = [aggregate(Op.DISTINCT, "amount", of=TYPES, window_ms=window) for window in (40, 300, 1500)]
+    rare += [aggregate(op, "amount", window_ms=p) for op in (Op.SUM, Op.DISTINCT, Op.MAX, Op.LAST) for p in PERIODS]
     layouts = layout([*EVERYTHING, *rare], cap), layout([*EVERYTHING[::-2], *rare], cap)
     states = [state_of(layouts[0], scan_below=scan_below) for scan_below in (5, 1 << 40)]
     held_back = rng.random(len(stream)) < 0.15
