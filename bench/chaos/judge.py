@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -107,16 +108,19 @@ def _logs(house: House) -> dict[Origin, list[Logged]]:
 def _audit(house: House, first: str) -> tuple[dict[Origin, list[Lift]], Switches, dict[str, str]]:
     """(accepted lifts, switches of plan, the plan that holds where copies came under two) from the audit topic."""
     lifts: dict[Origin, list[Lift]] = defaultdict(list)
-    switches: Switches = defaultdict(list, {house.origin(i): [(0, first)] for i in range(len(ORIGINS))})
+    said_of: dict[Origin, list[tuple[int, int, str]]] = {house.origin(i): [(0, -1, first)] for i in range(len(ORIGINS))}
     chosen: dict[str, str] = {}
     for record in house.read(house.settings.audit_topic):
         said = orjson.loads(record.value)
         if said["kind"] == "lift":
             lifts[_origin(said)].append(Lift(said["offset"], said["clock"]))
         elif said["kind"] == "plan":
-            switches[_origin(said)].append((said["offset"], said["plan"]))
+            said_of.setdefault(_origin(said), []).append((said["offset"], said["generation"], said["plan"]))
         elif said["kind"] == "copy":
             chosen[said["event"]] = said["plan"]
+    switches: Switches = defaultdict(list)
+    for origin, changes in said_of.items():  # by one owner at one offset: in the order of the log
+        switches[origin] = [(offset, plan) for offset, _, plan in sorted(changes, key=itemgetter(0, 1))]
     return lifts, switches, chosen
 
 

@@ -68,7 +68,7 @@ class _Maker:
     def _silences(self) -> list[tuple[int, int, int]]:
         """(origin, first event, last event) of times in which an origin brings nothing; two at most at once."""
         n = self.shape.events
-        length = n // 5
+        length = n // 4
         return [(o, at, at + length) for o in range(1, len(ORIGINS)) if (at := self.rng.randrange(n // 10, n)) < n]
 
     def origin(self, i: int, common: bool) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -68,12 +69,13 @@ def admit(
     switches: Mapping[Origin, Sequence[tuple[int, str]]],
     lateness_ms: int,
 ) -> Accepted:
-    """Decide lateness and plan of every record anew. `switches`: (offset it holds from, plan), the first at 0."""
+    """Decide lateness and plan of every record anew. `switches`: (offset it holds from, plan), the first at 0; of
+    several at one offset the last holds."""
     found = Accepted()
     for (topic, partition), records in logs.items():
         clock, plan = None, ""
         ahead = deque(sorted(lifts.get((topic, partition), ())))
-        coming = deque(sorted(switches.get((topic, partition), ())))
+        coming = deque(sorted(switches.get((topic, partition), ()), key=itemgetter(0)))
         for offset, value in records:
             while ahead and ahead[0].offset <= offset:
                 lifted = ahead.popleft().clock

@@ -72,3 +72,10 @@ def test_a_lift_makes_late_what_comes_behind_it_and_only_that() -> None:
     found = admit(logs, {("t", 0): [Lift(6, 200)]}, {("t", 0): [(0, "p"), (7, "q")]}, 50)
     assert found.late == {("t", 0, 5), ("t", 0, 6)}
     assert dict(found.plans) == {"t/0/3": {"p"}, "t/0/7": {"q"}}
+
+
+def test_of_two_plans_from_one_offset_on_the_last_holds() -> None:
+    """As when a worker that knows the new plan already has an origin from one that did not."""
+    event = b'{"type":"account","account":"A","customer":"C","time":1}'
+    found = admit({("t", 0): [Logged(0, event)]}, {}, {("t", 0): [(0, "first"), (0, "b"), (0, "a")]}, 50)
+    assert dict(found.plans) == {"t/0/0": {"a"}}
