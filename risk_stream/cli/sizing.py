@@ -31,9 +31,9 @@ class Measured:
         return max(0.0, self.event_us - self.rules * self.rule_us) / (self.keys + 1)
 
 
-#: `python -m bench worker` (58,000 events/s, 30 features over 4 keys, 200 rules) and `python -m bench engine` (84,000
-#: with 200 rules, 0.72 of it with 1,000: 4.6 us for 800 rules).
-MEASURED = Measured(rate=58_000, keys=4, rules=200, rule_us=0.0058)
+#: `python -m bench worker` (38,000 events/s with checkpoints, 30 features over 4 keys, 200 rules) and `python -m bench
+#: engine` (84,000 with 200 rules, 0.72 of it with 1,000: 4.6 us for 800 rules).
+MEASURED = Measured(rate=38_000, keys=4, rules=200, rule_us=0.0058)
 
 
 @dataclass(frozen=True, slots=True)

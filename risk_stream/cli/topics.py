@@ -79,7 +79,7 @@ def describe(
 
 @app.command(
     epilog=examples(
-        "risk-stream topics advise --rate 50000", "risk-stream topics advise --rate 1e6 --measured 58000 --load 0.5"
+        "risk-stream topics advise --rate 50000", "risk-stream topics advise --rate 1e6 --measured 38000 --load 0.5"
     )
 )
 def advise(
