@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Longs = NDArray[np.int64]
 
-__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "Owners", "packed"]
+__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "Owners", "packed", "taken_upto"]
 
 #: Texts that one hop keeps for the alerts of `first` and `last`, and owners; what comes later is unknown to it.
 MOST_TEXTS, MOST_OWNERS = 1_000_000, 4_000_000
@@ -86,9 +86,7 @@ class Lexicon:
         """What was learnt at positions up to `upto` and not taken yet."""
         if not self._journal:
             return []
-        taken = [entry for position, entry in self._journal if position <= upto]
-        self._journal = [kept for kept in self._journal if kept[0] > upto]
-        return list(packed(taken))
+        return list(packed(taken_upto(self._journal, upto)))
 
     def image(self, chunk: int) -> list[bytes]:
         """All that is known of one of `CHUNKS` parts."""
@@ -111,6 +109,13 @@ class Lexicon:
             self.owners += hashed not in chunk
             chunk[hashed] = (said[0], said[1], said[2])
         self.lists, _ = self.lists.with_changes(changes, MISSING)
+
+
+def taken_upto(journal: list[tuple[int, list[Any]]], upto: int) -> list[list[Any]]:
+    """Take the entries at positions up to `upto` out of a journal."""
+    taken = [entry for position, entry in journal if position <= upto]
+    journal[:] = [kept for kept in journal if kept[0] > upto]
+    return taken
 
 
 def packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:

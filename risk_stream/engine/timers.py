@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch
-from risk_stream.engine.lexicon import CHUNKS, packed
+from risk_stream.engine.lexicon import CHUNKS, packed, taken_upto
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.view import DUE, Mask
 
@@ -207,9 +207,7 @@ class Timers:
         """What changed at positions up to `upto` and was not taken yet."""
         if not self._journal:
             return []
-        taken = [entry for position, entry in self._journal if position <= upto]
-        self._journal = [kept for kept in self._journal if kept[0] > upto]
-        return list(packed(taken))
+        return list(packed(taken_upto(self._journal, upto)))
 
     def image(self, chunk: int) -> list[bytes]:
         """All timers of one of `CHUNKS` parts."""

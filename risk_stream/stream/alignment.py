@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from asyncio import Future
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,24 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EVERYTHING", "PATIENCE", "Others", "Patience", "Progress", "Underway", "horizon", "within"]
+__all__ = [
+    "EVERYTHING",
+    "HOLD",
+    "PATIENCE",
+    "Others",
+    "Patience",
+    "Progress",
+    "Underway",
+    "evenly",
+    "horizon",
+    "within",
+]
 
 #: A horizon beyond all times.
 EVERYTHING = 2**63 - 1
+
+#: How soon it is looked again whether those who are waited for have caught up, s.
+HOLD = 0.005
 
 #: How far ahead of another worker's partitions a backlog is read here, ms of event time: what was heard of them is old.
 SLACK_MS = 200
@@ -139,3 +153,28 @@ def within(clocks: Sequence[NDArray[np.int64]], weights: Sequence[NDArray[np.int
     order = np.argsort(together, kind="stable")
     enough = int(np.searchsorted(np.cumsum(weight[order]), limit))
     return min(upto, int(together[order[min(enough, len(order) - 1)]]))
+
+
+def evenly(
+    partitions: Sequence[Progress],
+    clocks: Sequence[NDArray[np.int64]],
+    weights: Sequence[NDArray[np.int64]],
+    *,
+    limit: int,
+    backlog: int,
+    theirs: Callable[[], int],
+) -> tuple[list[int], float | None]:
+    """(how much of what waits each partition is to take now, seconds after which to look again, if any).
+
+    `clocks` and `weights` as for `within`; about `limit` events are taken, and no more entries of one partition. From
+    `backlog` events on, others' partitions are waited for: up to the clock that `theirs` gives, ms.
+    """
+    upto, again = horizon(partitions)
+    if sum(int(weight.sum()) for weight in weights) >= backlog and (bound := theirs()) < upto:
+        upto, again = bound, HOLD
+    now = within(clocks, weights, limit, upto)
+    counts = [min(int(np.searchsorted(clock, now, side="right")), limit) for clock in clocks]
+    left = [int(clock[n]) for clock, n in zip(clocks, counts, strict=True) if n < len(clock)]
+    if left and (again is None or min(left) <= upto):
+        again = 0.0
+    return counts, again

@@ -25,6 +25,7 @@ from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.marks import Marks
 from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
+from risk_stream.stream.runs import finished
 from risk_stream.stream.sections import Letter, Said, Section, merge, read_letter, running_clock, write_letters
 
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
@@ -195,10 +196,7 @@ class HopPartition:
 
     def finished(self) -> list[Any]:
         """Runs all of whose records are applied by now; they are open no more."""
-        found = []
-        while self.open and self.open[0].offset < self.next:
-            found.append(self.open.popleft())
-        return found
+        return finished(self.open, self.next)
 
     def _read(self, record: Record) -> Incoming:
         value = record.value or b""

@@ -24,12 +24,12 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Admission, Admitted, Decoded
-from risk_stream.stream.alignment import Others, Patience, Progress, horizon, within
+from risk_stream.stream.alignment import HOLD, Others, Patience, Progress, evenly
 from risk_stream.stream.audit import audit_records
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Target
 from risk_stream.stream.origins import Committed, Origin
-from risk_stream.stream.runs import Runs, TopicPartition
+from risk_stream.stream.runs import Runs, TopicPartition, finished
 from risk_stream.stream.sections import running_clock
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Desk", "Intake"]
 
 log = logging.getLogger(__name__)
-
-#: How soon it is looked again whether the hops have caught up, s.
-HOLD = 0.005
 
 _NO_NUMBERS = np.zeros(0, np.int64)
 
@@ -110,10 +107,7 @@ class Desk:
     def finished(self) -> list[Any]:
         """Runs all of whose events are admitted by now; they are open no more."""
         assert self.origin is not None
-        found = []
-        while self.open and self.open[0].offset < self.origin.position:
-            found.append(self.open.popleft())
-        return found
+        return finished(self.open, self.origin.position)
 
     def sent(self, sends: Sequence[asyncio.Future[Any]]) -> None:
         """Messages are on their way."""
@@ -326,7 +320,7 @@ class Intake:
         """What to admit now: of each origin its next events and the position reached; and when to look again."""
         desks = [(desk, desk.origin) for desk in self.desks.values() if desk.origin is not None and not desk.shut]
         clocks = [desk.clocks() for desk, _ in desks]
-        upto, again = horizon(
+        progress = [
             Progress(
                 int(clock[-1]) if len(clock) else origin.clock,
                 len(clock) > 0,
@@ -334,19 +328,19 @@ class Intake:
                 desk.patience,
             )
             for (desk, origin), clock in zip(desks, clocks, strict=True)
-        )
+        ]
         limit = self.settings.batch_records
-        if sum(map(len, clocks)) >= limit:  # a backlog
-            theirs = self._others.limit(self._fronts_of_others())
-            if theirs < upto:
-                upto, again = theirs, HOLD
-        now = within(clocks, [np.ones(len(clock), np.int64) for clock in clocks], limit, upto)
+        counts, again = evenly(
+            progress,
+            clocks,
+            [np.ones(len(clock), np.int64) for clock in clocks],
+            limit=limit,
+            backlog=limit,
+            theirs=lambda: self._others.limit(self._fronts_of_others()),
+        )
         taken: list[tuple[Desk, Origin, Decoded | None, int]] = []
-        for (desk, origin), clock in zip(desks, clocks, strict=True):
-            n = min(int(np.searchsorted(clock, now, side="right")), limit)
+        for (desk, origin), n in zip(desks, counts, strict=True):
             part, position = desk.take_out(n)
-            if n < len(clock) and (again is None or clock[n] <= upto):
-                again = 0.0
             if n or position > origin.position or (desk.open and desk.open[0].offset < origin.position):
                 taken.append((desk, origin, part, position))
         return taken, again

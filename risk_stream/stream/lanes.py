@@ -18,7 +18,7 @@ from risk_stream.engine import Hop
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.alignment import Others, Progress, horizon, within
+from risk_stream.stream.alignment import Others, Progress, evenly
 from risk_stream.stream.assignor import Claim
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
@@ -39,9 +39,8 @@ AT_ONCE = 16
 #: Events that are applied at once; more of them wait for the next turn of the loop.
 MAX_ROWS = 4096
 
-#: Events that wait of one kind of key, from which on it is a backlog, and how soon it is looked again whether other
-#: workers have caught up with it, s.
-BACKLOG, HOLD = 1000, 0.005
+#: Events that wait of one kind of key, from which on it is a backlog.
+BACKLOG = 1000
 
 #: Messages that a partition here may have to take before no more are admitted.
 AHEAD = 4
@@ -375,7 +374,7 @@ class Lanes:
     async def _turn(self, kind: str) -> float | None:
         """Apply what is due in all partitions of a kind, evenly; -> when the next turn is due, as `apply` says."""
         hops = [lane.hops[kind] for lane in self.lanes.values() if self._is_open(lane)]
-        taken, again = self._choose(hops)
+        taken, again = self._choose(kind, hops)
         applied = Applied()
         forwards = []
         try:
@@ -391,13 +390,13 @@ class Lanes:
         self._count(kind, applied)
         return again
 
-    def _choose(self, hops: Sequence[HopPartition]) -> tuple[list[tuple[HopPartition, int]], float | None]:
+    def _choose(self, kind: str, hops: Sequence[HopPartition]) -> tuple[list[tuple[HopPartition, int]], float | None]:
         """How many records each partition is to take now; and when to look again."""
         # What is only read again is said to nobody, and waits for nobody.
         taken = [(hop, len(hop.waiting)) for hop in hops if hop.remembering and hop.waiting]
         judging = [hop for hop in hops if not hop.remembering]
         waiting = [hop.clocks() for hop in judging]
-        upto, again = horizon(
+        progress = [
             Progress(
                 int(clock[-1]) if len(clock) else hop.reached,
                 len(clock) > 0,
@@ -406,19 +405,18 @@ class Lanes:
                 hop.patience,
             )
             for hop, (clock, _) in zip(judging, waiting, strict=True)
+        ]
+        counts, again = evenly(
+            progress,
+            [clock for clock, _ in waiting],
+            [rows for _, rows in waiting],
+            limit=MAX_ROWS,
+            backlog=BACKLOG,
+            theirs=lambda: self._others.limit(self._fronts_of_others(kind)),
         )
-        clocks, rows = [clock for clock, _ in waiting], [rows for _, rows in waiting]
-        if sum(int(n.sum()) for n in rows) >= BACKLOG:
-            theirs = self._others.limit(self._fronts_of_others(hops[0].kind))
-            if theirs < upto:
-                upto, again = theirs, HOLD
-        now = within(clocks, rows, MAX_ROWS, upto)
-        for hop, clock in zip(judging, clocks, strict=True):
-            n = int(np.searchsorted(clock, now, side="right"))
+        for hop, n in zip(judging, counts, strict=True):
             if n or (hop.open and hop.open[0].offset < hop.next):
                 taken.append((hop, n))
-            if n < len(clock) and (again is None or clock[n] <= upto):
-                again = 0.0
         return taken, again
 
     def _fronts_of_others(self, kind: str) -> dict[str, int]:

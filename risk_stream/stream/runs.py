@@ -7,6 +7,7 @@ What is not acknowledged is read again, and what it causes again has the same na
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ from risk_stream.stream.cursor import Cursor, Step
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.producer import Producer
 
-__all__ = ["Runs", "TopicPartition"]
+__all__ = ["Runs", "TopicPartition", "finished"]
 
 #: (topic, partition).
 TopicPartition: TypeAlias = tuple[str, int]
@@ -119,6 +120,14 @@ class Runs:
             self.metrics.add("risk_stream_messages_sent_total", 1, out.topic)
             self.metrics.add("risk_stream_sent_bytes_total", len(out.value), out.topic)
         return sends
+
+
+def finished(open_runs: deque[Any], offset: int) -> list[Any]:
+    """Take out the runs, oldest first, whose last record lies below an offset."""
+    found = []
+    while open_runs and open_runs[0].offset < offset:
+        found.append(open_runs.popleft())
+    return found
 
 
 def _finish(step: tuple[Sequence[Any], Callable[[Sequence[Any]], None]]) -> None:

@@ -15,8 +15,8 @@ from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
+from risk_stream.stream.alignment import HOLD
 from risk_stream.stream.commits import Answer
-from risk_stream.stream.intake import HOLD
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.topics import wanted_topics
 from tests.stream.conftest import NOW, RULES, FakeRecord
