@@ -218,14 +218,16 @@ async def _watch(
         group.create_task(_follow(run, screen, settings))
         group.create_task(_count(run, settings))
         ended = run.started + (seconds or float("inf")) + DRAIN_PATIENCE
-        while not stop.asked and time.monotonic() < ended and not _all_judged(run):
-            _check(worker)
-            screen.progress(run.progress())
-            await asyncio.sleep(TICK)
-        # What a client cut off while it connected would complain of is no news to anybody here.
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        telling.cancel()
-        run.over = True  # not cancelled: a Redis client that is connecting may swallow it and wait for ever
+        try:
+            while not stop.asked and time.monotonic() < ended and not _all_judged(run):
+                _check(worker)
+                screen.progress(run.progress())
+                await asyncio.sleep(TICK)
+        finally:
+            # What a client cut off while it connected would complain of is no news to anybody here.
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+            telling.cancel()
+            run.over = True  # not left to a cancellation: a Redis client that is connecting may swallow it, for ever
     if stop.asked and seconds is not None:
         raise KeyboardInterrupt
     return run
