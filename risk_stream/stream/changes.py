@@ -2,6 +2,10 @@
 
 The order of a change is that of `origins`; what the broker must answer in between is asked here. Each origin changes in
 a task of its own, so that one with a long way to its log's end holds up no other.
+
+A new owner may not have heard yet of the plan that an origin's commit names. So in each generation plans are changed
+only after all is heard that was published before it: then the plan in force here is no older than any that a commit
+names, and none gives way to an older one. Where none is published, each worker's own files say what its origins name.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -41,13 +45,21 @@ STEP = 0.01
 TRAILING = 0.5
 
 
+async def _at_once() -> None:
+    """No plans are published."""
+
+
 class Changes:
-    """What a worker does for its origins beside admitting."""
+    """What a worker does for its origins beside admitting.
+
+    `newest()` returns when the plan of the intake is no older than any that was published before the call.
+    """
 
     def __init__(self, intake: Intake, fronts: Fronts, *, wall: Callable[[], float] = time.time) -> None:
         settings = intake.settings
         self.intake, self.fronts, self.runs, self._wall = intake, fronts, intake.runs, wall
         self.hops: HopFronts = NoHops()
+        self.newest: Callable[[], Awaitable[None]] = _at_once
         self.lifts = Lifts(
             quiet=QUIET, lateness_ms=int(settings.lateness_seconds * 1000), live=settings.clock == "live"
         )
@@ -55,6 +67,8 @@ class Changes:
         intake.came = lambda channel: self.lifts.came(channel, time.monotonic())
         self._hop_topic = settings.hop_topic
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: asyncio.Task[None] | None = None
+        self._asked = -1  # the generation in which the plan here is known to be the newest
         self._poked = asyncio.Event()
         self._said_inexact = False
 
@@ -62,7 +76,19 @@ class Changes:
         """A generation has begun and the intake has its desks: tell everything anew, at once."""
         self.fronts.forget()
         self.lifts.begin(time.monotonic(), tuple(desk.channel for desk in self.intake.desks.values()))
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking = self._task(self._ask_newest(self.intake.generation))
         self._poked.set()
+
+    async def _ask_newest(self, generation: int) -> None:
+        await self.newest()
+        self._asked = generation
+        self._poked.set()
+
+    def _plan(self) -> str | None:
+        """The plan that all origins are to name; None while another may have been published that is not heard of."""
+        return self.intake.plan.version if self._asked == self.intake.generation else None
 
     def poke(self) -> None:
         """Something is to be changed now: another plan is in force."""
@@ -93,8 +119,8 @@ class Changes:
         own = {desk.channel: desk.origin.front for desk in desks if desk.origin is not None}
         due = self.lifts.due(now, int(self._wall() * 1000), own, self.hops.heard())
         for desk in desks:
-            lift, plan = due.get(desk.channel, MISSING), self.intake.plan.version
-            if desk.changing or desk.origin is None or (lift == MISSING and desk.origin.plan == plan):
+            lift, plan = due.get(desk.channel, MISSING), self._plan()
+            if desk.changing or desk.origin is None or (lift == MISSING and plan in {None, desk.origin.plan}):
                 continue
             if lift != MISSING:
                 self.lifts.tried(desk.channel, now)
@@ -137,9 +163,13 @@ class Changes:
 
     def _start(self, desk: Desk, origin: Origin, lift: int) -> None:
         desk.changing = True
-        task = asyncio.create_task(self._change(desk, origin, lift))
+        self._task(self._change(desk, origin, lift))
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -174,7 +204,7 @@ class Changes:
             return
         quiet = desk.is_empty
         before = origin.at(origin.position)
-        wanted = origin.propose(lift if quiet else MISSING, self.intake.plan.version)
+        wanted = origin.propose(lift if quiet else MISSING, self._plan())
         if wanted is None:
             return
         answer = Answer.UNCERTAIN
@@ -201,7 +231,7 @@ class Changes:
                 await asyncio.sleep(STEP)
                 waited += STEP
 
-    async def _change_here(self, desk: Desk, origin: Origin, lift: int, plan: str) -> None:
+    async def _change_here(self, desk: Desk, origin: Origin, lift: int, plan: str | None) -> None:
         """On a broker that cannot keep it: one worker, and a restart begins anew."""
         if not self._said_inexact:
             self._said_inexact = True
@@ -211,7 +241,7 @@ class Changes:
             )
         if lift != MISSING and not await self._is_at_end(desk, origin):
             lift = MISSING  # it has more to say: it is behind, not quiet
-        if desk.busy or not self._mine(desk) or (lift == MISSING and origin.plan == plan):
+        if desk.busy or not self._mine(desk) or (lift == MISSING and plan in {None, origin.plan}):
             return
         origin.stop_at(origin.position)
         wanted = origin.propose(lift, plan)

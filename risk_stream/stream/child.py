@@ -103,6 +103,7 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     )
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
     watcher = PlanWatcher(source, metrics, pipeline.use, book=book, published=plans, named=pipeline.changes.names)
+    pipeline.changes.newest = watcher.newest
     app = make_app(settings, pipeline, watcher, watch, session=session)
     return app, source
 

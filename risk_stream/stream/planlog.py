@@ -28,6 +28,9 @@ PATIENCE = 10.0
 #: Wait before a broker that failed is asked again, s.
 AGAIN = 1.0
 
+#: How often it is looked whether the log is read far enough, s.
+STEP = 0.02
+
 
 def current_record(version: str | None) -> bytes:
     """The value under `current`: the version of the plan that all workers are to take, or that there is none."""
@@ -47,6 +50,7 @@ class PlanLog:
         self.added: Callable[[str], None] = lambda _: None
         self._partitions = [TopicPartition(topic, p) for p in range(partitions)]
         self._places: dict[str, tuple[TopicPartition, int]] = {}
+        self._heard_to: dict[TopicPartition, int] = {}  # all below is in `current` and in the places
         self._consumer: AIOKafkaConsumer | None = None
 
     def _new(self) -> AIOKafkaConsumer:
@@ -87,11 +91,27 @@ class PlanLog:
                 log.info("the log of plans cannot be read now: %r", exc)
                 await asyncio.sleep(AGAIN)
 
+    async def reach_end(self) -> None:
+        """Return when all is heard that was in the log as this was called, while `follow` goes on."""
+        while (consumer := self._consumer) is not None:
+            try:
+                ends = await consumer.end_offsets(self._partitions)
+                break
+            except KafkaError as exc:
+                log.info("the end of the log of plans is not known now: %r", exc)
+                await asyncio.sleep(AGAIN)
+        else:
+            return
+        while self._consumer is not None and any(self._heard_to.get(tp, 0) < end for tp, end in ends.items()):
+            await asyncio.sleep(STEP)
+
     async def _take(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> None:
         before = self.current
         for records in (await consumer.getmany(timeout_ms=timeout_ms)).values():
             for record in records:
                 self._heard(record)
+        for tp in self._partitions:
+            self._heard_to[tp] = await consumer.position(tp)
         if self.current != before:
             self.moved()
 

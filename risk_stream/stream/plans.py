@@ -79,6 +79,26 @@ class PlanWatcher:
         if self.published is not None:
             await self.published.follow()
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether the plan in force is the one that was published last, as far as is heard, or none is published."""
+        if self.published is None:
+            return True
+        current = self.published.current
+        return self._tried == current and self._waiting is None and current in {None, self.plan.version}
+
+    async def newest(self) -> None:
+        """Return when the plan in force is the one that was published last, or a later one; now or after this call.
+
+        Where none is published each worker goes by its own files, and what they say is not waited for.
+        """
+        if self.published is None:
+            return
+        await self.published.reach_end()
+        self._moved.set()
+        while not self.is_newest:
+            await asyncio.sleep(STEP)
+
     def _read_ahead(self, version: str) -> None:
         """Another worker is about to name a plan: have it before its messages come."""
 

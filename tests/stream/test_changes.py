@@ -237,6 +237,87 @@ def test_a_plan_is_named_from_exactly_the_committed_offset(
     go(story())
 
 
+def test_a_new_owner_leaves_a_plan_that_it_has_not_heard_of(world: World, plan: Plan, other: Plan) -> None:
+    """Until all is heard that was published: then its own is the newest, and what a commit names may give way to it."""
+    world.offsets[TRADES] = (0, Committed(0, NOW, other.version).metadata())
+    heard = asyncio.Event()
+
+    async def newest() -> None:
+        await heard.wait()
+
+    async def story() -> None:
+        world.changes.newest = newest
+        await world.begin()
+        for _ in range(20):
+            await world.changes.turn()
+            await asyncio.sleep(0.001)
+        assert not world.origin.missing, "a change could have been made"
+        assert world.commits == []
+        world.intake.use(other)
+        heard.set()
+        await world.settle()
+        assert world.commits == []
+        assert [said["plan"] for said in world.audit() if said["kind"] == "plan"] == [other.version]
+
+    go(story())
+
+
+def test_what_is_the_newest_plan_is_asked_again_by_each_new_owner(world: World, plan: Plan, other: Plan) -> None:
+    """What an older generation knew says nothing of what another worker has named since."""
+    asked: list[asyncio.Event] = []
+
+    async def newest() -> None:
+        asked.append(asyncio.Event())
+        await asked[-1].wait()
+
+    async def story() -> None:
+        world.changes.newest = newest
+        await world.begin()
+        await asyncio.sleep(0)
+        await world.begin(generation=2)
+        world.offsets[TRADES] = (0, Committed(0, NOW, other.version).metadata())
+        await world.begin(generation=3)
+        await asyncio.sleep(0)
+        for event in asked[:-1]:
+            event.set()
+        for _ in range(20):
+            await world.changes.turn()
+            await asyncio.sleep(0.001)
+        assert world.origin.plan == other.version
+        asked[-1].set()
+        await world.settle()
+        assert world.origin.plan == plan.version
+
+    go(story())
+
+
+def test_a_quiet_origin_is_lifted_under_the_plan_it_has_while_the_newest_is_not_known(
+    world: World, transfer: Make, other: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that has to go on does not wait for the log of plans."""
+    now = [100.0]
+    monkeypatch.setattr("risk_stream.stream.changes.time", SimpleNamespace(monotonic=lambda: now[0]))
+    world.offsets[TRADES] = (0, Committed(0, NOW, other.version).metadata())
+
+    async def story() -> None:
+        world.changes.newest = asyncio.Event().wait  # type: ignore[assignment]
+        await world.begin()
+        world.changes.hops = SimpleNamespace(  # type: ignore[assignment]
+            fronts=dict, heard=lambda: {"risk.loans/0": NOW + int(now[0]) * 1000, "risk.trades/0": NOW}
+        )
+        for _ in range(8):
+            now[0] += 1
+            for _ in range(10):
+                await world.changes.turn()
+                await asyncio.sleep(0.001)
+        said = Committed.read(*world.offsets[TRADES])
+        assert said is not None
+        assert said.clock >= NOW + 100_000
+        assert said.plan == other.version
+
+    go(story())
+
+
 def test_nothing_is_changed_while_messages_wait_for_room_to_be_sent(
     world: World, transfer: Make, other: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,13 @@ class Published(Store):
         self.moved: Callable[[], None] = lambda: None
         self.added: Callable[[str], None] = lambda _: None
         self.away = False
+        self.unread: str | None = None  # what is published and not heard of
+
+    async def reach_end(self) -> None:
+        await asyncio.sleep(0.01)
+        if self.unread is not None:
+            self.current = self.unread
+            self.moved()
 
     async def start(self) -> None:
         """Nothing to connect."""
@@ -228,6 +235,53 @@ def test_what_is_published_is_looked_at_at_once(
         published.publish(other(catalogue))
         while not used:
             await asyncio.sleep(0.005)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_the_newest_plan_is_in_force_when_that_was_waited_for(
+    follower: PlanWatcher, published: Published, used: list[Plan], catalogue: Catalogue
+) -> None:
+    """What was published before is heard and taken over; so is its withdrawal."""
+    plan = other(catalogue)
+    published.contents[plan.version], published.unread = pack_plan(plan, {}), plan.version
+
+    async def main() -> None:
+        watching = asyncio.create_task(follower.watch(3600))
+        await follower.newest()
+        assert [plan.version for plan in used] == [published.current]
+        published.unread = None
+        published.publish(None)
+        assert not follower.is_newest, "the files count again, and are not in force yet"
+        await follower.newest()
+        assert used[-1].version == follower.source.plan.version
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_without_a_log_of_plans_the_files_are_the_newest(watcher: PlanWatcher) -> None:
+    """At once."""
+    asyncio.run(watcher.newest())
+    assert watcher.is_newest
+
+
+def test_a_published_plan_that_is_refused_is_never_said_to_be_in_force(
+    follower: PlanWatcher, published: Published, catalogue: Catalogue
+) -> None:
+    """So origins that name it keep it, until another is published."""
+    published.unread = "f00d"
+
+    async def main() -> None:
+        watching = asyncio.create_task(follower.watch(3600))
+        waiting = asyncio.create_task(follower.newest())
+        while follower.metrics.get("risk_stream_plan_reloads_total", "refused") == 0:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        published.publish(other(catalogue))
+        await waiting
         watching.cancel()
 
     asyncio.run(asyncio.wait_for(main(), 20))
