@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["INDEX_BITS", "MAX_INDEX", "REVISED", "TIMED", "Block", "Forward", "Result"]
 
-#: A stamp is the offset of a block in its hop's log and, in its low bits, an index.
+#: A stamp is the position of a block in its hop's log and, in its low bits, an index.
 INDEX_BITS = 20
 MAX_INDEX = (1 << INDEX_BITS) - 1
-#: The index of an event judged for the first time is its row's place in the record; revised ones have this bit.
+#: The index of an event judged for the first time is its row's place in the block; revised ones have this bit.
 REVISED = 1 << (INDEX_BITS - 1)
 #: The index of all that a block says of events whose time has come. None of them travels on, so they share one; a block
 #: has too few events for any of its own to have it.
@@ -30,23 +30,25 @@ NO_TIMES = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The fresh events of one record of a hop's log: what is judged in one step.
+    """Fresh events of a hop's log: what is judged in one step.
 
-    Their `_stamp` is the record's offset << INDEX_BITS | the row's place in the record. `plan` is that under which
-    they were admitted, `clock` the partition's clock after the record, ms. That clock is the lowest front of all
-    senders, so nothing to come can be more than the allowed lateness behind the one before it. Where a record brings
-    no event but time, the batch is empty and `offset` says which record it is.
+    Each block has a position of its own, and they ascend. The `_stamp` of its events is that position << INDEX_BITS |
+    the row's place in the block. `plan` is that under which they were admitted, `clock` the partition's clock after
+    the block, ms. That clock is the lowest front of all senders, so nothing to come can be more than the allowed
+    lateness behind the one before it. Where a block brings no event but time, the batch is empty and `at` says its
+    position. `since` is the place in the log from which its events can be read again; without it, its position.
     """
 
     batch: EventBatch
     plan: Plan
     clock: int
-    offset: int = -1
+    at: int = -1
+    since: int = -1
 
     @property
     def position(self) -> int:
-        """The record's offset."""
-        return self.offset if self.offset >= 0 else int(self.batch.stamps[-1]) >> INDEX_BITS
+        """Its place among the blocks of the log."""
+        return self.at if self.at >= 0 else int(self.batch.stamps[-1]) >> INDEX_BITS
 
 
 @dataclass(frozen=True, slots=True)

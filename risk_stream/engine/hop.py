@@ -64,9 +64,9 @@ class Hop:
         self.kind, self.lateness_ms = kind, lateness_ms
         self.clock = MISSING  # the partition's, after the last block
         self.newest = MISSING  # the highest event time so far
-        self.position = -1  # offset of the last block
+        self.position = -1  # of the last block
         self._walk = Walk()
-        self._blocks: deque[tuple[int, int]] = deque()  # (first entry in the ring, offset) of those the ring has
+        self._reads: deque[tuple[int, int]] = deque()  # (first entry in the ring, from where it and later are read)
         self._rank = [k.name for k in plan.catalogue.kinds].index(kind)
         self._memory = Memory(
             plan, kind, reserve_mib=reserve_mib, lateness_ms=lateness_ms, ring_events=ring_events, journal=journal
@@ -117,8 +117,8 @@ class Hop:
 
     @property
     def reads_from(self) -> int:
-        """The offset from which a restart must let it `remember` the log again."""
-        return self._blocks[0][1] if len(self._memory.ring) else self.position + 1
+        """Where in the log (`Block.since`) a restart must begin to let it `remember`; behind it for an empty ring."""
+        return self._reads[0][1] if len(self._memory.ring) else self.position + 1
 
     @property
     def cycles(self) -> int:
@@ -174,9 +174,9 @@ class Hop:
     # Checkpoints
 
     def delta(self, upto: int) -> list[bytes]:
-        """What changed since this was last asked, as parts; `upto`, an offset of the log, is all that was applied.
+        """What changed since this was last asked, as parts; `upto` is the position of all that was applied.
 
-        Raises `ValueError` for an earlier offset: a checkpoint stands where the hop does.
+        Raises `ValueError` for an earlier one: a checkpoint stands where the hop does.
         """
         if upto < self.position:
             raise ValueError(f"a checkpoint at {upto} of a hop that stands at {self.position}")
@@ -312,10 +312,16 @@ class Hop:
             types=batch.types,
         )
         for block, first in zip(group, placed.firsts.tolist(), strict=True):
-            self._blocks.append((first, block.position))
-        while len(self._blocks) > 1 and self._blocks[1][0] <= self._memory.ring.oldest:
-            self._blocks.popleft()
+            self._read_from(first, block.since if block.since >= 0 else block.position)
+        while len(self._reads) > 1 and self._reads[1][0] <= self._memory.ring.oldest:
+            self._reads.popleft()
         return batch, placed, starts
+
+    def _read_from(self, first: int, since: int) -> None:
+        """The entry `first` of the ring begins a block read from `since`: kept are the lowest of each and all later."""
+        while self._reads and self._reads[-1][1] >= since:
+            first = self._reads.pop()[0]
+        self._reads.append((first, since))
 
     def _go_on(self, batch: EventBatch, held: InForce, position: int, tell: Tell, *, in_disorder: bool) -> None:
         """Events in front of all others."""

@@ -7,7 +7,7 @@ origin, which is one partition of one house topic. What is admitted of several o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -17,7 +17,8 @@ from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import broadcast_rows, entry_hops
 from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
 from risk_stream.stream.origins import Origin
-from risk_stream.stream.sections import Section, merge, running_clock, write_letters
+from risk_stream.stream.promises import Promises
+from risk_stream.stream.sections import Section, merge, running_clock, write_fronts, write_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,7 @@ class Admission:
         counts: Callable[[str], int],
         future_ms: int | None,
     ) -> None:
-        self.catalogue, self.decoder = catalogue, Decoder(catalogue)
+        self.catalogue, self.decoder, self.promises = catalogue, Decoder(catalogue), Promises()
         self.hop_topic, self.rejects_topic, self.counts, self.future_ms = hop_topic, rejects_topic, counts, future_ms
 
     # Decoding
@@ -159,10 +160,13 @@ class Admission:
 
     # Admitting
 
-    def admit(self, parts: Sequence[tuple[Origin, Decoded, int]], admitted: Admitted) -> None:
-        """Admit the next events of several origins, each up to a position in its log, and address what is in time."""
+    def admit(self, parts: Sequence[tuple[Origin, Decoded, int, bool]], admitted: Admitted) -> None:
+        """Admit the next events of several origins, each up to a position in its log, and address what is in time.
+
+        Each says whether it has more that will be admitted at once.
+        """
         by_plan: dict[str, list[tuple[Section, EventBatch, Longs]]] = {}
-        for origin, part, position in parts:
+        for origin, part, position, more in parts:
             before = origin.clock
             batch, records = part.batch, part.records
             told = broadcast_rows(batch)
@@ -185,7 +189,9 @@ class Admission:
             admitted.count(topic, batch, len(self.catalogue.types))
             admitted.events += len(batch)
             assert origin.plan is not None, "no event is sent before a plan is named"
-            section = Section(origin.channel, origin.generation, origin.clock, before)
+            section = Section(
+                origin.channel, origin.generation, origin.clock, before, origin.clock if more else MISSING
+            )
             by_plan.setdefault(origin.plan, []).append((section, batch, running_clock(batch.times, before)))
         for plan, together in by_plan.items():
             sections, batches, clocks = zip(*together, strict=True)
@@ -201,8 +207,17 @@ class Admission:
             part = batch if len(rows) == len(batch) else batch.take(rows)
             hop = self.hop_topic(kind)
             for target, events in split_by_partition(part, kind, self.counts(kind)):
+                self.promises.told((kind, target), sections)
                 for value in write_letters(events, sections, plan):
                     admitted.outgoing.append(Outgoing(hop, value, partition=target))
+
+    def tell_owed(self, origins: Iterable[tuple[Origin, bool]], admitted: Admitted) -> None:
+        """Keep what was promised to hop partitions to which none of these origins' events went in this turn."""
+        sections = [
+            Section(o.channel, o.generation, o.clock, o.clock, o.clock if more else MISSING) for o, more in origins
+        ]
+        for (kind, target), said in self.promises.owed(sections):
+            admitted.outgoing.append(Outgoing(self.hop_topic(kind), write_fronts(said), partition=target))
 
     def _tell_all(self, changes: EventBatch, origin: Origin, before: int, admitted: Admitted) -> None:
         """Tell every hop partition of changes that belong to no key.

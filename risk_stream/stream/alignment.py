@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from asyncio import Future
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ __all__ = [
     "EVERYTHING",
     "HOLD",
     "PATIENCE",
-    "Others",
+    "SLACK_MS",
     "Patience",
     "Progress",
     "Underway",
@@ -40,11 +40,8 @@ EVERYTHING = 2**63 - 1
 #: How soon it is looked again whether those who are waited for have caught up, s.
 HOLD = 0.005
 
-#: How far ahead of another worker's partitions a backlog is read here, ms of event time: what was heard of them is old.
+#: How far ahead of another worker's backlog one is read here, ms of event time: what was heard of it is old.
 SLACK_MS = 200
-
-#: A partition of another worker whose clock has stood still for so long is not waited for, s.
-MOVING = 0.5
 
 #: How long the others wait for a partition of which the broker has more and nothing comes, s.
 PATIENCE = 0.1
@@ -95,28 +92,6 @@ class Underway:
         return self._pending[tp] > 0 or self.end(tp) > offset
 
 
-class Others:
-    """Clocks of what other workers read, as far as they move."""
-
-    def __init__(self) -> None:
-        self._moved: dict[str, tuple[int, float]] = {}  # channel -> its front, ms, and since when
-
-    def limit(self, fronts: Mapping[str, int], now: float | None = None) -> int:
-        """The clock up to which a backlog here may be read, ms; `fronts` are theirs by channel, as last heard.
-
-        One that does not move is at the end of its log, or its reader is away: nobody waits for it.
-        """
-        now = time.monotonic() if now is None else now
-        lowest = EVERYTHING
-        for channel, front in fronts.items():
-            before = self._moved.get(channel)
-            if before is None or before[0] != front:
-                self._moved[channel] = (front, -MOVING if before is None else now)
-            if now - self._moved[channel][1] < MOVING:
-                lowest = min(lowest, front + SLACK_MS)
-        return lowest
-
-
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One partition: the clock (ms) after the last of what `waits` here, and whether the broker has `more` of it."""
@@ -161,16 +136,15 @@ def evenly(
     weights: Sequence[NDArray[np.int64]],
     *,
     limit: int,
-    backlog: int,
-    theirs: Callable[[], int],
+    theirs: Callable[[], int] | None = None,
 ) -> tuple[list[int], float | None]:
     """(how much of what waits each partition is to take now, seconds after which to look again, if any).
 
-    `clocks` and `weights` as for `within`; about `limit` events are taken, and no more entries of one partition. From
-    `backlog` events on, others' partitions are waited for: up to the clock that `theirs` gives, ms.
+    `clocks` and `weights` as for `within`; about `limit` events are taken, and no more entries of one partition. Where
+    there are so many, the partitions of others are waited for: up to the clock that `theirs` gives, ms.
     """
     upto, again = horizon(partitions)
-    if sum(int(weight.sum()) for weight in weights) >= backlog and (bound := theirs()) < upto:
+    if theirs and sum(int(weight.sum()) for weight in weights) >= limit and (bound := theirs()) < upto:
         upto, again = bound, HOLD
     now = within(clocks, weights, limit, upto)
     counts = [min(int(np.searchsorted(clock, now, side="right")), limit) for clock in clocks]

@@ -18,7 +18,7 @@ import orjson
 __all__ = ["FORMAT", "HEADER_KEY", "CheckpointError", "Header", "Saveable", "Saver", "Standing", "kind_of", "part_key"]
 
 #: The format of headers that this release writes and reads.
-FORMAT = 1
+FORMAT = 2
 
 #: The key of headers: compaction keeps the last one.
 HEADER_KEY = b"header"
@@ -49,7 +49,7 @@ class Saveable(Protocol):
         """Walks through all of the state that are complete."""
 
     def delta(self, upto: int) -> list[bytes]:
-        """What changed since the last delta; `upto` is the offset of the last record."""
+        """What changed since the last delta; `upto` is the position behind all that was applied."""
 
     def images(self, budget_bytes: int) -> list[bytes]:
         """The next part of the walk, as it is now."""
@@ -60,9 +60,11 @@ class Standing:
     """Where one hop partition stands in a checkpoint."""
 
     n: int  # the first record whose effect is not in it
-    ring: int  # the record from which the events that may still be judged again must be read
+    ring: int  # the record from which events that are held back or may still be judged again must be read
     ring_clock: int  # after the last events before that one, ms
     channels: Mapping[str, Any]  # what had been heard before that one
+    clock: int  # after the last events before n, ms
+    cut: Sequence[int]  # which events of the records before n had gone on: see `hold.Cut`
     since: int = -1  # offset in the state topic of the first part that is needed
 
 
@@ -160,9 +162,9 @@ class Saver:
                 self.size, self._walked, self._changed, self._headers, self._owed = self._walked, 0, 0, 0, 0.0
             yield
 
-    def take(self, n: int) -> tuple[list[bytes], list[bytes]]:
-        """(images taken so far, deltas) for a checkpoint at n, the record after the last one applied."""
-        deltas = self.hop.delta(n - 1)
+    def take(self, upto: int) -> tuple[list[bytes], list[bytes]]:
+        """(images taken so far, deltas) for a checkpoint of all that was applied up to a position."""
+        deltas = self.hop.delta(upto)
         written = sum(map(len, deltas))
         self._changed += written
         self._owed += written * IMAGE_SHARE

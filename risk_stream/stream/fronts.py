@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-import orjson
+from risk_stream.stream.sections import write_fronts
 
 __all__ = ["Fronts", "HopFronts", "News", "NoHops", "Target"]
 
@@ -77,8 +77,7 @@ class Fronts:
                 place = self._place.get(channel.rpartition("/")[0], -1)
                 if place < i and told.get(channel) != (generation, front):
                     told[channel] = (generation, front)
-                    new.append((channel, generation, front))
+                    new.append((channel, generation, front, None))
             if new:
-                value = orjson.dumps({"fronts": new})
-                found.append(News(kind, count, value, tuple(channel for channel, *_ in new)))
+                found.append(News(kind, count, write_fronts(new), tuple(channel for channel, *_ in new)))
         return found

@@ -1,8 +1,11 @@
 """A hop on Kafka: one kind of key on one partition, fed by the messages of its topic.
 
 Its state is a pure function of the records of its partition, from the first to the last without a gap. So it may be put
-together again from a checkpoint at n and the log: records before n only tell it what it had heard and which events may
-still have to be judged again, those from n on are judged.
+together again from a checkpoint at n and the log: records before n only tell it what it had heard, which events it held
+back and which may still have to be judged again; those from n on are judged.
+
+A record may bring two blocks: what was held back before it, and what goes on with it. So the engine's positions are
+twice the offsets.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-import orjson
 
 from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result, is_broadcast
@@ -23,14 +25,31 @@ from risk_stream.stream.alignment import Patience
 from risk_stream.stream.audit import copy_records
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import Standing
+from risk_stream.stream.hold import Cut, Hold, Released
 from risk_stream.stream.marks import Marks
 from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
+from risk_stream.stream.promises import Promises
 from risk_stream.stream.runs import finished
-from risk_stream.stream.sections import Letter, Said, Section, merge, read_letter, running_clock, write_letters
+from risk_stream.stream.sections import (
+    Letter,
+    Said,
+    Section,
+    merge,
+    read_fronts,
+    read_letter,
+    running_clock,
+    write_fronts,
+    write_letters,
+)
 
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
-__all__ = ["Address", "Applied", "HopPartition", "onward"]
+__all__ = ["Address", "Applied", "HopPartition", "onward", "position_before"]
+
+
+def position_before(offset: int) -> int:
+    """The engine's position that lies behind all blocks of the records before an offset, and before all others."""
+    return 2 * offset - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +124,15 @@ class HopPartition:
         self.topic = address.hop_topic(hop.kind)
         self.channels, self.plan_of = channels, plan_of
         self.next = self.n = start  # records before n were applied before the checkpoint
-        self.clock = MISSING  # after the last events, ms
-        self.told = MISSING  # the clock that the hop was told last, ms
+        self.hold = Hold()
+        self.clock = MISSING  # that the hop was told last, ms: nothing is held up to it
+        self.judged = MISSING + 1  # the highest event time among those that were, ms
         self.front = MISSING
         self.stored = start  # the outputs of all records before it are stored
         self.marks = Marks(start, channels)
         self.generation = 0
+        self._begun: Standing | None = None  # the checkpoint, while records before it are read again
+        self._engine_clock = MISSING  # the engine's at that checkpoint, ms
         self.waiting: deque[Incoming] = deque()  # records that are not applied yet
         self.open: deque[Any] = deque()  # runs of which some are not
         self.reached = MISSING  # highest event time among those that are, ms
@@ -127,16 +149,31 @@ class HopPartition:
         """Stand where a checkpoint stood, whose parts the hop has taken in."""
         self.channels.restore(at.channels)
         self.next, self.n, self.clock = at.ring, at.n, at.ring_clock
-        self.hop.clock = at.ring_clock
+        self._engine_clock, self.hop.clock = self.hop.clock, at.ring_clock
         self.stored = at.n
         self.marks = Marks(at.ring, self.channels, at.ring_clock)
+        self.hold = Hold(Cut(*at.cut))
+        self._begun = at
+        if self.next >= self.n:
+            self._judge_on(at)
+
+    def _judge_on(self, at: Standing) -> None:
+        """What is read from here on was not in the checkpoint."""
+        self.clock, self.hop.clock = at.clock, self._engine_clock
+        self._begun = None
 
     def standing(self) -> Standing:
         """Where a checkpoint of all that was applied stands; what it needs of the state topic is not said."""
-        n = max(self.next, self.n)
-        # While the ring is being read again, it must be read again from where that began.
-        mark = self.marks.before(min(self.hop.reads_from, self.next) if self.next >= self.n else -1)
-        return Standing(n, mark.offset, mark.clock, mark.channels.state())
+        if self._begun is not None:
+            return self._begun
+        needed = self.hold.oldest(self.next)
+        mark = self.marks.before(min(needed, self.hop.reads_from) if self.hop.ring_events else needed)
+        return Standing(self.next, mark.offset, mark.clock, mark.channels.state(), self.clock, tuple(self.hold.cut))
+
+    @property
+    def judged_to(self) -> int:
+        """The record with which the last events were judged; -1 for none."""
+        return self.hop.position >> 1
 
     # Records
 
@@ -165,45 +202,46 @@ class HopPartition:
 
     @property
     def remembering(self) -> bool:
-        """Whether what is read now was judged before the checkpoint."""
-        return self.next < self.n
+        """Whether what is read now was read before the checkpoint."""
+        return self._begun is not None
 
     def take(self, count: int, applied: Applied) -> list[Forward]:
         """Apply the next records; what they cause is in `applied`, and what goes on to other hops is given back."""
         blocks: list[Block] = []
-        forwards: list[Forward] = []
         for _ in range(count):
             incoming = self.waiting.popleft()
-            if blocks and self.next <= self.n <= incoming.offset:
-                forwards += self._apply(blocks, applied)
+            if self._begun is not None and self.n <= incoming.offset:
+                self.hop.remember(blocks)
+                self._judge_on(self._begun)
                 blocks = []
             self.reached = max(self.reached, incoming.time)
-            block = self._hear(incoming, applied)
+            blocks += self._hear(incoming, applied)
             self.next = incoming.offset + 1
-            if block is not None:
-                blocks.append(block)
-        if blocks:
-            forwards += self._apply(blocks, applied)
-        return forwards
+        if self._begun is not None:
+            self.hop.remember(blocks)
+            if self.next >= self.n:
+                self._judge_on(self._begun)
+            return []
+        return self._apply(blocks, applied) if blocks else []
 
     def section(self) -> Section:
-        """What it says of itself with what goes on: its front, and the one told before."""
-        return Section(self.channel, self.generation, self.channels.clock, self.front)
+        """What it says of itself with what goes on: its front, the one told before, and whether it will say more."""
+        has_more = bool(self.waiting or self.channels.promised)
+        return Section(self.channel, self.generation, self.clock, self.front, self.judged if has_more else MISSING)
 
     def said(self) -> None:
         """All that was brought forth so far is with the producer: the front may be told."""
-        self.front = self.channels.clock
+        self.front = self.clock
 
-    def finished(self) -> list[Any]:
-        """Runs all of whose records are applied by now; they are open no more."""
-        return finished(self.open, self.next)
+    def finished(self, *, durable: bool) -> list[Any]:
+        """Runs all of whose records are taken by now, or else judged as well; they are open no more."""
+        return finished(self.open, self.next if durable else self.hold.oldest(self.next))
 
     def _read(self, record: Record) -> Incoming:
         value = record.value or b""
         try:
             if value[:1] == b"{":
-                fronts = [(str(c), int(g), int(f)) for c, g, f in orjson.loads(value)["fronts"]]
-                return Incoming(record.offset, fronts=fronts)
+                return Incoming(record.offset, fronts=read_fronts(value))
             letter = read_letter(self.hop.plan.catalogue, value)
             if len(letter.batch) >= REVISED:
                 raise ValueError(f"{len(letter.batch):,} events in one message")
@@ -212,42 +250,72 @@ class HopPartition:
         moves = len(letter.batch) > 0 and not is_broadcast(letter.batch)
         return Incoming(record.offset, int(letter.batch.times.max()) if moves else MISSING, letter)
 
-    def _hear(self, incoming: Incoming, applied: Applied) -> Block | None:
-        """What a record brings: new events, or time alone; None where it brings neither or could not be read."""
+    def _hear(self, incoming: Incoming, applied: Applied) -> Iterator[Block]:
+        """What a record brings: events to judge, or time alone, or neither."""
+        offset, letter = incoming.offset, incoming.letter
         if incoming.wrong is not None:
-            if incoming.offset >= self.n:
+            if offset >= self.n:
                 applied.poison[self.topic] += 1
                 applied.outgoing.append(self._poison(*incoming.wrong))
-            return None
-        letter = incoming.letter
-        if letter is None:
-            for said in incoming.fronts:
-                self.channels.take(*said)
-            return self._pass_time(incoming.offset)
-        self.marks.cut(incoming.offset, self.channels, self.clock)
-        batch = letter.batch
-        new = self._new(letter)
-        if len(new) == 0:
-            return self._pass_time(incoming.offset)
-        stamps = (incoming.offset << INDEX_BITS) + new
-        batch = batch.take(new).with_columns({"_stamp": stamps})
-        self.clock = self.told = self.channels.clock
-        self.marks.pass_over(len(batch))
-        return Block(batch, self.plan_of(letter.plan), self.clock)
+            return
+        for channel, generation, front, more in incoming.fronts:
+            self.channels.take(channel, generation, front, more=more)
+        if letter is not None:
+            self.marks.cut(offset, self.channels, self.clock)
+            new = self._new(letter)
+            if len(new):
+                batch = letter.batch if len(new) == len(letter.batch) else letter.batch.take(new)
+                self.marks.pass_over(len(batch))
+                yield from self._put(offset, batch, self.plan_of(letter.plan))
+        if self._begun is not None:
+            return
+        released = self.hold.due(offset, self.channels)
+        told = self.clock
+        if not self.hold.holds_until(self.channels.clock):
+            self.clock = self.channels.clock
+        if released is not None:
+            yield self._block(released, 2 * offset + 1)
+        elif self.clock > told:
+            nothing = EventBatch.empty(self.hop.plan.catalogue)
+            yield Block(nothing, self.hop.plan, self.clock, 2 * offset + 1, offset)
 
-    def _pass_time(self, offset: int) -> Block | None:
-        """A record that brings no event, for those that are due by now; None where it brings no time either."""
-        if self.channels.clock <= self.told:
-            return None
-        self.told = self.channels.clock
-        return Block(EventBatch.empty(self.hop.plan.catalogue), self.hop.plan, self.told, offset)
+    def _put(self, offset: int, batch: EventBatch, plan: Plan) -> Iterator[Block]:
+        """Hold the events of a record; what cannot be held with them goes on before."""
+        if self._begun is not None:
+            held = self.hold.was_held(offset, batch.times)
+            if is_broadcast(batch):
+                held[:] = False
+            if held.any():
+                self.hold.put(offset, batch.take(np.flatnonzero(held)), plan)
+            if not held.all():
+                known = Released(batch.take(np.flatnonzero(~held)), plan, offset)
+                yield self._block(known, 2 * offset + 1, min(self.channels.clock, self._begun.clock))
+            return
+        alone = is_broadcast(batch)
+        if alone or not self.hold.takes(plan):
+            before = self.hold.all(offset - 1)
+            if before is not None:
+                yield self._block(before, 2 * offset)
+        self.hold.put(offset, batch, plan)
+        if alone:
+            told = self.hold.all(offset)
+            assert told is not None
+            self.clock = self.channels.clock
+            yield self._block(told, 2 * offset + 1)
+
+    def _block(self, released: Released, position: int, clock: int | None = None) -> Block:
+        batch = released.batch
+        self.judged = max(self.judged, int(batch.times.max()))
+        stamps = (position << INDEX_BITS) + np.arange(len(batch), dtype=np.int64)
+        batch = batch.with_columns({"_stamp": stamps})
+        return Block(batch, released.plan, self.clock if clock is None else clock, position, released.since)
 
     def _new(self, letter: Letter) -> Longs:
         """Which events are no copies, by their places."""
         stamps, copies = letter.batch.stamps, np.zeros(len(letter.batch), np.bool_)
-        for i, (channel, generation, front) in enumerate(letter.channels):
+        for i, (channel, generation, front, more) in enumerate(letter.channels):
             rows = letter.rows(i)
-            first = self.channels.take(channel, generation, front, stamps[rows])
+            first = self.channels.take(channel, generation, front, stamps[rows], more)
             copies[rows[:first]] = True
         return np.flatnonzero(~copies)
 
@@ -264,9 +332,6 @@ class HopPartition:
         return Outgoing(self.address.rejects_topic, value, key=self.channel.encode())
 
     def _apply(self, blocks: list[Block], applied: Applied) -> list[Forward]:
-        if self.next <= self.n:
-            self.hop.remember(blocks)
-            return []
         result = self.hop.apply(blocks)
         applied.take(result)
         if events := sum(len(block.batch) for block in blocks):
@@ -281,7 +346,9 @@ class HopPartition:
         return result.forwards
 
 
-def onward(forwards: Sequence[tuple[Section, Sequence[Forward]]], address: Address) -> Iterator[Outgoing]:
+def onward(
+    forwards: Sequence[tuple[Section, Sequence[Forward]]], address: Address, promises: Promises
+) -> Iterator[Outgoing]:
     """Messages for the next hops, from partitions of one kind that took records in one turn."""
     parts: list[tuple[str, EventBatch, list[Section], str]] = []  # kind, events, of whom, plan
     kinds = dict.fromkeys(forward.kind for _, said in forwards for forward in said)
@@ -301,5 +368,8 @@ def onward(forwards: Sequence[tuple[Section, Sequence[Forward]]], address: Addre
     last = {(kind, target, section): i for i, (kind, target, _, of, _) in enumerate(pieces) for section in of}
     for i, (kind, target, batch, sections, plan) in enumerate(pieces):
         is_last = all(last[kind, target, section] == i for section in sections)
+        promises.told((kind, target), sections, last=is_last)
         for value in write_letters(batch, sections, plan, last=is_last):
             yield Outgoing(address.hop_topic(kind), value, partition=target)
+    for (kind, target), said in promises.owed([section for section, _ in forwards]):
+        yield Outgoing(address.hop_topic(kind), write_fronts(said), partition=target)

@@ -24,7 +24,7 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Admission, Admitted, Decoded
-from risk_stream.stream.alignment import HOLD, Others, Patience, Progress, evenly
+from risk_stream.stream.alignment import EVERYTHING, HOLD, SLACK_MS, Patience, Progress, evenly
 from risk_stream.stream.audit import audit_records
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Target
@@ -139,13 +139,14 @@ class Intake:
         self.generation = 0
         self.came: Callable[[str], None] = lambda _: None
         self.hops_are_behind: Callable[[], bool] = lambda: False  # then no more is admitted for now
-        self.heard: Callable[[], Mapping[str, int]] = dict  # channel of an origin, of any worker -> its front
+        self.promised: Callable[[], Mapping[str, int]] = (
+            dict  # channel of an origin with a backlog -> how far it is, ms
+        )
         self.targets: list[Target] = []
         self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
         self._lateness_ms = int(settings.lateness_seconds * 1000)
         self._said_unknown = False
         self._one_at_a_time = asyncio.Lock()
-        self._others = Others()
         simulated = settings.clock == "simulated"
         self.admission = Admission(
             catalogue,
@@ -169,6 +170,7 @@ class Intake:
     async def assigned(self, mine: set[TopicPartition]) -> None:
         """These and no other partitions are this worker's now. Returns when each origin stands at its last commit."""
         self.desks, self.generation = {}, self.runs.generation
+        self.admission.promises.forget()
         generation = self.generation
         house = set(self.settings.origin_topics)
         tps = sorted(tp for tp in mine if tp[0] in house)
@@ -280,11 +282,14 @@ class Intake:
             if self.desks is not desks:
                 return None
             taken, again = self._choose()
-            if taken:
-                self.admission.admit([(o, part, position) for _, o, part, position in taken if part], admitted)
+            promising = [desk for desk in self.desks.values() if self.admission.promises.is_open(desk.channel)]
+            more = {desk: self._has_more(desk) for desk in (*promising, *(desk for desk, *_ in taken))}
+            if taken or not all(more.values()):
+                self.admission.admit([(o, part, at, more[desk]) for desk, o, part, at in taken if part], admitted)
                 for _, origin, part, position in taken:
                     if part is None:
                         self.pass_over(origin, position)
+                self.admission.tell_owed([(d.origin, has_more) for d, has_more in more.items() if d.origin], admitted)
                 for desk, *_ in taken:
                     desk.busy = True
                 sends = await self.runs.hand_over(admitted.outgoing)
@@ -297,9 +302,19 @@ class Intake:
             self._count(admitted)
             return again
 
-    def _fronts_of_others(self) -> dict[str, int]:
+    def _has_more(self, desk: Desk) -> bool:
+        """Whether there are more events of an origin that may be admitted: they will be, in the next turns."""
+        if desk.origin is None or desk.shut:
+            return False
+        if desk.held is not None:
+            return desk.origin.stop is None or int(desk.held.batch.stamps[0]) < desk.origin.stop
+        return desk.origin.stop is None and (bool(desk.waiting) or self.runs.consumer.has_more(TP(*desk.tp)))
+
+    def _reach_of_others(self) -> int:
+        """The clock up to which a backlog may be read, as far as backlogs of others have come, ms."""
         own = {desk.channel for desk in self.desks.values()}
-        return {channel: front for channel, front in self.heard().items() if channel not in own}
+        theirs = [reach for channel, reach in self.promised().items() if channel not in own]
+        return min(theirs) + SLACK_MS if theirs else EVERYTHING
 
     async def _read(self, admitted: Admitted) -> list[Desk]:
         """Decode the runs that wait at the desks; -> those desks."""
@@ -335,8 +350,7 @@ class Intake:
             clocks,
             [np.ones(len(clock), np.int64) for clock in clocks],
             limit=limit,
-            backlog=limit,
-            theirs=lambda: self._others.limit(self._fronts_of_others()),
+            theirs=self._reach_of_others,
         )
         taken: list[tuple[Desk, Origin, Decoded | None, int]] = []
         for (desk, origin), n in zip(desks, counts, strict=True):

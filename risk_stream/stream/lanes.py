@@ -18,13 +18,14 @@ from risk_stream.engine import Hop
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.alignment import Others, Progress, evenly
+from risk_stream.stream.alignment import Progress, evenly
 from risk_stream.stream.assignor import Claim
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
 from risk_stream.stream.lane import Lane
 from risk_stream.stream.planbook import UnknownPlanError
+from risk_stream.stream.promises import Promises
 from risk_stream.stream.restore import check_counts, find_header, read_parts
 from risk_stream.stream.runs import Runs, TopicPartition
 from risk_stream.stream.statelog import FencedError, Reader, StateLog, Writer
@@ -38,9 +39,6 @@ AT_ONCE = 16
 
 #: Events that are applied at once; more of them wait for the next turn of the loop.
 MAX_ROWS = 4096
-
-#: Events that wait of one kind of key, from which on it is a backlog.
-BACKLOG = 1000
 
 #: Messages that a partition here may have to take before no more are admitted.
 AHEAD = 4
@@ -82,7 +80,7 @@ class Lanes:
         self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
         self._work = asyncio.Lock()
         self._closing = set[asyncio.Task[None]]()
-        self._others = Others()
+        self._promises = Promises()
         self._said_loose = False
 
     @property
@@ -116,12 +114,23 @@ class Lanes:
                         heard[channel] = max(heard.get(channel, MISSING), front)
         return heard
 
+    def promised(self) -> dict[str, int]:
+        """Channel of each origin, of any worker, that works off a backlog -> how far it has come, as last heard, ms."""
+        promised: dict[str, int] = {}
+        for lane in self.lanes.values():
+            for hop in lane.hops.values():
+                for channel, reach in hop.channels.promised.items():
+                    if channel.rpartition("/")[0] not in self._kind_of:
+                        promised[channel] = max(promised.get(channel, MISSING), reach)
+        return promised
+
     # Assignment
 
     async def assigned(self, mine: set[TopicPartition]) -> None:
         """These and no other partitions are this worker's now. Returns when every lane is ready to go on."""
         async with self._work:
             generation, began = self.runs.generation, time.monotonic()
+            self._promises.forget()
             numbers = self._whole(mine)
             for number in set(self.lanes) - numbers:
                 self._close(self.lanes.pop(number))
@@ -374,7 +383,7 @@ class Lanes:
     async def _turn(self, kind: str) -> float | None:
         """Apply what is due in all partitions of a kind, evenly; -> when the next turn is due, as `apply` says."""
         hops = [lane.hops[kind] for lane in self.lanes.values() if self._is_open(lane)]
-        taken, again = self._choose(kind, hops)
+        taken, again = self._choose(hops)
         applied = Applied()
         forwards = []
         try:
@@ -382,7 +391,8 @@ class Lanes:
                 forwards.append((hop, hop.take(count, applied)))
         except UnknownPlanError as exc:
             self.runs.fatal(str(exc))
-        applied.outgoing += onward([(hop.section(), said) for hop, said in forwards], self._address)
+        sections = [(hop.section(), said) for hop, said in forwards if not hop.remembering]
+        applied.outgoing += onward(sections, self._address, self._promises)
         sends = await self.runs.hand_over(applied.outgoing)
         for hop, _ in taken:
             hop.said()
@@ -390,7 +400,7 @@ class Lanes:
         self._count(kind, applied)
         return again
 
-    def _choose(self, kind: str, hops: Sequence[HopPartition]) -> tuple[list[tuple[HopPartition, int]], float | None]:
+    def _choose(self, hops: Sequence[HopPartition]) -> tuple[list[tuple[HopPartition, int]], float | None]:
         """How many records each partition is to take now; and when to look again."""
         # What is only read again is said to nobody, and waits for nobody.
         taken = [(hop, len(hop.waiting)) for hop in hops if hop.remembering and hop.waiting]
@@ -411,27 +421,15 @@ class Lanes:
             [clock for clock, _ in waiting],
             [rows for _, rows in waiting],
             limit=MAX_ROWS,
-            backlog=BACKLOG,
-            theirs=lambda: self._others.limit(self._fronts_of_others(kind)),
         )
         for hop, n in zip(judging, counts, strict=True):
             if n or (hop.open and hop.open[0].offset < hop.next):
                 taken.append((hop, n))
         return taken, again
 
-    def _fronts_of_others(self, kind: str) -> dict[str, int]:
-        """Channel of each partition of a kind that another worker has -> its front as last heard here."""
-        topic = self.settings.hop_topic(kind)
-        theirs = [f"{topic}/{p}" for p in range(self._counts[topic]) if p not in self.lanes]
-        heard: dict[str, int] = {}
-        for later in self.kinds[self.kinds.index(kind) + 1 :]:
-            for lane in self.lanes.values():
-                fronts = lane.hops[later].channels.front
-                heard |= {c: max(front, heard.get(c, front)) for c in theirs if (front := fronts[c]) != MISSING}
-        return heard
-
     def _acknowledge(self, hop: HopPartition, sends: Sequence[asyncio.Future[Any]]) -> None:
-        tp, finished, stands = (hop.topic, hop.partition), hop.finished(), hop.next
+        tp, stands = (hop.topic, hop.partition), hop.next
+        finished = hop.finished(durable=self.durable)
         if not self.durable:
             self.runs.acknowledge(tp, finished, sends)
             return

@@ -59,7 +59,7 @@ class Pipeline:
         self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state, self.book.must)
         self.changes.hops = self.lanes
         self.intake.hops_are_behind = self.lanes.are_behind
-        self.intake.heard = self.lanes.heard
+        self.intake.promised = self.lanes.promised
         self.intake.heard_generation = self._heard_generation
         self.assignor = LaneAssignor([settings.hop_topic(k.name) for k in catalogue.kinds], self.lanes.holds)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import orjson
@@ -21,22 +21,43 @@ from risk_stream.stream.messages import pack
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Letter", "Said", "Section", "merge", "read_letter", "running_clock", "write_letters"]
+__all__ = [
+    "Letter",
+    "Said",
+    "Section",
+    "merge",
+    "read_fronts",
+    "read_letter",
+    "running_clock",
+    "write_fronts",
+    "write_letters",
+]
 
-#: What a channel says: its name, its generation, its front (ms).
-Said: TypeAlias = tuple[str, int, int]
+#: What a channel says: its name, its generation, its front (ms), and where it promises another record how far it has
+#: come (ms); MISSING takes a promise back, and None says nothing of that.
+Said: TypeAlias = tuple[str, int, int, int | None]
 
 _FROM = "_from"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What a sender says of one of its channels: its front after these events, and the one it told `before` them."""
+    """What a sender says of one of its channels: its front after these events, and the one it told `before` them.
+
+    With `more` it promises another record of the channel, with or without events, and says how far it has come, ms.
+    """
 
     channel: str
     generation: int
     front: int
     before: int
+    more: int = MISSING
+
+    def said(self, *, last: bool = True) -> Said:
+        """As a message puts it: the `last` of those that go to a partition in a turn, or one before it."""
+        if last:
+            return self.channel, self.generation, self.front, self.more
+        return self.channel, self.generation, self.before, max(self.before, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +96,33 @@ def write_letters(batch: EventBatch, sections: Sequence[Section], plan: str, *, 
 
     The new fronts are said with the `last` events only: what comes behind a front must not lie below it.
     """
-    before = _meta([(s.channel, s.generation, s.before) for s in sections], plan)
-    after = _meta([(s.channel, s.generation, s.front) for s in sections], plan) if last else before
+    before = _meta([s.said(last=False) for s in sections], plan)
+    after = _meta([s.said() for s in sections], plan) if last else before
     return pack(batch, after, before)
+
+
+def write_fronts(said: Sequence[Said]) -> bytes:
+    """A message without events."""
+    return orjson.dumps({"fronts": [entry if entry[3] is not None else entry[:3] for entry in said]})
+
+
+def read_fronts(value: bytes) -> list[Said]:
+    """A message that `write_fronts` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+    return _said(orjson.loads(value)["fronts"])
 
 
 def _meta(said: Sequence[Said], plan: str) -> dict[str, str | int]:
     return {"channels": orjson.dumps(said).decode(), "plan": plan}
 
 
+def _said(entries: Any) -> list[Said]:
+    return [(str(c), int(g), int(f), int(more[0]) if more else None) for c, g, f, *more in entries]
+
+
 def read_letter(catalogue: Catalogue, value: bytes) -> Letter:
     """A message that `write_letters` wrote. Raises ValueError, KeyError or TypeError for anything else."""
     batch, meta = EventBatch.from_ipc(catalogue, value)
-    channels = tuple((str(c), int(g), int(f)) for c, g, f in orjson.loads(meta["channels"]))
+    channels = tuple(_said(orjson.loads(meta["channels"])))
     sections = batch.fixed(_FROM) if batch.has(_FROM) else None
     if sections is None and len(channels) != 1:
         sections = np.zeros(len(batch), np.int64)

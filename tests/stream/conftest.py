@@ -55,7 +55,7 @@ def admit(admission: Admission, origin: Origin, records: list[FakeRecord]) -> Ad
     """Admit all records of one origin, by itself."""
     admitted = Admitted()
     (decoded,) = admission.decode([(origin.channel, records)], admitted)
-    admission.admit([(origin, decoded, records[-1].offset + 1)], admitted)
+    admission.admit([(origin, decoded, records[-1].offset + 1, False)], admitted)
     return admitted
 
 

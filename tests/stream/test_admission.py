@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from risk_stream.catalogue import Catalogue, EventBatch
+from risk_stream.catalogue import MISSING, Catalogue, EventBatch
 from risk_stream.stream.admission import Admission, Admitted
 from risk_stream.stream.origins import Committed, Origin
 from risk_stream.stream.sections import read_letter
@@ -82,7 +82,7 @@ def test_messages_carry_stamps_channel_and_front(catalogue: Catalogue, admission
     assert out.partition == events.partition("account", 4)[0]
     assert events.stamps.tolist() == [5, 7, 8]
     assert events.fixed("_at").tolist() == [NOW] * 3
-    assert (letter.channels, letter.plan) == ((("trades/2", 3, NOW),), "p")
+    assert (letter.channels, letter.plan) == ((("trades/2", 3, NOW, MISSING),), "p")
 
 
 def test_an_event_without_id_is_named_by_its_place(catalogue: Catalogue, admission: Admission, transfer: Make) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest import approx  # noqa: PT013  reads as the number it stands for
 
 from risk_stream.stream import alignment
-from risk_stream.stream.alignment import EVERYTHING, Others, Patience, Progress, Underway, horizon, within
+from risk_stream.stream.alignment import EVERYTHING, HOLD, Patience, Progress, Underway, evenly, horizon, within
 
 
 def progress(tail: int, *, waits: bool = True, more: bool = True, patience: Patience | None = None) -> Progress:
@@ -70,13 +70,11 @@ def test_about_as_much_as_the_limit_is_taken_and_something_always(
 
 
 def test_a_backlog_is_read_no_further_than_a_little_ahead_of_other_workers() -> None:
-    """Of those whose clock moves: one that stands still is at its end, or away."""
-    others = Others()
-    assert others.limit({"trades/1": 1000}, 0.0) == EVERYTHING
-    assert others.limit({"trades/1": 1500}, 1.0) == 1500 + alignment.SLACK_MS
-    assert others.limit({"trades/1": 1500, "trades/2": 7}, 1.4) == 1500 + alignment.SLACK_MS
-    assert others.limit({"trades/1": 1500, "trades/2": 7}, 1.0 + alignment.MOVING) == EVERYTHING
-    assert others.limit({"trades/1": 1500, "trades/2": 8}, 2.0) == 8 + alignment.SLACK_MS
+    """A few events are no backlog: they wait for nobody."""
+    progress = [Progress(1000, True, False, Patience())]
+    clocks, weights = [np.arange(10) * 100], [np.ones(10, np.int64)]
+    assert evenly(progress, clocks, weights, limit=10, theirs=lambda: 450) == ([5], HOLD)
+    assert evenly(progress, clocks, weights, limit=11, theirs=lambda: 450) == ([10], None)
 
 
 def test_what_was_sent_is_more_until_it_is_here() -> None:

@@ -65,7 +65,7 @@ async def save(log: MemoryLog, writer: Any, saver: Saver, n: int) -> int:
 
     def header(first: int) -> tuple[bytes, bytes]:
         since.append(saver.settle(first))
-        return HEADER_KEY, Header(0, {"a": Standing(n, n, 0, {}, since[0])}, {}).encode()
+        return HEADER_KEY, Header(0, {"a": Standing(n, n, 0, {}, 0, (-1, -1, 0), since[0])}, {}).encode()
 
     await writer.write(parts, header)
     return since[0]
@@ -178,7 +178,7 @@ def test_a_lane_that_was_never_saved_has_no_header() -> None:
 
 def test_a_header_goes_through_bytes_and_back() -> None:
     """All of it."""
-    header = Header(3, {"a": Standing(7, 5, -(2**63), {"seen": {"t/0": 4}}, 2)}, {"t": 4}, ("p1",))
+    header = Header(3, {"a": Standing(7, 5, -(2**63), {"seen": {"t/0": 4}}, 9, [4, 6, 11], 2)}, {"t": 4}, ("p1",))
     assert Header.decode(header.encode()) == header
 
 

@@ -11,15 +11,16 @@ import numpy as np
 import orjson
 import pytest
 
-from risk_stream.catalogue import Catalogue, Decoder, EventBatch
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import INDEX_BITS, Engine, Hop
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream import sections as module
 from risk_stream.stream.admission import Admission
 from risk_stream.stream.channels import Channels
-from risk_stream.stream.hops import Address, Applied, HopPartition, onward
+from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_before
 from risk_stream.stream.messages import Outgoing, pack
 from risk_stream.stream.origins import Committed, Origin
+from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import Section, read_letter, write_letters
 from tests.stream.conftest import NOW, FakeRecord, admit
 
@@ -38,7 +39,7 @@ def feed(hop: HopPartition, messages: Iterable[FakeRecord]) -> Applied:
     applied = Applied()
     hop.put([], messages)
     said = hop.take(len(hop.waiting), applied)
-    applied.outgoing += onward([(hop.section(), said)], hop.address)
+    applied.outgoing += onward([(hop.section(), said)], hop.address, Promises())
     hop.said()
     return applied
 
@@ -79,8 +80,8 @@ def test_forwards_are_stamped_by_the_place_in_this_log(plan: Plan, catalogue: Ca
     applied = feed(hop, [message(catalogue, 4, [transfer(1), transfer(2)]), message(catalogue, 6, [transfer(3)])])
     (out,) = [o for o in applied.outgoing if o.topic == "hop.counterparty"]
     letter = read_letter(catalogue, out.value)
-    assert letter.batch.stamps.tolist() == [4 << INDEX_BITS, (4 << INDEX_BITS) + 1, 6 << INDEX_BITS]
-    assert letter.channels == (("hop.account/2", 0, NOW),)
+    assert letter.batch.stamps.tolist() == [9 << INDEX_BITS, (9 << INDEX_BITS) + 1, 13 << INDEX_BITS]
+    assert letter.channels == (("hop.account/2", 0, NOW, MISSING),)
 
 
 def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
@@ -93,7 +94,7 @@ def test_a_message_that_comes_again_changes_nothing(plan: Plan, catalogue: Catal
     assert events(again) == 1
     assert [orjson.loads(o.value)["event"] for o in again.outgoing if o.topic == "alerts"] == ["t3"]
     (onward,) = [o for o in again.outgoing if o.topic == "hop.counterparty"]
-    assert EventBatch.from_ipc(catalogue, onward.value)[0].stamps.tolist() == [(1 << INDEX_BITS) + 2]
+    assert EventBatch.from_ipc(catalogue, onward.value)[0].stamps.tolist() == [3 << INDEX_BITS]
     assert hop.channels.copies == 2
 
 
@@ -270,8 +271,8 @@ def test_an_event_of_an_idle_key_is_judged_by_a_record_that_only_tells_the_time(
     assert alerts_of(feed(hop, [due, fronts(1, 2.9)])) == []
     assert hop.hop.pending_timers == 1
     applied = feed(hop, [fronts(2, 3), fronts(3, 4)])
-    assert alerts_of(applied) == [("raised", "instalment_due0", 2)]
-    assert (applied.batches, applied.timed, hop.hop.pending_timers, hop.hop.position) == ([], 1, 0, 2)
+    assert alerts_of(applied) == [("raised", "instalment_due0", 5)]
+    assert (applied.batches, applied.timed, hop.hop.pending_timers, hop.judged_to) == ([], 1, 0, 2)
     (alert,) = applied.alerts
     assert (alert.time, alert.event_time) == (NOW + 3 * DAY, NOW)
 
@@ -306,9 +307,9 @@ def test_how_records_are_taken_changes_nothing_of_what_is_judged_later(catalogue
     for at in range(0, len(log), at_once):
         said += feed(hop, log[at : at + at_once]).alerts
     assert [(a.status, a.event, a.revision) for a in said] == [
-        ("raised", "instalment_due1", 3),
-        ("withdrawn", "instalment_due1", 4),
-        ("raised", "instalment_due6", 9),
+        ("raised", "instalment_due1", 7),
+        ("withdrawn", "instalment_due1", 9),
+        ("raised", "instalment_due6", 19),
     ]
 
 
@@ -329,10 +330,10 @@ def test_a_hop_that_begins_again_at_a_checkpoint_says_the_same_of_what_is_judged
     feed(whole, log[:n])
     rest = feed(whole, log[n:]).alerts
     feed(first, log[: n // 2])
-    parts = first.hop.delta(n // 2 - 1) if n // 2 else []
+    parts = first.hop.delta(position_before(n // 2)) if n // 2 else []
     feed(first, log[n // 2 : n])
     images = first.hop.images(walk)
-    parts += [*images, *first.hop.delta(n - 1)] if n else []
+    parts += [*images, *first.hop.delta(position_before(n))] if n else []
     standing = first.standing()
     second = new()
     if parts:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_stream.catalogue import Catalogue, EventBatch, load_catalogue
+from risk_stream.catalogue import MISSING, Catalogue, EventBatch, load_catalogue
 from risk_stream.stream import sections as module
 from risk_stream.stream.messages import pack
 from risk_stream.stream.sections import Section, merge, read_letter, running_clock, write_letters
@@ -38,7 +38,7 @@ def test_each_channel_keeps_its_order_and_together_they_are_in_order_of_their_cl
     (value,) = letters(channels)
     letter = read_letter(CATALOGUE, value)
     assert letter.plan == "p"
-    assert letter.channels == tuple((f"trades/{i}", i, max(times)) for i, times in enumerate(channels))
+    assert letter.channels == tuple((f"trades/{i}", i, max(times), MISSING) for i, times in enumerate(channels))
     clocks = np.empty(len(letter.batch), np.int64)
     for i, times in enumerate(channels):
         rows = letter.rows(i)
@@ -59,12 +59,12 @@ def test_of_several_messages_only_the_last_says_the_new_fronts(monkeypatch: pyte
     monkeypatch.setattr(module, "pack", lambda *args: pack(*args, limit=3_000))
     read = [read_letter(CATALOGUE, value) for value in letters([list(range(300)), list(range(100, 400))])]
     assert len(read) > 1
-    assert {letter.channels for letter in read[:-1]} == {(("trades/0", 0, 0), ("trades/1", 1, 100))}
-    assert read[-1].channels == (("trades/0", 0, 299), ("trades/1", 1, 399))
+    assert {letter.channels for letter in read[:-1]} == {(("trades/0", 0, 0, 0), ("trades/1", 1, 100, 100))}
+    assert read[-1].channels == (("trades/0", 0, 299, MISSING), ("trades/1", 1, 399, MISSING))
     assert {
         letter.channels
         for letter in itertools.chain([read_letter(CATALOGUE, value) for value in letters([[5], [6, 9]], last=False)])
-    } == {(("trades/0", 0, 5), ("trades/1", 1, 6))}
+    } == {(("trades/0", 0, 5, 5), ("trades/1", 1, 6, 6))}
 
 
 @pytest.mark.parametrize("meta", [{}, {"channels": "[]"}, {"channels": '[["c",1,2]]'}, {"channels": "x"}])
