@@ -146,7 +146,7 @@ class Settings(BaseSettings):
 
     @property
     def audit_topic(self) -> str:
-        """Decisions that are not a function of the events alone: lifted clocks, changes of plan."""
+        """Decisions that are no function of the events alone: lifted clocks, changes of plan, owners not believed."""
         return f"{self.prefix}audit"
 
     @property

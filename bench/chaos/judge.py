@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -20,7 +20,7 @@ from risk_stream.catalogue import Catalogue, Decoder, load_catalogue
 from risk_stream.engine import Engine
 from risk_stream.rules.plan import Plan, plan_of_texts
 
-__all__ = ["Judgement", "judge_run", "undisturbed"]
+__all__ = ["Judgement", "judge_run", "owners_of", "undisturbed"]
 
 #: Events that the undisturbed engine takes at once.
 BATCH = 2000
@@ -51,7 +51,7 @@ def judge_run(house: House) -> Judgement:
     _, versions = plans()
     first = next(v for v, number in versions.items() if number == 0)
     logs = _logs(house)
-    lifts, switches, chosen = _audit(house, first)
+    lifts, switches, chosen, held = _audit(house, first)
     found.accepted = accepted = admit(logs, lifts, switches, house.shape.lateness_ms)
     plan_of = {
         id: chosen.get(id, min(seen)) if len(seen) > 1 else next(iter(seen)) for id, seen in accepted.plans.items()
@@ -60,7 +60,9 @@ def judge_run(house: House) -> Judgement:
     found.differences += [
         Difference("changed", ("copies under two plans, not in the audit", id), None, None) for id in unsaid
     ]
-    truth = judge(accepted.events, plan_of, versions)
+    owners, in_owners = owners_of(accepted.events, held)
+    found.differences += in_owners
+    truth = judge(accepted.events, plan_of, versions, owners)
     found.said = said = fold(house.read(house.settings.alerts_topic))
     differences, flagged = compare(truth.verdicts, said.standing())
     found.differences += differences
@@ -85,6 +87,7 @@ def judge_run(house: House) -> Judgement:
         "alerts": len(truth.verdicts),
         "alert_records": said.records,
         **{f"alerts_{state}": n for state, n in sorted(said.states.items())},
+        "owners_contradicted": sum(map(len, held.values())),
         "second_plan": sum(v == 1 for v in (versions[p] for p in plan_of.values())),
         "flagged_values": flagged,
         **of,
@@ -105,11 +108,18 @@ def _logs(house: House) -> dict[Origin, list[Logged]]:
     return logs
 
 
-def _audit(house: House, first: str) -> tuple[dict[Origin, list[Lift]], Switches, dict[str, str]]:
-    """(accepted lifts, switches of plan, the plan that holds where copies came under two) from the audit topic."""
+def _audit(
+    house: House, first: str
+) -> tuple[dict[Origin, list[Lift]], Switches, dict[str, str], dict[tuple[str, str], set[str]]]:
+    """What `risk.audit` says.
+
+    -> (accepted lifts, switches of plan, the plan that holds where copies came under two, (account, its owner) -> the
+    other owners that were said of it).
+    """
     lifts: dict[Origin, list[Lift]] = defaultdict(list)
     said_of: dict[Origin, list[tuple[int, int, str]]] = {house.origin(i): [(0, -1, first)] for i in range(len(ORIGINS))}
     chosen: dict[str, str] = {}
+    held: dict[tuple[str, str], set[str]] = defaultdict(set)
     for record in house.read(house.settings.audit_topic):
         said = orjson.loads(record.value)
         if said["kind"] == "lift":
@@ -118,10 +128,34 @@ def _audit(house: House, first: str) -> tuple[dict[Origin, list[Lift]], Switches
             said_of.setdefault(_origin(said), []).append((said["offset"], said["generation"], said["plan"]))
         elif said["kind"] == "copy":
             chosen[said["event"]] = said["plan"]
+        elif said["kind"] == "owner":
+            held[said["key"], said["held"]].add(said["said"])
     switches: Switches = defaultdict(list)
     for origin, changes in said_of.items():  # by one owner at one offset: in the order of the log
         switches[origin] = [(offset, plan) for offset, _, plan in sorted(changes, key=itemgetter(0, 1))]
-    return lifts, switches, chosen
+    return lifts, switches, chosen, held
+
+
+def owners_of(
+    events: Mapping[str, dict[str, Any]], held: Mapping[tuple[str, str], set[str]]
+) -> tuple[dict[str, str], list[Difference]]:
+    """(account -> its owner, where events name several; where `risk.audit` does not say exactly those)."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for event in events.values():
+        if event["type"] == "account":
+            named[event["account"]].add(event["customer"])
+    wanted = {account: customers for account, customers in named.items() if len(customers) > 1}
+    said: dict[str, set[str]] = defaultdict(set)
+    for (account, owner), others in held.items():
+        said[account] |= {owner, *others}
+    differences = [
+        Difference("changed", ("owners in the audit", account), sorted(wanted.get(account, ())), sorted(said[account]))
+        for account in sorted(wanted.keys() | said.keys())
+        if wanted.get(account, set()) != said[account]
+    ]
+    several = [account for account, n in Counter(account for account, _ in held).items() if n > 1]
+    differences += [Difference("changed", ("one owner in the audit", account), 1, 2) for account in several]
+    return dict(held), differences
 
 
 def _origin(said: Mapping[str, Any]) -> Origin:

@@ -129,7 +129,7 @@ class Truth:
 class _Columns:
     """Accepted events as arrays, sorted by (time, id hash), with the owner filled in where one is known."""
 
-    def __init__(self, events: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, events: Mapping[str, dict[str, Any]], owners: Mapping[str, str]) -> None:
         ids = list(events)
         hashes = np.fromiter((text_hash(i) for i in ids), np.int64, len(ids))
         times = np.fromiter((events[i]["time"] for i in ids), np.int64, len(ids))
@@ -140,7 +140,7 @@ class _Columns:
         self.types = np.array([_TYPES.index(e["type"]) for e in self.events], np.int64)
         self.texts: dict[str, list[str]] = {}
         self.codes: dict[str, Longs] = {}
-        customers = self._owners()
+        customers = self._owners(owners)
         for kind in _KINDS:
             self._code(kind, customers if kind == "customer" else [e.get(kind) for e in self.events])
         self.numbers = {
@@ -149,13 +149,13 @@ class _Columns:
             "quantity": np.array([e.get("quantity", 0) for e in self.events], np.int64),
         }
 
-    def _owners(self) -> list[str | None]:
-        """Each event's customer: its own, or the one the first event in order said of its account."""
+    def _owners(self, believed: Mapping[str, str]) -> list[str | None]:
+        """Each event's customer: its own, or whom the first event in order that is believed said of its account."""
         owner: dict[str, str] = {}
         found: list[str | None] = []
         for event in self.events:
             said = event.get("customer")
-            if event["type"] == "account":
+            if event["type"] == "account" and believed.get(event["account"], event["customer"]) == event["customer"]:
                 owner.setdefault(event["account"], event["customer"])
             found.append(owner.get(event["account"]) if said is None else said)
         return found
@@ -291,10 +291,17 @@ _OPS: Mapping[str, Any] = {
 
 
 def judge(
-    events: Mapping[str, dict[str, Any]], plan_of: Mapping[str, str], plans: Mapping[str, int] | None = None
+    events: Mapping[str, dict[str, Any]],
+    plan_of: Mapping[str, str],
+    plans: Mapping[str, int] | None = None,
+    owners: Mapping[str, str] | None = None,
 ) -> Truth:
-    """Every verdict on a set of events. `plan_of`: event id -> plan version; `plans`: version -> index in `PLANS`."""
-    columns = _Columns(events)
+    """Every verdict on a set of events.
+
+    `plan_of`: event id -> plan version; `plans`: version -> index in `PLANS`; `owners`: account -> which of those that
+    events name is believed, the earliest where it is not said.
+    """
+    columns = _Columns(events, owners or {})
     names: Iterable[str] = {n for rules in PLANS for rule in rules.values() for n in rule.names}
     table: dict[str, Floats] = {name: _feature(columns, FEATURES[name]) for name in sorted(names)}
     table |= {name: values / (1 if name == "quantity" else 100) for name, values in columns.numbers.items()}

@@ -11,6 +11,7 @@ from risk_stream.engine.block import INDEX_BITS, MAX_INDEX, REVISED, Block, Forw
 from risk_stream.engine.chain import Engine
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.lateness import late
+from risk_stream.engine.owners import Contradiction
 from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RING_EVENTS",
     "Alert",
     "Block",
+    "Contradiction",
     "Engine",
     "Features",
     "Forward",

@@ -9,6 +9,7 @@ import numpy as np
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.alert import Alert
+from risk_stream.engine.owners import Contradiction
 from risk_stream.rules import Plan
 
 if TYPE_CHECKING:
@@ -78,4 +79,5 @@ class Result:
     dropped: int = 0  # revisions of events that nothing is known of any more
     timed: int = 0  # events judged some time after they happened
     plan_copies: list[tuple[str, str]] = field(default_factory=list)  # (event, plan kept) of copies under another plan
+    contradictions: list[Contradiction] = field(default_factory=list)  # of owners, each key and owner said once
     plans_dropped: list[str] = field(default_factory=list)  # plans whose features found no room beside the new one's

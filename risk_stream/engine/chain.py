@@ -154,6 +154,7 @@ def _add(total: Result, result: Result) -> None:
     total.dropped += result.dropped
     total.timed += result.timed
     total.plan_copies += result.plan_copies
+    total.contradictions += result.contradictions
     total.plans_dropped += result.plans_dropped
     for rule, errors in result.rule_errors.items():
         total.rule_errors[rule] = total.rule_errors.get(rule, 0) + errors

@@ -152,6 +152,7 @@ class Hop:
                     in_disorder = bool((placed.kinds[rows] == ring_kernel.AMONG).any())
                     self._go_on(part, held, position, tell, in_disorder=in_disorder)
             self._after(group, tell)
+        tell.result.contradictions += self._memory.owners.contradictions.take_news()
         return tell.done()
 
     def remember(self, blocks: Sequence[Block]) -> None:

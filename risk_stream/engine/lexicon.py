@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 import numpy as np
 
-from risk_stream.catalogue import MISSING, Catalogue, EventBatch
+from risk_stream.catalogue import MISSING
 from risk_stream.engine.lists import Change, Lists
-from risk_stream.engine.view import Mask, Rows, has_key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Longs = NDArray[np.int64]
 
-__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "Owners", "packed", "taken_upto"]
+__all__ = ["CHUNKS", "MOST_OWNERS", "MOST_TEXTS", "PART_BYTES", "Lexicon", "Owner", "packed", "taken_upto"]
 
 #: Texts that one hop keeps for the alerts of `first` and `last`, and owners; what comes later is unknown to it.
 MOST_TEXTS, MOST_OWNERS = 1_000_000, 4_000_000
@@ -129,69 +128,3 @@ def packed(entries: Sequence[list[Any]]) -> Iterator[bytes]:
     middle = len(entries) // 2
     yield from packed(entries[:middle])
     yield from packed(entries[middle:])
-
-
-class Owners:
-    """Who owns each key of one kind, learnt from events that say so, to fill in the parent key where it is missing.
-
-    A key's owner is the one that was taught first, and holds for events from the earliest that taught it on, in order
-    of (time, id), whenever they came. One who teaches another owner is not believed, and counted in `contradicted`.
-    """
-
-    def __init__(self, catalogue: Catalogue, kind: str, lexicon: Lexicon) -> None:
-        declared = catalogue.kind(kind)
-        self.kind, self.parent, self.lexicon = kind, declared.belongs_to, lexicon
-        self.contradicted = 0
-        self._teaches = np.array([t.name in declared.learnt_from for t in catalogue.types])  # by type code
-
-    def learn(self, batch: EventBatch, position: int, among: Mask | None = None) -> Rows:
-        """Learn from a batch, or some of its rows; -> those after which more events have an owner than before."""
-        none = np.zeros(0, np.intp)
-        if self.parent is None or not self._teaches.any():
-            return none
-        teaching = self._teaches[batch.types]
-        if not teaching.any():
-            return none
-        teaching = teaching & has_key(batch, self.kind) & has_key(batch, self.parent)
-        if among is not None:
-            teaching &= among
-        keys, times, ids = batch.hashes(self.kind), batch.times, batch.hashes("id")
-        extended = []
-        rows = np.flatnonzero(teaching)
-        for i in rows[np.lexsort((ids[rows], times[rows]))].tolist():
-            owner = batch.text(self.parent, i) or ""
-            key, since = int(keys[i]), (int(times[i]), int(ids[i]))
-            before = self.lexicon.owner(key)
-            if before is not None and before[0] != owner:
-                self.contradicted += 1
-            elif before is None or since < before[1:]:
-                self.lexicon.set_owner(key, (owner, *since), position)
-                extended.append(i)
-        return np.array(extended, np.intp)
-
-    def fill(self, batch: EventBatch) -> EventBatch:
-        """The batch with the owners that are known where they are missing; an unknown one stays missing."""
-        if self.parent is None or not self.lexicon.owners:
-            return batch
-        lacks = self.lacking(batch)
-        if not lacks.any():
-            return batch
-        keys, times, ids = batch.hashes(self.kind), batch.times, batch.hashes("id")
-        changed: dict[int, str] = {}
-        rows = np.flatnonzero(lacks)
-        for i, key in zip(rows.tolist(), keys[rows].tolist(), strict=True):
-            owner = self.lexicon.owner(key)
-            if owner is not None and (times[i], ids[i]) >= owner[1:]:
-                changed[i] = owner[0]
-        if not changed:
-            return batch
-        parents = batch.table.column(self.parent).to_pylist() if batch.has(self.parent) else [None] * len(batch)
-        for i, said in changed.items():
-            parents[i] = said
-        return batch.with_columns({self.parent: parents})
-
-    def lacking(self, batch: EventBatch) -> Mask:
-        """bool[n]: the events with a key of this kind and without its owner's."""
-        if self.parent is None:
-            return np.zeros(len(batch), np.bool_)
-        return has_key(batch, self.kind) & ~has_key(batch, self.parent)

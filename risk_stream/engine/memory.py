@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from risk_stream.catalogue import EventBatch
-from risk_stream.engine.lexicon import Lexicon, Owners
+from risk_stream.engine.lexicon import Lexicon
+from risk_stream.engine.owners import Owners
 from risk_stream.engine.plans import Plans, needed_columns
 from risk_stream.engine.ring import Facts, Ring
 from risk_stream.engine.stakes import Stakes
@@ -37,7 +38,7 @@ class Memory:
     ) -> None:
         self.kind = kind
         self.lexicon = Lexicon(journal=journal)
-        self.owners = Owners(plan.catalogue, kind, self.lexicon)
+        self.owners = Owners(plan.catalogue, kind, self.lexicon, journal=journal)
         self.windows = Windows(kind, self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
         self.plans = Plans(plan, kind)
         self.ring = Ring(ring_events)

@@ -1,8 +1,8 @@
 """A hop's state as parts of a checkpoint, and back: what its windows journal, what it learnt, and a head.
 
 A part begins with one letter: J rows of windows, I an image of a chunk of them, L what was learnt, M a chunk of all
-that is known, T timers, as a journal or a chunk of them, H the head: position, clock, plans in force and what their
-rows mean. The last head holds.
+that is known, T timers, as a journal or a chunk of them, C contradictions of owners that were said, H the head:
+position, clock, plans in force and what their rows mean. The last head holds.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
     """What changed at positions up to `upto` and was not taken yet, and a head."""
     parts = [b"L" + part for part in memory.lexicon.take_journal(upto)]
     parts += [b"T" + part for part in memory.timers.take_journal(upto)]
+    parts += [b"C" + part for part in memory.owners.contradictions.take_journal(upto)]
     state = memory.windows.state
     if state is not None:
         parts += [b"J" + part for part in state.take_journal(upto)]
@@ -58,6 +59,7 @@ class Walk:
             state = memory.windows.state
             new = [b"M" + part for part in memory.lexicon.image(self._next)]
             new += [b"T" + part for part in memory.timers.image(self._next)]
+            new += [b"C" + part for part in memory.owners.contradictions.image(self._next)]
             if state is not None:
                 new += [b"I" + part for part in state.image(self._next, position)]
             parts += new
@@ -100,3 +102,5 @@ def restore(memory: Memory, parts: list[bytes], said: Mapping[str, Any], plans: 
             memory.lexicon.load(part[1:])
         elif part[:1] == b"T":
             memory.timers.load(part[1:])
+        elif part[:1] == b"C":
+            memory.owners.contradictions.load(part[1:])

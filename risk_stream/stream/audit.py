@@ -7,6 +7,9 @@ the same of the same offset. Records are JSON, keyed by origin:
 `{"kind": "plan", "origin": "risk.trades/0", "offset": 17, "plan": "f00d…", "generation": 3}`: from that offset on.
 Where copies of one event came under two plans, the first hop says which of them holds, whoever reads its log:
 `{"kind": "copy", "event": "e1", "plan": "f00d…", "hop": "risk.hop.account/2"}`.
+Where events teach different owners of a key, the one whom its hop reads first is held. The hop says each other owner of
+a key once, with the first event that named him and its time in ms:
+`{"kind": "owner", "key": "A1", "held": "C1", "said": "C2", "event": "e2", "time": 1700000000000, "hop": "…/2"}`.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from risk_stream.catalogue import MISSING
+from risk_stream.engine import Contradiction
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.origins import Committed
 
-__all__ = ["audit_records", "copy_records"]
+__all__ = ["audit_records", "copy_records", "owner_records"]
 
 
 def audit_records(
@@ -38,6 +42,12 @@ def copy_records(topic: str, hop: str, copies: Iterable[tuple[str, str]]) -> Ite
     for event, plan in copies:
         value = orjson.dumps({"kind": "copy", "event": event, "plan": plan, "hop": hop})
         yield Outgoing(topic, value, key=event.encode())
+
+
+def owner_records(topic: str, hop: str, contradictions: Iterable[Contradiction]) -> Iterator[Outgoing]:
+    """What is to be said of events that taught another owner of a key than the one that its hop holds."""
+    for one in contradictions:
+        yield Outgoing(topic, orjson.dumps({"kind": "owner", **one._asdict(), "hop": hop}), key=one.key.encode())
 
 
 def _record(topic: str, said: dict[str, str | int]) -> Outgoing:

@@ -22,7 +22,7 @@ from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, 
 from risk_stream.rules import Plan
 from risk_stream.stream.admission import Record
 from risk_stream.stream.alignment import Patience
-from risk_stream.stream.audit import copy_records
+from risk_stream.stream.audit import copy_records, owner_records
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.hold import Cut, Hold, Released
@@ -343,6 +343,7 @@ class HopPartition:
                 Outgoing(self.address.alerts_topic, alert.to_json(), key=alert.id.encode(), partition=partition)
             )
         applied.outgoing += copy_records(self.address.audit_topic, self.channel, result.plan_copies)
+        applied.outgoing += owner_records(self.address.audit_topic, self.channel, result.contradictions)
         return result.forwards
 
 

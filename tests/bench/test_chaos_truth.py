@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.chaos.judge import owners_of
 from bench.chaos.rules import PLANS, as_yaml
 from bench.chaos.stream import ORIGINS, START, Shape, make
 from bench.chaos.truth import Accepted, Lift, Logged, Origin, admit, judge
@@ -72,6 +73,37 @@ def test_a_lift_makes_late_what_comes_behind_it_and_only_that() -> None:
     found = admit(logs, {("t", 0): [Lift(6, 200)]}, {("t", 0): [(0, "p"), (7, "q")]}, 50)
     assert found.late == {("t", 0, 5), ("t", 0, 6)}
     assert dict(found.plans) == {"t/0/3": {"p"}, "t/0/7": {"q"}}
+
+
+def test_of_two_owners_the_one_who_was_held_counts_from_the_first_event_that_names_him() -> None:
+    """Which of them a hop reads first is no function of the events: it is said in the audit."""
+
+    def event(time: int, **fields: object) -> dict[str, object]:
+        return {"time": time, "account": "A", **fields}
+
+    def transfer(time: int) -> dict[str, object]:
+        return event(time, type="transfer", direction="out", amount=900_000, purpose="probe")
+
+    events = {
+        "a": event(1, type="account", customer="C1"),
+        "b": transfer(2),
+        "c": event(3, type="account", customer="C2"),
+        "d": transfer(4),
+    }
+    plan_of = dict.fromkeys(events, "p")
+    for owners, wanted in (({}, {"b": "C1", "d": "C1"}), ({"A": "C2"}, {"b": None, "d": "C2"})):
+        verdicts = judge(events, plan_of, None, owners).verdicts
+        assert {id: verdict.keys.get("customer") for (_, id), verdict in verdicts.items()} == wanted
+
+
+def test_the_owners_in_the_audit_must_be_those_that_events_name() -> None:
+    """No less, no more, and one of them held."""
+    names = [("A", "C1"), ("A", "C2"), ("B", "C1"), ("B", "C1")]
+    events = {str(i): {"type": "account", "account": a, "customer": c} for i, (a, c) in enumerate(names)}
+    assert owners_of(events, {("A", "C2"): {"C1"}}) == ({"A": "C2"}, [])
+    for said in ({}, {("A", "C2"): {"C1", "C3"}}, {("A", "C1"): {"C2"}, ("A", "C2"): {"C1"}}):
+        assert len(owners_of(events, said)[1]) == 1
+    assert len(owners_of(events, {("A", "C2"): {"C1"}, ("B", "C1"): {"C9"}})[1]) == 1
 
 
 def test_of_two_plans_from_one_offset_on_the_last_holds() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch, text_hash
-from risk_stream.engine import INDEX_BITS, Alert, Block, Forward, Hop, Result, entry_hops
+from risk_stream.engine import INDEX_BITS, Alert, Block, Contradiction, Forward, Hop, Result, entry_hops
 from risk_stream.rules import Plan
 
 Place = tuple[str, int]  # kind of key, partition
@@ -123,6 +123,8 @@ class Node:
         self.next = end
         result = self.hop.apply(blocks)
         self.cluster.said(result)
+        for one in result.contradictions:  # a hop that reads its log again says the same of the same
+            assert self.cluster.contradictions.setdefault((self.place[0], one.key, one.said), one) == one
         for forward in result.forwards:
             self.cluster.send(self.name, forward, front)
         self.cluster.tell_front(self.place[0], self.name, self.clock(self.channels))
@@ -160,6 +162,7 @@ class Cluster:
         self.alerts: list[Alert] = []
         self.admitted: dict[str, Plan] = {}  # id -> the plan of the copy that its first hop read first
         self.accepted: dict[str, dict[str, Any]] = {}
+        self.contradictions: dict[tuple[str, str, str], Contradiction] = {}  # by kind, key and owner said
         self.totals = Result()
         self.told: dict[str, int] = {}
         self.flying: dict[tuple[str, Place], list[bytes | dict[str, int]]] = {}

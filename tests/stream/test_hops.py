@@ -116,6 +116,36 @@ def test_of_copies_under_two_plans_the_first_holds_and_that_is_said(
     assert applied.known == 2
 
 
+def test_an_owner_who_is_not_believed_is_said_with_the_event_that_named_him(plan: Plan, catalogue: Catalogue) -> None:
+    """Once, however often he is named: whom a hop reads first is no function of the events."""
+
+    def owner(offset: int, customer: str) -> FakeRecord:
+        said = {"id": f"o{offset}", "type": "account", "time": NOW + offset, "account": "A1", "customer": customer}
+        return FakeRecord(offset, orjson.dumps(said))
+
+    records = [
+        message(catalogue, 0, [owner(0, "C1"), owner(1, "C2")]),
+        message(catalogue, 1, [owner(2, "C2"), owner(3, "C1")]),
+    ]
+    hop = hop_at(plan, "account")
+    audit = [o for o in feed(hop, records).outgoing if o.topic == "audit"]
+    assert [(o.key, orjson.loads(o.value)) for o in audit] == [
+        (
+            b"A1",
+            {
+                "kind": "owner",
+                "key": "A1",
+                "held": "C1",
+                "said": "C2",
+                "event": "o1",
+                "time": NOW + 1,
+                "hop": "hop.account/0",
+            },
+        )
+    ]
+    assert hop.hop.contradicted == 2
+
+
 def test_two_senders_do_not_shadow_each_other(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """Stamps are compared per sender: another's are not lower."""
     hop = hop_at(plan, "account")
