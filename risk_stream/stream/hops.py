@@ -226,8 +226,8 @@ class HopPartition:
 
     def section(self) -> Section:
         """What it says of itself with what goes on: its front, the one told before, and whether it will say more."""
-        has_more = bool(self.waiting or self.channels.promised)
-        return Section(self.channel, self.generation, self.clock, self.front, self.judged if has_more else MISSING)
+        more = self.judged if self.channels.promised else MISSING
+        return Section(self.channel, self.generation, self.clock, self.front, more)
 
     def said(self) -> None:
         """All that was brought forth so far is with the producer: the front may be told."""

@@ -39,6 +39,9 @@ __all__ = ["Desk", "Intake"]
 
 log = logging.getLogger(__name__)
 
+#: Events that wait here and at the broker, from which on they are a backlog: the hops are told that more will come.
+BACKLOG = 1000
+
 _NO_NUMBERS = np.zeros(0, np.int64)
 
 
@@ -283,7 +286,7 @@ class Intake:
                 return None
             taken, again = self._choose()
             promising = [desk for desk in self.desks.values() if self.admission.promises.is_open(desk.channel)]
-            more = {desk: self._has_more(desk) for desk in (*promising, *(desk for desk, *_ in taken))}
+            more = self._will_say_more([*promising, *(desk for desk, *_ in taken)])
             if taken or not all(more.values()):
                 self.admission.admit([(o, part, at, more[desk]) for desk, o, part, at in taken if part], admitted)
                 for _, origin, part, position in taken:
@@ -302,13 +305,23 @@ class Intake:
             self._count(admitted)
             return again
 
-    def _has_more(self, desk: Desk) -> bool:
-        """Whether there are more events of an origin that may be admitted: they will be, in the next turns."""
-        if desk.origin is None or desk.shut:
-            return False
-        if desk.held is not None:
-            return desk.origin.stop is None or int(desk.held.batch.stamps[0]) < desk.origin.stop
-        return desk.origin.stop is None and (bool(desk.waiting) or self.runs.consumer.has_more(TP(*desk.tp)))
+    def _will_say_more(self, desks: Iterable[Desk]) -> dict[Desk, bool]:
+        """Which of these origins have more events that will be admitted in the next turns, and say so.
+
+        None without a backlog; but one that said it once says it until there is nothing more.
+        """
+        unread = {desk: self.runs.consumer.unread(TP(*desk.tp)) for desk in self.desks.values()}
+        waiting = sum(n + (0 if desk.held is None else len(desk.held)) for desk, n in unread.items())
+        more = dict.fromkeys(desks, False)
+        for desk in more:
+            stop = None if desk.origin is None else desk.origin.stop
+            if desk.shut or not (waiting >= BACKLOG or self.admission.promises.is_open(desk.channel)):
+                continue
+            if desk.held is not None:
+                more[desk] = stop is None or int(desk.held.batch.stamps[0]) < stop
+            else:
+                more[desk] = stop is None and (bool(desk.waiting) or unread[desk] > 0)
+        return more
 
     def _reach_of_others(self) -> int:
         """The clock up to which a backlog may be read, as far as backlogs of others have come, ms."""
@@ -339,7 +352,7 @@ class Intake:
             Progress(
                 int(clock[-1]) if len(clock) else origin.clock,
                 len(clock) > 0,
-                origin.stop is None and self.runs.consumer.has_more(TP(*desk.tp)),
+                origin.stop is None and self.runs.consumer.unread(TP(*desk.tp)) > 0,
                 desk.patience,
             )
             for (desk, origin), clock in zip(desks, clocks, strict=True)

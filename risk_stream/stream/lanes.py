@@ -410,7 +410,7 @@ class Lanes:
             Progress(
                 int(clock[-1]) if len(clock) else hop.reached,
                 len(clock) > 0,
-                self.runs.consumer.has_more(TP(hop.topic, hop.partition))
+                self.runs.consumer.unread(TP(hop.topic, hop.partition)) > 0
                 or self.runs.underway.is_more((hop.topic, hop.partition), hop.read_to),
                 hop.patience,
             )

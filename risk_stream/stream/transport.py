@@ -116,13 +116,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                     fetched.result()  # a refusal by the group's coordinator is raised here
                 fetched.cancel()
 
-    def has_more(self, tp: TP) -> bool:
-        """Whether there are records that were not fetched yet, as far as is known. Called from the main thread."""
+    def unread(self, tp: TP) -> int:
+        """How many records there are that were not read yet, as far as is known. Called from the main thread."""
         assigned = self._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001
         if assigned is None or tp not in assigned.tps:
-            return False
+            return 0
         state = assigned.state_value(tp)
-        return state.highwater is not None and state.has_valid_position and state.position < state.highwater
+        if state.highwater is None or not state.has_valid_position:
+            return 0
+        return max(0, int(state.highwater) - int(state.position))
 
     async def commit_under(self, generation: int, wanted: Mapping[TP, tuple[int, str]]) -> dict[TP, Answer]:
         """Commit (offset, text) of partitions once, under a generation."""
@@ -241,9 +243,9 @@ class Consumer(driver.Consumer):
                 return False
         return self._out[tp] == 0
 
-    def has_more(self, tp: TP) -> bool:
-        """Whether the broker had more of a partition, when it last answered, than was taken from it."""
-        return self._thread.has_more(tp)
+    def unread(self, tp: TP) -> int:
+        """How many records the broker had of a partition, when it last answered, beyond those that were read."""
+        return self._thread.unread(tp)
 
     def _is_over(self, generation: int) -> bool:
         """Whether an assignment has ended, or is about to."""

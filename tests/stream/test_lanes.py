@@ -141,8 +141,8 @@ class Worker:
     def stored(self, tp: Any, offset: int, generation: int) -> None:
         pass
 
-    def has_more(self, tp: Any) -> bool:
-        return (tp.topic, tp.partition) in self.places and self.chance.random() < 0.5
+    def unread(self, tp: Any) -> int:
+        return int((tp.topic, tp.partition) in self.places and self.chance.random() < 0.5)
 
     async def seek(self, tp: Any, offset: int) -> None:
         self.places[tp] = offset

@@ -52,8 +52,8 @@ class Kafka:
     def done(self, message: Any, *, durable: bool = True) -> None:
         self.done_with.append((message.offset, durable))
 
-    def has_more(self, _: TP) -> bool:
-        return False
+    def unread(self, _: TP) -> int:
+        return 0
 
     async def seek(self, _: Any, offset: int) -> None:
         self.sought.append(offset)
