@@ -143,7 +143,33 @@ FIGURES = {
         "`bench durability`: cpu_ratio_two_workers",
         "{:.2f}",
     ),
-    "bytes_per_key": ("memory of a key with 16 rows, bytes", "`bench durability`: rss_mib, over its keys", "{:,.0f}"),
+    "bytes_per_key": (
+        "windows of a key with 16 rows, 8 features at a hop, bytes",
+        "`bench engine`: bytes_per_key_of_16",
+        "{:,.0f}",
+    ),
+    "large_key_ratio": (
+        "an event at a key of 100,000 rows over one at a key of 10, in order",
+        "`bench engine`: key_of_100000_us over key_of_10_us",
+        "{:.2f}",
+    ),
+    "large_key_behind_ratio": (
+        "the same, of an event with five newer rows of its key",
+        "`bench engine`: key_of_100000_behind_us over key_of_10_behind_us",
+        "{:.2f}",
+    ),
+    "skew_100ms_ratio": (
+        "an event of two channels 0.1 s of event time apart over one of a single channel, records of 1,000 rows",
+        "`bench engine`: skew_100ms_1000_ns over skew_0ms_1000_ns",
+        "{:.1f}",
+    ),
+    "skew_1s_ratio": ("the same, 1 s apart", "`bench engine`: skew_1000ms_1000_ns over skew_0ms_1000_ns", "{:.1f}"),
+    "skew_5s_ratio": ("the same, 5 s apart", "`bench engine`: skew_5000ms_1000_ns over skew_0ms_1000_ns", "{:.1f}"),
+    "skew_5s_revisions": (
+        "events judged again for each event, 5 s apart",
+        "`bench engine`: skew_5000ms_1000_revisions_per_event",
+        "{:.1f}",
+    ),
     "sent_bytes_per_event": (
         "bytes a worker sends to Kafka for an event, all steps",
         "`bench worker`: risk_stream_sent_bytes_total, over its events",
@@ -189,7 +215,7 @@ def scale_tables() -> str:
         held = keys * per_key / sizing.workers / 2**30
         more.append(
             (
-                f"memory of a worker with {keys:,} keys in all",
+                f"windows of a worker, {keys:,} keys of a kind in all",
                 f"{keys:,} x {per_key:,.0f} bytes / {sizing.workers:,} workers",
                 f"{held:.1f} GiB",
             )

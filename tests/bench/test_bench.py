@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pytest
 
-from bench import cards
+from bench import cards, engine
 from bench.__main__ import BENCHMARKS
 from bench.plans import make_events, write_plan
 from risk_stream.catalogue import load_catalogue
@@ -44,6 +44,20 @@ def test_the_events_have_25_fields_and_about_450_bytes() -> None:
     made = list(make_events(1000))
     assert {len(orjson.loads(event)) for event in made} == {25}
     assert 430 < sum(map(len, made)) / 1000 < 470
+
+
+def test_an_event_behind_changes_as_many_others_however_many_rows_its_key_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what is compared is the same work."""
+    monkeypatch.setattr(engine, "KEY_ROWS", 4000)
+    assert [engine._large_key(rows, 20)[3] for rows in (10, 100, 4000)] == [engine.BEHIND] * 3
+
+
+def test_the_further_a_channel_is_behind_the_more_is_judged_again() -> None:
+    bench = engine.Bench(200, 30)
+    events, _, _ = bench.decoder.decode(list(make_events(12_000, keys=1000, per_second=2000)), str)
+    revised = [engine._skewed(bench.engine.plan, events, apart, 64, 512)[1] for apart in (None, 100, 1000)]
+    assert revised == sorted(revised)
+    assert revised[0] < 1 < revised[2]
 
 
 @pytest.mark.parametrize(
