@@ -113,15 +113,17 @@ class Windows:
         return values, inexact
 
     def add(self, features: Features, values: Floats, flags: Longs) -> None:
-        """Put what `insert` or `ask` gave among the features."""
+        """Put what `insert` or `ask` gave among the features; a text that nobody learnt is flagged too."""
         by_output = np.ascontiguousarray(values.T)
+        flagged = bool(flags.any())
         for f, aggregate in enumerate(self._outputs):
             features.values[aggregate.id] = by_output[f]
-        if flags.any():
-            for f, aggregate in enumerate(self._outputs):
-                bits = (flags >> f) & 1 != 0
-                if bits.any():
-                    features.flags[aggregate.id] = bits
+            bits = (flags >> f) & 1 != 0 if flagged else None
+            if aggregate.text:
+                unknown = self._lexicon.unknown(by_output[f].view(np.int64))
+                bits = unknown if bits is None else bits if unknown is None else bits | unknown
+            if bits is not None and bits.any():
+                features.flags[aggregate.id] = bits
 
 
 def carried_in(batch: EventBatch, lexicon: Lexicon, position: int) -> Features:
