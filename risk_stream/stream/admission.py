@@ -203,12 +203,13 @@ class Admission:
         The first hop of an event is the first key it has in the fixed order of kinds, whatever the plan: so a plan may
         change while copies of an event are under way, and they still meet.
         """
+        upto = int(batch.times.max())
         for kind, rows in entry_hops(batch).items():
             part = batch if len(rows) == len(batch) else batch.take(rows)
             hop = self.hop_topic(kind)
             for target, events in split_by_partition(part, kind, self.counts(kind)):
                 self.promises.told((kind, target), sections)
-                for value in write_letters(events, sections, plan):
+                for value in write_letters(events, sections, plan, upto=upto):
                     admitted.outgoing.append(Outgoing(hop, value, partition=target))
 
     def tell_owed(self, origins: Iterable[tuple[Origin, bool]], admitted: Admitted) -> None:

@@ -65,7 +65,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A record of the log as it was read: events, fronts, or what is `wrong` with it. `time` is its newest event's."""
+    """A record of the log as it was read: events, fronts, or what is `wrong` with it.
+
+    `time` is the highest of all events that left their sender with its own: messages of one turn have the same.
+    """
 
     offset: int
     time: int = MISSING
@@ -248,7 +251,7 @@ class HopPartition:
         except Exception as exc:  # noqa: BLE001  whatever is wrong with a message, the partition goes on
             return Incoming(record.offset, wrong=(record, exc))
         moves = len(letter.batch) > 0 and not is_broadcast(letter.batch)
-        return Incoming(record.offset, int(letter.batch.times.max()) if moves else MISSING, letter)
+        return Incoming(record.offset, letter.upto if moves else MISSING, letter)
 
     def _hear(self, incoming: Incoming, applied: Applied) -> Iterator[Block]:
         """What a record brings: events to judge, or time alone, or neither."""
@@ -362,15 +365,15 @@ def onward(
         else:  # while a plan follows another: each by itself, in the order of its stamps
             parts += [(kind, forward.batch, [section], forward.plan_version) for section, forward in going]
     pieces = [
-        (kind, target, batch, sections, plan)
+        (kind, target, batch, sections, plan, int(events.times.max()))
         for kind, events, sections, plan in parts
         for target, batch in split_by_partition(events, kind, address.counts(kind))
     ]
-    last = {(kind, target, section): i for i, (kind, target, _, of, _) in enumerate(pieces) for section in of}
-    for i, (kind, target, batch, sections, plan) in enumerate(pieces):
+    last = {(kind, target, section): i for i, (kind, target, _, of, *_) in enumerate(pieces) for section in of}
+    for i, (kind, target, batch, sections, plan, upto) in enumerate(pieces):
         is_last = all(last[kind, target, section] == i for section in sections)
         promises.told((kind, target), sections, last=is_last)
-        for value in write_letters(batch, sections, plan, last=is_last):
+        for value in write_letters(batch, sections, plan, last=is_last, upto=upto):
             yield Outgoing(address.hop_topic(kind), value, partition=target)
     for (kind, target), said in promises.owed([section for section, _ in forwards]):
         yield Outgoing(address.hop_topic(kind), write_fronts(said), partition=target)

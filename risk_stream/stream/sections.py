@@ -62,12 +62,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message as it was read: events, and of each channel what it says and which rows are its."""
+    """A message as it was read: events, and of each channel what it says and which rows are its.
+
+    `upto` is the highest time of all events that left with these, to whichever partition, ms.
+    """
 
     batch: EventBatch
     plan: str
     channels: tuple[Said, ...]
     sections: NDArray[np.int64] | None  # int64[n]: the place of each event's channel; None where there is but one
+    upto: int
 
     def rows(self, section: int) -> NDArray[np.int64]:
         """int64[n]: which events belong to a channel, in the order of their stamps."""
@@ -91,13 +95,17 @@ def merge(parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]) -> E
     return EventBatch.concat(parts).with_columns({_FROM: places}).take(order)
 
 
-def write_letters(batch: EventBatch, sections: Sequence[Section], plan: str, *, last: bool = True) -> Iterator[bytes]:
+def write_letters(
+    batch: EventBatch, sections: Sequence[Section], plan: str, *, last: bool = True, upto: int | None = None
+) -> Iterator[bytes]:
     """Messages for one hop partition with these events, which were merged from these sections; mostly one.
 
-    The new fronts are said with the `last` events only: what comes behind a front must not lie below it.
+    The new fronts are said with the `last` events only: what comes behind a front must not lie below it. `upto` is the
+    highest time of all events that leave in this turn, ms; without it, of these.
     """
-    before = _meta([s.said(last=False) for s in sections], plan)
-    after = _meta([s.said() for s in sections], plan) if last else before
+    upto = int(batch.times.max()) if upto is None else upto
+    before = _meta([s.said(last=False) for s in sections], plan, upto)
+    after = _meta([s.said() for s in sections], plan, upto) if last else before
     return pack(batch, after, before)
 
 
@@ -111,8 +119,8 @@ def read_fronts(value: bytes) -> list[Said]:
     return _said(orjson.loads(value)["fronts"])
 
 
-def _meta(said: Sequence[Said], plan: str) -> dict[str, str | int]:
-    return {"channels": orjson.dumps(said).decode(), "plan": plan}
+def _meta(said: Sequence[Said], plan: str, upto: int) -> dict[str, str | int]:
+    return {"channels": orjson.dumps(said).decode(), "plan": plan, "upto": upto}
 
 
 def _said(entries: Any) -> list[Said]:
@@ -128,4 +136,4 @@ def read_letter(catalogue: Catalogue, value: bytes) -> Letter:
         sections = np.zeros(len(batch), np.int64)
     if sections is not None and len(sections) and not 0 <= sections.min() <= sections.max() < len(channels):
         raise ValueError(f"an event of a channel that is none of the {len(channels)} named")
-    return Letter(batch.without(_FROM), meta["plan"], channels, sections)
+    return Letter(batch.without(_FROM), meta["plan"], channels, sections, int(meta["upto"]))

@@ -82,3 +82,11 @@ def test_an_event_of_a_channel_that_is_not_named_is_refused(catalogue: Catalogue
     batch = events_at([1, 2]).with_columns({"_from": [0, 2]})
     with pytest.raises(ValueError, match="none of the 2 named"):
         read_letter(catalogue, batch.to_ipc(channels='[["a/0",1,2],["a/1",1,2]]', plan="p"))
+
+
+def test_messages_of_one_turn_say_how_far_all_of_it_came() -> None:
+    """So partitions that got different events of it do not wait for each other."""
+    batch = events_at([1, 5, 3])
+    section = Section("trades/0", 0, 5, 0)
+    assert [read_letter(CATALOGUE, value).upto for value in write_letters(batch, [section], "p", upto=9)] == [9]
+    assert [read_letter(CATALOGUE, value).upto for value in write_letters(batch, [section], "p")] == [5]
