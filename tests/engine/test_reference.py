@@ -13,6 +13,7 @@ from risk_stream.engine import Engine, final
 from risk_stream.rules import Plan, plan_of_texts
 
 CATALOGUE: Catalogue = load_catalogue()
+DECODER = Decoder(CATALOGUE)
 START = 1_700_000_000_000
 RULES = """
 stage: trading
@@ -35,7 +36,7 @@ def plan() -> Plan:
 
 
 def batch_of(*events: dict[str, Any]) -> EventBatch:
-    batch, _, rejects = Decoder(CATALOGUE).decode([orjson.dumps(e) for e in events], str)
+    batch, _, rejects = DECODER.decode([orjson.dumps(e) for e in events], str)
     assert rejects == []
     return batch
 

@@ -14,6 +14,7 @@ from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Engine, Hop, R
 from risk_stream.rules import Plan, load_plan
 
 CATALOGUE: Catalogue = load_catalogue()
+DECODER = Decoder(CATALOGUE)
 START = 1_700_000_000_000
 
 RULES = """
@@ -68,7 +69,7 @@ def owner(id: str, seconds: float, customer: str = "C1") -> dict[str, Any]:
 
 
 def batch_of(*events: dict[str, Any]) -> EventBatch:
-    batch, _, rejects = Decoder(CATALOGUE).decode([orjson.dumps(e) for e in events], str)
+    batch, _, rejects = DECODER.decode([orjson.dumps(e) for e in events], str)
     assert rejects == []
     return batch
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,8 @@ from tests.oracle.worlds import house_calendar
 __all__ = ["Judged", "Verdict", "judge_all"]
 
 Event = Mapping[str, Any]
+
+_hash = cache(text_hash)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def judge_all(
     `clock_of(kind, key)` is how far time has come at last where a key is kept: later nothing is judged.
     """
     by_id = {event["id"]: (event, plan) for event, plan in accepted}
-    in_order = sorted(by_id.values(), key=lambda pair: (pair[0]["time"], text_hash(pair[0]["id"])))
+    in_order = sorted(by_id.values(), key=lambda pair: (pair[0]["time"], _hash(pair[0]["id"])))
     oracles: dict[str, Oracle] = {}
     house = House()
     judged, visits = [], []
@@ -122,11 +125,8 @@ class Oracle:
             due = event["time"] + rule.after_ms
             if kind not in places or due > clock_of(kind, event[kind]):
                 continue
-            rows = [
-                row
-                for row in places[kind][0]
-                if (row.time, text_hash(row.event["id"])) <= (due, text_hash(event["id"]))
-            ]
+            place = due, _hash(event["id"])
+            rows = [row for row in places[kind][0] if (row.time, _hash(row.event["id"])) <= place]
             rows.append(_Row(due, {"id": event["id"], "type": "nothing that counts"}))
             then = {kind: (rows, len(rows) - 1)}
             named = {name: self._name(name, rule, event, then) for name, _ in aggregates}

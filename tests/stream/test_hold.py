@@ -34,6 +34,7 @@ from risk_stream.stream.sections import (
 from tests.stream.conftest import NOW, RULES, FakeRecord
 
 CATALOGUE = load_catalogue()
+DECODER = Decoder(CATALOGUE)
 PLANS = {
     plan.version: plan
     for plan in (plan_of_texts({"r.yaml": RULES.replace("== 3", f"== {n}")}, CATALOGUE) for n in (3, 4))
@@ -76,7 +77,7 @@ def events_of(sender: Sender, times: Sequence[int]) -> EventBatch:
         }
         for i, time in enumerate(times)
     ]
-    batch = Decoder(CATALOGUE).decode([orjson.dumps(event) for event in said], str)[0]
+    batch = DECODER.decode([orjson.dumps(event) for event in said], str)[0]
     assert len(batch) == len(times)
     return batch.with_columns({"_stamp": np.arange(sender.sent, sender.sent + len(times)), "_at": np.array(times)})
 

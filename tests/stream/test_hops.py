@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from tests.stream.conftest import NOW, FakeRecord, admit
 
 Make = Callable[..., FakeRecord]
 PARTITIONS = 3
+decoder_of = cache(Decoder)
 
 
 def hop_at(plan: Plan, kind: str, partition: int = 0) -> HopPartition:
@@ -58,7 +59,7 @@ def message(
     version: str = "p",
 ) -> FakeRecord:
     """Records as one admitted message at an offset of a hop topic."""
-    batch = Decoder(catalogue).decode([r.value for r in records], str)[0]
+    batch = decoder_of(catalogue).decode([r.value for r in records], str)[0]
     stamps = np.array([r.offset for r in records])
     batch = batch.with_columns({"_stamp": stamps, "_at": np.full(len(records), NOW)})
     value = next(write_letters(batch, [Section(channel, 1, front, front)], version))
@@ -208,13 +209,13 @@ def test_a_message_that_cannot_be_read_is_kept_and_the_rest_goes_on(
 
 def test_a_message_without_a_channel_is_poison(plan: Plan, catalogue: Catalogue, transfer: Make) -> None:
     """It cannot be told from a copy, so it is not applied."""
-    batch = Decoder(catalogue).decode([transfer(1).value], str)[0]
+    batch = decoder_of(catalogue).decode([transfer(1).value], str)[0]
     assert feed(hop_at(plan, "account"), [FakeRecord(0, batch.to_ipc(plan="p"))]).poison.total() == 1
 
 
 def test_large_batches_are_sent_in_pieces_a_broker_takes(catalogue: Catalogue, transfer: Make) -> None:
     """Halved until each is small enough, in order."""
-    batch = Decoder(catalogue).decode([transfer(i).value for i in range(500)], str)[0]
+    batch = decoder_of(catalogue).decode([transfer(i).value for i in range(500)], str)[0]
     batch = batch.with_columns({"_stamp": np.arange(500)})
     pieces = list(pack(batch, {"channel": "c"}, limit=20_000))
     assert len(pieces) > 1
@@ -234,7 +235,7 @@ def test_hops_say_what_the_engine_says(plan: Plan, catalogue: Catalogue, transfe
         transfer(i, account=f"A{i % 7}", counterparty=f"P{i % 5}", amount=100 + 9000 * (i % 11 == 0), time=NOW + i)
         for i in range(120)
     ]
-    batch, _, _ = Decoder(catalogue).decode([r.value for r in records], str)
+    batch, _, _ = decoder_of(catalogue).decode([r.value for r in records], str)
     expected = {a.id: named(a.to_json()) for a in Engine(plan).apply(batch).alerts}
     assert len(expected) == 7 + 11
 
