@@ -389,6 +389,7 @@ class Lanes:
         try:
             for hop, count in taken:
                 forwards.append((hop, hop.take(count, applied)))
+                await asyncio.sleep(0)  # what one partition had held may be much: heartbeats are not to wait for all
         except UnknownPlanError as exc:
             self.runs.fatal(str(exc))
         sections = [(hop.section(), said) for hop, said in forwards if not hop.remembering]
