@@ -117,17 +117,27 @@ class HopPartition:
     """One hop partition of this worker: records in, alerts and messages for the next hops out.
 
     It begins at record `start`, with what `channels` had heard before it. `plan_of(version)` gives the plan that a
-    message names. `next` is the record after the last one taken, `front` what may be told of its clock.
+    message names. With `holds` events wait for channels that promised more: only where a checkpoint says what waits,
+    since otherwise a record is done with when it is judged. `next` is the record after the last one taken, `front`
+    what may be told of its clock.
     """
 
     def __init__(
-        self, hop: Hop, partition: int, address: Address, channels: Channels, plan_of: Callable[[str], Plan], start: int
+        self,
+        hop: Hop,
+        partition: int,
+        address: Address,
+        channels: Channels,
+        plan_of: Callable[[str], Plan],
+        start: int,
+        *,
+        holds: bool = True,
     ) -> None:
         self.hop, self.kind, self.partition, self.address = hop, hop.kind, partition, address
         self.topic = address.hop_topic(hop.kind)
         self.channels, self.plan_of = channels, plan_of
         self.next = self.n = start  # records before n were applied before the checkpoint
-        self.hold = Hold()
+        self.holds, self.hold = holds, Hold()
         self.clock = MISSING  # that the hop was told last, ms: nothing is held up to it
         self.judged = MISSING + 1  # the highest event time among those that were, ms
         self.front = MISSING
@@ -236,9 +246,9 @@ class HopPartition:
         """All that was brought forth so far is with the producer: the front may be told."""
         self.front = self.clock
 
-    def finished(self, *, durable: bool) -> list[Any]:
-        """Runs all of whose records are taken by now, or else judged as well; they are open no more."""
-        return finished(self.open, self.next if durable else self.hold.oldest(self.next))
+    def finished(self) -> list[Any]:
+        """Runs all of whose records are taken by now; they are open no more."""
+        return finished(self.open, self.next)
 
     def _read(self, record: Record) -> Incoming:
         value = record.value or b""
@@ -262,7 +272,7 @@ class HopPartition:
                 applied.outgoing.append(self._poison(*incoming.wrong))
             return
         for channel, generation, front, more in incoming.fronts:
-            self.channels.take(channel, generation, front, more=more)
+            self.channels.take(channel, generation, front, more=more if self.holds else None)
         if letter is not None:
             self.marks.cut(offset, self.channels, self.clock)
             new = self._new(letter)
@@ -318,7 +328,7 @@ class HopPartition:
         stamps, copies = letter.batch.stamps, np.zeros(len(letter.batch), np.bool_)
         for i, (channel, generation, front, more) in enumerate(letter.channels):
             rows = letter.rows(i)
-            first = self.channels.take(channel, generation, front, stamps[rows], more)
+            first = self.channels.take(channel, generation, front, stamps[rows], more if self.holds else None)
             copies[rows[:first]] = True
         return np.flatnonzero(~copies)
 

@@ -272,7 +272,7 @@ class Lanes:
             [f"{topic}/{p}" for topic, count in self._origins for p in range(count)],
             [f"{self.settings.hop_topic(k)}/{p}" for k in earlier for p in range(self._address.counts(k))],
         )
-        return HopPartition(hop, number, self._address, channels, self._plan_of, start)
+        return HopPartition(hop, number, self._address, channels, self._plan_of, start, holds=self.durable)
 
     def _close(self, lane: Lane) -> None:
         """Give up a lane's writer, which may take a while; nothing waits for it."""
@@ -430,7 +430,7 @@ class Lanes:
 
     def _acknowledge(self, hop: HopPartition, sends: Sequence[asyncio.Future[Any]]) -> None:
         tp, stands = (hop.topic, hop.partition), hop.next
-        finished = hop.finished(durable=self.durable)
+        finished = hop.finished()
         if not self.durable:
             self.runs.acknowledge(tp, finished, sends)
             return

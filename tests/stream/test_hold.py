@@ -118,11 +118,11 @@ def random_log(seed: int, records: int) -> list[FakeRecord]:
     return log
 
 
-def new_hop() -> HopPartition:
+def new_hop(*, holds: bool = True) -> HopPartition:
     first = PLANS[min(PLANS)]
     address = Address(lambda kind: f"hop.{kind}", "alerts", "rejects", "audit", lambda _: 2)
     hop = Hop(first, "account", reserve_mib=64, lateness_ms=LATENESS_MS, journal=True)
-    return HopPartition(hop, 0, address, Channels([f"trades/{i}" for i in range(3)]), PLANS.__getitem__, 0)
+    return HopPartition(hop, 0, address, Channels([f"trades/{i}" for i in range(3)]), PLANS.__getitem__, 0, holds=holds)
 
 
 def feed(hop: HopPartition, log: Sequence[FakeRecord], said: dict[int, list[Outgoing]] | None = None) -> list[Outgoing]:
@@ -315,3 +315,12 @@ def test_what_may_be_judged_again_is_read_from_the_first_record_that_has_any_of_
     feed(hop, [FakeRecord(3, write_fronts([("trades/1", 1, NOW + 4, MISSING)]))])
     assert hop.hop.ring_events == 5
     assert hop.hop.reads_from == 1
+
+
+def test_where_no_checkpoint_says_what_waits_nothing_waits() -> None:
+    """A record is done with there once it was taken, and a broker without transactions gives no more until it is."""
+    hop, one, two = new_hop(holds=False), Sender("trades/0"), Sender("trades/1")
+    assert (
+        len(names(feed(hop, [FakeRecord(0, letter(one, [NOW], NOW)), FakeRecord(1, letter(two, [NOW + 5], NOW))]))) == 2
+    )
+    assert hop.section().more == MISSING
