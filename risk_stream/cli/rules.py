@@ -1,4 +1,4 @@
-"""`risk-stream rules …`: check and test rule files, and publish them to the workers that run."""
+"""`risk-stream rules …`: check, test and explain rule files, and publish them to the workers that run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Check, test and publish rule files.", no_args_is_help=False)
+app = typer.Typer(help="Check, test, explain and publish rule files.", no_args_is_help=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -89,6 +89,45 @@ def run_tests_of(
     )
     errors().print(verdict + tail)
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command(
+    epilog=examples(
+        "risk-stream rules explain",
+        "risk-stream rules explain transfer-burst",
+        "risk-stream rules explain transfer --rules house/rules --format json",
+    )
+)
+def explain(
+    name: Annotated[str | None, typer.Argument(help="Only this rule, or this event type.")] = None,
+    rules: Annotated[list[Path] | None, typer.Option(help="A rule file or folder; may be given again.")] = None,
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+) -> None:
+    """Say which hops events visit and why; of one rule its features, where it is decided, and what it costs."""
+    from risk_stream.cli.explain import of_plan, of_rule, of_type
+    from risk_stream.rules.explain import explain_rule, hops, itineraries, itinerary_of
+
+    plan = plan_of(settings_with(), rules or ())
+    if name is None:
+        ways, kept = itineraries(plan), hops(plan)
+        said: object = {"plan": plan.version, "types": ways, "hops": kept}
+        lines = of_plan(ways, kept)
+    elif any(rule.id == name for rule in plan.rules):
+        rule = explain_rule(plan, name)
+        said, lines = {"plan": plan.version, "rule": rule}, of_rule(rule)
+    elif name in plan.catalogue:
+        way = itinerary_of(plan, name)
+        said, lines = {"plan": plan.version, "types": [way]}, of_type(way)
+    else:
+        from risk_stream.catalogue import did_you_mean
+
+        meant = did_you_mean(name, [*(rule.id for rule in plan.rules), *(t.name for t in plan.catalogue.types)])
+        raise CommandError(f"There is no rule and no event type {name!r}{meant or '.'}")
+    if format == "json":
+        typer.echo(orjson.dumps(said))
+        return
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command(epilog=examples("risk-stream rules publish", "risk-stream rules publish --withdraw"))
