@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,9 @@ log = logging.getLogger(__name__)
 #: Events that wait here and at the broker, from which on they are a backlog: the hops are told that more will come.
 BACKLOG = 1000
 
+#: How often it is looked whether a promise still holds, s; and how long nothing may come of what the broker has, s.
+LOOK, SILENT = 0.1, 5.0
+
 _NO_NUMBERS = np.zeros(0, np.int64)
 
 
@@ -65,6 +69,7 @@ class Desk:
     busy: bool = False  # events of it were admitted and are not yet on their way
     changing: bool = False
     patience: Patience = field(default_factory=Patience)
+    came: float = 0.0  # when records came last
 
     @property
     def channel(self) -> str:
@@ -85,7 +90,7 @@ class Desk:
         """Events from the log, up to an offset."""
         if len(decoded):
             self.held = decoded if self.held is None else self.held.followed_by(decoded)
-        self.read_to = max(self.read_to, end)
+        self.read_to, self.came = max(self.read_to, end), time.monotonic()
 
     def clocks(self) -> NDArray[np.int64]:
         """int64[n]: the clock after each event that is held and may be admitted, ms."""
@@ -303,6 +308,8 @@ class Intake:
                     self.runs.acknowledge(desk.tp, desk.finished(), sends + desk.owed)
                     desk.owed = []
             self._count(admitted)
+            if any(self.admission.promises.is_open(desk.channel) for desk in self.desks.values()):
+                again = LOOK if again is None else min(again, LOOK)  # a promise is taken back though nothing comes
             return again
 
     def _will_say_more(self, desks: Iterable[Desk]) -> dict[Desk, bool]:
@@ -320,7 +327,7 @@ class Intake:
             if desk.held is not None:
                 more[desk] = stop is None or int(desk.held.batch.stamps[0]) < stop
             else:
-                more[desk] = stop is None and (bool(desk.waiting) or unread[desk] > 0)
+                more[desk] = stop is None and unread[desk] > 0 and time.monotonic() - desk.came < SILENT
         return more
 
     def _reach_of_others(self) -> int:

@@ -11,13 +11,15 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from faust.types.tuples import TP
 
-from risk_stream.catalogue import Catalogue, load_catalogue
+from risk_stream.catalogue import MISSING, Catalogue, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
+from risk_stream.stream import intake
 from risk_stream.stream.alignment import HOLD
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.pipeline import Pipeline
+from risk_stream.stream.sections import read_fronts, read_letter
 from risk_stream.stream.topics import wanted_topics
 from tests.stream.conftest import NOW, RULES, FakeRecord
 
@@ -36,6 +38,7 @@ class Kafka:
         self.stores = True
         self.broken = False
         self.idempotent = True
+        self.at_broker = 0  # records of trades that were not read yet
         self.offsets: dict[TP, tuple[int, str]] = {}  # what is committed
         self.answer = Answer.ACCEPTED
 
@@ -52,8 +55,8 @@ class Kafka:
     def done(self, message: Any, *, durable: bool = True) -> None:
         self.done_with.append((message.offset, durable))
 
-    def unread(self, _: TP) -> int:
-        return 0
+    def unread(self, tp: TP) -> int:
+        return self.at_broker if tp.topic == "risk.trades" else 0
 
     async def seek(self, _: Any, offset: int) -> None:
         self.sought.append(offset)
@@ -151,6 +154,36 @@ def test_a_run_is_acknowledged_when_what_it_caused_is_stored(pipeline: Pipeline,
         kafka.futures[0].set_result(None)
         await asyncio.sleep(0)
         assert kafka.done_with == [(0, True), (1, True)]
+
+    asyncio.run(main())
+
+
+def test_a_backlog_is_promised_to_whom_events_went_and_the_promise_is_taken_back(
+    pipeline: Pipeline, kafka: Kafka, transfer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it is read, or when nothing comes of what the broker is said to have."""
+
+    def told() -> list[int | None]:
+        letters = [value for topic, value in kafka.sent if topic == "risk.hop.account"]
+        kafka.sent.clear()
+        said = [
+            read_fronts(v) if v[:1] == b"{" else read_letter(pipeline.intake.catalogue, v).channels for v in letters
+        ]
+        return [more for entries in said for channel, *_, more in entries if channel == "risk.trades/0"]
+
+    async def main() -> None:
+        kafka.at_broker = 5000
+        assert await pipeline.admit([[run_of("risk.trades", [transfer(0)])]]) == intake.LOOK
+        assert told() == [NOW]
+        kafka.at_broker = 0
+        assert await pipeline.admit([]) is None
+        assert told() == [MISSING]
+        kafka.at_broker = 5000
+        await pipeline.admit([[run_of("risk.trades", [transfer(1)])]])
+        assert told() == [NOW]
+        monkeypatch.setattr(intake, "SILENT", 0.0)
+        await pipeline.admit([])
+        assert told() == [MISSING]
 
     asyncio.run(main())
 
