@@ -149,6 +149,12 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("risk_stream_ring_events", "gauge", ("kind",), "Events kept to be judged again if a late one changes them."),
     Metric(
+        "risk_stream_held_events",
+        "gauge",
+        ("kind",),
+        "Events held back in a backlog, for what another channel of the hop has promised to bring.",
+    ),
+    Metric(
         "risk_stream_pending_timers", "gauge", ("kind",), "Events that wait to be judged later, by rules with `after`."
     ),
     Metric("risk_stream_timed_events_total", "counter", ("kind",), "Events judged later, by rules with `after`."),

@@ -479,6 +479,7 @@ class Lanes:
             state, sums = hop.hop.state, total.setdefault(hop.kind, {})
             said: dict[str, float] = {"duplicate_events_total": hop.channels.copies, "ring_events": hop.hop.ring_events}
             said |= {"image_cycles_total": hop.hop.cycles, "pending_timers": hop.hop.pending_timers}
+            said["held_events"] = len(hop.hold)
             if state is not None:
                 said |= {"state_bytes": state.bytes, "state_keys": state.keys}
                 said |= {"state_rows": state.rows, "state_dropped_rows_total": state.dropped}
