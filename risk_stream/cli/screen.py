@@ -126,6 +126,8 @@ def _line(alert: Alert) -> Text:
     text.append(f" {alert.summary}", "dim strike" if gone else "")
     if word := _WORDS.get(alert.status):
         text.append(f"  [{word}{_difference(alert)}]", "magenta")
+    if alert.warming and not gone:
+        text.append(f"  [still warming: {', '.join(alert.warming)}]", "dim")
     return text
 
 

@@ -44,7 +44,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, str]
     features: dict[str, float | int | str | bool | None]
     was: dict[str, float | int | str | bool | None] | None = None  # the features before this revision; None at first
-    inexact: list[str]  # features that a cap or a young column made a bound, not a value
+    inexact: list[str]  # features whose value is a bound: rows behind a cap are gone, or were never seen
+    warming: list[str] = []  # those of them that a change of rules brought, until their window was seen whole
     summary: str
     why: str
 

@@ -83,5 +83,6 @@ def _by_plan(memory: Memory, timers: Sequence[Timer]) -> Iterator[tuple[InForce,
 
 def _side(memory: Memory, asked: Asked, rows: Rows, lists: Lists) -> tuple[EventBatch, Features]:
     features = Features(lists=lists)
-    memory.windows.add(features, asked.values[rows], asked.flags[rows])
-    return asked.batch.take(rows), features
+    batch = asked.batch.take(rows)
+    memory.windows.add(features, asked.values[rows], asked.flags[rows], batch.fixed(DUE))
+    return batch, features

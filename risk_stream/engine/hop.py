@@ -337,7 +337,7 @@ class Hop:
 
     def _features(self, batch: EventBatch, values: Floats, flags: Longs, position: int) -> Features:
         features = carried_in(batch, self._memory.lexicon, position)
-        self._memory.windows.add(features, values, flags)
+        self._memory.windows.add(features, values, flags, batch.times)
         features.lists = self._memory.lexicon.lists
         return features
 

@@ -108,8 +108,8 @@ class Judge:
 
     def explain(
         self, rule: Rule, batch: EventBatch, row: int, features: Features, texts: Mapping[int, str]
-    ) -> tuple[dict[str, Any], list[str]]:
-        """({name: value} of what a rule names, the names whose value is only a bound) of an event, fired or not."""
+    ) -> tuple[dict[str, Any], list[str], list[str]]:
+        """What a rule names of an event, fired or not: values by name, the names of bounds, those still warming."""
         type_name = batch.catalogue.types[int(batch.types[row])].name
         evaluator = self._evaluator(self.plan.hop_of(rule, type_name), type_name, rule.after_ms)
         named = evaluator.explain(rule, View(batch.take([row]), np.arange(1), features.take(np.array([row])), texts), 0)
@@ -145,7 +145,7 @@ class Judge:
         revision: int,
     ) -> Alert:
         event = batch.text("id", index) or ""
-        features, inexact = evaluator.explain(rule, view, row)
+        features, inexact, warming = evaluator.explain(rule, view, row)
         keys = {k.name: text for k in batch.catalogue.kinds if (text := batch.text(k.name, index))}
         return Alert(
             id=alert_id(rule.id, event),
@@ -169,6 +169,7 @@ class Judge:
             keys=keys,
             features=features,
             inexact=inexact,
+            warming=warming,
             summary=evaluator.sentence(rule, view, row),
             why=rule.why,
         )

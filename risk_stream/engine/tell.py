@@ -161,11 +161,12 @@ class Tell:
         """What is to be said of a rule on an event; None where nothing is."""
         if after is None:
             assert before is not None
-            features, inexact = held.judge.explain(before.rule, new[0], before.row, new[1], self._texts)
-            was = before.alert.features
-            return _replace(before.alert, status="withdrawn", features=features, inexact=inexact, was=was)
+            given = new[0], before.row, new[1], self._texts
+            features, inexact, warming = held.judge.explain(before.rule, *given)
+            now = {"features": features, "inexact": inexact, "warming": warming}
+            return _replace(before.alert, status="withdrawn", was=before.alert.features, **now)
         if before is None:
-            was, _ = held.judge.explain(after.rule, old[0], after.row, old[1], self._texts)
+            was, _, _ = held.judge.explain(after.rule, old[0], after.row, old[1], self._texts)
             return _replace(after.alert, was=was)
         if before.alert == after.alert:
             return None
@@ -212,6 +213,7 @@ def _carries_other(aggregates: tuple[Aggregate, ...], old: Features, new: Featur
         elif a is not None or b is not None:
             other |= True
         other |= old.flags.get(aggregate.id, none) != new.flags.get(aggregate.id, none)
+        other |= old.warming.get(aggregate.id, none) != new.warming.get(aggregate.id, none)
     return other
 
 

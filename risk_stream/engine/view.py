@@ -38,10 +38,14 @@ DUE = "_due"
 
 @dataclass(slots=True)
 class Features:
-    """Aggregates of n events by id: values [n], a text's hash in the same eight bytes, and where they are inexact."""
+    """Aggregates of n events by id: values [n], a text's hash in the same eight bytes, and where they are inexact.
+
+    `warming` is where they are so because the window reaches back behind a change of rules.
+    """
 
     values: dict[str, Floats] = field(default_factory=dict)
     flags: dict[str, Mask] = field(default_factory=dict)
+    warming: dict[str, Mask] = field(default_factory=dict)
     lists: Lists = field(default_factory=Lists)
 
     def take(self, rows: Rows) -> Features:
@@ -49,6 +53,7 @@ class Features:
         return Features(
             {id: column[rows] for id, column in self.values.items()},
             {id: column[rows] for id, column in self.flags.items()},
+            {id: column[rows] for id, column in self.warming.items()},
             self.lists,
         )
 
@@ -92,6 +97,11 @@ class View:
         """Where an aggregate is only a bound; None where it is exact everywhere."""
         whole = self._features.flags.get(id)
         return None if whole is None else self._cut("inexact", id, whole)
+
+    def warming(self, id: str, row: int) -> bool:
+        """Whether an aggregate is a bound on one row as its window reaches back behind a change of rules."""
+        whole = self._features.warming.get(id)
+        return whole is not None and bool(whole[self._at(row)])
 
     def text_of(self, hashed: int) -> str | None:
         """The text behind a hash that an aggregate gave."""

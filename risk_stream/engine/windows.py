@@ -11,7 +11,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.plans import WhereMasks
-from risk_stream.engine.view import Features, Floats
+from risk_stream.engine.view import Features, Floats, Mask
 from risk_stream.features import Aggregate, KeyState, KindLayout
 from risk_stream.rules.meaning import Condition
 
@@ -37,6 +37,7 @@ class Windows:
         if journal:
             self._given["journal"] = True
         self._outputs: tuple[Aggregate, ...] = ()
+        self._whole_at: dict[str, int] = {}  # aggregate -> until when its window reaches back behind what was seen, ms
         self._masks: WhereMasks | None = None
 
     def use(
@@ -54,8 +55,8 @@ class Windows:
                 self.state = KeyState(KindLayout(self.kind, ()), **self._given)
                 self.state.sweep(_LONG_AGO, 0)
             self.state.set_layout(layout, since_ms)
-        self._outputs = tuple(layout.aggregates)
-        self._masks = WhereMasks(layout, wheres)
+        self._outputs, self._masks = tuple(layout.aggregates), WhereMasks(layout, wheres)
+        self._whole_at = self.state.warming(_LONG_AGO)
 
     def restore(
         self,
@@ -69,6 +70,7 @@ class Windows:
         self.state = KeyState(layout, **self._given)
         self.state.restore(schema, parts)
         self._outputs, self._masks = tuple(layout.aggregates), WhereMasks(layout, wheres)
+        self._whole_at = self.state.warming(_LONG_AGO)
 
     def masks(self, batch: EventBatch) -> Longs:
         """int64[n]: 0 where an event counts for nothing here."""
@@ -112,25 +114,38 @@ class Windows:
         values[order], inexact[order] = table, flags
         return values, inexact
 
-    def add(self, features: Features, values: Floats, flags: Longs) -> None:
-        """Put what `insert` or `ask` gave among the features; a text that nobody learnt is flagged too."""
+    def add(self, features: Features, values: Floats, flags: Longs, times: Longs) -> None:
+        """Put what `insert` or `ask` gave as of some times, ms, among the features.
+
+        A text that nobody learnt is flagged too: a change of plan asked for it when its row was there.
+        """
         by_output = np.ascontiguousarray(values.T)
         flagged = bool(flags.any())
         for f, aggregate in enumerate(self._outputs):
             features.values[aggregate.id] = by_output[f]
-            bits = (flags >> f) & 1 != 0 if flagged else None
+            bits = young = None
+            if flagged:
+                bits = (flags >> f) & 1 != 0
+                young = bits & (times < self._whole_at[aggregate.id]) if aggregate.id in self._whole_at else None
             if aggregate.text:
                 unknown = self._lexicon.unknown(by_output[f].view(np.int64))
-                bits = unknown if bits is None else bits if unknown is None else bits | unknown
+                bits, young = _either(bits, unknown), _either(young, unknown)
             if bits is not None and bits.any():
                 features.flags[aggregate.id] = bits
+                if young is not None:
+                    features.warming[aggregate.id] = young
+
+
+def _either(a: Mask | None, b: Mask | None) -> Mask | None:
+    """Where one of two masks is true; None is false everywhere."""
+    return b if a is None else a if b is None else a | b
 
 
 def carried_in(batch: EventBatch, lexicon: Lexicon, position: int) -> Features:
     """Aggregates of earlier hops that came with the batch.
 
-    Columns `f.ID` hold numbers, `h.ID` text hashes in the same eight bytes, `t.ID` the texts behind them, `x.ID` one
-    where the value is a bound.
+    Columns `f.ID` hold numbers, `h.ID` text hashes in the same eight bytes, `t.ID` the texts behind them, `x.ID` 1
+    where the value is a bound, and 2 where it is so as its window reaches back behind a change of rules.
     """
     features = Features()
     for name in batch.table.schema.names:
@@ -142,7 +157,7 @@ def carried_in(batch: EventBatch, lexicon: Lexicon, position: int) -> Features:
             continue
         column = batch.table.column(name).to_numpy(zero_copy_only=False)
         if space == "x":
-            features.flags[id] = column != 0
+            features.flags[id], features.warming[id] = column != 0, column == 2
         else:
             features.values[id] = column.view(np.float64)
     return features
@@ -161,5 +176,7 @@ def carry(
             else:
                 columns[f"f.{aggregate.id}"] = value
         if (inexact := features.flags.get(aggregate.id)) is not None:
-            columns[f"x.{aggregate.id}"] = inexact.astype(np.int64)
+            marks = columns[f"x.{aggregate.id}"] = inexact.astype(np.int64)
+            if (warming := features.warming.get(aggregate.id)) is not None:
+                marks += warming
     return batch.with_columns(columns) if columns else batch

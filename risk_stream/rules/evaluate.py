@@ -138,11 +138,16 @@ class Evaluator:
             return np.zeros(len(rows))
         return np.nan_to_num(scores.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
-    def explain(self, rule: Rule, view: View, row: int) -> tuple[dict[str, _Plain], list[str]]:
-        """({name: value} of every feature and field the rule names, the names whose value is only a bound)."""
+    def explain(self, rule: Rule, view: View, row: int) -> tuple[dict[str, _Plain], list[str], list[str]]:
+        """What a rule names, of one row.
+
+        -> ({name: value} of every feature and field, the names whose value is only a bound, those of them that are so
+        because a window reaches back behind a change of rules).
+        """
         features = {name: self._plain(rule, meaning, name, view, row) for name, meaning in rule.named}
-        inexact = [name for name, meaning in rule.named if _is_inexact(meaning, view, row)]
-        return features, inexact
+        bounds = {name: ids for name, meaning in rule.named if (ids := _inexact_in(meaning, view, row))}
+        warming = [name for name, ids in bounds.items() if any(view.warming(id, row) for id in ids)]
+        return features, list(bounds), warming
 
     def sentence(self, rule: Rule, view: View, row: int) -> str:
         """The rule's summary with the values of one row."""
@@ -202,10 +207,12 @@ class Evaluator:
         return True if holds[row] else False if fails[row] else None
 
 
-def _is_inexact(meaning: Meaning, view: View, row: int) -> bool:
+def _inexact_in(meaning: Meaning, view: View, row: int) -> list[str]:
+    """The ids of the aggregates in a meaning that are only a bound on one row."""
+    found = []
     for leaf in leaves(meaning):
         if isinstance(leaf, AggregateValue):
             flags = view.inexact(leaf.aggregate.id)
             if flags is not None and flags[row]:
-                return True
-    return False
+                found.append(leaf.aggregate.id)
+    return found

@@ -77,6 +77,9 @@ class View(Protocol):
     def inexact(self, id: str) -> Mask | None:
         """Where an aggregate is only a bound; None where it is exact everywhere."""
 
+    def warming(self, id: str, row: int) -> bool:
+        """Whether an aggregate is a bound on one row as its window reaches back behind a change of rules."""
+
     def listed(self, list_name: str, hashes: NDArray[np.int64], /) -> NDArray[np.float64]:
         """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""
 

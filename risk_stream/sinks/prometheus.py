@@ -123,7 +123,7 @@ METRICS: tuple[Metric, ...] = (
         "risk_stream_warming_features",
         "gauge",
         ("kind",),
-        "Features that are new by a change of plan, with windows that reach back behind it; alerts call them inexact.",
+        "Features new by a change of plan, with windows that reach back behind it; alerts name them in `warming`.",
     ),
     Metric(
         "risk_stream_duplicate_events_total", "counter", ("kind",), "Events of a hop's topic that were applied before."

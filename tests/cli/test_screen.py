@@ -30,6 +30,12 @@ def test_a_withdrawn_alert_is_told_from_one_that_stands(capfd: pytest.CaptureFix
     assert said.endswith("[withdrawn after a late event: n was 3, is 2]")
 
 
+def test_an_alert_says_which_of_its_features_are_still_warming(capfd: pytest.CaptureFixture[str]) -> None:
+    """What a change of rules brought counts only what came since."""
+    assert shown(capfd, warming=["n"]).endswith("说明  [still warming: n]")
+    assert "warming" not in shown(capfd, status="withdrawn", warming=["n"], was={"n": 3})
+
+
 def test_a_recovered_alert_says_so(capfd: pytest.CaptureFixture[str]) -> None:
     """It has no values before."""
     assert shown(capfd, status="recovered").endswith("[found afterwards, the event came too late]")

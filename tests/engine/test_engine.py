@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -182,7 +183,7 @@ def test_a_changed_plan_keeps_the_windows_of_features_that_stay(tmp_path: Path, 
     engine.use(plan_of(tmp_path, more))
     [alert] = engine.apply(batch_of(stream[cut:])).alerts
     assert alert.features["out_1h"] == 120
-    assert alert.inexact == ["sent_1d"]
+    assert (alert.inexact, alert.warming) == (["sent_1d"], ["sent_1d"])
 
 
 @pytest.mark.parametrize(("window", "hours"), [("2h", 2), ("today, calendar: china", 18)])
@@ -201,8 +202,61 @@ def test_a_feature_that_a_change_of_plan_brings_is_said_to_be_warming_until_its_
     for minute in range(1, 60 * (hours + 1), 30):
         [alert] = engine.apply(batch_of([transfer(60 * minute, customer="C1", amount=300)])).alerts
         hop = engine.hops["account"]
-        assert bool(hop.warming) == bool(alert.inexact)
+        assert bool(hop.warming) == bool(alert.warming)
+        assert alert.warming == alert.inexact
         said[minute] = alert.inexact
         assert not hop.warming or min(hop.warming.values()) > hop.clock
     assert said[1] == ["sent"]
     assert list(said.values())[-1] == []
+
+
+def test_a_feature_that_warms_at_one_hop_is_said_to_be_by_a_rule_that_is_decided_at_a_later_one(tmp_path: Path) -> None:
+    """It travels with the event; what is known from the beginning there is not named."""
+    engine = Engine(plan_of(tmp_path, BIG), reserve_mib=8)
+    engine.apply(batch_of([transfer(0, customer="C1", amount=300)]))
+    more = BIG.replace("rules:", "  sent: {count: transfer, by: account, window: 2h}\nrules:").replace(
+        "out_1h > 100", "out_1h > 100 and sent > 0"
+    )
+    engine.use(plan_of(tmp_path, more))
+    [alert] = engine.apply(batch_of([transfer(60, customer="C1", amount=300)])).alerts
+    assert (alert.hop, alert.inexact, alert.warming) == ("customer", ["sent"], ["sent"])
+    [alert] = engine.apply(batch_of([transfer(7300, customer="C1", amount=300)])).alerts
+    assert (alert.inexact, alert.warming) == ([], [])
+
+
+def test_what_a_cap_let_go_is_not_said_to_be_warming(tmp_path: Path) -> None:
+    """It does not become exact by waiting: the key has too many events."""
+    text = BIG.replace("by: customer, window: 1h", "by: account, window: 1d")
+    text = text.replace("severity: high", "approximate: ok\n    severity: high")
+    engine = Engine(plan_of(tmp_path, text), reserve_mib=8)
+    alerts = engine.apply(batch_of([transfer(i, customer="C1", amount=300) for i in range(1100)])).alerts
+    assert (alerts[1000].inexact, alerts[-1].inexact) == ([], ["out_1h"])
+    assert {tuple(alert.warming) for alert in alerts} == {()}
+
+
+def test_a_late_event_leaves_a_revised_alert_the_word_that_its_feature_warms(tmp_path: Path) -> None:
+    """Changed or withdrawn: the figures are those since the change of rules."""
+    engine = Engine(plan_of(tmp_path, BIG), reserve_mib=8, lateness_ms=600_000)
+    engine.apply(batch_of([transfer(0, customer="C1", amount=3)]))
+    more = BIG.replace("rules:", "  sent: {count: transfer, by: account, window: 2h}\nrules:").replace(
+        "out_1h > 100", "sent in [2, 3, 5]\n    approximate: ok"
+    )
+    engine.use(plan_of(tmp_path, more))
+    said = [
+        alert
+        for seconds in (60, 120, 180, 90, 100)
+        for alert in engine.apply(batch_of([transfer(seconds, customer="C1")])).alerts
+        if alert.event == "t120"
+    ]
+    assert [alert.status for alert in said] == ["raised", "changed", "withdrawn"]
+    assert [alert.features["sent"] for alert in said] == [2, 3, 4]
+    assert [alert.warming for alert in said] == [["sent"]] * 3
+
+
+def test_an_alert_that_was_written_before_there_was_the_word_is_read(tmp_path: Path) -> None:
+    """By whoever fills Redis from the log again."""
+    engine = Engine(plan_of(tmp_path, BIG), reserve_mib=8)
+    [alert] = engine.apply(batch_of([transfer(0, customer="C1", amount=300)])).alerts
+    old = msgspec.json.decode(alert.to_json())
+    del old["warming"]
+    assert msgspec.json.decode(msgspec.json.encode(old), type=Alert) == alert

@@ -127,3 +127,4 @@ def test_a_record_that_the_cap_let_go_is_missing_and_marked_and_never_replaced_b
     assert "segment_then" not in by_event["t1000"].inexact
     assert by_event["t1099"].features["segment_then"] is None
     assert "segment_then" in by_event["t1099"].inexact
+    assert by_event["t1099"].warming == []

@@ -83,11 +83,15 @@ def plan_of(*texts: str) -> Plan:
 class Rows:
     """A view of events given as dictionaries; aggregates stand in them under the feature's name.
 
-    `inexact` names, for each row, the features whose value is only a bound.
+    `inexact` names, for each row, the features whose value is only a bound; `warming` those that are so for a while.
     """
 
     def __init__(
-        self, plan: Plan, rows: Sequence[Mapping[str, Any]], inexact: Sequence[frozenset[str]] | None = None
+        self,
+        plan: Plan,
+        rows: Sequence[Mapping[str, Any]],
+        inexact: Sequence[frozenset[str]] | None = None,
+        warming: frozenset[str] = frozenset(),
     ) -> None:
         self.n, self._rows = len(rows), list(rows)
         self._names: dict[str, str] = {}
@@ -96,7 +100,7 @@ class Rows:
             for name, feature in rule.features:
                 if isinstance(feature, Aggregate):
                     self._names[feature.id], self._aggregates[feature.id] = name, feature
-        self._inexact = inexact or [frozenset()] * self.n
+        self._inexact, self._warming = inexact or [frozenset()] * self.n, warming
         self._fields = plan.catalogue.fields
         self.lists: dict[str, set[str]] = {}
         self._texts = {text_hash(v): v for row in rows for v in row.values() if isinstance(v, str)}
@@ -121,6 +125,9 @@ class Rows:
     def inexact(self, id: str) -> np.ndarray | None:
         flags = np.array([self._names[id] in names for names in self._inexact], np.bool_)
         return flags if flags.any() else None
+
+    def warming(self, id: str, row: int) -> bool:
+        return self._names[id] in self._warming
 
     def listed(self, list_name: str, members: np.ndarray, /) -> np.ndarray:
         on = np.isin(members, [text_hash(member) for member in self.lists.get(list_name, ())]).astype(np.float64)

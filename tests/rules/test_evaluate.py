@@ -159,11 +159,15 @@ def test_a_bound_decides_only_what_it_can(when: str, more: list[str], fires: boo
 
 
 def explained(
-    when: str, row: dict[str, Any], summary: str = "said", inexact: frozenset[str] = frozenset()
+    when: str,
+    row: dict[str, Any],
+    summary: str = "said",
+    inexact: frozenset[str] = frozenset(),
+    warming: frozenset[str] = frozenset(),
 ) -> tuple[Any, ...]:
     text = rule_file(when, features=FEATURES).replace("summary: said", f'summary: "{summary}"')
     plan = plan_of(text)
-    evaluator, view = Evaluator(plan, hop(plan), "probe"), Rows(plan, [row], [inexact])
+    evaluator, view = Evaluator(plan, hop(plan), "probe"), Rows(plan, [row], [inexact], warming)
     [(rule, indices)] = evaluator.fired(view)
     assert indices.tolist() == [0]
     return *evaluator.explain(rule, view, 0), evaluator.sentence(rule, view, 0)
@@ -171,30 +175,29 @@ def explained(
 
 def test_an_explanation_holds_every_name_of_the_rule_and_what_its_features_are_made_of() -> None:
     row = {"customer": "C1", "paid": 30.0, "usual": 10.0, "flag": None, "times": 4.0}
-    features, inexact, _ = explained(
+    features, inexact, warming, _ = explained(
         "surge > 2 and paid > 1 and busy is not missing or surge > 1".replace("busy is not missing", "times > 3"), row
     )
-    assert (features, inexact) == ({"surge": 3, "paid": 30.0, "usual": 10.0, "times": 4}, [])
+    assert (features, inexact, warming) == ({"surge": 3, "paid": 30.0, "usual": 10.0, "times": 4}, [], [])
 
 
 def test_an_explanation_says_which_values_are_only_bounds() -> None:
     row = {"paid": 30.0, "usual": 10.0, "times": 4.0}
-    assert explained("times > 3 or surge > 2", row, inexact=frozenset({"times", "usual"}))[1] == [
-        "times",
-        "surge",
-        "usual",
-    ]
+    bounds = frozenset({"times", "usual"})
+    said = explained("times > 3 or surge > 2", row, inexact=bounds, warming=frozenset({"usual"}))
+    assert said[1] == ["times", "surge", "usual"]
+    assert said[2] == ["surge", "usual"]
 
 
 def test_a_condition_in_a_summary_is_yes_no_or_unknown() -> None:
     row = {"times": 4.0, "flag": True, "paid": 5.0}
-    assert explained("paid > 1", row, "{busy}, {flag}")[2] == "no, yes"
-    assert explained("paid > 1", {**row, "flag": False}, "{busy}, {flag}")[2] == "yes, no"
-    assert explained("paid > 1", {**row, "flag": None}, "{busy}, {flag}, {odd}")[2] == "unknown, unknown, unknown"
+    assert explained("paid > 1", row, "{busy}, {flag}")[-1] == "no, yes"
+    assert explained("paid > 1", {**row, "flag": False}, "{busy}, {flag}")[-1] == "yes, no"
+    assert explained("paid > 1", {**row, "flag": None}, "{busy}, {flag}, {odd}")[-1] == "unknown, unknown, unknown"
 
 
 def test_a_text_that_a_feature_remembers_is_shown() -> None:
-    assert explained("before != word", {"before": "a", "word": "b"}, "{before} then {word}")[2] == "a then b"
+    assert explained("before != word", {"before": "a", "word": "b"}, "{before} then {word}")[-1] == "a then b"
 
 
 def test_a_time_and_a_text_that_are_written_alike_are_two_things() -> None:

@@ -94,7 +94,7 @@ class House:
 
 
 def shown(alert: dict[str, Any]) -> Any:
-    return alert["event"], alert["rule"], alert["features"], alert["summary"], alert["inexact"]
+    return alert["event"], alert["rule"], alert["features"], alert["summary"], alert["inexact"], alert["warming"]
 
 
 class Worker:

@@ -44,7 +44,7 @@ class Sink:
 
 def record(offset: int, **fields: Any) -> FakeRecord:
     given = dict.fromkeys(Alert.__struct_fields__, "x")
-    given |= {"score": 1.0, "time": 5, "keys": {}, "features": {}, "inexact": [], "id": f"i{offset}"}
+    given |= {"score": 1.0, "time": 5, "keys": {}, "features": {}, "inexact": [], "warming": [], "id": f"i{offset}"}
     given |= {"revision": offset, "status": "raised", "was": None, "event_time": None, **fields}
     return FakeRecord(offset, Alert(**given).to_json())
 
