@@ -242,6 +242,11 @@ def _say_recovered(recovered: Recovered, *, dry_run: bool) -> None:
         f"too late and judged now: {recovered.events:,}, over {recovered.history:,} events of their keys; "
         f"alerts {'that would be said' if dry_run else 'said'}: {len(recovered.alerts):,}"
     )
+    if recovered.waiting:
+        console.print(
+            f"{recovered.waiting:,} wait for a rule that judges later: run it again when these are due, from"
+            f" {_at(recovered.due)} UTC on"
+        )
 
 
 def _choice(reason: list[str] | None, topic: list[str] | None, since: str, until: str, text: str) -> Choice:

@@ -4,10 +4,14 @@ The house topics are read from their beginning, twice: once for who owns which k
 key with a late one. An `Engine` of its own judges these events and the late ones in the order of their times; alerts on
 the late events are said as `recovered`, everything else it says is dropped. The history is what the house sent: late
 events count in each other's, records refused for what they say do not. The rules are today's.
+
+A rule that judges later does so where its time has come by the clocks of the house, though the late event's own key be
+idle since. What is due later waits: the note on the event says until when it was judged, and a later run goes on there.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,11 +20,12 @@ import msgspec
 import numpy as np
 import orjson
 
-from risk_stream.catalogue import Catalogue, Decoder, EventBatch
-from risk_stream.engine import Alert, Engine
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.engine import Alert, Engine, broadcast_rows, final
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import RECOVERED
+from risk_stream.stream.lifts import AT_REST_MS
 from risk_stream.stream.mending import Mend
 from risk_stream.stream.reader import Reader
 from risk_stream.stream.rejects import LATE, Choice, Mended, mend_all, read_rejects, send_all
@@ -29,7 +34,7 @@ from risk_stream.stream.topics import partition_counts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RECOVERED_REVISION", "History", "Recovered", "judge", "recover"]
+__all__ = ["RECOVERED_REVISION", "Clocks", "History", "Recovered", "judge", "recover"]
 
 #: Of an alert that was found afterwards: below any revision of a worker, which knows better if it says one.
 RECOVERED_REVISION = -1
@@ -40,12 +45,17 @@ BLOCK = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found: late events that were judged, the events of their keys, the alerts said on the late ones."""
+    """What was found: late events that were judged, the events of their keys, the alerts said on the late ones.
+
+    `waiting` are those of them that rules judge later still; at `due`, ms, the first of these has its time.
+    """
 
     found: Mended
     events: int
     history: int
     alerts: list[Alert] = field(default_factory=list)
+    waiting: int = 0
+    due: int = 0
 
 
 async def recover(
@@ -59,42 +69,76 @@ async def recover(
 ) -> Recovered:
     """Judge the chosen records that came too late, say their alerts on `risk.alerts`, and note them in `risk.audit`.
 
-    A record that was noted there is not judged again. With `dry_run` nothing is said and nothing noted.
+    A record that was noted there is not judged again, but by rules that were not due then and are now. With `dry_run`
+    nothing is said and nothing noted.
 
     Raises:
         BrokerError: Kafka does not answer or takes no record.
     """
     decoder, found = Decoder(plan.catalogue), Mended()
     late_only = Choice(frozenset({LATE}), choice.topics, choice.since, choice.until, choice.text, choice.id)
+    clocks = Clocks(int(settings.lateness_seconds * 1000))
     async with Reader(settings.broker) as reader:
-        done = await _noted(reader, settings)
+        noted = await _noted(reader, settings)
+        done = {name for name, until in noted.items() if until is None}
         async for rejects in read_rejects(reader, settings, late_only):
             found.chosen += len(rejects)
             found.done += sum(r.id in done for r in rejects)
             found.cut += sum(not r.whole for r in rejects if r.id not in done)
-            left = [r for r in rejects if r.id not in done and r.whole]
-            here = left[: max(0, limit - len(found.accepted))]
+            again = [r for r in rejects if r.id in noted and r.id not in done and r.whole]
+            left = [r for r in rejects if r.id not in noted and r.whole]
+            here = left[: max(0, limit - sum(r.id not in noted for _, r, _ in found.accepted))]
             found.left += len(left) - len(here)
-            mend_all(here, found, decoder, mends, latest=None)
+            mend_all([*again, *here], found, decoder, mends, latest=None)
         if not found.accepted:
             return Recovered(found, 0, 0)
         values = [value for _, _, value in found.accepted]
         batch, _, _ = decoder.decode(values, lambda i: found.accepted[i][1].id)
         refused = await _refused_for_their_time(reader, settings)
         history = History(plan.catalogue, batch, plan.longest_after_ms)
-        async for events in _events(reader, settings, decoder, refused):
+        async for events in _events(reader, settings, decoder, refused, clocks):
             history.learn(events)
         history.close()
         async for events in _events(reader, settings, decoder, refused):
             history.add(events)
-    alerts = judge(plan, batch, history.batches)
+    now = clocks.now(int(time.time() * 1000) if settings.clock == "live" else None)
+    names = [rejected.id for _, rejected, _ in found.accepted]
+    dues = _dues(plan, batch)
+    before = [noted.get(name) for name in names]
+    judged_to = {batch.text("id", i): until for i, until in enumerate(before) if until is not None}
+    alerts = [a for a in judge(plan, batch, history.batches, now) if _is_news(a, judged_to.get(a.event))]
+    fresh = [until is None or any(until < due <= now for due in of) for until, of in zip(before, dues, strict=True)]
+    open_dues = [
+        [due for due in of if due > max(now, MISSING if until is None else until)]
+        for until, of in zip(before, dues, strict=True)
+    ]
     if not dry_run:
         partitions = partition_counts(settings.broker)[settings.alerts_topic]
         await send_all(settings.broker, _messages(settings, alerts, partitions))
-        names = [rejected.id for _, rejected, _ in found.accepted]
-        notes = (orjson.dumps({"kind": "recovered", "record": name, "plan": plan.version}) for name in names)
-        await send_all(settings.broker, ((settings.audit_topic, None, note, None) for note in notes))
-    return Recovered(found, len(batch), sum(map(len, history.batches)), alerts)
+        notes = [
+            {"kind": "recovered", "record": name, "plan": plan.version} | ({"until": now} if waiting else {})
+            for name, is_fresh, waiting in zip(names, fresh, open_dues, strict=True)
+            if is_fresh or not waiting
+        ]
+        await send_all(settings.broker, ((settings.audit_topic, None, orjson.dumps(note), None) for note in notes))
+    waiting_ones = [of[0] for of in open_dues if of]
+    over = sum(map(len, history.batches))
+    return Recovered(found, sum(fresh), over, alerts, len(waiting_ones), min(waiting_ones, default=0))
+
+
+def _dues(plan: Plan, batch: EventBatch) -> list[list[int]]:
+    """Of each event when rules judge it later, ms ascending."""
+    lengths = [
+        sorted({rule.after_ms for rule in plan.judged if event_type.name in rule.on and rule.after_ms})
+        for event_type in plan.catalogue.types
+    ]
+    rows = zip(batch.types.tolist(), batch.times.tolist(), strict=True)
+    return [[at + after_ms for after_ms in lengths[code]] for code, at in rows]
+
+
+def _is_news(alert: Alert, until: int | None) -> bool:
+    """Whether an alert was not said when its event was judged up to `until`; None where it never was."""
+    return until is None or (alert.event_time is not None and alert.time > until)
 
 
 def _messages(
@@ -105,10 +149,10 @@ def _messages(
         yield settings.alerts_topic, alert.id.encode(), alert.to_json(), partition
 
 
-def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch]) -> list[Alert]:
+def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch], now: int | None = None) -> list[Alert]:
     """The alerts on the events of `late`, judged among those of `history`; an event that is in both is one.
 
-    Rules that judge later do so if the history reaches so far.
+    Rules that judge later do so where they are due by `now`, ms; None: as far as the history reaches.
     """
     together = EventBatch.concat([late, *history])
     names = together.hashes("id")
@@ -116,13 +160,48 @@ def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch]) -> list[A
     order = first[np.lexsort((names[first], together.times[first]))]
     order = order[together.times[order] <= late.times.max() + plan.longest_after_ms]
     wanted = {late.text("id", row) for row in range(len(late))}
-    engine, alerts = Engine(plan), []
+    engine, said = Engine(plan), list[Alert]()
     for at in range(0, len(order), BLOCK):
-        for alert in engine.apply(together.take(order[at : at + BLOCK])).alerts:
-            if alert.event in wanted:
-                said = {"status": RECOVERED, "revision": RECOVERED_REVISION, "was": None}
-                alerts.append(msgspec.structs.replace(alert, **said))
-    return alerts
+        said += engine.apply(together.take(order[at : at + BLOCK])).alerts
+    if now is not None:
+        said += engine.advance(now).alerts
+    recovered = {"status": RECOVERED, "revision": RECOVERED_REVISION, "was": None}
+    return [
+        msgspec.structs.replace(alert, **recovered)
+        for alert in final(alert for alert in said if alert.event in wanted)
+        if now is None or alert.event_time is None or alert.time <= now
+    ]
+
+
+class Clocks:
+    """How far time has come in the house, as workers see it: the lowest clock of the origins that are not quiet.
+
+    An origin is a partition of a house topic. It is quiet where nothing came for a minute before the newest record.
+    """
+
+    def __init__(self, lateness_ms: int) -> None:
+        self.lateness_ms = lateness_ms
+        self._origins: dict[str, tuple[int, int]] = {}  # highest event time, newest broker time, ms
+
+    def saw(self, origin: str, events: EventBatch, appended: int) -> None:
+        """Events of an origin, the last of which the broker got at `appended`, ms."""
+        times = events.times[~broadcast_rows(events)]  # what every hop is told of moves no clock
+        if len(times):
+            clock, newest = self._origins.get(origin, (MISSING, MISSING))
+            self._origins[origin] = max(clock, int(times.max())), max(newest, appended)
+
+    def now(self, wall_ms: int | None) -> int:
+        """What can no longer change: no event still accepted stands before this, ms; MISSING where none came.
+
+        `wall_ms` is the wall clock, where event times go by it: it goes on where nothing comes from anywhere.
+        """
+        if not self._origins:
+            return MISSING
+        newest = max(appended for _, appended in self._origins.values())
+        now = min(clock for clock, appended in self._origins.values() if appended >= newest - AT_REST_MS)
+        if wall_ms is not None and newest < wall_ms - AT_REST_MS:
+            now = max(now, wall_ms - AT_REST_MS - self.lateness_ms)
+        return now - self.lateness_ms
 
 
 class History:
@@ -170,8 +249,8 @@ class History:
         self._selected = {name: np.fromiter(keys, np.int64, len(keys)) for name, keys in selected.items()}
 
     def add(self, events: EventBatch) -> None:
-        """Keep those that share a key and come in time."""
-        shares = np.zeros(len(events), np.bool_)
+        """Keep those that share a key and come in time, and changes of lists, which belong to no key."""
+        shares = broadcast_rows(events)
         for name, selected in self._selected.items():
             if len(selected) and events.has(name):
                 shares |= np.isin(events.hashes(name), selected)
@@ -185,15 +264,17 @@ def _keys(batch: EventBatch, kind: str) -> set[int]:
     return set(batch.hashes(kind).tolist()) - {0} if batch.has(kind) else set()
 
 
-async def _noted(reader: Reader, settings: Settings) -> set[str]:
-    """The names of records that were recovered before."""
-    found = set()
+async def _noted(reader: Reader, settings: Settings) -> dict[str, int | None]:
+    """The names of records that were recovered before; until when, ms, where rules judge them later than that."""
+    found: dict[str, int | None] = {}
     async for records in reader.read(await reader.spans([settings.audit_topic])):
         for record in records:
             if b'"recovered"' in (record.value or b""):
                 said = orjson.loads(record.value)
                 if said.get("kind") == "recovered":
-                    found.add(str(said.get("record")))
+                    name, until = str(said.get("record")), said.get("until")
+                    had = found.get(name, MISSING)
+                    found[name] = None if until is None or had is None else max(had, int(until))
     return found
 
 
@@ -207,7 +288,11 @@ async def _refused_for_their_time(reader: Reader, settings: Settings) -> dict[tu
 
 
 async def _events(
-    reader: Reader, settings: Settings, decoder: Decoder, refused: Mapping[tuple[str, int], set[int]]
+    reader: Reader,
+    settings: Settings,
+    decoder: Decoder,
+    refused: Mapping[tuple[str, int], set[int]],
+    clocks: Clocks | None = None,
 ) -> AsyncIterator[EventBatch]:
     """All events of the house topics and of what was mended, as workers accepted them or refused them as late."""
     async for records in reader.read(await reader.spans(settings.origin_topics)):
@@ -221,4 +306,6 @@ async def _events(
             lambda i, kept=kept, at=f"{topic}/{partition}": f"{at}/{kept[i].offset}",  # type: ignore[misc]
         )
         if len(batch):
+            if clocks is not None:
+                clocks.saw(f"{topic}/{partition}", batch, kept[-1].timestamp)
             yield batch

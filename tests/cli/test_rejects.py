@@ -101,6 +101,16 @@ def test_records_are_mended_and_sent_once(ask: Ask, broker: str, tmp_path: Path)
     assert ask("rejects", "show", "risk.trades/0/1", "--broker", broker, "--format", "json").json["sent_again"]
 
 
+def test_what_a_rule_judges_later_is_said_to_wait(ask: Ask, broker: str, rules: Path) -> None:
+    """With the time from which on another run has something to say."""
+    path = rules / "transfers.yaml"
+    path.write_text(path.read_text().replace("    when: sent_1h", "    after: 400d\n    when: sent_1h"))
+    tried = ask("rejects", "replay", "--recover", "--dry-run", "--broker", broker, "--rules", rules)
+    assert tried.code == 0, tried.err
+    assert "alerts that would be said: 0" in tried.out
+    assert "1 wait for a rule that judges later: run it again when these are due, from 2026-04-05" in tried.out
+
+
 def test_what_came_too_late_is_recovered(ask: Ask, broker: str, rules: Path) -> None:
     """Judged over its keys' history; what it means is shown."""
     for n in (1, 2):

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_stream.catalogue import Catalogue, Decoder, EventBatch
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import Alert, Engine, late
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream.mending import Mend
 from risk_stream.stream.reader import Reader
-from risk_stream.stream.recover import RECOVERED_REVISION, History, Recovered, judge, recover
+from risk_stream.stream.recover import RECOVERED_REVISION, Clocks, History, Recovered, judge, recover
 from risk_stream.stream.rejects import Choice
 from tests.live.servers import Kafka
 from tests.stream.test_rejects import house, refused, send
@@ -202,3 +202,187 @@ def test_a_late_event_is_recovered_once_and_changes_no_state(kafka: Kafka, catal
     assert (again.events, again.alerts, again.found.done) == (0, [], 1)
     assert len(said(house_of.alerts_topic)) == 1
     assert said(house_of.mended_topic) == []
+
+
+# Rules that judge later
+
+DAY = 86_400_000
+LATER = """
+stage: post_loan
+owner: collections
+features:
+  paid_3d: {count: repayment, by: loan, window: 3d}
+  paid_9d: {sum: amount, of: repayment, by: loan, window: 9d}
+rules:
+  - {id: unpaid, on: instalment_due, after: 3d, when: paid_3d == 0, severity: low, summary: "{loan} {paid_3d}"}
+  - {id: little, on: instalment_due, after: 9d, when: paid_9d < amount, severity: low, summary: "{loan} {paid_9d}"}
+  - {id: large, on: instalment_due, when: amount >= 1000, severity: low, summary: "{loan} {amount}"}
+"""
+
+
+@pytest.fixture(scope="module")
+def later_plan(catalogue: Catalogue) -> Plan:
+    return plan_of_texts({"later.yaml": LATER}, catalogue)
+
+
+def of_loan(type: str, id: str, day: float, loan: str = "L1", **more: Any) -> dict[str, Any]:
+    return {"type": type, "id": id, "time": NOW + round(day * DAY), "loan": loan, "amount": 1000.0, **more}
+
+
+def found_later(
+    plan: Plan, late: list[dict[str, Any]], log: list[dict[str, Any]], now: float | None
+) -> list[tuple[str, str, float]]:
+    """(rule, event, day of judgement) of what is recovered over a log by a day."""
+    too_late = batch_of(plan, late)
+    history = History(plan.catalogue, too_late, plan.longest_after_ms)
+    batch = batch_of(plan, [*log, *late])
+    history.learn(batch)
+    history.close()
+    history.add(batch)
+    alerts = judge(plan, too_late, history.batches, None if now is None else NOW + round(now * DAY))
+    return sorted((a.rule, a.event, (a.time - NOW) / DAY) for a in alerts)
+
+
+@pytest.mark.parametrize(
+    ("now", "rules"),
+    [(1.0, ["large"]), (2.9, ["large"]), (3.0, ["large", "unpaid"]), (9, ["large", "little", "unpaid"])],
+)
+def test_a_late_event_of_an_idle_key_is_judged_later_where_its_time_has_come(
+    later_plan: Plan, now: float, rules: list[str]
+) -> None:
+    """Nothing ever came of its loan again, which is what the rule is for: the clock of the house says the time."""
+    found = found_later(later_plan, [of_loan("instalment_due", "d1", 0)], [], now)
+    assert [rule for rule, _, _ in found] == rules
+    assert {rule: day for rule, _, day in found} == {r: {"large": 0, "unpaid": 3, "little": 9}[r] for r in rules}
+
+
+@pytest.mark.parametrize(
+    ("paid", "rules"),
+    [(2.0, ["large"]), (2.99, ["large"]), (3.1, ["large", "unpaid"]), (9.1, ["large", "little", "unpaid"])],
+)
+def test_what_came_until_then_counts_and_what_came_after_does_not(
+    later_plan: Plan, paid: float, rules: list[str]
+) -> None:
+    """Also where it was refused as late itself: it was paid when it says."""
+    log = [of_loan("repayment", "p1", paid), of_loan("repayment", "p2", 200), of_loan("repayment", "p0", -1)]
+    assert [rule for rule, _, _ in found_later(later_plan, [of_loan("instalment_due", "d1", 0)], log, 300)] == rules
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 40), late_share=st.floats(0.05, 0.9), now=st.floats(0, 40))
+def test_what_is_recovered_later_is_what_one_engine_says_of_all_in_time(
+    later_plan: Plan, seed: int, n: int, late_share: float, now: float
+) -> None:
+    """Over several loans, whatever came among them, and however far time has come."""
+    chance = random.Random(seed)
+    events = [
+        of_loan(
+            chance.choice(["instalment_due", "repayment"]),
+            f"e{i}",
+            chance.randrange(400) / 20,
+            loan=f"L{chance.randrange(3)}",
+            amount=float(chance.choice([300, 1000])),
+        )
+        for i in range(n)
+    ]
+    chosen = [e for e in events if e["type"] == "instalment_due" and chance.random() < late_share]
+    if not chosen:
+        return
+    names, until = {e["id"] for e in chosen}, NOW + round(now * DAY)
+    together = batch_of(later_plan, events)
+    engine = Engine(later_plan)
+    said = engine.apply(
+        together.take(sorted(range(n), key=lambda i: (events[i]["time"], together.hashes("id")[i])))
+    ).alerts
+    said += engine.advance(max(until, engine.clock)).alerts
+    wanted = [a for a in said if a.event in names and (a.event_time is None or a.time <= until)]
+    too_late = batch_of(later_plan, chosen)
+    found = judge(later_plan, too_late, [together], until)
+    assert sorted(map(content, found), key=str) == sorted(map(content, wanted), key=str)
+
+
+def test_a_late_event_is_judged_by_the_lists_as_they_were_when_it_happened(catalogue: Catalogue) -> None:
+    """A change of a list belongs to no key, and stands in the history all the same."""
+    text = """
+stage: trading
+owner: desk
+rules:
+  - {id: watched, on: transfer, when: 'account in list("watch")', severity: low, summary: "{account}"}
+"""
+    plan = plan_of_texts({"r.yaml": text}, catalogue)
+
+    def change(id: str, day: float, *, listed: bool) -> dict[str, Any]:
+        said = {"type": "list_entry", "id": id, "time": NOW + round(day * DAY), "list_name": "watch"}
+        return {**said, "member": "A1", "listed": listed}
+
+    def transfer(day: float) -> dict[str, Any]:
+        said = {"type": "transfer", "id": "t1", "time": NOW + round(day * DAY), "account": "A1", "amount": 1.0}
+        return {**said, "direction": "out"}
+
+    log = [change("w1", 1, listed=True), change("w2", 3, listed=False)]
+    assert [bool(found_later(plan, [transfer(day)], log, 9)) for day in (0.5, 2.0, 4.0)] == [False, True, False]
+
+
+def test_time_comes_as_far_as_the_slowest_origin_that_is_not_quiet(later_plan: Plan) -> None:
+    """What is still accepted, up to the lateness allowed, can change nothing that was due before."""
+
+    def at(day: float) -> EventBatch:
+        return batch_of(later_plan, [of_loan("repayment", f"p{day}", day)])
+
+    clocks = Clocks(10_000)
+    assert clocks.now(None) == MISSING
+    clocks.saw("loans/0", at(5), 1_000_000)
+    clocks.saw("loans/0", at(4), 1_000_500)
+    clocks.saw("loans/1", at(2), 1_000_000)
+    clocks.saw("trades/0", at(0.1), 100_000)  # nothing came of it for long
+    clocks.saw("reference/0", batch_of(later_plan, [LISTED]), 1_000_000)
+    assert clocks.now(None) == NOW + 2 * DAY - 10_000
+    assert clocks.now(1_000_500) == NOW + 2 * DAY - 10_000  # it is not quiet everywhere
+    clocks.saw("loans/0", at(6), 2_000_000)
+    assert clocks.now(None) == NOW + 6 * DAY - 10_000
+    wall = NOW + 30 * DAY
+    assert clocks.now(wall) == wall - 60_000 - 2 * 10_000
+
+
+LISTED = {"type": "list_entry", "id": "w", "time": NOW - DAY, "list_name": "watch", "member": "A1"}
+
+
+@pytest.mark.live
+@pytest.mark.timeout(120)
+def test_a_late_event_is_judged_later_once_by_the_run_for_which_it_is_due(
+    kafka: Kafka, catalogue: Catalogue, later_plan: Plan
+) -> None:
+    """A run before then says what is known at once, and that it waits; a run after all was judged does nothing."""
+    house_of = house(kafka, catalogue, "recover-later").model_copy(update={"clock": "simulated"})
+    loans = house_of.house_topics["loans"]
+    late_one = orjson.dumps(of_loan("instalment_due", "d1", 0))
+    send(house_of, loans, orjson.dumps(of_loan("repayment", "x1", 1, loan="L9")), late_one)
+    send(house_of, house_of.rejects_topic, refused(house_of, 1, late_one, "late", topic=loans))
+
+    def run(**more: Any) -> tuple[list[str], int, int, float]:
+        said = asyncio.run(recover(house_of, later_plan, Choice(), **more))
+        return sorted(a.rule for a in said.alerts), said.events, said.waiting, (said.due - NOW) / DAY
+
+    def time_goes_on(day: float) -> None:
+        send(house_of, loans, orjson.dumps(of_loan("repayment", f"x{day}", day, loan="L9")))
+
+    assert run(dry_run=True) == (["large"], 1, 1, 3)
+    assert run() == (["large"], 1, 1, 3)
+    assert run() == ([], 0, 1, 3)
+    time_goes_on(4)
+    assert run() == (["unpaid"], 1, 1, 9)
+    assert run(limit=0) == ([], 0, 1, 9)
+    time_goes_on(10)
+    assert run() == (["little"], 1, 0, -NOW / DAY)
+    assert run() == ([], 0, 0, -NOW / DAY)
+
+    async def read() -> list[Any]:
+        async with Reader(house_of.broker) as reader:
+            spans = await reader.spans([house_of.alerts_topic])
+            return [orjson.loads(r.value) async for records in reader.read(spans) for r in records]
+
+    said = asyncio.run(read())
+    assert sorted((a["rule"], a["status"], a["revision"]) for a in said) == [
+        (rule, "recovered", RECOVERED_REVISION) for rule in ("large", "little", "unpaid")
+    ]
+    assert {a["rule"]: a["event_time"] for a in said} == {"large": None, "little": NOW, "unpaid": NOW}
