@@ -47,6 +47,16 @@ class Admission(Sender):
     def reached(self) -> int:
         return int(self.origin.clock)
 
+    def has_more(self) -> bool:
+        return self.origin.proposed is None and self.offset < self.end()
+
+    def end(self) -> int:
+        """How far it may read for now."""
+        return len(self.log) if self.origin.stop is None else self.origin.stop
+
+    def come_to(self) -> int:
+        return self.reached()
+
     def handed_over(self) -> None:
         self.origin.handed_over()
 
@@ -82,7 +92,7 @@ class Admission(Sender):
 
     def read(self, count: int, rng: random.Random) -> bool:
         """Read on, but not beyond the offset of a change under way, and not while it is committed."""
-        end = len(self.log) if self.origin.stop is None else self.origin.stop
+        end = self.end()
         before = self.offset
         if self.origin.proposed is None:
             for _ in range(min(count, end - self.offset)):

@@ -65,7 +65,7 @@ class Lane:
         """The next chunk of the walk, as of the hop's position; belongs to the next checkpoint not yet begun."""
         hop, chunk = self.walk.pop(0)
         x = self.hops[hop]
-        part = ("image", self.cycle, hop, chunk, x.windows.image(chunk, x.offset))
+        part = ("image", self.cycle, hop, chunk, x.windows.image(chunk, x.position))
         self.parts.append(part)
         if not self.walk:
             self.walk = [(s, c) for s in range(HOPS) for c in range(CHUNKS)]
@@ -80,7 +80,7 @@ class Lane:
         """Between two blocks: n of every hop, all that is not rows as of it, and the journal up to it."""
         headers = [x.saved() for x in self.hops]
         for x in self.hops:
-            self.parts.append(("journal", x.hop, x.windows.take_journal(x.offset)))
+            self.parts.append(("journal", x.hop, x.windows.take_journal(x.position)))
         self.under_way, self.parts = (headers, self.parts), []
 
     def finish(self, rng: random.Random) -> None:
@@ -98,7 +98,9 @@ class Lane:
             return
         if self.mutant == "image_ahead":
             parts += [
-                ("image", self.cycle, x.hop, c, x.windows.image(c, x.offset)) for x in self.hops for c in range(CHUNKS)
+                ("image", self.cycle, x.hop, c, x.windows.image(c, x.position))
+                for x in self.hops
+                for c in range(CHUNKS)
             ]
         if self.mutant == "latest_vector":
             headers = [{**h, "known": x.known.saved()} for x, h in zip(self.hops, headers, strict=True)]

@@ -55,14 +55,17 @@ class Receiver(Protocol):
     def behind(self, channel: Channel, generation: int) -> bool:
         """Whether a later owner of the channel was heard, so that nothing of this generation counts."""
 
-    def take(self, channel: Channel, generation: int, front: int, stamps: Sequence[int]) -> int:
+    def take(self, channel: Channel, generation: int, front: int, more: int | None, stamps: Sequence[int]) -> int:
         """Hear a record: the place of its first new item, all behind it are new too."""
 
     def clock(self) -> int:
         """The lowest front of all channels, NEG while one is silent."""
 
+    def awaited(self) -> int | None:
+        """How far the furthest behind has come of the channels with an open promise, None without any."""
+
     def saved(self) -> dict[str, Any]:
-        """`seen`, `era` and `front` by channel, as a value that later changes do not touch."""
+        """`seen`, `era`, `front` and `promised` by channel, as a value that later changes do not touch."""
 
 
 class Decisions(Protocol):
@@ -127,20 +130,21 @@ class ModelOrigin:
 
 
 class ModelChannels:
-    """Seen stamps, eras and fronts by channel."""
+    """Seen stamps, eras and fronts by channel, and the generation and the reach of each open promise."""
 
     def __init__(self, channels: Iterable[Channel], saved: dict[str, Any] | None) -> None:
         self.channels = tuple(channels)
-        self.known: dict[str, dict[Channel, int]] = {"seen": {}, "era": {}, "front": {}}
+        self.known: dict[str, dict[Channel, Any]] = {"seen": {}, "era": {}, "front": {}, "promised": {}}
         for name, values in (saved or {}).items():
             self.known[name] = dict(values)
 
     def behind(self, channel: Channel, generation: int) -> bool:
         return channel[0] == "src" and generation < self.known["era"].get(channel, 0)
 
-    def take(self, channel: Channel, generation: int, front: int, stamps: Sequence[int]) -> int:
+    def take(self, channel: Channel, generation: int, front: int, more: int | None, stamps: Sequence[int]) -> int:
         if self.behind(channel, generation):
             return len(stamps)
+        self.hear_promise(channel, generation, more)
         seen, fronts = self.known["seen"], self.known["front"]
         self.known["era"][channel] = max(generation, self.known["era"].get(channel, 0))
         first = bisect_right(stamps, seen.get(channel, NEG))
@@ -148,8 +152,22 @@ class ModelChannels:
         fronts[channel] = max(fronts.get(channel, NEG), front)
         return first
 
+    def hear_promise(self, channel: Channel, generation: int, more: int | None) -> None:
+        """One promise per channel; it goes no further back, and ends with a newer owner's first word."""
+        promised = self.known["promised"]
+        by, reach = promised.get(channel, (generation, NEG))
+        if generation < self.known["era"].get(channel, generation):
+            return
+        if more is not None and more != NEG:
+            promised[channel] = generation, max(reach, more)
+        elif more == NEG or generation > by:
+            promised.pop(channel, None)
+
     def clock(self) -> int:
         return min(self.known["front"].get(channel, NEG) for channel in self.channels)
+
+    def awaited(self) -> int | None:
+        return min((reach for _, reach in self.known["promised"].values()), default=None)
 
     def saved(self) -> dict[str, Any]:
         return {name: dict(values) for name, values in self.known.items()}

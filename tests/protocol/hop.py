@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.protocol.hold import Cut, Hold, Row
 from tests.protocol.ring import Ring, Sorted
 from tests.protocol.rules import fill, judge, next_hop, teaches
 from tests.protocol.windows import Windows
@@ -37,7 +38,7 @@ __all__ = ["Hop", "Mark"]
 
 
 class Mark(NamedTuple):
-    """A place in the log from which a ring may be rebuilt: what was known there, and the newest event before it."""
+    """A place in the log from which it may be read again: what was known there, and the newest event before it."""
 
     offset: int
     known: Any
@@ -53,7 +54,11 @@ class Verdict(NamedTuple):
 
 
 class Hop(Sender):
-    """Applies one record at a time: a record is a block. Positions are offsets of the next record."""
+    """Applies one record at a time.
+
+    Its items are judged as a block, or held back until channels that promised more have come as far. A record may close
+    two blocks, so their positions are twice the offset (what was held before it) and one more (what leaves with it).
+    """
 
     def __init__(self, schedule: Schedule, hop: int, p: int, generation: int, worker: Worker) -> None:
         broker = worker.broker
@@ -65,10 +70,14 @@ class Hop(Sender):
         self.windows, self.ring = Windows(self.mutant), Ring(hop, schedule.bound, self.mutant)
         self.known = schedule.decisions.receiver(self.channels, None)
         self.time: int | None = None  # the clock, where it is worked out
+        self.hold = Hold(schedule.enough, schedule.full, self.mutant)
+        self.applied = NEG  # the clock that is judged by and told onward: nothing is held up to it, but late events
+        self.judged = NEG  # the newest event that was
+        self.blocks: list[Any] = []  # of the last record, and what they said
         self.latest: dict[Channel, int] = {}  # the plan each channel named last
         self.kept_from = NEG  # rows before it may be gone
         self.newest = NEG
-        self.said = NEG  # the clock as of what was handed over
+        self.said = NEG  # the applied clock as of what was handed over
         self.marks = [Mark(0, None, NEG)]
         self.plan_since: dict[int, int] = {}  # plan that is kept -> the clock when it came
         self.revision = 0  # of a mutant
@@ -94,13 +103,24 @@ class Hop(Sender):
         return self.reached() if self.mutant == "front_before_hand_over" else self.said
 
     def reached(self) -> int:
-        return self.clock()
+        return self.clock() if self.mutant == "front_beyond_held" else self.applied
 
     def handed_over(self) -> None:
-        self.said = self.clock()
+        self.said = self.reached()
 
-    def receive(self, record: Items | Fronts) -> list[tuple[int, Item]]:
-        """Hear a record: the items that count and were not applied before, with their places in the record."""
+    @property
+    def position(self) -> int:
+        """Behind all blocks of the records that are applied, before those of all others."""
+        return 2 * self.offset - 1
+
+    def has_more(self) -> bool:
+        return self.offset < len(self.log) or self.known.awaited() is not None
+
+    def come_to(self) -> int:
+        return self.judged
+
+    def receive(self, record: Items | Fronts) -> list[Row]:
+        """Hear a record: the items that count and were not heard before."""
         if isinstance(record, Fronts):
             for section in record.said:
                 self.heard[section.channel] = self.offset
@@ -127,7 +147,7 @@ class Hop(Sender):
             if self.mutant == "clock_of_first_section":
                 clocks.append(self.clock())
                 self.time = clocks[0]
-        return [(place, item) for place, (_, item) in enumerate(record.items) if counts[place]]
+        return [Row(self.offset, n, item) for (n, item), new in zip(record.items, counts, strict=True) if new]
 
     def hear_section(self, record: Items, section: Section, places: list[int]) -> list[int]:
         """Hear what a record says of one channel: the places of its items that count and are new."""
@@ -158,17 +178,35 @@ class Hop(Sender):
         return places[fresh:]
 
     def hear(
-        self, channel: Channel, generation: int, front: int, stamps: Sequence[int], *, checked: bool = True
+        self,
+        channel: Channel,
+        generation: int,
+        front: int,
+        more: int | None,
+        stamps: Sequence[int],
+        *,
+        checked: bool = True,
     ) -> int | None:
         """The place of the first new item; None where a later owner of the channel was heard before."""
         if self.mutant == "no_era_check" or not checked:
             generation = max(generation, self.known.saved()["era"].get(channel, 0))
         if self.known.behind(channel, generation):
             stats["records of old generations dropped"] += 1
-            assert self.known.take(channel, generation, front, stamps) == len(stamps)
+            assert self.known.take(channel, generation, front, more, stamps) == len(stamps)
             return None
         self.time = None
-        return self.known.take(channel, generation, front, stamps)
+        if self.mutant in {"promise_outlives_owner", "old_owner_promises"}:
+            more = self.wrong_promise(channel, generation, more)
+        return self.known.take(channel, generation, front, more, stamps)
+
+    def wrong_promise(self, channel: Channel, generation: int, more: int | None) -> int | None:
+        known = self.known.saved()
+        by, reach = known["promised"].get(channel, (generation, NEG))
+        if self.mutant == "promise_outlives_owner":
+            return reach if more is None and by < generation and channel in known["promised"] else more
+        if more is not None and generation < known["era"].get(channel, generation):
+            self.known.take(channel, known["era"][channel], NEG, more, ())
+        return more
 
     # ---- applying
     def read(self, count: int, rng: random.Random) -> bool:
@@ -186,45 +224,84 @@ class Hop(Sender):
         self.marks.append(Mark(self.offset, self.known.saved(), self.newest))
 
     def apply(self) -> None:
-        """The next record."""
-        was, offset = self.clock(), self.offset
-        self.broker.same(("clock", self.channel, offset), was)  # of a place in the log, whoever comes there
-        record = self.log[offset]
-        items = self.receive(record)
+        """The next record: it is heard, its items join those that are held, and what is due is judged."""
+        was, offset = self.applied, self.offset
+        self.broker.same(("clock", self.channel, offset), (self.clock(), was))  # whoever comes there
+        record, self.blocks = self.log[offset], []
+        rows = self.receive(record)
         if self.mutant == "records_merged":  # the next record of the channels is taken for a part of the same block
             after = self.log[offset + 1] if offset + 1 < len(self.log) else None
-            if isinstance(after, Items) and items and after.plan == record.plan:
+            if isinstance(after, Items) and rows and after.plan == record.plan:
                 self.offset += 1
-                items += [(place + len(record.items), item) for place, item in self.receive(after)]
+                rows += self.receive(after)
         self.offset += 1
         if self.mutant == "clock_after_sections":
             was = self.clock()
-        if items and self.mutant == "sections_as_blocks":
-            for n in range(len(record.sections)):
-                of_one = [x for x in items if record.items[x[0]][0] == n]
-                if of_one:
-                    self.judge_block(offset, record.plan, of_one, was)
-        elif items:
-            self.judge_block(offset, record.plan, items, was)
+        alone = isinstance(record, Items) and record.alone and bool(rows)
+        if rows:
+            if (alone and self.mutant != "lists_before_held") or not self.hold.takes(record.plan):
+                self.release(2 * offset + (self.mutant == "one_position"), self.hold.all(offset - 1), was)
+            if self.mutant == "lists_before_held" and alone:
+                rows, self.hold.rows = [*rows, *self.hold.rows], []
+            self.hold.put(record.plan, rows)
+        due = self.hold.all(offset) if alone else self.hold.due(offset, self.known.awaited())
+        if not self.hold.reaches(self.clock()) or self.mutant == "clock_beyond_held":
+            self.applied = self.clock()
+        self.release(2 * offset + 1, due, was)
         self.retire()
+        stats["records that leave something held"] += bool(self.hold.rows)
+        stats["records behind which the clock waits"] += self.applied < self.clock()
+        if self.schedule.exact:  # a ring that is bounded may be another after a restart
+            self.broker.same(("blocks", self.channel, offset), (self.applied, len(self.hold.rows), *self.blocks))
 
-    def remember(self, upto: int) -> None:
-        """Read the log again as far as the windows go; only the ring takes it."""
+    def release(self, position: int, rows: list[Row], was: int) -> None:
+        """Judge what leaves the hold, as the block of a position."""
+        if not rows:
+            return
+        stats["blocks of items that were held"] += rows[0].offset < position >> 1
+        self.blocks.append((position, self.hold.plan, was, tuple(row.item for row in rows)))
+        self.judged = max(self.judged, *(row.item.event.t for row in rows))
+        if self.mutant == "sections_as_blocks":
+            for part in dict.fromkeys(row[:2] for row in rows):
+                of_one = [(place, row.item) for place, row in enumerate(rows) if row[:2] == part]
+                self.judge_block(position, self.hold.plan, of_one, was)
+        else:
+            self.judge_block(position, self.hold.plan, [(place, row.item) for place, row in enumerate(rows)], was)
+
+    def remember(self, upto: int, applied: int) -> None:
+        """Read the log again before a checkpoint: what was not judged by then is held, only the ring takes the rest.
+
+        `applied` is the clock that was judged by last, and none here is above it: what the ring lost since is lost.
+        """
+        if self.mutant == "ring_by_heard_clock":
+            applied = INF
         while self.offset < upto:
-            was, record = self.clock(), self.log[self.offset]
-            items = self.receive(record)
+            was, record = min(self.clock(), applied), self.log[self.offset]
+            rows = self.receive(record)
             self.offset += 1
             if self.mutant == "clock_after_sections":
                 was = self.clock()
-            if items:
-                self.ring.put(self.ring.sort(items, record.plan, was))
-            self.ring.forget(self.clock())
+            if isinstance(record, Items):
+                held = [row for row in rows if self.hold.was_held(row)]
+                if held:
+                    self.hold.put(record.plan, held)
+                known = [(place, row.item) for place, row in enumerate(rows) if row not in held]
+                if known:
+                    self.ring.put(self.ring.sort(known, record.plan, was))
+                    self.judged = max(self.judged, *(item.event.t for _, item in known))
+            if self.mutant == "released_while_remembering":
+                gone = [(place, row.item) for place, row in enumerate(self.hold.due(upto, self.known.awaited()))]
+                if gone:
+                    self.ring.put(self.ring.sort(gone, self.hold.plan, was))
+            self.ring.forget(min(self.clock(), applied))
 
     def retire(self) -> None:
         """Forget what the clock has left behind; a plan is kept while its events are in the ring or may come."""
-        clock = self.clock()
+        clock = self.applied
         self.ring.forget(clock)
         plans = {fact.plan for fact in self.ring.known.values()} | set(self.latest.values())
+        if self.hold.rows:
+            plans.add(self.hold.plan)
         self.plan_since = {plan: self.plan_since.get(plan, clock) for plan in plans}
         if self.mutant == "plan_dropped_early":
             plans = {max(self.latest.values(), default=0)}
@@ -234,8 +311,9 @@ class Hop(Sender):
             if self.mutant != "warming_unsaid" or self.kept_from == NEG:
                 self.kept_from = max(self.kept_from, oldest)
 
-    def judge_block(self, offset: int, plan: int, items: list[tuple[int, Item]], was: int) -> None:
+    def judge_block(self, position: int, plan: int, items: list[tuple[int, Item]], was: int) -> None:
         """Old verdicts as of before the block, then its rows and owners, then new verdicts; say what differs."""
+        offset = position >> 1
         if self.mutant == "lateness_interleaved":
             items = [x for x in items if x[1].event.t >= self.newest - L]
         if self.mutant == "lateness_at_receiver":
@@ -251,7 +329,7 @@ class Hop(Sender):
         again = self.affected(block, learnt)
         old = {fact.id: self.verdict(fact) for fact in again}
         for fact in sorted(fact for _, fact in block.fresh.values()):
-            self.windows.insert(self.key(fact), (fact.t, fact.id, fact.event.amount), offset + 1)
+            self.windows.insert(self.key(fact), (fact.t, fact.id, fact.event.amount), position)
         stats["blocks"] += 1
         stats["blocks that have a clock"] += was > NEG
         stats["blocks whose ring has shed"] += self.ring.shed
@@ -259,13 +337,13 @@ class Hop(Sender):
             any(True for _ in self.ring.above(self.key(fact), fact[:2])) for _, fact in block.fresh.values()
         )
         for key, owner in learnt.items():
-            self.windows.own(key, owner, offset + 1)
+            self.windows.own(key, owner, position)
         self.ring.put(block)
         for place, fact in block.fresh.values():
-            self.say(offset, place, self.ring.known[fact.id], None)
+            self.say(position, place, self.ring.known[fact.id], None)
         k = 0
         for fact in sorted(again):
-            k += self.say(offset, 1 << 19 | k, self.ring.known[fact.id], old[fact.id])
+            k += self.say(position, 1 << 19 | k, self.ring.known[fact.id], old[fact.id])
             if self.mutant == "no_sub_number":
                 k = 0
 
@@ -321,14 +399,15 @@ class Hop(Sender):
         value: object = self.windows.evaluate(self.key(fact), fact.t, fact.id, window)
         if fact.t - window + 1 < self.kept_from:
             value = FLAG
-            if fact.t - window + 1 >= self.plan_since.get(fact.plan, self.clock()) - L:
+            if fact.t - window + 1 >= self.plan_since.get(fact.plan, self.applied) - L:
                 self.broker.broken = f"{fact} is flagged at {self.channel}, though its plan was there all the time"
         keys = fill(fact.t, fact.id, fact.keys, self.hop, self.windows.owner(self.key(fact)))
         carried = (*fact.carried[: self.hop], value, *fact.carried[self.hop + 1 :])
         return Verdict(judge(self.hop, keys, carried, plan), carried, keys)
 
-    def say(self, offset: int, index: int, fact: Fact, old: Verdict | None) -> bool:
+    def say(self, position: int, index: int, fact: Fact, old: Verdict | None) -> bool:
         """Put out what differs from before; whether anything did."""
+        offset = position >> 1
         new = self.verdict(fact)
         if self.mutant == "owner_not_backfilled" and old is not None:
             new = Verdict(judge(self.hop, old.keys, new.carried, fact.plan), new.carried, old.keys)
@@ -340,9 +419,10 @@ class Hop(Sender):
             ):
                 continue
             self.revision += 1
-            revision = self.revision if self.mutant == "revision_counter" else offset
+            revision = self.revision if self.mutant == "revision_counter" else position
             was = None if self.mutant == "was_forgotten" and index >= 1 << 19 else before.get(features)
             self.put("alerts", offset, Alert(rule, fact.id, revision, new.said.get(rule), was))
+            self.blocks.append((rule, fact.id, new.said.get(rule)))
         differs = old is None or (old.carried, old.keys) != (new.carried, new.keys)
         if self.mutant == "fill_not_sent_on" and old is not None:
             differs = old.carried != new.carried
@@ -350,15 +430,16 @@ class Hop(Sender):
         if differs and target is not None and not (self.mutant == "no_revision_forward" and old):
             stats["items sent on"] += 1
             stats["of these revisions"] += old is not None
-            item = Item(offset << 20 | index, fact.event, new.keys, new.carried)
+            item = Item(position << 20 | index, fact.event, new.keys, new.carried)
             place = target, hashed(target, new.keys[target]) % self.broker.partitions
             self.going[place].append((offset, fact.plan, item))
+            self.blocks.append((place, item))
         return differs or before != new.said
 
     # ---- saving
     def saved(self) -> dict[str, Any]:
         """All that is not rows, as of now, with the mark from which the ring is to be rebuilt."""
-        clock = self.clock()
+        clock = self.clock() if self.mutant == "mark_behind_held" else self.applied
         mark = self.marks[-1]
         if self.mutant != "mark_too_late":
             fits = [i for i, m in enumerate(self.marks) if m.newest < clock - L or m.offset == 0]
@@ -372,6 +453,9 @@ class Hop(Sender):
             "kept_from": self.kept_from,
             "newest": self.newest,
             "plan_since": dict(self.plan_since),
+            "applied": self.applied,
+            "judged": self.judged,
+            "cut": self.hold.cut,
         }
 
     def restore(self, saved: dict[str, Any], images: dict[int, Any], journal: Iterable[list[Any]]) -> None:
@@ -380,21 +464,28 @@ class Hop(Sender):
             self.windows.load_image(chunk, image)
         for part in journal:
             self.windows.replay(part)
+        cut = Cut() if self.mutant == "cut_not_restored" else saved["cut"]
+        self.hold = Hold(self.schedule.enough, self.schedule.full, self.mutant, cut)
         self.rebuild_ring(saved)
         known = saved["known"]
+        if self.mutant == "promises_not_restored":
+            known = {**known, "promised": {}}
         if self.mutant == "fronts_not_restored":
             known = {**known, "front": {}}
         if self.mutant == "eras_not_restored":
             known = {**known, "era": {}}
         self.offset, self.newest, self.time = saved["offset"], saved["newest"], None
         self.known = self.schedule.decisions.receiver(self.channels, known)
+        self.applied, self.judged = saved["applied"], saved["judged"]
+        if self.mutant == "applied_not_restored":
+            self.applied = self.clock()
         self.plan_since = dict(saved["plan_since"])
         self.latest, self.kept_from = dict(saved["latest"]), saved["kept_from"]
         self.windows.forget(self.kept_from)
         self.marks = [saved["mark"]]
         self.mark()
         if self.mutant != "ring_not_rebuilt":
-            self.ring.forget(self.clock())
+            self.ring.forget(self.applied)
         self.handed_over()
 
     def rebuild_ring(self, saved: dict[str, Any]) -> None:
@@ -407,4 +498,4 @@ class Hop(Sender):
         self.known = self.schedule.decisions.receiver(self.channels, known)
         self.offset, self.time = mark.offset, None
         if self.mutant != "ring_not_rebuilt":
-            self.remember(saved["offset"])
+            self.remember(saved["offset"], saved["applied"])

@@ -71,11 +71,14 @@ class ProductReceiver:
     def behind(self, channel: Channel, generation: int) -> bool:
         return channel[0] == "src" and generation < self.channels.era.get(_name(channel), 0)
 
-    def take(self, channel: Channel, generation: int, front: int, stamps: Sequence[int]) -> int:
-        return self.channels.take(_name(channel), generation, front, np.array(stamps, np.int64))
+    def take(self, channel: Channel, generation: int, front: int, more: int | None, stamps: Sequence[int]) -> int:
+        return self.channels.take(_name(channel), generation, front, np.array(stamps, np.int64), more)
 
     def clock(self) -> int:
         return self.channels.clock
+
+    def awaited(self) -> int | None:
+        return self.channels.awaited if self.channels.promised else None
 
     def saved(self) -> dict[str, Any]:
         return {"product": self.channels.copy().state()}

@@ -8,7 +8,7 @@ from tests.protocol.admission import Admission
 from tests.protocol.broker import Broker
 from tests.protocol.checkpoint import Lane
 from tests.protocol.decisions import Decisions, ModelDecisions
-from tests.protocol.worker import Sender, Worker
+from tests.protocol.worker import Promising, Sender, Worker
 from tests.protocol.world import BIG, INF, PLANS, Event, L, stats
 
 __all__ = ["Schedule"]
@@ -52,12 +52,24 @@ class Schedule:
         self.gather = (
             rng.choice((0.3, 0.8, 1.0)) if self.sharing else 0.0
         )  # how much more the first worker owns than the others
+        self.hold_by(random.Random(f"holds {seed}"))
         self.workers = [self.process(i) for i in range(rng.choice((2, 3)))]
         self.owner: dict[Place, Owned | None] = {("src", p): None for p in range(origins)}
         self.owner |= {("lane", p): None for p in range(partitions)}
         self.zombies: list[Owned] = []
         self.generation, self.now, self.last = 0, 10, False
         self.past: list[Event] = []
+
+    def hold_by(self, rng: random.Random) -> None:
+        """Half of the schedules with an unbounded ring promise and hold."""
+        promises = rng.random() < 0.5 and self.exact
+        self.promising = (
+            Promising(rng.choice((0.5, 0.9, 1.0)), rng.choice((0.0, 0.1, 0.4)), rng.random() < 0.5)
+            if promises
+            else None
+        )
+        self.enough = rng.choice((1, 2, 2, 3, 5))
+        self.full = self.enough + rng.choice((0, 2, 5, 12))
 
     # ---- sources
     def lift_to(self) -> int:
@@ -104,7 +116,7 @@ class Schedule:
 
     # ---- owners
     def process(self, i: int) -> Worker:
-        return Worker(self.broker, i, self.sharing, self.waiting)
+        return Worker(self.broker, i, self.sharing, self.waiting, self.promising)
 
     def anyone(self) -> Worker:
         """Who is to own something."""
@@ -207,8 +219,16 @@ class Schedule:
                 moved |= self.settle_origin(owner) if isinstance(owner, Admission) else self.settle_lane(owner)
             if not moved:
                 self.broker.calm = was
+                self.nothing_is_held()
                 return
         self.broker.broken = self.broker.broken or "does not settle"
+
+    def nothing_is_held(self) -> None:
+        """Invariant: where all is at rest and alive, nobody waits for what was promised."""
+        for owner in self.owner.values():
+            for hop in owner.hops if isinstance(owner, Lane) else ():
+                if hop.hold.rows or hop.known.awaited() is not None or hop.applied != hop.clock():
+                    self.broker.broken = self.broker.broken or f"{hop.channel} holds {hop.hold.rows} for ever"
 
     def settle_origin(self, owner: Admission) -> bool:
         moved = owner.worker.turn(owner, self.rng)
@@ -234,7 +254,7 @@ class Schedule:
         moved = False
         front = sender.front()
         for target in sender.targets:
-            if sender.told.get(target) != front:
+            if sender.told.get(target) != front or (target in sender.promised and not sender.has_more()):
                 sender.worker.tell(target)
         while sender.busy():
             moved = True

@@ -14,7 +14,7 @@ Row = tuple[int, int, int]  # t, id, amount
 
 
 class Windows:
-    """What a checkpoint keeps as operations and images. A position is the offset of the next block."""
+    """What a checkpoint keeps as operations and images. A position is that of the last block."""
 
     def __init__(self, mutant: str | None) -> None:
         self.mutant = mutant

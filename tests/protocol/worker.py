@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.protocol.world import INF, NEG, Channel, Fronts, Item, Items, Section, stats
 
 if TYPE_CHECKING:
     from tests.protocol.broker import Broker
 
-__all__ = ["Sender", "Worker"]
+__all__ = ["Promising", "Sender", "Worker"]
 
 #: (offset of the input that brought it, plan, item).
 Entry = tuple[int, int, Item]
 
 
+class Promising(NamedTuple):
+    """How likely a record promises another where there is more, and where there is none; and how far it says it is."""
+
+    with_more: float
+    without: float
+    by_front: bool  # else by the newest event that was taken
+
+
 class Worker:
     """One process: all its senders share an idempotent producer, so each target has its records in queue order."""
 
-    def __init__(self, broker: Broker, name: int, sharing: float = 0.0, waiting: float = 0.0) -> None:
-        self.broker, self.name, self.mutant = broker, name, broker.mutant
+    def __init__(
+        self, broker: Broker, name: int, sharing: float = 0.0, waiting: float = 0.0, promising: Promising | None = None
+    ) -> None:
+        self.broker, self.name, self.mutant, self.promising = broker, name, broker.mutant, promising
         self.sharing, self.waiting = sharing, waiting  # how likely another takes part in a turn; that it waits for more
         self.queues: dict[Any, deque[tuple[list[tuple[Sender, int]], Any]]] = defaultdict(deque)
         self.senders: list[Sender] = []
@@ -57,14 +67,16 @@ class Worker:
                 sender.acknowledged(where)
 
     def tell(self, target: Channel) -> None:
-        """Fronts that changed, or of a new generation, in one record to one target."""
+        """Fronts that changed, or of a new generation, and what was promised, in one record to one target."""
         told = []
         for sender in self.senders:
             if target not in sender.reach or sender.stopped:
                 continue
-            if sender.told.get(target) != (front := sender.front()):
+            promised, front = target in sender.promised, sender.front()
+            if promised or sender.told.get(target) != front:
                 sender.told[target] = front
-                told.append((sender, Section(sender.channel, sender.generation, front)))
+                more = sender.more(target, front) if promised else None
+                told.append((sender, Section(sender.channel, sender.generation, front, more)))
         if told:
             self.put(target, [(sender, INF) for sender, _ in told], Fronts(tuple(news for _, news in told)))
 
@@ -158,7 +170,9 @@ class Worker:
             rng.shuffle(numbers)
         heads = [iter(part) for _, part, _ in parts]
         items = tuple((n, next(heads[n])[2]) for n in numbers)
-        sections = tuple(Section(sender.channel, sender.generation, front) for sender, _, front in parts)
+        sections = tuple(
+            Section(sender.channel, sender.generation, front, sender.more(target, front)) for sender, _, front in parts
+        )
         shares = [(sender, part[0][0] if part else INF) for sender, part, _ in parts]
         if self.mutant in {"commit_own_sends", "checkpoint_own_sends"}:
             origin = self.mutant == "commit_own_sends"
@@ -168,7 +182,8 @@ class Worker:
         stats["records with items of several hop partitions"] += (
             len(set(numbers)) > 1 and parts[0][0].channel[0] != "src"
         )
-        self.put(target, shares, Items(sections, plan, items))
+        alone = self.promising is not None and bool(items) and rng.random() < 0.05
+        self.put(target, shares, Items(sections, plan, items, alone))
 
 
 class Sender:
@@ -182,6 +197,7 @@ class Sender:
         self.channel, self.generation, self.targets = channel, generation, targets
         self.tags: dict[Any, list[int]] = defaultdict(list)  # not yet acknowledged, by target
         self.told: dict[Channel, int] = {}  # target -> the front it was told last
+        self.promised: set[Channel] = set()  # the targets that another record was promised to
         self.reach = frozenset(targets)
         self.going: dict[Channel, list[Entry]] = defaultdict(list)  # gathered, not yet handed over
         self.offset = 0
@@ -195,6 +211,32 @@ class Sender:
     def reached(self) -> int:
         """The front as of what was gathered: true at a target when all that was gathered for it is on its way."""
         raise NotImplementedError
+
+    def has_more(self) -> bool:
+        """Whether there is more that it will take at once."""
+        raise NotImplementedError
+
+    def come_to(self) -> int:
+        """The newest event time of what was taken."""
+        raise NotImplementedError
+
+    def more(self, target: Channel, front: int) -> int | None:
+        """What the next record to a target says of promises; what it promises is kept by a later one."""
+        promising, rng = self.worker.promising, self.broker.rng
+        if promising is None:
+            return None
+        if self.broker.calm:
+            promises = self.has_more()
+        else:
+            promises = rng.random() < (promising.with_more if self.has_more() else promising.without)
+        if promises:
+            if self.mutant != "promise_forgotten":
+                self.promised.add(target)
+            return max(front if promising.by_front else self.come_to(), NEG + 1)
+        if self.broker.calm or rng.random() < 0.7:
+            self.promised.discard(target)
+            return NEG
+        return None
 
     def read(self, count: int, rng: random.Random) -> bool:
         """Take up to `count` of what is next; what that brings for the hops is gathered. Whether anything was taken."""

@@ -78,7 +78,7 @@ class Event(NamedTuple):
 
 
 class Item(NamedTuple):
-    """An event on its way: offset of its block << 20 | index, keys with owners filled in, features so far."""
+    """An event on its way: position of its block << 20 | index, keys with owners filled in, features so far."""
 
     stamp: int
     event: Event
@@ -87,22 +87,29 @@ class Item(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What a record says of one of the channels that share it."""
+    """What a record says of one of the channels that share it.
+
+    `more` is a promise that another record of the channel comes to the same partition, and how far the channel has
+    come; NEG takes the promise back; None says nothing of it, but what an older generation promised is over.
+    """
 
     channel: Channel
     generation: int
     front: int
+    more: int | None = None
 
 
 class Items(NamedTuple):
-    """A record of a hop topic with events of several channels, of one plan; what a block is.
+    """A record of a hop topic with events of several channels, of one plan; a block, where nothing is held back.
 
-    An item goes with the number of its section. Stamps ascend within a section; a section may be without items.
+    An item goes with the number of its section. Stamps ascend within a section; a section may be without items. One
+    that is to be judged `alone` stands for changes of lists.
     """
 
     sections: tuple[Section, ...]
     plan: int
     items: tuple[tuple[int, Item], ...]
+    alone: bool = False
 
 
 class Fronts(NamedTuple):
