@@ -18,7 +18,7 @@ from risk_stream.engine import broadcast_rows, entry_hops
 from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
 from risk_stream.stream.origins import Origin
 from risk_stream.stream.promises import Promises
-from risk_stream.stream.sections import Section, merge, running_clock, write_fronts, write_letters
+from risk_stream.stream.sections import Section, merge, running_clock, write_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class Admission:
         counts: Callable[[str], int],
         future_ms: int | None,
     ) -> None:
-        self.catalogue, self.decoder, self.promises = catalogue, Decoder(catalogue), Promises()
+        self.catalogue, self.decoder, self.promises = catalogue, Decoder(catalogue), Promises(hop_topic)
         self.hop_topic, self.rejects_topic, self.counts, self.future_ms = hop_topic, rejects_topic, counts, future_ms
 
     # Decoding
@@ -189,9 +189,7 @@ class Admission:
             admitted.count(topic, batch, len(self.catalogue.types))
             admitted.events += len(batch)
             assert origin.plan is not None, "no event is sent before a plan is named"
-            section = Section(
-                origin.channel, origin.generation, origin.clock, before, origin.clock if more else MISSING
-            )
+            section = _section(origin, before, more=more)
             by_plan.setdefault(origin.plan, []).append((section, batch, running_clock(batch.times, before)))
         for plan, together in by_plan.items():
             sections, batches, clocks = zip(*together, strict=True)
@@ -206,19 +204,12 @@ class Admission:
         upto = int(batch.times.max())
         for kind, rows in entry_hops(batch).items():
             part = batch if len(rows) == len(batch) else batch.take(rows)
-            hop = self.hop_topic(kind)
             for target, events in split_by_partition(part, kind, self.counts(kind)):
-                self.promises.told((kind, target), sections)
-                for value in write_letters(events, sections, plan, upto=upto):
-                    admitted.outgoing.append(Outgoing(hop, value, partition=target))
+                admitted.outgoing += self.promises.letters((kind, target), events, sections, plan, upto=upto)
 
     def tell_owed(self, origins: Iterable[tuple[Origin, bool]], admitted: Admitted) -> None:
         """Keep what was promised to hop partitions to which none of these origins' events went in this turn."""
-        sections = [
-            Section(o.channel, o.generation, o.clock, o.clock, o.clock if more else MISSING) for o, more in origins
-        ]
-        for (kind, target), said in self.promises.owed(sections):
-            admitted.outgoing.append(Outgoing(self.hop_topic(kind), write_fronts(said), partition=target))
+        admitted.outgoing += self.promises.kept([_section(o, o.clock, more=more) for o, more in origins])
 
     def _tell_all(self, changes: EventBatch, origin: Origin, before: int, admitted: Admitted) -> None:
         """Tell every hop partition of changes that belong to no key.
@@ -251,3 +242,9 @@ class Admission:
                 "are allowed (RISK_STREAM_LATENESS_SECONDS): to judge it all the same, "
                 "risk-stream rejects replay --recover",
             )
+
+
+def _section(origin: Origin, before: int, *, more: bool) -> Section:
+    """What an origin says with events that take its clock on from `before`, or without any."""
+    reach = origin.clock if more else MISSING
+    return Section(origin.channel, origin.generation, origin.clock, before, reach)

@@ -25,7 +25,6 @@ __all__ = [
     "EVERYTHING",
     "HOLD",
     "PATIENCE",
-    "SLACK_MS",
     "Patience",
     "Progress",
     "Underway",
@@ -39,9 +38,6 @@ EVERYTHING = 2**63 - 1
 
 #: How soon it is looked again whether those who are waited for have caught up, s.
 HOLD = 0.005
-
-#: How far ahead of another worker's backlog one is read here, ms of event time: what was heard of it is old.
-SLACK_MS = 200
 
 #: How long the others wait for a partition of which the broker has more and nothing comes, s.
 PATIENCE = 0.1

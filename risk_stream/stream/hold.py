@@ -74,7 +74,8 @@ class Hold:
 
     def takes(self, plan: Plan) -> bool:
         """Whether events of a plan may join those that are held."""
-        return self._plan is None or not self._parts or self._plan.version == plan.version
+        held = self._plan if self._parts else None
+        return held is None or held.version == plan.version
 
     def holds_until(self, clock: int) -> bool:
         """Whether any that is held is not later than a clock."""

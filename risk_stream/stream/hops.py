@@ -38,18 +38,16 @@ from risk_stream.stream.sections import (
     read_fronts,
     read_letter,
     running_clock,
-    write_fronts,
-    write_letters,
 )
 
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
-__all__ = ["Address", "Applied", "HopPartition", "onward", "position_before"]
+__all__ = ["Address", "Applied", "HopPartition", "onward", "position_of"]
 
 
-def position_before(offset: int) -> int:
-    """The engine's position that lies behind all blocks of the records before an offset, and before all others."""
-    return 2 * offset - 1
+def position_of(offset: int) -> int:
+    """The engine's position of what goes on with a record; what goes on before it has the position before."""
+    return 2 * offset + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,56 +263,56 @@ class HopPartition:
 
     def _hear(self, incoming: Incoming, applied: Applied) -> Iterator[Block]:
         """What a record brings: events to judge, or time alone, or neither."""
-        offset, letter = incoming.offset, incoming.letter
+        offset, letter, at = incoming.offset, incoming.letter, self._begun
         if incoming.wrong is not None:
             if offset >= self.n:
                 applied.poison[self.topic] += 1
                 applied.outgoing.append(self._poison(*incoming.wrong))
             return
-        for channel, generation, front, more in incoming.fronts:
-            self.channels.take(channel, generation, front, more=more if self.holds else None)
+        for said in incoming.fronts:
+            self._hear_of(said)
         if letter is not None:
             self.marks.cut(offset, self.channels, self.clock)
             new = self._new(letter)
             if len(new):
                 batch = letter.batch if len(new) == len(letter.batch) else letter.batch.take(new)
                 self.marks.pass_over(len(batch))
-                yield from self._put(offset, batch, self.plan_of(letter.plan))
-        if self._begun is not None:
+                plan = self.plan_of(letter.plan)
+                yield from self._put(offset, batch, plan) if at is None else self._recall(at, offset, batch, plan)
+        if at is not None:
             return
         released = self.hold.due(offset, self.channels)
         told = self.clock
         if not self.hold.holds_until(self.channels.clock):
             self.clock = self.channels.clock
         if released is not None:
-            yield self._block(released, 2 * offset + 1)
+            yield self._block(released, position_of(offset))
         elif self.clock > told:
             nothing = EventBatch.empty(self.hop.plan.catalogue)
-            yield Block(nothing, self.hop.plan, self.clock, 2 * offset + 1, offset)
+            yield Block(nothing, self.hop.plan, self.clock, position_of(offset), offset)
 
     def _put(self, offset: int, batch: EventBatch, plan: Plan) -> Iterator[Block]:
         """Hold the events of a record; what cannot be held with them goes on before."""
-        if self._begun is not None:
-            held = self.hold.was_held(offset, batch.times)
-            if is_broadcast(batch):
-                held[:] = False
-            if held.any():
-                self.hold.put(offset, batch.take(np.flatnonzero(held)), plan)
-            if not held.all():
-                known = Released(batch.take(np.flatnonzero(~held)), plan, offset)
-                yield self._block(known, 2 * offset + 1, min(self.channels.clock, self._begun.clock))
-            return
         alone = is_broadcast(batch)
         if alone or not self.hold.takes(plan):
             before = self.hold.all(offset - 1)
             if before is not None:
-                yield self._block(before, 2 * offset)
+                yield self._block(before, position_of(offset) - 1)
         self.hold.put(offset, batch, plan)
         if alone:
             told = self.hold.all(offset)
             assert told is not None
             self.clock = self.channels.clock
-            yield self._block(told, 2 * offset + 1)
+            yield self._block(told, position_of(offset))
+
+    def _recall(self, at: Standing, offset: int, batch: EventBatch, plan: Plan) -> Iterator[Block]:
+        """Of the events of a record before the checkpoint hold those that were held; the others were judged."""
+        held = self.hold.was_held(offset, batch.times) & (not is_broadcast(batch))
+        if held.any():
+            self.hold.put(offset, batch.take(np.flatnonzero(held)), plan)
+        if not held.all():
+            known = Released(batch.take(np.flatnonzero(~held)), plan, offset)
+            yield self._block(known, position_of(offset), min(self.channels.clock, at.clock))
 
     def _block(self, released: Released, position: int, clock: int | None = None) -> Block:
         batch = released.batch
@@ -326,11 +324,15 @@ class HopPartition:
     def _new(self, letter: Letter) -> Longs:
         """Which events are no copies, by their places."""
         stamps, copies = letter.batch.stamps, np.zeros(len(letter.batch), np.bool_)
-        for i, (channel, generation, front, more) in enumerate(letter.channels):
+        for i, said in enumerate(letter.channels):
             rows = letter.rows(i)
-            first = self.channels.take(channel, generation, front, stamps[rows], more if self.holds else None)
-            copies[rows[:first]] = True
+            copies[rows[: self._hear_of(said, stamps[rows])]] = True
         return np.flatnonzero(~copies)
+
+    def _hear_of(self, said: Said, stamps: Sequence[int] | Longs = ()) -> int:
+        """What a channel says, with events of these stamps; -> how many of them are copies."""
+        channel, generation, front, more = said
+        return self.channels.take(channel, generation, front, stamps, more if self.holds else None)
 
     def _poison(self, record: Record, error: Exception) -> Outgoing:
         value = reject_message(
@@ -382,8 +384,5 @@ def onward(
     last = {(kind, target, section): i for i, (kind, target, _, of, *_) in enumerate(pieces) for section in of}
     for i, (kind, target, batch, sections, plan, upto) in enumerate(pieces):
         is_last = all(last[kind, target, section] == i for section in sections)
-        promises.told((kind, target), sections, last=is_last)
-        for value in write_letters(batch, sections, plan, last=is_last, upto=upto):
-            yield Outgoing(address.hop_topic(kind), value, partition=target)
-    for (kind, target), said in promises.owed([section for section, _ in forwards]):
-        yield Outgoing(address.hop_topic(kind), write_fronts(said), partition=target)
+        yield from promises.letters((kind, target), batch, sections, plan, last=is_last, upto=upto)
+    yield from promises.kept([section for section, _ in forwards])

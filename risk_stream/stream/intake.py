@@ -25,7 +25,7 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Admission, Admitted, Decoded
-from risk_stream.stream.alignment import EVERYTHING, HOLD, SLACK_MS, Patience, Progress, evenly
+from risk_stream.stream.alignment import EVERYTHING, HOLD, Patience, Progress, evenly
 from risk_stream.stream.audit import audit_records
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Target
@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 
 #: Events that wait here and at the broker, from which on they are a backlog: the hops are told that more will come.
 BACKLOG = 1000
+
+#: How far ahead of another worker's backlog one is read here, ms of event time: what was heard of it is old.
+SLACK_MS = 200
 
 #: How often it is looked whether a promise still holds, s; and how long nothing may come of what the broker has, s.
 LOOK, SILENT = 0.1, 5.0
@@ -92,14 +95,21 @@ class Desk:
             self.held = decoded if self.held is None else self.held.followed_by(decoded)
         self.read_to, self.came = max(self.read_to, end), time.monotonic()
 
+    @property
+    def admissible(self) -> int:
+        """How many of the events that are held may be admitted: those before the place where the origin stops."""
+        if self.held is None or self.origin is None:
+            return 0
+        stop = self.origin.stop
+        return len(self.held) if stop is None else int(np.searchsorted(self.held.batch.stamps, stop))
+
     def clocks(self) -> NDArray[np.int64]:
         """int64[n]: the clock after each event that is held and may be admitted, ms."""
         assert self.origin is not None
         if self.held is None:
             return _NO_NUMBERS
-        held = self.held.batch
-        may = len(held) if self.origin.stop is None else int(np.searchsorted(held.stamps, self.origin.stop))
-        return running_clock(held.times[:may], self.origin.clock) if may else _NO_NUMBERS
+        may = self.admissible
+        return running_clock(self.held.batch.times[:may], self.origin.clock) if may else _NO_NUMBERS
 
     def take_out(self, n: int) -> tuple[Decoded | None, int]:
         """The first n events, and the position in the log that is reached with them."""
@@ -147,9 +157,8 @@ class Intake:
         self.generation = 0
         self.came: Callable[[str], None] = lambda _: None
         self.hops_are_behind: Callable[[], bool] = lambda: False  # then no more is admitted for now
-        self.promised: Callable[[], Mapping[str, int]] = (
-            dict  # channel of an origin with a backlog -> how far it is, ms
-        )
+        # Channel of each origin, of any worker, that works off a backlog -> how far it has come, ms.
+        self.promised: Callable[[], Mapping[str, int]] = dict
         self.targets: list[Target] = []
         self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
         self._lateness_ms = int(settings.lateness_seconds * 1000)
@@ -319,16 +328,16 @@ class Intake:
         """
         unread = {desk: self.runs.consumer.unread(TP(*desk.tp)) for desk in self.desks.values()}
         waiting = sum(n + (0 if desk.held is None else len(desk.held)) for desk, n in unread.items())
-        more = dict.fromkeys(desks, False)
-        for desk in more:
-            stop = None if desk.origin is None else desk.origin.stop
-            if desk.shut or not (waiting >= BACKLOG or self.admission.promises.is_open(desk.channel)):
-                continue
-            if desk.held is not None:
-                more[desk] = stop is None or int(desk.held.batch.stamps[0]) < stop
-            else:
-                more[desk] = stop is None and unread[desk] > 0 and time.monotonic() - desk.came < SILENT
-        return more
+        now = time.monotonic()
+
+        def has_more(desk: Desk) -> bool:
+            if desk.origin is None or desk.shut:
+                return False
+            will_come = unread[desk] > 0 and now - desk.came < SILENT
+            return desk.admissible > 0 or (desk.held is None and desk.origin.stop is None and will_come)
+
+        said = self.admission.promises.is_open
+        return {desk: (waiting >= BACKLOG or said(desk.channel)) and has_more(desk) for desk in desks}
 
     def _reach_of_others(self) -> int:
         """The clock up to which a backlog may be read, as far as backlogs of others have come, ms."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from risk_stream.stream.checkpoint import HEADER_KEY, Header, Saver, part_key
-from risk_stream.stream.hops import HopPartition, position_before
+from risk_stream.stream.hops import HopPartition, position_of
 from risk_stream.stream.statelog import Writer
 
 __all__ = ["Lane", "Written"]
@@ -106,7 +106,7 @@ class Lane:
             self._last = began
             self.sound = False
             stands = {kind: hop.standing() for kind, hop in self.hops.items()}
-            taken = {kind: self.savers[kind].take(position_before(standing.n)) for kind, standing in stands.items()}
+            taken = {kind: self.savers[kind].take(position_of(standing.n - 1)) for kind, standing in stands.items()}
             images = {kind: parts for kind, (parts, _) in taken.items()}
             deltas = {kind: parts for kind, (_, parts) in taken.items()}
             plans = sorted({version for hop in self.hops.values() for version in hop.hop.plans})

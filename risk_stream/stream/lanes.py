@@ -80,7 +80,7 @@ class Lanes:
         self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
         self._work = asyncio.Lock()
         self._closing = set[asyncio.Task[None]]()
-        self._promises = Promises()
+        self._promises = Promises(settings.hop_topic)
         self._said_loose = False
 
     @property
@@ -106,23 +106,21 @@ class Lanes:
 
     def heard(self) -> dict[str, int]:
         """Channel of each origin, of any worker -> its front as last heard by a hop partition here."""
-        heard: dict[str, int] = {}
-        for lane in self.lanes.values():
-            for hop in lane.hops.values():
-                for channel, front in hop.channels.front.items():
-                    if channel.rpartition("/")[0] not in self._kind_of and front != MISSING:
-                        heard[channel] = max(heard.get(channel, MISSING), front)
-        return heard
+        fronts = self._of_origins(lambda channels: channels.front)
+        return {channel: front for channel, front in fronts.items() if front != MISSING}
 
     def promised(self) -> dict[str, int]:
         """Channel of each origin, of any worker, that works off a backlog -> how far it has come, as last heard, ms."""
-        promised: dict[str, int] = {}
-        for lane in self.lanes.values():
-            for hop in lane.hops.values():
-                for channel, reach in hop.channels.promised.items():
-                    if channel.rpartition("/")[0] not in self._kind_of:
-                        promised[channel] = max(promised.get(channel, MISSING), reach)
-        return promised
+        return self._of_origins(lambda channels: channels.promised)
+
+    def _of_origins(self, what: Callable[[Channels], Mapping[str, int]]) -> dict[str, int]:
+        """Channel of an origin -> the highest of what hop partitions here have heard of it."""
+        found: dict[str, int] = {}
+        for hop in (hop for lane in self.lanes.values() for hop in lane.hops.values()):
+            for channel, ms in what(hop.channels).items():
+                if channel.rpartition("/")[0] not in self._kind_of:
+                    found[channel] = max(found.get(channel, MISSING), ms)
+        return found
 
     # Assignment
 
@@ -429,8 +427,7 @@ class Lanes:
         return taken, again
 
     def _acknowledge(self, hop: HopPartition, sends: Sequence[asyncio.Future[Any]]) -> None:
-        tp, stands = (hop.topic, hop.partition), hop.next
-        finished = hop.finished()
+        tp, finished, stands = (hop.topic, hop.partition), hop.finished(), hop.next
         if not self.durable:
             self.runs.acknowledge(tp, finished, sends)
             return

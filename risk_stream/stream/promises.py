@@ -7,19 +7,21 @@ promised is over when the next owner tells its fronts in a new generation, as it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from risk_stream.catalogue import MISSING
+from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.stream.fronts import Target
-from risk_stream.stream.sections import Said, Section
+from risk_stream.stream.messages import Outgoing
+from risk_stream.stream.sections import Said, Section, write_fronts, write_letters
 
 __all__ = ["Promises"]
 
 
 class Promises:
-    """The open promises of the channels of one worker."""
+    """The open promises of the channels of one worker, and its messages to hop partitions, which make and keep them."""
 
-    def __init__(self) -> None:
+    def __init__(self, hop_topic: Callable[[str], str]) -> None:
+        self._hop_topic = hop_topic
         self._open: dict[str, set[Target]] = {}
         self._told: set[tuple[str, Target]] = set()  # since the last `owed`
 
@@ -53,3 +55,24 @@ class Promises:
                     targets.discard(target)
         self._told.clear()
         yield from owed.items()
+
+    def letters(
+        self,
+        target: Target,
+        batch: EventBatch,
+        sections: Sequence[Section],
+        plan: str,
+        *,
+        last: bool = True,
+        upto: int | None = None,
+    ) -> Iterator[Outgoing]:
+        """Messages with events for one hop partition; as for `told` and `write_letters`."""
+        kind, partition = target
+        self.told(target, sections, last=last)
+        for value in write_letters(batch, sections, plan, last=last, upto=upto):
+            yield Outgoing(self._hop_topic(kind), value, partition=partition)
+
+    def kept(self, sections: Sequence[Section]) -> Iterator[Outgoing]:
+        """Messages without events that say what is owed."""
+        for (kind, partition), said in self.owed(sections):
+            yield Outgoing(self._hop_topic(kind), write_fronts(said), partition=partition)

@@ -19,7 +19,7 @@ from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream import hold as module
 from risk_stream.stream import marks
 from risk_stream.stream.channels import Channels
-from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_before
+from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_of
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import (
@@ -134,7 +134,7 @@ def feed(hop: HopPartition, log: Sequence[FakeRecord], said: dict[int, list[Outg
         was_remembering = hop.remembering
         forwards = hop.take(1, applied)
         if not was_remembering:
-            applied.outgoing += onward([(hop.section(), forwards)], hop.address, Promises())
+            applied.outgoing += onward([(hop.section(), forwards)], hop.address, Promises(hop.address.hop_topic))
         hop.said()
         outgoing += applied.outgoing
         if said is not None:
@@ -192,7 +192,7 @@ def test_who_begins_again_at_a_checkpoint_says_the_same_again(seed: int, records
         feed(hop, [record for record in log if n <= record.offset < upto])
         n = upto
         if n:
-            parts += hop.hop.delta(position_before(n))
+            parts += hop.hop.delta(position_of(n - 1))
         standing = hop.standing()
         assert standing.n == n
         hop = new_hop()

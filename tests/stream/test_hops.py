@@ -17,7 +17,7 @@ from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream import sections as module
 from risk_stream.stream.admission import Admission
 from risk_stream.stream.channels import Channels
-from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_before
+from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_of
 from risk_stream.stream.messages import Outgoing, pack
 from risk_stream.stream.origins import Committed, Origin
 from risk_stream.stream.promises import Promises
@@ -40,7 +40,7 @@ def feed(hop: HopPartition, messages: Iterable[FakeRecord]) -> Applied:
     applied = Applied()
     hop.put([], messages)
     said = hop.take(len(hop.waiting), applied)
-    applied.outgoing += onward([(hop.section(), said)], hop.address, Promises())
+    applied.outgoing += onward([(hop.section(), said)], hop.address, Promises(hop.address.hop_topic))
     hop.said()
     return applied
 
@@ -361,10 +361,10 @@ def test_a_hop_that_begins_again_at_a_checkpoint_says_the_same_of_what_is_judged
     feed(whole, log[:n])
     rest = feed(whole, log[n:]).alerts
     feed(first, log[: n // 2])
-    parts = first.hop.delta(position_before(n // 2)) if n // 2 else []
+    parts = first.hop.delta(position_of(n // 2 - 1)) if n // 2 else []
     feed(first, log[n // 2 : n])
     images = first.hop.images(walk)
-    parts += [*images, *first.hop.delta(position_before(n))] if n else []
+    parts += [*images, *first.hop.delta(position_of(n - 1))] if n else []
     standing = first.standing()
     second = new()
     if parts:

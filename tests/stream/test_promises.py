@@ -14,7 +14,7 @@ def section(front: int, more: int = MISSING, channel: str = "trades/0") -> Secti
 
 
 def test_who_was_promised_more_is_told_in_each_turn_with_events_or_without() -> None:
-    promises = Promises()
+    promises = Promises("hop.{}".format)
     promises.told(HERE, [section(5, 5)])
     assert list(promises.owed([section(5, 5)])) == []
     promises.told(THERE, [section(6, 6)])
@@ -28,14 +28,14 @@ def test_who_was_promised_more_is_told_in_each_turn_with_events_or_without() -> 
 
 
 def test_nothing_is_owed_to_who_was_promised_nothing() -> None:
-    promises = Promises()
+    promises = Promises("hop.{}".format)
     promises.told(HERE, [section(5)])
     assert list(promises.owed([section(6, 6)])) == []
 
 
 def test_a_message_that_is_not_the_last_of_its_turn_promises_the_next() -> None:
     """Where another of the same turn does not follow, the promise is settled without events."""
-    promises = Promises()
+    promises = Promises("hop.{}".format)
     promises.told(HERE, [section(5)], last=False)
     promises.told(HERE, [section(5)])
     assert list(promises.owed([section(5)])) == []
@@ -44,7 +44,7 @@ def test_a_message_that_is_not_the_last_of_its_turn_promises_the_next() -> None:
 
 
 def test_channels_that_owe_the_same_partition_share_a_message() -> None:
-    promises = Promises()
+    promises = Promises("hop.{}".format)
     both = [section(5, 5), section(9, 9, "trades/1")]
     promises.told(HERE, both)
     list(promises.owed(both))
@@ -53,7 +53,7 @@ def test_channels_that_owe_the_same_partition_share_a_message() -> None:
 
 def test_in_a_new_generation_nothing_is_owed() -> None:
     """All fronts are told anew then, which ends what was promised."""
-    promises = Promises()
+    promises = Promises("hop.{}".format)
     promises.told(HERE, [section(5, 5)])
     promises.forget()
     assert not promises.is_open("trades/0")
