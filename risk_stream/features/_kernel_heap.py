@@ -130,19 +130,18 @@ def class_for(words: int) -> Word:
 
 @inner
 def allocate(heap: Ints, size_class: int) -> Word:
-    """A block, its words as they were left; 0 where the reserve is exhausted."""
+    """A block, its words as they were left: the free one that fits best, else new; 0 where the reserve is exhausted."""
     words = class_words(size_class)
     block = heap[H_FREE + size_class]
     if block != 0:
         heap[H_FREE + size_class] = heap[block]
     else:
-        block = heap[H_NEXT]
-        if block + words <= heap[H_LIMIT]:
-            heap[H_NEXT] = block + words
-        else:
-            block = _cut_from_larger(heap, size_class)
-            if block == 0:
+        block = _cut_from_larger(heap, size_class)
+        if block == 0:
+            block = heap[H_NEXT]
+            if block + words > heap[H_LIMIT]:
                 return 0
+            heap[H_NEXT] = block + words
     heap[H_LIVE] += words
     return block
 

@@ -192,6 +192,7 @@ class KeyState:
         """Fill `out` and `flags`."""
         store, plan, bits, n = self._store, self._plan, out.view(np.int64), len(times)
         store.set_clock(plan)
+        store.put_together()
         done = forced = 0
         while done < n:
             done = apply_batch(

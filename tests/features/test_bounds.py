@@ -248,6 +248,19 @@ def test_keys_outgrow_one_another_in_a_full_reserve_and_nothing_is_overwritten()
     assert state.refused + state.early > 0
 
 
+@pytest.mark.parametrize("evenly", [True, False], ids=["evenly", "at random"])
+def test_keys_that_grow_side_by_side_use_what_they_outgrew(evenly: bool) -> None:
+    """Each leaves its smaller blocks behind; at most a third of the memory taken is not in use."""
+    state = state_of(layout([aggregate(Op.SUM, "amount", window_ms=10**9)]), reserve_mib=16)
+    rng = np.random.default_rng(7)
+    for turn in range(20):
+        keys = range(5000) if evenly else rng.integers(0, 5000, 5000).tolist()
+        events = [Event(5000 * turn + i, ORDER, {"amount": 1}, key=key) for i, key in enumerate(keys)]
+        run(state, events, range(0, 5000, 250))
+        assert state.live_bytes >= state.bytes * 2 / 3
+    assert state.rows == 100_000
+
+
 def test_rows_that_become_wider_in_a_full_reserve_stay_right() -> None:
     """A reload with more fields: keys that cannot move give up rows, or all of them, and say so."""
     narrow = layout([aggregate(Op.COUNT, window_ms=10**6)])
