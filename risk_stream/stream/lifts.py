@@ -20,6 +20,10 @@ HEARSAY = 1.0
 #: An origin that stays quiet is lifted ever more rarely: at most so far apart while others move, and at rest, s.
 MOVING, RESTING = 10.0, 60.0
 
+#: One that is further behind than this is lifted as soon as it may be again, ms: where a backlog goes by, ten seconds
+#: are minutes of event time, and hops keep all events that are not older than their clock.
+FAR_MS = 10_000
+
 #: Where nothing comes from anywhere clocks stay this far behind the wall clock, and the allowed lateness more: senders
 #: that were cut off for a minute have nothing refused, ms.
 AT_REST_MS = 60_000
@@ -40,13 +44,13 @@ class Lifts:
         self._came = dict.fromkeys(own, now)
         self._moved: dict[str, tuple[int, float]] = {}  # others' origins: front, since when
         self._lowest: deque[tuple[float, int | None]] = deque()
-        self._next: dict[str, tuple[float, float]] = {}  # earliest next lift, wait before the one after
+        self._tried: dict[str, tuple[float, float]] = {}  # when it was lifted last, wait before the next lift
         self._rest = False
 
     def came(self, channel: str, now: float) -> None:
         """Records of an origin came."""
         self._came[channel] = now
-        self._next.pop(channel, None)
+        self._tried.pop(channel, None)
 
     def is_quiet(self, channel: str, now: float) -> bool:
         """Whether nothing came of one of its own for a while."""
@@ -54,8 +58,8 @@ class Lifts:
 
     def tried(self, channel: str, now: float) -> None:
         """One was lifted, or it was tried."""
-        _, wait = self._next.get(channel, (0.0, self.quiet))
-        self._next[channel] = (now + wait, min(2 * wait, RESTING if self._rest else MOVING))
+        _, wait = self._tried.get(channel, (0.0, self.quiet / 2))
+        self._tried[channel] = now, min(2 * wait, RESTING if self._rest else MOVING)
 
     def due(self, now: float, wall_ms: int, own: Mapping[str, int], heard: Mapping[str, int]) -> dict[str, int]:
         """Quiet origins to be lifted and to what, ms. `own` are their clocks, `heard` the fronts of all origins."""
@@ -78,8 +82,13 @@ class Lifts:
             if clock < to
             and not (self._rest and clock == MISSING)  # the first event ever may be of any time
             and self.is_quiet(channel, now)
-            and self._next.get(channel, (now, 0.0))[0] <= now
+            and self._may_again(channel, now, far=not self._rest and to - clock >= FAR_MS)
         }
+
+    def _may_again(self, channel: str, now: float, *, far: bool) -> bool:
+        """Whether one was not lifted for long enough; one that is `far` behind waits no longer than to be quiet."""
+        at, wait = self._tried.get(channel, (now, 0.0))
+        return now - at >= (min(wait, self.quiet) if far else wait)
 
     def _look(self, now: float, own: Mapping[str, int], heard: Mapping[str, int]) -> int | None:
         """The lowest clock of the origins that are not quiet; None where all are."""

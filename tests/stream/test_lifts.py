@@ -83,3 +83,17 @@ def test_an_origin_that_stays_quiet_is_lifted_ever_more_rarely() -> None:
     assert gaps == [2, 4, 8, 16, 32, 60, 60, 60]
     made.came("a", 400)
     assert made.due(402, WALL + 302_000, {"a": clock}, {}) != {}
+
+
+def test_where_a_backlog_goes_by_a_quiet_origin_keeps_up_with_it() -> None:
+    """Ten seconds of the wall clock are minutes of event time there, and all of them would be kept by the hops."""
+    for speed, gaps in ((1, {2, 4, 8, 10}), (100, {2})):
+        made, clock, times = lifts("a", "b"), 0, []
+        for second in range(60):
+            made.came("b", 100 + second)
+            due = made.due(100 + second, WALL, {"a": clock, "b": 1000 * speed * second}, {})
+            if due:
+                clock = due["a"]
+                made.tried("a", 100 + second)
+                times.append(second)
+        assert {b - a for a, b in pairwise(times)} == gaps, speed
