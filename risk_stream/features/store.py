@@ -49,8 +49,8 @@ SCRATCH_MIB: Final = 80
 SEARCH_EVERY_MS: Final = 1000
 #: Shares of the used part: how far it grows from one look at its free pieces to the next, and how much of it may be
 #: free without being put together. Keys that grow side by side leave all their smaller blocks behind.
-GROWTH: Final = 1 / 8
-FREE: Final = 1 / 16
+GROWTH: Final = 1 / 16
+FREE: Final = 1 / 32
 
 
 def _reserve(mib: int) -> Ints:

@@ -27,7 +27,7 @@ __all__ = ["ENOUGH", "FULL", "Cut", "Hold", "Released"]
 ENOUGH = 1024
 
 #: Events that are held at most: then all go on, whoever is waited for.
-FULL = 4096
+FULL = 16384
 
 
 class Cut(NamedTuple):
