@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     lateness_seconds: Annotated[float, Field(ge=0)] = Field(
         10, description="an event this far behind its origin's newest is put in its place; a later one is refused"
     )
+    spare: bool = Field(
+        True, description="a second process of the worker waits, to go on within a second where the first dies; 200 MiB"
+    )
     durable: bool = Field(
         True, description="keep the windows through restarts, in a checkpoint on Kafka; false: they begin anew"
     )

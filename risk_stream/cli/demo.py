@@ -147,6 +147,7 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
             "redis": redis.url,
             "rules": paths,
             "metrics_port": free_port(port),
+            "spare": False,
             "partitions": PARTITIONS,
             "clock": "simulated",
             "redis_days": 36_500,

@@ -1,11 +1,13 @@
 """The process that does the work: `python -m risk_stream.stream.child`, started by the supervisor and never by hand.
 
 Its settings come as JSON in `RISK_STREAM_CHILD`; it ends when its standard input closes, so that it never outlives the
-supervisor. Exit codes: 0 told to stop, `WRONG` a restart would not help, `AGAIN` start me again.
+supervisor. With `RISK_STREAM_SPARE` it gets ready and waits for a line there. Exit codes: 0 told to stop, `WRONG` a
+restart would not help, `AGAIN` start me again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -38,10 +40,13 @@ from risk_stream.stream.warm import warm_up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AGAIN", "VARIABLE", "WRONG", "main"]
+__all__ = ["AGAIN", "GO", "SPARE", "VARIABLE", "WRONG", "main"]
 
 #: The environment variable that carries the settings.
 VARIABLE = "RISK_STREAM_CHILD"
+
+#: The one that says that this process is a spare, and the line that sends it to work.
+SPARE, GO = "RISK_STREAM_SPARE", b"go\n"
 
 AGAIN, WRONG = 75, 78
 
@@ -73,6 +78,19 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _wait_as_spare(settings: Settings) -> None:
+    """Read and compile all that a start needs, then wait to be sent to work; ends where the supervisor is gone.
+
+    What is read here is read again then: rules and event types may be others by that time.
+    """
+    with contextlib.suppress(ProblemsError):  # they are said if they are still there when it goes to work
+        catalogue = load_catalogue(*settings.events)
+        warm_up(PlanSource(settings.rules, catalogue, settings.calendars).plan)
+    gc.collect()
+    if sys.stdin.buffer.readline() != GO:
+        os._exit(0)
 
 
 def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[RiskApp, PlanSource]:
@@ -115,6 +133,10 @@ def _lost(metrics: Metrics) -> Callable[[], None]:
 def main() -> NoReturn:
     """Work until told to stop."""
     settings = Settings.model_validate_json(os.environ.pop(VARIABLE))
+    began = psutil.Process().create_time()
+    if os.environ.pop(SPARE, None) is not None:
+        _wait_as_spare(settings)
+        began = time.time()
     metrics = Metrics(entities=settings.metrics_entities)
     set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
     sys.setswitchinterval(SWITCH)
@@ -144,7 +166,7 @@ def main() -> NoReturn:
         settings.group,
         settings.broker,
     )
-    log.debug("joining the group %.2f s after the process began", time.time() - psutil.Process().create_time())
+    log.debug("joining the group %.2f s after the process began", time.time() - began)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
         worker.execute_from_commandline()

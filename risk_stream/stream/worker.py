@@ -1,17 +1,20 @@
 """`risk-stream worker`: a small supervisor that starts the worker's process, says why it ended and starts it again.
 
 It waits for the broker, creates the topics that are missing, passes SIGTERM and SIGINT on, and ends when the process
-was told to stop or says that a restart would not help.
+was told to stop or says that a restart would not help. To start takes seconds, most of them for Python's modules and
+compiled code: so a spare process waits with all of that done, and goes to work where the one at work dies.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from types import FrameType
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
@@ -29,11 +32,14 @@ AT_WORK = 5.0
 #: A process that was told to stop and has not after so long is ended, s.
 PATIENCE = 20.0
 
+#: A spare is started when a process has been at work for so long, s: its own start costs some seconds of a core.
+SPARE_AFTER = 10.0
+
 #: How often a broker that does not answer is tried, s.
 BROKER_WAIT = 1.0
 
 #: As in `risk_stream.stream.child`, which is not imported here: the supervisor stays small.
-VARIABLE, WRONG = "RISK_STREAM_CHILD", 78
+VARIABLE, SPARE, GO, WRONG = "RISK_STREAM_CHILD", "RISK_STREAM_SPARE", b"go\n", 78
 
 
 def run_worker(settings: Settings) -> int:
@@ -42,15 +48,23 @@ def run_worker(settings: Settings) -> int:
 
 
 class Supervisor:
-    """Keeps one worker process alive."""
+    """Keeps one worker process alive, and a spare one ready where the settings want it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.child: subprocess.Popen[bytes] | None = None
+        self._spare: subprocess.Popen[bytes] | None = None
         self._told = threading.Event()
 
     def run(self) -> int:
         """Until told to stop."""
+        try:
+            return self._run()
+        finally:
+            if self._spare is not None:
+                self._dismiss(self._spare)
+
+    def _run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         try:
@@ -98,9 +112,7 @@ class Supervisor:
         return False
 
     def _run_child(self) -> int:
-        environment = {**os.environ, VARIABLE: self.settings.model_dump_json()}
-        command = [sys.executable, "-m", "risk_stream.stream.child"]
-        self.child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        self.child, began = self._take_spare() or self._start(), time.monotonic()
         try:
             while True:
                 try:
@@ -108,9 +120,35 @@ class Supervisor:
                 except subprocess.TimeoutExpired:
                     if self._told.is_set():
                         return self._end_child(self.child)
+                if self.settings.spare and self._spare is None and time.monotonic() - began > SPARE_AFTER:
+                    self._spare = self._start({SPARE: "1"})
         finally:
-            if self.child.stdin is not None:
-                self.child.stdin.close()
+            _close(self.child)
+
+    def _start(self, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, VARIABLE: self.settings.model_dump_json(), **(more or {})}
+        command = [sys.executable, "-m", "risk_stream.stream.child"]
+        return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+
+    def _take_spare(self) -> subprocess.Popen[bytes] | None:
+        """The spare, sent to work; None where there is none that lives."""
+        spare, self._spare = self._spare, None
+        if spare is None or spare.stdin is None:
+            return None
+        try:
+            spare.stdin.write(GO)
+            spare.stdin.flush()
+        except OSError:
+            self._dismiss(spare)
+            return None
+        return spare
+
+    @staticmethod
+    def _dismiss(spare: subprocess.Popen[bytes]) -> None:
+        """End one that is not needed: it has nothing to finish."""
+        spare.kill()
+        spare.wait()
+        _close(spare)
 
     def _end_child(self, child: subprocess.Popen[bytes]) -> int:
         child.terminate()
@@ -125,6 +163,13 @@ class Supervisor:
         self._told.set()
         if self.child is not None and self.child.poll() is None:
             self.child.terminate()
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    """Close its standard input; what was not written to one that died is lost."""
+    if child.stdin is not None:
+        with contextlib.suppress(OSError):
+            child.stdin.close()
 
 
 def _how_it_ended(code: int) -> str:

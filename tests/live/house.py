@@ -125,8 +125,13 @@ class Worker:
         return self.process.log.read_text(errors="replace")
 
     @property
+    def child(self) -> int:
+        """Process id of the one that is at work, 0 for none."""
+        return next(iter(self.children), 0)
+
+    @property
     def children(self) -> list[int]:
-        """Process ids of what the supervisor started."""
+        """Process ids of what the supervisor started: the one at work, and then its spare."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(p) for p in found.split()]
 

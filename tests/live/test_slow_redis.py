@@ -72,7 +72,7 @@ def test_a_redis_that_stands_still_or_crawls_slows_only_itself(
     )
     try:
         worker.start().ready()
-        memory = psutil.Process(worker.children[0]).memory_info
+        memory = psutil.Process(worker.child).memory_info
         tell(slow_redis, signal.SIGSTOP)
 
         def judged() -> float:

@@ -151,7 +151,7 @@ def test_a_stop_ends_in_seconds_with_work_unfinished(new_house: Callable[[str], 
     worker = Worker(house, REDIS="redis://127.0.0.1:1/0").start().ready()
     house.send([transfer(f"stop-{i}", f"A79{i:04d}", 9400) for i in range(100)])
     assert eventually(lambda: worker.metric("risk_stream_judged_latency_seconds_count") >= 100)
-    child = worker.children[0]
+    child = worker.child
     assert worker.stop() < 8
     assert not Path(f"/proc/{child}").exists()
     again = Worker(house).start().ready()
@@ -191,13 +191,31 @@ def test_a_killed_process_is_started_again_and_goes_on(new_house: Callable[[str]
     worker = Worker(house).start().ready()
     try:
         house.send([transfer(f"killed-a{i}", f"A83{i:04d}", 9400) for i in range(50)])
-        (child,) = worker.children
-        os.kill(child, signal.SIGKILL)
+        os.kill(worker.child, signal.SIGKILL)
         assert eventually(lambda: "was ended by SIGKILL; it is started again" in worker.log)
         house.send([transfer(f"killed-b{i}", f"A84{i:04d}", 9400) for i in range(50)])
         assert eventually(lambda: len(house.said("large")) == 100, within=60), worker.log
     finally:
         worker.stop()
+
+
+def test_a_spare_goes_on_where_the_process_at_work_was_killed(new_house: Callable[[str], House]) -> None:
+    """It is ready already; and the next one gets ready behind it. Neither outlives the supervisor."""
+    house = new_house("spare")
+    worker = Worker(house).start().ready()
+    try:
+        for turn in range(2):
+            assert eventually(lambda: len(worker.children) == 2, within=60)
+            at_work, spare = worker.children
+            house.send([transfer(f"spare-{turn}{i}", f"A86{turn}{i:03d}", 9400) for i in range(50)])
+            os.kill(at_work, signal.SIGKILL)
+            assert eventually(lambda n=spare: worker.child == n)
+            assert eventually(lambda n=turn: len(house.said("large")) == 50 * (n + 1), within=60), worker.log
+        assert eventually(lambda: len(worker.children) == 2, within=60)
+        last = worker.children
+    finally:
+        worker.stop()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in last)
 
 
 def test_a_broker_that_is_not_there_yet_is_waited_for(redis_server: RedisServer, tmp_path: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def test_what_a_restart_would_not_mend_is_the_end(play: Any) -> None:
     """Wrong rules at the start, a port that is taken."""
     assert play(child.WRONG) == (1, 1)
     assert module.WRONG == child.WRONG
-    assert module.VARIABLE == child.VARIABLE
+    assert (module.VARIABLE, module.SPARE, module.GO) == (child.VARIABLE, child.SPARE, child.GO)
 
 
 def test_told_to_stop_while_it_runs(play: Any) -> None:
@@ -103,21 +104,106 @@ def test_wrong_event_types_are_said_with_their_place(tmp_path: Path, capsys: pyt
     assert "own.yaml:1" in capsys.readouterr().err
 
 
+@pytest.fixture
+def in_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Run other code as the child, in a folder."""
+
+    def put(code: str) -> Path:
+        package = tmp_path / "risk_stream" / "stream"
+        package.mkdir(parents=True)
+        for folder in (package, package.parent):
+            (folder / "__init__.py").touch()
+        (package / "child.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return put
+
+
+def until(what: Any) -> Any:
+    """Wait for what comes true."""
+    while not (found := what()):
+        threading.Event().wait(0.02)
+    return found
+
+
+WORKS = """
+import os, pathlib, sys, time
+spare = "RISK_STREAM_SPARE" in os.environ
+pathlib.Path("spare" if spare else "first").write_text(str(os.getpid()))
+if not spare or sys.stdin.readline() == "go\\n":
+    pathlib.Path("at-work").write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+
+
+def test_a_spare_goes_to_work_where_the_first_is_killed(in_its_place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that died too is not waited for: another process is started."""
+    folder = in_its_place(WORKS)
+    monkeypatch.setattr(module, "SPARE_AFTER", 0.0)
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(module, "create_topics", lambda *_: [])
+    pids: list[tuple[int, int]] = []
+
+    def pid(name: str) -> int:
+        return int((folder / name).read_text() or 0) if (folder / name).exists() else 0
+
+    def blows(supervisor: Supervisor) -> None:
+        first = until(lambda: pid("at-work"))
+        spare = until(lambda: pid("spare"))
+        os.kill(first, signal.SIGKILL)
+        pids.append((spare, until(lambda: (n := pid("at-work")) != first and n)))
+        second = until(lambda: (n := pid("spare")) != spare and n)
+        os.kill(second, signal.SIGKILL)
+        os.kill(spare, signal.SIGKILL)
+        pids.append((second, until(lambda: (n := pid("at-work")) != spare and n)))
+        supervisor._stop(signal.SIGTERM, None)
+
+    supervisor = Supervisor(Settings())
+    thread = threading.Thread(target=blows, args=(supervisor,), daemon=True)
+    thread.start()
+    assert supervisor.run() == 0
+    (spare, after), (second, third) = pids
+    assert after == spare
+    assert third not in (second, spare)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_spare_ends_with_its_supervisor_and_is_there_only_where_it_is_wanted(
+    in_its_place: Any, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    """RISK_STREAM_SPARE=false saves its memory."""
+    folder = in_its_place(WORKS)
+    monkeypatch.setattr(module, "SPARE_AFTER", 0.0)
+    monkeypatch.setattr(module, "create_topics", lambda *_: [])
+    supervisor = Supervisor(Settings(spare=wanted))
+
+    def stop() -> None:
+        until((folder / "at-work").exists)
+        threading.Event().wait(1.2)
+        if wanted:
+            until((folder / "spare").exists)
+        supervisor._stop(signal.SIGTERM, None)
+
+    threading.Thread(target=stop, daemon=True).start()
+    assert supervisor.run() == 0
+    assert (folder / "spare").exists() == wanted
+    if wanted:
+        assert not Path(f"/proc/{(folder / 'spare').read_text()}").exists()
+
+
 def test_a_process_that_does_not_stop_is_ended(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    in_its_place: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """After PATIENCE, not never."""
-    stubborn = tmp_path / "risk_stream" / "stream"
-    stubborn.mkdir(parents=True)
-    for folder in (stubborn, stubborn.parent):
-        (folder / "__init__.py").touch()
-    ready = tmp_path / "ready"
-    (stubborn / "child.py").write_text(
-        f"import signal, time, pathlib\nsignal.signal(15, signal.SIG_IGN)\n"
-        f"pathlib.Path({str(ready)!r}).touch()\ntime.sleep(60)\n"
+    folder = in_its_place(
+        "import signal, time, pathlib\n"
+        "signal.signal(15, signal.SIG_IGN)\n"
+        "pathlib.Path('ready').touch()\n"
+        "time.sleep(60)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
+    ready = folder / "ready"
     monkeypatch.setattr(module, "PATIENCE", 0.2)
     supervisor = Supervisor(Settings())
 
