@@ -119,7 +119,8 @@ class Turn:
 
 def _turn(broker: str, redis: str, name: str, trades: str, events: int, count: int = 1, *, durable: bool) -> Turn:
     """Workers that share one core read the topic from its beginning: measured from a quarter of it to its end."""
-    with _workers(broker, redis, name, trades, count, durable=durable) as running:
+    # A spare would start in the midst of it, on the core that Kafka needs.
+    with _workers(broker, redis, name, trades, count, durable=durable, spare=False) as running:
         pids = [worker.ready() for worker in running]
         for pid in pids:
             pin(pid)
@@ -216,6 +217,20 @@ class Held:
     pause_p99_ms: float
     pause_max_ms: float
     cycles: float  # rounds through all windows of the kind that had fewest, a mean over its partitions
+    recovery_s: float  # from kill -9 of the process to the first event that is judged again; NaN without checkpoints
+
+
+def _recovery(worker: Worker, process: psutil.Process) -> float:
+    """Kill the process; -> seconds until its successor has taken in all keys and judges what still comes."""
+    process.kill()
+    process.wait(10)
+    began = time.monotonic()
+    while time.monotonic() < began + 120:
+        with contextlib.suppress(OSError):
+            if scrape(worker.port).get(JUDGED, 0.0) > 0:
+                break
+        time.sleep(0.05)
+    return time.monotonic() - began
 
 
 def _held(broker: str, redis: str, plan: Plan, *, durable: bool) -> Held:
@@ -237,7 +252,8 @@ def _held(broker: str, redis: str, plan: Plan, *, durable: bool) -> Held:
             while time.monotonic() < end:
                 most = max(most, process.memory_info().rss)
                 time.sleep(0.5)
-            after, seen = _pauses(worker.port), scrape(worker.port)
+            after, seen, cycles = _pauses(worker.port), scrape(worker.port), _least_walked(worker.port)
+            back = _recovery(worker, process) if durable else float("nan")
         finally:
             load.stop()
     return Held(
@@ -246,7 +262,8 @@ def _held(broker: str, redis: str, plan: Plan, *, durable: bool) -> Held:
         keys=seen.get("risk_stream_state_keys", 0.0),
         pause_p99_ms=_quantile(before, after, 0.99),
         pause_max_ms=_quantile(before, after, 1.0),
-        cycles=_least_walked(worker.port) / PARTITIONS,
+        cycles=cycles / PARTITIONS,
+        recovery_s=back,
     )
 
 
@@ -272,9 +289,9 @@ def run(quick: bool) -> dict[str, float]:
     head = (f"{plan.events:,} events waiting in Kafka, one core", "events/s", "events/cpu-second")
     table(head, rows)
     table(
-        (f"{LOAD:,} events/s on many keys", "keys", "RSS MiB", "empty MiB", "pause p99 ms", "longest ms"),
+        (f"{LOAD:,} events/s on many keys", "keys", "RSS MiB", "empty MiB", "pause p99 ms", "longest ms", "recovery s"),
         [
-            (what, round(h.keys), h.rss_mib, h.rss_before_mib, h.pause_p99_ms, h.pause_max_ms)
+            (what, round(h.keys), h.rss_mib, h.rss_before_mib, h.pause_p99_ms, h.pause_max_ms, h.recovery_s)
             for what, h in (("with checkpoints", held), ("without", without))
         ],
     )
@@ -290,4 +307,5 @@ def run(quick: bool) -> dict[str, float]:
         "rss_mib": round(held.rss_mib),
         "keys": round(held.keys),
         "image_cycles": round(held.cycles, 1),
+        "recovery_s": round(held.recovery_s, 1),
     }

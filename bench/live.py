@@ -125,6 +125,7 @@ def worker(
             redis_prefix=f"{name}:",
             clock="simulated",
             log_level="warning",
+            spare=False,  # it would start in the midst of what is measured
         )
         create_topics(broker, wanted_topics(settings, load_catalogue(events)))
         if before is not None:
