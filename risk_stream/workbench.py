@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
+import numpy as np
+
 from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, text_hash
 from risk_stream.engine import Alert, Engine
 from risk_stream.rules import Given, Plan, Rule, RuleTest
@@ -85,13 +87,13 @@ def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult
     judged = engine.apply(batch)
     until = engine.advance(int(batch.times[-1]) + test.until_ms)
     last = max((i for i, event in enumerate(events) if event["type"] in rule.on), default=-1)
-    if not rule.after_ms and last < len(events) - 1:
+    if rule.after is None and last < len(events) - 1:
         last = -1
     named = events[last]["id"] if last >= 0 else None
     said = {a.rule: a for a in (*judged.alerts, *until.alerts) if a.event == named and a.status != "withdrawn"}
     seen, fired = said.get(probe.id), rule.id in said
     message = "" if fired is test.fires else _wrong(rule, seen, fired=fired)
-    if rule.after_ms and seen is None:
+    if rule.after is not None and seen is None:
         message = _not_yet(rule, int(batch.times[last]), engine.clock)
     if judged.rule_errors or until.rule_errors:
         message = "the rule could not be evaluated: the log says why"
@@ -176,7 +178,8 @@ def _ordinal(number: int) -> str:
 
 def _not_yet(rule: Rule, time: int, clock: int) -> str:
     """What a test says of a rule that judges later and has not."""
-    short = time + rule.after_ms - clock
+    assert rule.after is not None
+    short = int(rule.after.due(np.array([time]))[0]) - clock
     if short > 0:
         return f"the rule has not judged yet, the test ends {short / 1000:g} s before its time: let it with until:"
     return "the rule does not judge its event, which has no key of the kind that its features are by"

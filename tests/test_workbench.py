@@ -195,3 +195,20 @@ def test_a_rule_with_after_does_not_judge_an_event_without_the_key() -> None:
     )
     [result] = run_tests(plan_of_texts({"overdue.yaml": text}, CATALOGUE))
     assert (result.passed, "no key of the kind" in result.message) == (False, True)
+
+
+def test_a_rule_with_business_days_judges_when_the_last_of_them_is_over() -> None:
+    """From the morning before China's National Day holidays on: the next business day is the eighth of October."""
+    text = OVERDUE.replace("after: 3d", "after: {business_days: 1, calendar: china}") % (
+        '[{name: one, given: [{instalment_due: {amount: 1000, time: "2026-09-30T09:30+08:00"}}], then: fires,'
+        " until: %s}]"
+    )
+
+    def result(until: str) -> TestResult:
+        [found] = run_tests(plan_of_texts({"overdue.yaml": text % until}, CATALOGUE))
+        return found
+
+    assert result(
+        "518400s"
+    ).message == "the rule has not judged yet, the test ends 225000 s before its time: let it" + (" with until:")
+    assert result("743400s").passed

@@ -135,7 +135,7 @@ def _features(features: Sequence[FeatureUse]) -> Iterator[str]:
 
 
 def _decided(decision: Decision) -> str:
-    when = f"{decision.after} after the event" if decision.after else "at once"
+    when = decision.after or "at once"
     place = decision.way.index(decision.hop)
     way = _ARROW.join(f"[{hop}]" if i == place else hop for i, hop in enumerate(decision.way))
     said = f"{when}, at {decision.hop}: {way}"

@@ -12,7 +12,7 @@ from risk_stream.engine.chain import Engine
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.lateness import late
 from risk_stream.engine.owners import Contradiction
-from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast
+from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast, rows_of_types
 
 __all__ = [
     "INDEX_BITS",
@@ -35,4 +35,5 @@ __all__ = [
     "final",
     "is_broadcast",
     "late",
+    "rows_of_types",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch, EventType
 from risk_stream.engine.alert import Alert, alert_id
 from risk_stream.engine.view import DUE, Features, Rows, View, has_key, rows_of_types
-from risk_stream.rules import Evaluator, Plan, Rule
+from risk_stream.rules import Delay, Evaluator, Plan, Rule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class Leg:
     judged_at: tuple[str, ...]  # the hops whose rules are judged now
     goes_to: str | None
     rows: Rows
-    after_ms: int = 0  # by which rules: those that judge so long after the event
+    after: Delay | None = None  # by which rules: those that judge so long after the event
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Judge:
     plan: Plan
     kind: str
     errors: dict[str, int] = field(default_factory=dict)  # rule id -> evaluations that failed
-    _evaluators: dict[tuple[str, str, int], Evaluator] = field(default_factory=dict)
+    _evaluators: dict[tuple[str, str, Delay | None], Evaluator] = field(default_factory=dict)
 
     def legs(self, batch: EventBatch) -> list[Leg]:
         """Split a batch by the next leg of its events' journeys."""
@@ -78,14 +78,14 @@ class Judge:
                 yield Leg(event_type, itinerary[start:], None, left)
 
     def legs_later(self, batch: EventBatch) -> list[Leg]:
-        """Split events whose time to be judged has come (column DUE) by type and by how long after them that is."""
-        found = []
+        """Split events whose time to be judged has come (column DUE) by type and by the rules for which it has."""
+        found, afters = [], self.plan.afters(self.kind)
         for event_type, rows in rows_of_types(batch):
-            lengths = batch.fixed(DUE)[rows] - batch.times[rows]
-            found += [
-                Leg(event_type, (self.kind,), None, rows[lengths == after_ms], after_ms)
-                for after_ms in np.unique(lengths).tolist()
-            ]
+            dues, times = batch.fixed(DUE)[rows], batch.times[rows]
+            for after in afters.get(event_type.name, ()):
+                due = rows[after.due(times) == dues]
+                if len(due):
+                    found.append(Leg(event_type, (self.kind,), None, due, after))
         return found
 
     def judge(
@@ -96,7 +96,7 @@ class Judge:
         for leg in legs:
             view = View(batch, leg.rows, features, texts)
             for kind in leg.judged_at:
-                evaluator = self._evaluator(kind, leg.type.name, leg.after_ms)
+                evaluator = self._evaluator(kind, leg.type.name, leg.after)
                 for rule, fired in evaluator.fired(view):
                     scores = evaluator.score(rule, view, fired)
                     for row, score in zip(fired.tolist(), scores.tolist(), strict=True):
@@ -111,7 +111,7 @@ class Judge:
     ) -> tuple[dict[str, Any], list[str], list[str]]:
         """What a rule names of an event, fired or not: values by name, the names of bounds, those still warming."""
         type_name = batch.catalogue.types[int(batch.types[row])].name
-        evaluator = self._evaluator(self.plan.hop_of(rule, type_name), type_name, rule.after_ms)
+        evaluator = self._evaluator(self.plan.hop_of(rule, type_name), type_name, rule.after)
         named = evaluator.explain(rule, View(batch.take([row]), np.arange(1), features.take(np.array([row])), texts), 0)
         self._count(evaluator)
         return named
@@ -125,11 +125,11 @@ class Judge:
         for rule_id, errors in evaluator.take_errors().items():
             self.errors[rule_id] = self.errors.get(rule_id, 0) + errors
 
-    def _evaluator(self, kind: str, type_name: str, after_ms: int) -> Evaluator:
-        evaluator = self._evaluators.get((kind, type_name, after_ms))
+    def _evaluator(self, kind: str, type_name: str, after: Delay | None) -> Evaluator:
+        evaluator = self._evaluators.get((kind, type_name, after))
         if evaluator is None:
-            evaluator = Evaluator(self.plan, kind, type_name, after_ms)
-            self._evaluators[kind, type_name, after_ms] = evaluator
+            evaluator = Evaluator(self.plan, kind, type_name, after)
+            self._evaluators[kind, type_name, after] = evaluator
         return evaluator
 
     def _alert(
@@ -162,8 +162,8 @@ class Judge:
             mode=rule.mode,
             entity=batch.text("entity", index) or "",
             channel=batch.text("channel", index) or "",
-            time=int(batch.times[index]) + rule.after_ms,
-            event_time=int(batch.times[index]) if rule.after_ms else None,
+            time=int((batch.times if rule.after is None else batch.fixed(DUE))[index]),
+            event_time=None if rule.after is None else int(batch.times[index]),
             type=event_type.name,
             event=event,
             keys=keys,

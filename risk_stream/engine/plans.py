@@ -12,7 +12,7 @@ from risk_stream.catalogue import MISSING, EventBatch, ProblemsError
 from risk_stream.engine.judge import Judge
 from risk_stream.engine.view import Features, View, rows_of_types
 from risk_stream.features import KindLayout
-from risk_stream.rules import Plan
+from risk_stream.rules import Delay, Plan
 from risk_stream.rules.meaning import AggregateValue, Condition, FieldValue, leaves
 from risk_stream.rules.program import Program
 
@@ -29,11 +29,11 @@ class InForce:
     position: int = -1  # the offset of the block that brought it
     clock: int = MISSING  # the hop's clock then
     latest: int = MISSING
-    after: dict[int, tuple[int, ...]] = field(init=False)  # by type code how long after an event rules judge it, ms
+    after: dict[int, tuple[Delay, ...]] = field(init=False)  # by type code how long after an event rules judge it
 
     def __post_init__(self) -> None:
         afters = self.plan.afters(self.judge.kind)
-        self.after = {self.plan.catalogue.code(name): lengths for name, lengths in afters.items()}
+        self.after = {self.plan.catalogue.code(name): delays for name, delays in afters.items()}
 
 
 class Plans:

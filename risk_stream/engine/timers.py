@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -96,8 +96,7 @@ class Timers:
         rows = _rows(batch, held)
         if len(rows) == 0:
             return NEVER
-        codes, times = batch.types[rows].tolist(), batch.times[rows].tolist()
-        return int(min(time + held.after[code][0] for code, time in zip(codes, times, strict=True)))
+        return min(int(due.min()) for _, due in _dues(batch, rows, held))
 
     # Setting and firing
 
@@ -175,13 +174,12 @@ class Timers:
     # Inside
 
     def _made(self, batch: EventBatch, rows: NDArray[np.intp], held: InForce) -> list[Timer]:
-        codes, times = batch.types[rows].tolist(), batch.times[rows].tolist()
-        ids, keys = batch.hashes("id")[rows].tolist(), batch.hashes(self.kind)[rows].tolist()
-        facts, version = _facts(batch.take(rows)), held.plan.version
+        ids, keys = batch.hashes("id").tolist(), batch.hashes(self.kind).tolist()
+        facts, version = dict(zip(rows.tolist(), _facts(batch.take(rows)), strict=True)), held.plan.version
         return [
-            Timer(time + after_ms, id, key, version, said)
-            for code, time, id, key, said in zip(codes, times, ids, keys, facts, strict=True)
-            for after_ms in held.after[code]
+            Timer(due, ids[row], keys[row], version, facts[row])
+            for of, dues in _dues(batch, rows, held)
+            for row, due in zip(of.tolist(), dues.tolist(), strict=True)
         ]
 
     def _put(self, timer: Timer, position: int) -> None:
@@ -244,6 +242,18 @@ def _rows(batch: EventBatch, held: InForce) -> NDArray[np.intp]:
     if not held.after:
         return np.zeros(0, np.intp)
     return np.flatnonzero(np.isin(batch.types, list(held.after)))
+
+
+def _dues(batch: EventBatch, rows: NDArray[np.intp], held: InForce) -> Iterator[tuple[NDArray[np.intp], Longs]]:
+    """For each type among some rows and each length of time after which a rule judges it: rows, and when they are due.
+
+    An event may be due at one time by two of them: a timer stands for both.
+    """
+    types = batch.types[rows]
+    for code in np.unique(types).tolist():
+        of = rows[types == code]
+        for after in held.after[code]:
+            yield of, after.due(batch.times[of])
 
 
 def batch_of(catalogue: Catalogue, timers: Sequence[Timer]) -> EventBatch:

@@ -108,6 +108,7 @@ A failed load raises `PlanError` with every problem found, each with file, line,
 
 from __future__ import annotations
 
+from risk_stream.rules.delay import Delay
 from risk_stream.rules.evaluate import Evaluator, View
 from risk_stream.rules.files import PlanError
 from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest
@@ -117,6 +118,7 @@ from risk_stream.rules.source import PlanSource
 __all__ = [
     "SEVERITIES",
     "STAGES",
+    "Delay",
     "Evaluator",
     "Given",
     "Plan",

@@ -225,19 +225,26 @@ def _calendar_window(calendars: Mapping[str, Calendar], node: Node, unit: str, r
     if named is None and unit == "business_day":
         report(node["window"], "business_day asks which days are business days: name a calendar, calendar: weekdays")
         return None
-    name = "utc" if named is None else named.plain()
-    calendar = calendars.get(name) if isinstance(name, str) else None
+    calendar = calendars["utc"] if named is None else calendar_named(named, calendars, report)
     if calendar is None:
-        assert named is not None
-        advice = nearest(str(name), tuple(calendars)) or f": there are {', '.join(sorted(calendars))}"
-        report(named, f"'{name}' is no calendar{advice}")
         return None
-    periods = _periods(unit, calendar)
+    periods = periods_of(unit, calendar)
     return _Window(periods.longest_ms, unit, calendar, periods)
 
 
+def calendar_named(node: Node, calendars: Mapping[str, Calendar], report: Report) -> Calendar | None:
+    """The calendar with the name that a node holds; None where there is none, which is reported."""
+    name = node.plain()
+    calendar = calendars.get(name) if isinstance(name, str) else None
+    if calendar is None:
+        advice = nearest(str(name), tuple(calendars)) or f": there are {', '.join(sorted(calendars))}"
+        report(node, f"'{name}' is no calendar{advice}")
+    return calendar
+
+
 @cache
-def _periods(unit: str, calendar: Calendar) -> Periods:
+def periods_of(unit: str, calendar: Calendar) -> Periods:
+    """The periods of a unit by a calendar; made once."""
     return Periods(unit, starts(calendar, unit), calendar.name)
 
 

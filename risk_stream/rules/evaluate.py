@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import AggregateValue, Condition, FieldValue, Meaning, Value, leaves, opposite, wording
 from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
@@ -33,8 +34,8 @@ class Evaluator:
     counted: it stops none of its neighbours.
     """
 
-    def __init__(self, plan: Plan, kind: str, type_name: str, after_ms: int = 0) -> None:
-        self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name, after_ms)
+    def __init__(self, plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> None:
+        self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name, after)
         self._together = list(self.rules)
         self._program = self._compiled(self.rules)
         self._alone: dict[str, Program] = {}  # of the rules that failed

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from risk_stream.catalogue import EventType
 from risk_stream.features import Aggregate
+from risk_stream.rules.delay import Delay
 from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
 
@@ -100,7 +101,7 @@ class Decision:
     type: str
     way: tuple[str, ...]
     hop: str
-    after: str  # so long after the event, else ""
+    after: str  # when it is judged, from the event on; "" for at once
     sure: bool  # whether each event of the type has that key; one without is decided at a hop it does visit, or never
 
 
@@ -237,7 +238,7 @@ def _feature(plan: Plan, rule: Rule, name: str, feature: Aggregate | str) -> Fea
 
 def _decision(plan: Plan, rule: Rule, type_name: str) -> Decision:
     hop = plan.hop_of(rule, type_name)
-    after = length(rule.after_ms) if rule.after_ms else ""
+    after = "" if rule.after is None else _after(rule.after)
     return Decision(type_name, plan.itinerary(type_name), hop, after, _must(plan.catalogue.type(type_name), hop))
 
 
@@ -280,6 +281,14 @@ def _sorted(names: Iterable[str]) -> tuple[str, ...]:
 
 
 # Words
+
+
+def _after(delay: Delay) -> str:
+    """When a rule that waits judges, from its event on."""
+    if delay.periods is None:
+        return f"{length(delay.ms)} after the event"
+    days = "business day" if delay.business_days == 1 else "business days"
+    return f"at the end of {delay.business_days} {days} ({delay.periods.calendar}) after the event's"
 
 
 def length(ms: int) -> str:

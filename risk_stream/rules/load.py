@@ -255,8 +255,10 @@ class _Loader:
         why = self._text(node, "why", "") or ""
         tags = (*file_tags, *(t for t in self._tags(node) if t not in file_tags))
         approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
-        after = read_after(node.get("after"), self.report)
-        tests = tuple(self._tests(node.get("tests"), [t.name for t in types or ()], later=after != 0))
+        after, calendar = read_after(node.get("after"), self.calendars, self.report)
+        if calendar is not None:
+            self.loaded.calendars[calendar.name] = calendar
+        tests = tuple(self._tests(node.get("tests"), [t.name for t in types or ()], later="after" in node))
         if "when" not in node:
             self.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
         for event_type in types or ():
@@ -270,7 +272,7 @@ class _Loader:
         placeholders = self._placeholders(node.get("summary"), scope)
         if condition is None or score is None or summary is None or rule_id is None or severity is None:
             return None
-        if after and (misfits := misfit(scope.aggregates())):
+        if after is not None and (misfits := misfit(scope.aggregates())):
             self.report(node["after"], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self.features.declared)
         rule = Rule(
@@ -295,7 +297,7 @@ class _Loader:
             named=tuple(scope.named.items()),
             aggregates=scope.aggregates(),
             version="",
-            after_ms=after or 0,
+            after=after,
             tests=tests,
         )
         return replace(rule, version=_version(rule))
@@ -463,8 +465,8 @@ def _version(rule: Rule) -> str:
     named = dict(rule.named)
     summary = _PLACEHOLDER.sub(lambda hole: _meant(hole, named), rule.summary)
     meant: tuple[object, ...] = wording(rule.condition), wording(rule.score), rule.approximate
-    if rule.after_ms:
-        meant = (*meant, rule.after_ms)
+    if rule.after is not None:
+        meant = (*meant, rule.after.wording)
     return content_hash(repr((rule.id, rule.stage, rule.severity, rule.action, summary, sorted(rule.on), *meant)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from risk_stream.features import Aggregate
+from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import Condition, Meaning, Value
 
 __all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Given", "Rule", "RuleTest"]
@@ -64,7 +65,7 @@ class Rule:
     named: tuple[tuple[str, Meaning], ...]  # every feature and field it names, for explanation
     aggregates: tuple[Aggregate, ...]
     version: str
-    after_ms: int = 0  # so long after its event it is judged, as of then
+    after: Delay | None = None  # so long after its event it is judged, as of then
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
     def meaning(self, name: str) -> Meaning:

@@ -10,6 +10,7 @@ from risk_stream.calendars import Calendar, shipped
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
+from risk_stream.rules.delay import Delay
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.load import LoadedFile, load_file
 from risk_stream.rules.meaning import Condition, lists_of
@@ -59,8 +60,8 @@ class Plan:
         visited = {kind for route in self._itineraries.values() for kind in route}
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
         self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules)]))
-        self._rules_at: dict[tuple[str, str, int], tuple[Rule, ...]] = {}
-        self.longest_after_ms = max((r.after_ms for r in self.judged), default=0)
+        self._rules_at: dict[tuple[str, str, Delay | None], tuple[Rule, ...]] = {}
+        self.longest_after_ms = max((r.after.longest_ms for r in self.judged if r.after is not None), default=0)
         self._carried = self._find_carried()
 
     def _layout(self, kind: str, aggregates: Sequence[Aggregate]) -> KindLayout:
@@ -106,26 +107,26 @@ class Plan:
         """The kinds of key that events of a type visit, in hop order."""
         return self._itineraries[type_name]
 
-    def rules_at(self, kind: str, type_name: str, after_ms: int = 0) -> tuple[Rule, ...]:
-        """The rules judged at a hop on events of a type, so long after them."""
-        found = self._rules_at.get((kind, type_name, after_ms))
+    def rules_at(self, kind: str, type_name: str, after: Delay | None = None) -> tuple[Rule, ...]:
+        """The rules judged at a hop on events of a type, so long after them; None: at once."""
+        found = self._rules_at.get((kind, type_name, after))
         if found is None:
-            judged = (r for r in self.judged if r.after_ms == after_ms and type_name in r.on)
+            judged = (r for r in self.judged if r.after == after and type_name in r.on)
             found = tuple(r for r in judged if self.hop_of(r, type_name) == kind)
-            self._rules_at[kind, type_name, after_ms] = found
+            self._rules_at[kind, type_name, after] = found
         return found
 
-    def afters(self, kind: str) -> dict[str, tuple[int, ...]]:
-        """By event type how long after such an event rules are judged at a hop, ms ascending; those at once are not in.
+    def afters(self, kind: str) -> dict[str, tuple[Delay, ...]]:
+        """By event type how long after such an event rules are judged at a hop; those at once are not in.
 
         All that such a rule asks is kept by one kind of key; an event without that key is not judged by it.
         """
-        found: dict[str, set[int]] = {}
+        found: dict[str, dict[Delay, None]] = {}
         for rule in self.judged:
-            for type_name in rule.on if rule.after_ms else ():
-                if self.hop_of(rule, type_name) == kind:
-                    found.setdefault(type_name, set()).add(rule.after_ms)
-        return {type_name: tuple(sorted(lengths)) for type_name, lengths in sorted(found.items())}
+            for type_name in rule.on if rule.after is not None else ():
+                if rule.after is not None and self.hop_of(rule, type_name) == kind:
+                    found.setdefault(type_name, {})[rule.after] = None
+        return {type_name: tuple(delays) for type_name, delays in sorted(found.items())}
 
     def carried(self, kind: str) -> tuple[Aggregate, ...]:
         """The aggregates of a hop that a rule at a later one needs."""
@@ -155,12 +156,9 @@ def _content(rule: Rule) -> str:
 
 def calendars_ending(plan: Plan, today: date) -> list[str]:
     """A sentence for each calendar whose business days a rule asks, and whose holidays soon are known no longer."""
-    asked = {
-        a.periods.calendar
-        for rule in plan.judged
-        for a in rule.aggregates
-        if a.periods is not None and a.periods.unit == "business_day"
-    }
+    periods = [a.periods for rule in plan.judged for a in rule.aggregates]
+    periods += [rule.after.periods for rule in plan.judged if rule.after is not None]
+    asked = {p.calendar for p in periods if p is not None and p.unit == "business_day"}
     said = []
     for name in sorted(asked & plan.calendars.keys()):
         year = plan.calendars[name].last_year

@@ -21,7 +21,7 @@ import numpy as np
 import orjson
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
-from risk_stream.engine import Alert, Engine, broadcast_rows, final
+from risk_stream.engine import Alert, Engine, broadcast_rows, final, rows_of_types
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import RECOVERED
@@ -128,12 +128,13 @@ async def recover(
 
 def _dues(plan: Plan, batch: EventBatch) -> list[list[int]]:
     """Of each event when rules judge it later, ms ascending."""
-    lengths = [
-        sorted({rule.after_ms for rule in plan.judged if event_type.name in rule.on and rule.after_ms})
-        for event_type in plan.catalogue.types
-    ]
-    rows = zip(batch.types.tolist(), batch.times.tolist(), strict=True)
-    return [[at + after_ms for after_ms in lengths[code]] for code, at in rows]
+    dues: list[set[int]] = [set() for _ in range(len(batch))]
+    for event_type, rows in rows_of_types(batch):
+        for rule in plan.judged:
+            if rule.after is not None and event_type.name in rule.on:
+                for row, due in zip(rows.tolist(), rule.after.due(batch.times[rows]).tolist(), strict=True):
+                    dues[row].add(due)
+    return [sorted(of) for of in dues]
 
 
 def _is_news(alert: Alert, until: int | None) -> bool:

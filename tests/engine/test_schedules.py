@@ -59,7 +59,7 @@ def check(said: list[Alert], judged: list[Judged]) -> int:
             if truth.event["type"] not in rule.on:
                 continue
             key = (rule.id, event)
-            if rule.after_ms and rule.id not in truth.later:
+            if rule.after is not None and rule.id not in truth.later:
                 continue
             if rule.id.endswith(PROBE):
                 expected.add(key)

@@ -17,7 +17,7 @@ import yaml
 import risk_stream.calendars
 from risk_stream.catalogue import Catalogue, text_hash
 from risk_stream.features import Aggregate, Op
-from risk_stream.rules import Plan, Rule
+from risk_stream.rules import Delay, Plan, Rule
 from tests.oracle.logic import Value, evaluate
 from tests.oracle.worlds import house_calendar
 
@@ -101,7 +101,7 @@ class Oracle:
         found = []
         features: dict[str, Value | float] = {}
         for rule in sorted(self.plan.rules, key=lambda r: r.id):
-            if rule.mode != "live" or event["type"] not in rule.on or rule.after_ms:
+            if rule.mode != "live" or event["type"] not in rule.on or rule.after is not None:
                 continue
             named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
             features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
@@ -118,11 +118,11 @@ class Oracle:
         """What the rules say that judge an event later, all events being in their keys' lists by now."""
         event = judged.event
         for rule in self.plan.rules:
-            if rule.mode != "live" or event["type"] not in rule.on or not rule.after_ms:
+            if rule.mode != "live" or event["type"] not in rule.on or rule.after is None:
                 continue
             aggregates = [(name, f) for name, f in _features(rule) if isinstance(f, Aggregate)]
             [kind] = {f.by for _, f in aggregates}
-            due = event["time"] + rule.after_ms
+            due = _due(rule.after, event["time"])
             if kind not in places or due > clock_of(kind, event[kind]):
                 continue
             place = due, _hash(event["id"])
@@ -240,6 +240,22 @@ def _in_window(feature: Aggregate, time: int, now: int) -> bool:
         return now - feature.window_ms < time
     unit, calendar = feature.periods.unit, feature.periods.calendar
     return _period(unit, calendar, time) == _period(unit, calendar, now)
+
+
+def _due(after: Delay, time: int) -> int:
+    """When an event at `time` is judged: so much later, or when so many business days behind its own are over."""
+    if after.periods is None:
+        return time + after.ms
+    calendar = CALENDARS[after.periods.calendar]
+    day = _period("business_day", after.periods.calendar, time)
+    assert isinstance(day, dt.date)
+    left = after.business_days
+    while left:
+        day += dt.timedelta(days=1)
+        left -= _is_business_day(calendar, day)
+    zone = ZoneInfo(calendar["timezone"])
+    end = day + dt.timedelta(days=1)
+    return round(dt.datetime(end.year, end.month, end.day, tzinfo=zone).timestamp() * 1000)
 
 
 def _calendars() -> dict[str, Any]:

@@ -76,7 +76,11 @@ CALENDAR_WINDOWS = (
     "business_day, calendar: weekdays",
 )
 #: How long after its event a rule may judge it.
-AFTER = ("1s", "4s", "5s", "1m", "10m", "2h")
+AFTER = (
+    *("1s", "4s", "5s", "1m", "10m", "2h"),
+    *("{business_days: 0, calendar: house}", "{business_days: 1, calendar: china}"),
+    "{business_days: 2, calendar: weekdays}",
+)
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 

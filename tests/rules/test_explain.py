@@ -142,7 +142,11 @@ rules:
   - {id: unpaid, on: instalment_due, after: 3d, when: paid_3d == 0, severity: low, summary: "{loan}"}
 """
     (decision,) = explain_rule(plan_of(text), "unpaid").decisions
-    assert (decision.hop, decision.after, decision.sure) == ("loan", "3d", True)
+    assert (decision.hop, decision.after, decision.sure) == ("loan", "3d after the event", True)
+    (decision,) = explain_rule(
+        plan_of(text.replace("after: 3d", "after: {business_days: 3, calendar: china}")), "unpaid"
+    ).decisions
+    assert decision.after == "at the end of 3 business days (china) after the event's"
 
 
 def test_an_unknown_rule_is_a_key_error() -> None:
