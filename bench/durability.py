@@ -280,6 +280,9 @@ def run(quick: bool) -> dict[str, float]:
             two = _turn(broker, redis, f"bench-two-{number}", trades, plan.events, 2, durable=True)
             off = _turn(broker, redis, f"bench-off-{number}", trades, plan.events, durable=False)
             rounds.append((on, two, off))
+            what = zip(("with checkpoints", "by two workers", "without"), (on, two, off), strict=True)
+            said = ", ".join(f"{turn.per_cpu_second:,.0f} {name}" for name, turn in what)
+            print(f"round {number + 1}, events/cpu-second: {said}", flush=True)
         held, without = _held(broker, redis, plan, durable=True), _held(broker, redis, plan, durable=False)
     rows = [
         (f"{what}, round {i}", turn.per_second, turn.per_cpu_second)
