@@ -56,7 +56,7 @@ class Plan:
     seconds: float  # under LOAD
 
 
-FULL, QUICK = Plan(800_000, 5, KEYS_A_KIND, 120.0), Plan(150_000, 1, KEYS_A_KIND // 20, 15.0)
+FULL, QUICK = Plan(800_000, 4, KEYS_A_KIND, 120.0), Plan(150_000, 1, KEYS_A_KIND // 20, 15.0)
 
 
 @contextmanager

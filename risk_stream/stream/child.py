@@ -1,7 +1,7 @@
 """The process that does the work: `python -m risk_stream.stream.child`, started by the supervisor and never by hand.
 
 Its settings come as JSON in `RISK_STREAM_CHILD`; it ends when its standard input closes, so that it never outlives the
-supervisor. With `RISK_STREAM_SPARE` it gets ready and waits for a line there. Exit codes: 0 told to stop, `WRONG` a
+supervisor. With `--spare` it gets ready and waits for a line there. Exit codes: 0 told to stop, `WRONG` a
 restart would not help, `AGAIN` start me again.
 """
 
@@ -45,8 +45,8 @@ __all__ = ["AGAIN", "GO", "SPARE", "VARIABLE", "WRONG", "main"]
 #: The environment variable that carries the settings.
 VARIABLE = "RISK_STREAM_CHILD"
 
-#: The one that says that this process is a spare, and the line that sends it to work.
-SPARE, GO = "RISK_STREAM_SPARE", b"go\n"
+#: The argument that says that this process is a spare, and the line that sends it to work.
+SPARE, GO = "--spare", b"go\n"
 
 AGAIN, WRONG = 75, 78
 
@@ -134,7 +134,7 @@ def main() -> NoReturn:
     """Work until told to stop."""
     settings = Settings.model_validate_json(os.environ.pop(VARIABLE))
     began = psutil.Process().create_time()
-    if os.environ.pop(SPARE, None) is not None:
+    if SPARE in sys.argv:
         _wait_as_spare(settings)
         began = time.time()
     metrics = Metrics(entities=settings.metrics_entities)

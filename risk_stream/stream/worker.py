@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from types import FrameType
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
@@ -39,7 +38,7 @@ SPARE_AFTER = 10.0
 BROKER_WAIT = 1.0
 
 #: As in `risk_stream.stream.child`, which is not imported here: the supervisor stays small.
-VARIABLE, SPARE, GO, WRONG = "RISK_STREAM_CHILD", "RISK_STREAM_SPARE", b"go\n", 78
+VARIABLE, SPARE, GO, WRONG = "RISK_STREAM_CHILD", "--spare", b"go\n", 78
 
 
 def run_worker(settings: Settings) -> int:
@@ -121,13 +120,13 @@ class Supervisor:
                     if self._told.is_set():
                         return self._end_child(self.child)
                 if self.settings.spare and self._spare is None and time.monotonic() - began > SPARE_AFTER:
-                    self._spare = self._start({SPARE: "1"})
+                    self._spare = self._start(SPARE)
         finally:
             _close(self.child)
 
-    def _start(self, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, VARIABLE: self.settings.model_dump_json(), **(more or {})}
-        command = [sys.executable, "-m", "risk_stream.stream.child"]
+    def _start(self, *how: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, VARIABLE: self.settings.model_dump_json()}
+        command = [sys.executable, "-m", "risk_stream.stream.child", *how]
         return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
 
     def _take_spare(self) -> subprocess.Popen[bytes] | None:

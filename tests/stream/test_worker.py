@@ -130,7 +130,7 @@ def until(what: Any) -> Any:
 
 WORKS = """
 import os, pathlib, sys, time
-spare = "RISK_STREAM_SPARE" in os.environ
+spare = "--spare" in sys.argv
 pathlib.Path("spare" if spare else "first").write_text(str(os.getpid()))
 if not spare or sys.stdin.readline() == "go\\n":
     pathlib.Path("at-work").write_text(str(os.getpid()))
@@ -173,7 +173,8 @@ def test_a_spare_goes_to_work_where_the_first_is_killed(in_its_place: Any, monke
 def test_a_spare_ends_with_its_supervisor_and_is_there_only_where_it_is_wanted(
     in_its_place: Any, monkeypatch: pytest.MonkeyPatch, wanted: bool
 ) -> None:
-    """RISK_STREAM_SPARE=false saves its memory."""
+    """RISK_STREAM_SPARE=false saves its memory, and is no word to the process at work."""
+    monkeypatch.setenv("RISK_STREAM_SPARE", str(wanted).lower())
     folder = in_its_place(WORKS)
     monkeypatch.setattr(module, "SPARE_AFTER", 0.0)
     monkeypatch.setattr(module, "create_topics", lambda *_: [])
