@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import faust
+import pyarrow as pa
 from faust.app.base import BootStrategy
 from faust.tables import TableManager
 
@@ -17,6 +18,7 @@ from risk_stream.stream.inbox import Inbox, Pace
 from risk_stream.stream.logs import BrokerWatch
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.plans import PlanWatcher
+from risk_stream.stream.release import Release
 from risk_stream.stream.transport import CREDITS, BatchSchema, Transport
 
 __all__ = ["RiskApp", "make_app"]
@@ -148,10 +150,12 @@ def make_app(
         await asyncio.gather(watcher.watch(settings.reload_seconds), watcher.follow(), pipeline.changes.run())
 
     async def refresh() -> None:
+        unused = Release(pa.default_memory_pool())
         while not app.should_stop:
             await asyncio.sleep(REFRESH)
             broker_watch.tick()
             pipeline.refresh()
+            unused.look()
 
     app.on_rebalance_complete.connect(assigned, weak=False)
     app.task(decide)
