@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Any
 import psutil
 from aiokafka import AIOKafkaProducer
 
-from bench.live import Worker, cpu_seconds, environment_of, fill, pin, scrape, servers
+from bench.live import Worker, cpu_seconds, environment_of, exposition, fill, pin, scrape, servers
 from bench.plans import make_events, write_plan
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
@@ -150,16 +149,13 @@ def _lean(n: int, keys: int, seed: int, start: int, per_second: int) -> Iterator
 
 def _pauses(port: int) -> dict[float, float]:
     """The pause histogram: upper bound, s -> seconds of the run whose longest pause was not above it."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    found = re.findall(rf'^{PAUSE}_bucket{{le="(.*?)"}} (\S+)$', text, re.MULTILINE)
+    found = re.findall(rf'^{PAUSE}_bucket{{le="(.*?)"}} (\S+)$', exposition(port), re.MULTILINE)
     return {float(bound.replace("+Inf", "inf")): float(n) for bound, n in found}
 
 
 def _least_walked(port: int) -> float:
     """Rounds through the windows of the kind of key, among those that have any, of which there were fewest."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
+    text = exposition(port)
     keys, cycles = (
         dict(re.findall(rf'^risk_stream_{name}{{kind="(.*?)"}} (\S+)$', text, re.MULTILINE))
         for name in ("state_keys", "image_cycles_total")

@@ -24,7 +24,7 @@ from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import create_topics, wanted_topics
 from tests.live.servers import ROOT, Kafka, RedisServer
 
-__all__ = ["Worker", "cpu_seconds", "environment_of", "fill", "pin", "scrape", "servers", "worker"]
+__all__ = ["Worker", "cpu_seconds", "environment_of", "exposition", "fill", "pin", "scrape", "servers", "worker"]
 
 #: The worker has this core for itself where there are two; everything else shares the others.
 CORE = 1
@@ -55,12 +55,17 @@ def cpu_seconds(pid: int) -> float:
     return times.user + times.system
 
 
+def exposition(port: int) -> str:
+    """A worker's /metrics as text."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
 def scrape(port: int) -> dict[str, float]:
     """Every sample of a worker's /metrics summed over its labels: name -> sum."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        lines = answer.read().decode().splitlines()
     sums: dict[str, float] = {}
-    for line in lines:
+    for line in exposition(port).splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
             name = name.partition("{")[0]

@@ -174,11 +174,12 @@ class Timers:
     # Inside
 
     def _made(self, batch: EventBatch, rows: NDArray[np.intp], held: InForce) -> list[Timer]:
-        ids, keys = batch.hashes("id").tolist(), batch.hashes(self.kind).tolist()
-        facts, version = dict(zip(rows.tolist(), _facts(batch.take(rows)), strict=True)), held.plan.version
+        waiting = batch.take(rows)
+        ids, keys = waiting.hashes("id").tolist(), waiting.hashes(self.kind).tolist()
+        facts, version = _facts(waiting), held.plan.version
         return [
             Timer(due, ids[row], keys[row], version, facts[row])
-            for of, dues in _dues(batch, rows, held)
+            for of, dues in _dues(waiting, np.arange(len(rows)), held)
             for row, due in zip(of.tolist(), dues.tolist(), strict=True)
         ]
 

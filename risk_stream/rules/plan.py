@@ -61,6 +61,7 @@ class Plan:
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
         self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules)]))
         self._rules_at: dict[tuple[str, str, Delay | None], tuple[Rule, ...]] = {}
+        self._afters: dict[str, dict[str, tuple[Delay, ...]]] = {}
         self.longest_after_ms = max((r.after.longest_ms for r in self.judged if r.after is not None), default=0)
         self._carried = self._find_carried()
 
@@ -116,17 +117,21 @@ class Plan:
             self._rules_at[kind, type_name, after] = found
         return found
 
-    def afters(self, kind: str) -> dict[str, tuple[Delay, ...]]:
+    def afters(self, kind: str) -> Mapping[str, tuple[Delay, ...]]:
         """By event type how long after such an event rules are judged at a hop; those at once are not in.
 
         All that such a rule asks is kept by one kind of key; an event without that key is not judged by it.
         """
-        found: dict[str, dict[Delay, None]] = {}
-        for rule in self.judged:
-            for type_name in rule.on if rule.after is not None else ():
-                if rule.after is not None and self.hop_of(rule, type_name) == kind:
-                    found.setdefault(type_name, {})[rule.after] = None
-        return {type_name: tuple(delays) for type_name, delays in sorted(found.items())}
+        if kind not in self._afters:
+            found: dict[str, dict[Delay, None]] = {}
+            for rule in self.judged:
+                if rule.after is None:
+                    continue
+                for type_name in rule.on:
+                    if self.hop_of(rule, type_name) == kind:
+                        found.setdefault(type_name, {})[rule.after] = None
+            self._afters[kind] = {type_name: tuple(delays) for type_name, delays in sorted(found.items())}
+        return self._afters[kind]
 
     def carried(self, kind: str) -> tuple[Aggregate, ...]:
         """The aggregates of a hop that a rule at a later one needs."""
