@@ -52,11 +52,6 @@ class Lexicon:
                 if self._journal is not None:
                     self._journal.append((position, ["t", hashed, said]))
 
-    def unknown(self, hashes: Longs) -> NDArray[np.bool_] | None:
-        """bool[n]: behind which hashes stand texts that were not learnt: rows are older than the wish for them."""
-        missing = [hashed for hashed in np.unique(hashes).tolist() if hashed and hashed not in self.texts]
-        return np.isin(hashes, missing) if missing else None
-
     def _keep(self, hashed: int, text: str) -> None:
         if hashed not in self.texts:
             self._order.append(hashed)

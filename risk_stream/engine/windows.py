@@ -11,7 +11,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.plans import WhereMasks
-from risk_stream.engine.view import Features, Floats, Mask
+from risk_stream.engine.view import Features, Floats
 from risk_stream.features import Aggregate, KeyState, KindLayout
 from risk_stream.rules.meaning import Condition
 
@@ -115,30 +115,18 @@ class Windows:
         return values, inexact
 
     def add(self, features: Features, values: Floats, flags: Longs, times: Longs) -> None:
-        """Put what `insert` or `ask` gave as of some times, ms, among the features.
-
-        A text that nobody learnt is flagged too: a change of plan asked for it when its row was there.
-        """
+        """Put what `insert` or `ask` gave as of some times, ms, among the features."""
         by_output = np.ascontiguousarray(values.T)
         flagged = bool(flags.any())
         for f, aggregate in enumerate(self._outputs):
             features.values[aggregate.id] = by_output[f]
-            bits = young = None
-            if flagged:
-                bits = (flags >> f) & 1 != 0
-                young = bits & (times < self._whole_at[aggregate.id]) if aggregate.id in self._whole_at else None
-            if aggregate.text:
-                unknown = self._lexicon.unknown(by_output[f].view(np.int64))
-                bits, young = _either(bits, unknown), _either(young, unknown)
-            if bits is not None and bits.any():
+            if not flagged:
+                continue
+            bits = (flags >> f) & 1 != 0
+            if bits.any():
                 features.flags[aggregate.id] = bits
-                if young is not None:
-                    features.warming[aggregate.id] = young
-
-
-def _either(a: Mask | None, b: Mask | None) -> Mask | None:
-    """Where one of two masks is true; None is false everywhere."""
-    return b if a is None else a if b is None else a | b
+                if aggregate.id in self._whole_at:
+                    features.warming[aggregate.id] = bits & (times < self._whole_at[aggregate.id])
 
 
 def carried_in(batch: EventBatch, lexicon: Lexicon, position: int) -> Features:

@@ -143,12 +143,19 @@ class Evaluator:
         """What a rule names, of one row.
 
         -> ({name: value} of every feature and field, the names whose value is only a bound, those of them that are so
-        because a window reaches back behind a change of rules).
+        because a window reaches back behind a change of rules). A text of which the hash alone is known, as its row is
+        older than the first rule to ask for it, is judged by that and shown as unknown and warming.
         """
         features = {name: self._plain(rule, meaning, name, view, row) for name, meaning in rule.named}
-        bounds = {name: ids for name, meaning in rule.named if (ids := _inexact_in(meaning, view, row))}
-        warming = [name for name, ids in bounds.items() if any(view.warming(id, row) for id in ids)]
-        return features, list(bounds), warming
+        bounds, warming = [], []
+        for name, meaning in rule.named:
+            ids = _inexact_in(meaning, view, row)
+            unlearnt = features[name] is None and self._is_unlearnt(rule, meaning, view, row)
+            if ids or unlearnt:
+                bounds.append(name)
+            if unlearnt or any(view.warming(id, row) for id in ids):
+                warming.append(name)
+        return features, bounds, warming
 
     def sentence(self, rule: Rule, view: View, row: int) -> str:
         """The rule's summary with the values of one row."""
@@ -191,6 +198,10 @@ class Evaluator:
             self._count_error(rule)
             log.exception("'%s' of rule %s cannot be shown", name, rule.id)
             return None
+
+    def _is_unlearnt(self, rule: Rule, meaning: Meaning, view: View, row: int) -> bool:
+        """Whether a value that is shown as None is a text whose hash is known."""
+        return isinstance(meaning, Value) and meaning.kind.is_text and bool(self._column(rule, meaning, view)[row])
 
     def _truth(self, condition: Condition, view: View, row: int, *, approximate: bool) -> bool | None:
         """What a feature that is a condition is on one row: true, false, or None where that is unknown."""

@@ -69,13 +69,3 @@ def test_what_comes_beyond_the_bounds_stays_unknown(monkeypatch: pytest.MonkeyPa
     lexicon = filled(5)
     assert len(lexicon.texts) == 3
     assert lexicon.owner(text_hash("key 4")) is None
-
-
-def test_a_text_that_nobody_learnt_is_told_from_none() -> None:
-    """Rows may hold the hashes of texts that no feature asked for when they came: that is no missing value."""
-    lexicon = filled(3)
-    known, other = text_hash("text 1"), text_hash("another")
-    unknown = lexicon.unknown(np.array([known, other, 0]))
-    assert unknown is not None
-    assert unknown.tolist() == [False, True, False]
-    assert lexicon.unknown(np.array([known, 0])) is None

@@ -266,3 +266,24 @@ def test_plans_that_do_not_fit_together_leave_the_old_one_without_its_features(t
     later = block(3, new, START + 100_000, transfer("t3", 99, **rich))
     hop.apply([later, block(4, new, START + 100_000, transfer("t4", 100, **rich))])
     assert hop.plans == [new.version]
+
+
+def test_a_text_that_is_older_than_the_rule_that_asks_for_it_fires_by_its_hash_and_is_shown_as_warming(
+    tmp_path: Path,
+) -> None:
+    """A feature that needs no text kept its row; once an event names it again it is shown, and nothing fires anew."""
+
+    def plan(feature: str, when: str) -> Plan:
+        rule = f"  - {{id: r, on: transfer, when: '{when}', severity: low, owner: me, summary: s}}\n"
+        return plan_of(tmp_path, f"stage: trading\nfeatures:\n  f: {feature}\nrules:\n{rule}")
+
+    old = plan("{distinct: counterparty, of: transfer, by: customer, window: 1h}", "f > 9")
+    new = plan("{first: counterparty, of: transfer, by: customer, window: 1h}", 'f == "P"')
+    hop = Hop(old, "customer", reserve_mib=8, lateness_ms=60_000)
+    hop.apply([block(0, old, START, transfer("t0", 0, customer="C1", counterparty="P"))])
+    (alert,) = hop.apply([block(1, new, START, transfer("t1", 1, customer="C1", counterparty="Q"))]).alerts
+    assert (alert.status, alert.features, alert.inexact, alert.warming) == ("raised", {"f": None}, ["f"], ["f"])
+    said = hop.apply([block(2, new, START, transfer("t2", 2, customer="C1", counterparty="P"))]).alerts
+    assert [(a.event, a.status, a.features, a.inexact) for a in said] == [("t2", "raised", {"f": "P"}, [])]
+    said = hop.apply([block(3, new, START, transfer("t3", -1, customer="C1", counterparty="R"))]).alerts
+    assert [(a.event, a.status, a.was) for a in said] == [(t, "withdrawn", {"f": "P"}) for t in ("t1", "t2")]
