@@ -33,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark; none lists them")
     parser.add_argument("--quick", action="store_true", help="a short form, under 45 s")
-    for name in ("rounds", "seed", "events"):
+    for name in ("rounds", "seed", "events", "rate"):
         parser.add_argument(f"--{name}", type=int, help="of chaos")
     parser.add_argument("--blows", help="of chaos: the kinds that may fall, separated by commas")
     parser.add_argument("--keep", action="store_const", const=True, help="of chaos: leave the logs of a good run too")

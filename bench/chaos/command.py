@@ -22,18 +22,23 @@ def run(
     rounds: int | None = None,
     seed: int = 1,
     events: int | None = None,
+    rate: int | None = None,
     blows: str = "",
     keep: bool = False,
 ) -> dict[str, float]:
     """`rounds` blows over one stream of `events`; `blows` names the kinds that may fall, separated by commas.
 
+    `rate` is the stream's, events a second. Where it keeps the machine's cores busy as it is, what a blow holds up is
+    caught up with slowly, and the times to recovery say how much the machine has to spare, no more.
+
     `keep` leaves the folder of a good run too.
     """
     rounds = rounds or (4 if quick else 20)
     events = events or (20_000 if quick else 500_000)
-    shape = Shape(events=events, seed=seed, per_second=500 if events < 100_000 else 2500)
+    rate = rate or (500 if events < 100_000 else 2500)
+    shape = Shape(events=events, seed=seed, per_second=rate)
     folder = Path(tempfile.gettempdir()) / f"risk-stream-chaos-{seed}-{time.time_ns():x}"
-    again = f"python -m bench chaos --rounds {rounds} --seed {seed} --events {events}" + (
+    again = f"python -m bench chaos --rounds {rounds} --seed {seed} --events {events} --rate {rate}" + (
         f" --blows {blows}" if blows else ""
     )
     print(f"seed {seed}: {again}", flush=True)

@@ -180,9 +180,10 @@ class EventBatch:
             raise ValueError("batches of different catalogues cannot be concatenated")
         if all(batch.table.schema.equals(batches[0].table.schema) for batch in batches):
             return EventBatch(catalogue, pa.concat_batches([batch.table for batch in batches]))
-        names = list(dict.fromkeys(name for batch in batches for name in batch.table.schema.names))
-        columns = [pa.concat_arrays([_column(batch, name) for batch in batches]) for name in names]
-        return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, names))
+        tables = [pa.Table.from_batches([batch.table]) for batch in batches]
+        whole = pa.concat_tables(tables, promote_options="default").combine_chunks()
+        columns = [_filled(name, column) for name, column in zip(whole.schema.names, whole.columns, strict=True)]
+        return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, whole.schema.names))
 
     def to_ipc(self, **meta: str | int) -> bytes:
         """The batch as an Arrow IPC stream; `meta` travels in its schema."""
@@ -245,16 +246,12 @@ class EventBatch:
         return pack_column(self.table.column(at))
 
 
-def _column(batch: EventBatch, name: str) -> pa.Array:
-    """A column; where the batch has none, null text, MISSING numbers, and NaN or 0 for what is carried."""
-    if batch.has(name):
-        return batch.table.column(name)
-    of = column_type(batch.catalogue, name)
-    if of == pa.utf8():
-        return pa.nulls(len(batch), of)
-    if of == pa.float64():
-        return pa.array(np.full(len(batch), np.nan))
-    return pa.array(np.full(len(batch), 0 if "." in name else MISSING, np.int64))
+def _filled(name: str, column: pa.ChunkedArray) -> pa.Array:
+    """A column that some events have not: null text, MISSING numbers, and NaN or 0 for what is carried."""
+    whole = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+    if whole.null_count == 0 or pa.types.is_string(whole.type):
+        return whole
+    return whole.fill_null(np.nan if pa.types.is_floating(whole.type) else 0 if "." in name else MISSING)
 
 
 def _natural_value(field: Field | None, fixed: int) -> Value:

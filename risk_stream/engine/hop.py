@@ -24,7 +24,7 @@ from risk_stream.engine.revise import Again, arrive, asked_again
 from risk_stream.engine.ring import Placed
 from risk_stream.engine.saved import Walk, changes, head_of, restore
 from risk_stream.engine.tell import Tell, first_revised
-from risk_stream.engine.view import Features, Floats, Mask, is_broadcast
+from risk_stream.engine.view import Features, Floats, Mask, has_key, is_broadcast
 from risk_stream.engine.windows import carried_in
 from risk_stream.features import KeyState
 from risk_stream.rules import Plan
@@ -38,6 +38,9 @@ __all__ = ["LATENESS_MS", "RING_EVENTS", "Hop"]
 
 #: How late an event may be, ms, and how many events a hop keeps in its ring, where nothing else is said.
 LATENESS_MS, RING_EVENTS = 10_000, 2_000_000
+
+#: Events that are put into the ring together when a log is read again.
+REMEMBERED_TOGETHER = 8_192
 
 #: Index entries that `Hop.apply` looks through for expired keys, per event it applied.
 SWEEP_PER_EVENT = 2
@@ -157,20 +160,36 @@ class Hop:
 
     def remember(self, blocks: Sequence[Block]) -> None:
         """Put blocks into the ring alone, which were applied before the position that was restored."""
-        memory = self._memory
-        for block in blocks:
-            if len(block.batch) == 0 or is_broadcast(block.batch):
-                continue
-            held = memory.plans.find(block.plan)
+        memory, at = self._memory, 0
+        while at < len(blocks):
+            first = blocks[at]
+            held = None if _is_beside_events(first) else memory.plans.find(first.plan)
+            at += 1
             if held is None:
-                continue  # its events had left the ring
-            batch, placed, _ = self._place([block], held)
-            ref = memory.keep(memory.owners.fill(batch), held.plan)
-            known = np.flatnonzero(placed.kinds == ring_kernel.KNOWN)
-            for row in known.tolist():
-                self._replace_facts(int(placed.entries[row]), ref + row)
-            self.clock = max(self.clock, block.clock)
-            memory.free()
+                continue  # none of its events is in the ring any more
+            group, rows = [first], len(first.batch)
+            while at < len(blocks) and rows < REMEMBERED_TOGETHER:
+                following = blocks[at]
+                if not _is_beside_events(following):
+                    rows += len(following.batch)
+                    if following.plan.version != first.plan.version or not memory.ring.has_room(rows):
+                        break
+                    group.append(following)
+                at += 1
+            self._remember(group, held)
+
+    def _remember(self, group: Sequence[Block], held: InForce) -> None:
+        """Put blocks of one plan into the ring."""
+        memory = self._memory
+        batch, placed, _ = self._place(group, held)
+        ref = memory.keep(memory.owners.fill(batch), held.plan)
+        known = np.flatnonzero(placed.kinds == ring_kernel.KNOWN)
+        while len(known):  # each event's first row among these, then its next one
+            entries, first = np.unique(placed.entries[known], return_index=True)
+            self._replace_facts(entries, ref + known[first])
+            known = np.delete(known, first)
+        self.clock = max(self.clock, *(block.clock for block in group))
+        memory.free()
 
     # Checkpoints
 
@@ -199,14 +218,14 @@ class Hop:
         self.position, self.clock, self.newest = said["position"], said["clock"], said["newest"]
         self._memory.timers.settle(self._floor(self.clock))
 
-    def _replace_facts(self, entry: int, ref: int) -> None:
-        """Facts read again, unless those that are there are fuller."""
+    def _replace_facts(self, entries: Longs, refs: Longs) -> None:
+        """Facts read again, of one row for each entry, unless those that are there are fuller."""
         memory = self._memory
-        entries = np.array([entry])
-        had, has = memory.gather(memory.ring.refs(entries)), memory.gather(np.array([ref]))
-        owners = dict.fromkeys(k.belongs_to for k in has.catalogue.kinds if k.belongs_to is not None)
-        if not any(had.text(kind, 0) and not has.text(kind, 0) for kind in owners):
-            memory.ring.set_refs(entries, np.array([ref]))
+        had, has = memory.gather(memory.ring.refs(entries)), memory.gather(refs)
+        fuller = np.zeros(len(entries), np.bool_)
+        for kind in {k.belongs_to for k in has.catalogue.kinds if k.belongs_to is not None}:
+            fuller |= has_key(had, kind) & ~has_key(has, kind)
+        memory.ring.set_refs(entries[~fuller], refs[~fuller])
 
     def _groups(self, blocks: Sequence[Block], tell: Tell) -> Iterable[tuple[list[Block], InForce]]:
         """Blocks that can be put into the ring together, with the plan they came under; those of lists are applied."""
@@ -428,3 +447,8 @@ def _runs(placed: Placed, starts: Longs, touched: Mask | None) -> Iterable[tuple
         begin = b + 1
     if begin < len(alone):
         yield begin, len(alone), False
+
+
+def _is_beside_events(block: Block) -> bool:
+    """Whether a block is of time or of lists alone."""
+    return len(block.batch) == 0 or is_broadcast(block.batch)

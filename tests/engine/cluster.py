@@ -87,8 +87,10 @@ class Node:
         if saved.position >= 0:
             self.hop.restore(saved.parts, cluster.plans)
             again = Channels()
-            for offset in range(saved.read_from, saved.position + 1):
-                self.hop.remember([self.block(offset, again)])
+            blocks = [self.block(offset, again) for offset in range(saved.read_from, saved.position + 1)]
+            middle = cluster.random.randrange(len(blocks) + 1)
+            self.hop.remember(blocks[:middle])
+            self.hop.remember(blocks[middle:])
         self.next = saved.position + 1
         self.parts = list(saved.parts)
 
