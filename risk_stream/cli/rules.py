@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
 import typer
 
+from risk_stream.cli import coverage, trace
 from risk_stream.cli.broker import must_answer
+from risk_stream.cli.findings import Finding, Format, as_github, as_junit
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 
 if TYPE_CHECKING:
     from risk_stream.rules import Plan
+    from risk_stream.workbench import TestResult
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Check, test, explain and publish rule files.", no_args_is_help=False)
+app = typer.Typer(help="Check, test, trace, explain and publish rule files.", no_args_is_help=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -28,13 +32,17 @@ def _root(context: typer.Context) -> None:
 
 
 @app.command(
-    epilog=examples("risk-stream rules check", "risk-stream rules check house/rules rules/pre_loan.yaml --format json")
+    epilog=examples(
+        "risk-stream rules check",
+        "risk-stream rules check house/rules rules/pre_loan.yaml --format json",
+        "risk-stream rules check --format github",
+    )
 )
 def check(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Rule files or folders; those of the settings if none.")
     ] = None,
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+    format: Annotated[Format, typer.Option(help="How to say it: for people, programs, GitHub, JUnit.")] = "text",
 ) -> None:
     """Check rule files as a worker would: every problem, with file, line and column. Exit code 1 if there is any."""
     from risk_stream.calendars import load_calendars
@@ -63,7 +71,7 @@ def run_tests_of(
         list[Path] | None, typer.Argument(help="Rule files or folders; those of the settings if none.")
     ] = None,
     rule: Annotated[list[str] | None, typer.Option(help="Only the tests of this rule; may be given again.")] = None,
-    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+    format: Annotated[Format, typer.Option(help="How to say it: for people, programs, GitHub, JUnit.")] = "text",
 ) -> None:
     """Run the tests that stand in rule files, through the engine that judges live events. Exit code 1 if one fails."""
     from risk_stream.workbench import run_tests
@@ -77,9 +85,14 @@ def run_tests_of(
     failed = [result for result in results if not result.passed]
     if format == "json":
         typer.echo(orjson.dumps({"ok": not failed, "tests": results}))
+    elif format != "text":
+        _say_findings("rules test", format, [Finding(r.file, r.line, 0, r.rule, r.test, r.message) for r in results])
+    if format != "text":
         raise typer.Exit(1 if failed else 0)
     for result in failed:
         output().print(f"{result.file}:{result.line}: {result.rule}: {result.test}: {result.message}", markup=False)
+        for line in _what_was_seen(result):
+            output().print(f"    {line}", markup=False)
     untested = known - {result.rule for result in results} if rule is None else set()
     tail = f"; {len(untested)} of {len(known)} rules have none" if untested else ""
     verdict = (
@@ -169,8 +182,30 @@ def publish(
         output().print(f"[bold green]ok[/] plan {plan.version} with {len(plan.rules)} rules is published")
 
 
+def _what_was_seen(result: TestResult) -> Iterator[str]:
+    """The events of a failed test as they were judged, and the rule's condition on the last one, part by part."""
+    from risk_stream.workbench import lines_of
+
+    for event in result.events:
+        yield orjson.dumps(event).decode()
+    if result.steps:
+        yield from lines_of(result.steps[-1])
+
+
+def _say_findings(suite: str, format: str, findings: Sequence[Finding]) -> None:
+    if format == "junit":
+        typer.echo(as_junit(suite, findings))
+        return
+    for line in as_github(findings):
+        typer.echo(line)
+
+
 def _say_problems(error: object, format: str) -> None:
     problems = error.problems  # type: ignore[attr-defined]
+    if format in {"github", "junit"}:
+        found = [Finding(p.file, p.line, p.column, p.rule, "check", p.message) for p in problems]
+        _say_findings("rules check", format, found)
+        return
     if format == "json":
         shown = [
             {"file": p.file, "line": p.line, "column": p.column, "rule": p.rule, "message": p.message} for p in problems
@@ -195,6 +230,11 @@ def _say_plan(plan: Plan, format: str) -> None:
 
     from risk_stream.rules import calendars_ending
 
+    if format in {"github", "junit"}:
+        found = [Finding(rule.file, rule.line, 0, rule.id, "check", "") for rule in plan.rules]
+        found += [Finding(w.file, w.line, w.column, w.rule, "check", w.message, "warning") for w in plan.warnings]
+        _say_findings("rules check", format, found)
+        return
     warnings = [str(warning) for warning in plan.warnings]
     warnings += calendars_ending(plan, datetime.now(UTC).date())
     if format == "json":
@@ -209,3 +249,7 @@ def _say_plan(plan: Plan, format: str) -> None:
         f"[bold green]ok[/] {len(plan.rules)} rules in {files} files ({by_stage}{'; ' + quiet if quiet else ''}), "
         f"{features} windowed features over {', '.join(plan.layouts) or 'no key'}, plan {plan.version}"
     )
+
+
+trace.register(app)
+coverage.register(app)

@@ -187,7 +187,7 @@ class Evaluator:
         """A value as an alert shows it; one that cannot be computed is unknown."""
         try:
             if isinstance(meaning, FieldValue):
-                return plain(meaning, view.value(name, row))
+                return plain(meaning, view.value(meaning.name, row))
             if not isinstance(meaning, Value):
                 return self._truth(meaning, view, row, approximate=rule.approximate)
             value: Any = self._column(rule, meaning, view)[row]

@@ -8,7 +8,7 @@ false wherever an operand is unknown gives exactly the rows where the condition 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -36,6 +36,7 @@ __all__ = [
     "leaves",
     "lists_of",
     "opposite",
+    "parts_of",
     "size",
     "wording",
 ]
@@ -194,7 +195,7 @@ def leaves(meaning: Meaning) -> Iterator[FieldValue | AggregateValue]:
         if isinstance(found, FieldValue | AggregateValue):
             yield found
         else:
-            pending += reversed(_parts(found))
+            pending += reversed(parts_of(found))
 
 
 def lists_of(meaning: Meaning) -> Iterator[str]:
@@ -204,10 +205,11 @@ def lists_of(meaning: Meaning) -> Iterator[str]:
         found = pending.pop()
         if isinstance(found, Listing):
             yield found.list_name
-        pending += _parts(found)
+        pending += parts_of(found)
 
 
-def _parts(meaning: Meaning) -> tuple[Meaning, ...]:
+def parts_of(meaning: Meaning) -> tuple[Meaning, ...]:
+    """The meanings that stand in it directly; none in a field, an aggregate or a constant."""
     match meaning:
         case Computed(_, _, parts) | Every(parts) | Either(parts):
             return parts
@@ -224,7 +226,7 @@ def depth(meaning: Meaning) -> int:
     levels, level = 0, [meaning]
     while level:
         levels += 1
-        level = [part for above in level for part in _parts(above)]
+        level = [part for above in level for part in parts_of(above)]
     return levels
 
 
@@ -233,12 +235,20 @@ def size(meaning: Meaning) -> int:
     count, pending = 0, [meaning]
     while pending:
         count += 1
-        pending += _parts(pending.pop())
+        pending += parts_of(pending.pop())
     return count
 
 
-def wording(meaning: Meaning) -> str:  # noqa: PLR0911 - one for each kind of meaning
-    """Canonical text of a meaning; a condition over fields alone can be parsed again. Aggregates stand as ``@id``."""
+def wording(meaning: Meaning, called: Callable[[Meaning], str | None] | None = None) -> str:
+    """Canonical text of a meaning; a condition over fields alone can be parsed again. Aggregates stand as ``@id``.
+
+    `called` may give names to meanings, which then stand in the text for what they name.
+    """
+    name = None if called is None else called(meaning)
+    return _worded(meaning, called) if name is None else name
+
+
+def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) -> str:  # noqa: PLR0911 - each kind
     match meaning:
         case Constant(kind, value):
             return _literal(kind, value)
@@ -247,26 +257,27 @@ def wording(meaning: Meaning) -> str:  # noqa: PLR0911 - one for each kind of me
         case AggregateValue(_, aggregate):
             return f"@{aggregate.id}"
         case Computed(_, op, parts) if op in _SIGNS:
-            return f"({wording(parts[0])} {_SIGNS[op]} {wording(parts[1])})"
+            return f"({wording(parts[0], called)} {_SIGNS[op]} {wording(parts[1], called)})"
         case Computed(_, "negate", (part,)):
-            return f"-({wording(part)})"
+            return f"-({wording(part, called)})"
         case Computed(_, op, parts):
-            return f"{op}({', '.join(wording(part) for part in parts)})"
+            return f"{op}({', '.join(wording(part, called) for part in parts)})"
         case Comparison(op, left, right):
-            return f"{wording(left)} {op} {wording(right)}"
+            return f"{wording(left, called)} {op} {wording(right, called)}"
         case Membership(value, constants, negated):
             listed = ", ".join(_literal(value.kind, constant) for constant in constants)
-            return f"{wording(value)} {'not in' if negated else 'in'} [{listed}]"
+            return f"{wording(value, called)} {'not in' if negated else 'in'} [{listed}]"
         case Listing(value, list_name, negated):
-            return f"{wording(value)} {'not in' if negated else 'in'} list({json.dumps(list_name, ensure_ascii=False)})"
+            name = json.dumps(list_name, ensure_ascii=False)
+            return f"{wording(value, called)} {'not in' if negated else 'in'} list({name})"
         case Presence(value, missing):
-            return f"{wording(value)} is {'missing' if missing else 'not missing'}"
+            return f"{wording(value, called)} is {'missing' if missing else 'not missing'}"
         case Truth(value, wanted):
-            return wording(value) if wanted else f"not {wording(value)}"
+            return ("" if wanted else "not ") + wording(value, called)
         case Every(parts):
-            return "(" + " and ".join(wording(part) for part in parts) + ")"
+            return "(" + " and ".join(wording(part, called) for part in parts) + ")"
         case Either(parts):
-            return "(" + " or ".join(wording(part) for part in parts) + ")"
+            return "(" + " or ".join(wording(part, called) for part in parts) + ")"
 
 
 def _literal(kind: Kind, value: float | str) -> str:

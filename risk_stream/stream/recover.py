@@ -12,7 +12,7 @@ idle since. What is due later waits: the note on the event says until when it wa
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ import msgspec
 import numpy as np
 import orjson
 
-from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.catalogue import MISSING, Decoder, EventBatch
 from risk_stream.engine import Alert, Engine, broadcast_rows, final, rows_of_types
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import RECOVERED
+from risk_stream.stream.history import History, in_order, read_events, refused_for_their_time
 from risk_stream.stream.lifts import AT_REST_MS
 from risk_stream.stream.mending import Mend
 from risk_stream.stream.reader import Reader
@@ -32,15 +33,12 @@ from risk_stream.stream.rejects import LATE, Choice, Mended, mend_all, read_reje
 from risk_stream.stream.topics import partition_counts
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
-__all__ = ["RECOVERED_REVISION", "Clocks", "History", "Recovered", "judge", "recover"]
+__all__ = ["RECOVERED_REVISION", "Clocks", "Recovered", "judge", "recover"]
 
 #: Of an alert that was found afterwards: below any revision of a worker, which knows better if it says one.
 RECOVERED_REVISION = -1
-
-#: Events judged at once.
-BLOCK = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +92,12 @@ async def recover(
             return Recovered(found, 0, 0)
         values = [value for _, _, value in found.accepted]
         batch, _, _ = decoder.decode(values, lambda i: found.accepted[i][1].id)
-        refused = await _refused_for_their_time(reader, settings)
+        refused = await refused_for_their_time(reader, settings, "future")
         history = History(plan.catalogue, batch, plan.longest_after_ms)
-        async for events in _events(reader, settings, decoder, refused, clocks):
+        async for events in read_events(reader, settings, decoder, refused, clocks.saw):
             history.learn(events)
         history.close()
-        async for events in _events(reader, settings, decoder, refused):
+        async for events in read_events(reader, settings, decoder, refused):
             history.add(events)
     now = clocks.now(int(time.time() * 1000) if settings.clock == "live" else None)
     names = [rejected.id for _, rejected, _ in found.accepted]
@@ -155,15 +153,13 @@ def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch], now: int 
 
     Rules that judge later do so where they are due by `now`, ms; None: as far as the history reaches.
     """
-    together = EventBatch.concat([late, *history])
-    names = together.hashes("id")
-    _, first = np.unique(names, return_index=True)
-    order = first[np.lexsort((names[first], together.times[first]))]
-    order = order[together.times[order] <= late.times.max() + plan.longest_after_ms]
     wanted = {late.text("id", row) for row in range(len(late))}
+    latest = late.times.max() + plan.longest_after_ms
     engine, said = Engine(plan), list[Alert]()
-    for at in range(0, len(order), BLOCK):
-        said += engine.apply(together.take(order[at : at + BLOCK])).alerts
+    for batch in in_order([late, *history]):
+        rows = np.flatnonzero(batch.times <= latest)
+        if len(rows):
+            said += engine.apply(batch.take(rows)).alerts
     if now is not None:
         said += engine.advance(now).alerts
     recovered = {"status": RECOVERED, "revision": RECOVERED_REVISION, "was": None}
@@ -205,66 +201,6 @@ class Clocks:
         return now - self.lateness_ms
 
 
-class History:
-    """The events that share a key with late ones, also where a key is filled in by its owner: `learn`, `close`, `add`.
-
-    They reach to `beyond_ms` after the last late event, for rules that judge later. Keys are known by their 64-bit
-    hashes, by kind: two that share one only add events that change nothing.
-    """
-
-    def __init__(self, catalogue: Catalogue, late: EventBatch, beyond_ms: int = 0) -> None:
-        self.catalogue, self.batches = catalogue, list[EventBatch]()
-        self.latest = int(late.times.max()) + beyond_ms
-        self._wanted: dict[str, set[int]] = {kind.name: _keys(late, kind.name) for kind in catalogue.kinds}
-        self._owners: dict[str, dict[int, set[int]]] = {}  # kind -> key -> whoever is said to own it
-        self._selected: Mapping[str, NDArray[np.int64]] = {}
-        self.learn(late)
-
-    def learn(self, events: EventBatch) -> None:
-        """Take in who owns which key; where events contradict each other, all of them: the engine decides."""
-        for kind in self.catalogue.kinds:
-            if kind.belongs_to is None or not events.has(kind.name) or not events.has(kind.belongs_to):
-                continue
-            keys, owners = events.hashes(kind.name), events.hashes(kind.belongs_to)
-            teaches = np.array([t.name in kind.learnt_from for t in self.catalogue.types])[events.types]
-            rows = np.flatnonzero((keys != 0) & (owners != 0) & teaches)
-            if len(rows) == 0:
-                continue
-            known = self._owners.setdefault(kind.name, {})
-            for key, owner in zip(keys[rows].tolist(), owners[rows].tolist(), strict=True):
-                known.setdefault(key, set()).add(owner)
-
-    def close(self) -> None:
-        """All owners are known: say which keys the events to be added have."""
-        chain = [kind for kind in self.catalogue.kinds if kind.belongs_to is not None]
-        wanted = self._wanted
-        for _ in chain:  # an owner may have an owner
-            for kind in chain:
-                owners = self._owners.get(kind.name, {})
-                wanted[str(kind.belongs_to)].update(*(owners[key] for key in wanted[kind.name] if key in owners))
-        selected = {name: set(keys) for name, keys in wanted.items()}
-        for _ in chain:  # events of a key come to its owner too
-            for kind in chain:
-                of = selected[str(kind.belongs_to)]
-                selected[kind.name] |= {k for k, said in self._owners.get(kind.name, {}).items() if said & of}
-        self._selected = {name: np.fromiter(keys, np.int64, len(keys)) for name, keys in selected.items()}
-
-    def add(self, events: EventBatch) -> None:
-        """Keep those that share a key and come in time, and changes of lists, which belong to no key."""
-        shares = broadcast_rows(events)
-        for name, selected in self._selected.items():
-            if len(selected) and events.has(name):
-                shares |= np.isin(events.hashes(name), selected)
-        rows = np.flatnonzero(shares & (events.times <= self.latest))
-        if len(rows):
-            self.batches.append(events.take(rows))
-
-
-def _keys(batch: EventBatch, kind: str) -> set[int]:
-    """The hashes of the keys of a kind; a missing one's is 0."""
-    return set(batch.hashes(kind).tolist()) - {0} if batch.has(kind) else set()
-
-
 async def _noted(reader: Reader, settings: Settings) -> dict[str, int | None]:
     """The names of records that were recovered before; until when, ms, where rules judge them later than that."""
     found: dict[str, int | None] = {}
@@ -277,36 +213,3 @@ async def _noted(reader: Reader, settings: Settings) -> dict[str, int | None]:
                     had = found.get(name, MISSING)
                     found[name] = None if until is None or had is None else max(had, int(until))
     return found
-
-
-async def _refused_for_their_time(reader: Reader, settings: Settings) -> dict[tuple[str, int], set[int]]:
-    """The offsets of records that are events, but with a time that was ahead; by topic and partition."""
-    found: dict[tuple[str, int], set[int]] = {}
-    async for rejects in read_rejects(reader, settings, Choice(reasons=frozenset({"future"}))):
-        for rejected in rejects:
-            found.setdefault((rejected.topic, rejected.partition), set()).add(rejected.offset)
-    return found
-
-
-async def _events(
-    reader: Reader,
-    settings: Settings,
-    decoder: Decoder,
-    refused: Mapping[tuple[str, int], set[int]],
-    clocks: Clocks | None = None,
-) -> AsyncIterator[EventBatch]:
-    """All events of the house topics and of what was mended, as workers accepted them or refused them as late."""
-    async for records in reader.read(await reader.spans(settings.origin_topics)):
-        if not records:
-            continue
-        topic, partition = records[0].topic, records[0].partition
-        without = refused.get((topic, partition), ())
-        kept = [record for record in records if record.offset not in without]
-        batch, _, _ = decoder.decode(
-            [record.value for record in kept],
-            lambda i, kept=kept, at=f"{topic}/{partition}": f"{at}/{kept[i].offset}",  # type: ignore[misc]
-        )
-        if len(batch):
-            if clocks is not None:
-                clocks.saw(f"{topic}/{partition}", batch, kept[-1].timestamp)
-            yield batch

@@ -73,6 +73,8 @@ def test_a_failing_test_says_where_and_what_it_saw(ask: Ask, rules: Path) -> Non
     assert answer.out.startswith(f"{path}:")
     assert "busy-account: the third within an hour: " in answer.out
     assert "sent_1h is 3" in answer.out
+    assert answer.out.count('"type":"transfer"') == 3, "the events as they were judged"
+    assert "yes sent_1h >= 3   [sent_1h is 3]" in answer.out
     said = ask("rules", "test", rules, "--format", "json", "--rule", "busy-account").json
     assert (said["ok"], said["tests"][0]["passed"]) == (False, False)
 
@@ -93,3 +95,16 @@ def test_an_empty_folder_is_said(ask: Ask, tmp_path: Path) -> None:
 def test_the_folder_of_the_settings_is_checked_without_an_argument(ask: Ask, rules: Path) -> None:
     """The same as the worker reads."""
     assert ask("rules", "check", rules=f'["{rules}"]').code == 0
+
+
+def test_what_ci_reads_is_there_for_good_files_and_bad_ones(ask: Ask, rules: Path) -> None:
+    path = with_test(rules, "quiet")
+    answer = ask("rules", "test", rules, "--format", "github")
+    assert answer.code == 1
+    assert answer.out.startswith(f"::error file={path},line=")
+    assert 'failures="1"' in ask("rules", "test", rules, "--format", "junit").out
+    assert 'tests="2" failures="0"' in ask("rules", "check", rules, "--format", "junit").out
+    path.write_text(path.read_text().replace("severity: high", "severity: hihg"))
+    answer = ask("rules", "check", rules, "--format", "github")
+    assert answer.code == 1
+    assert ",title=busy-account%3A check::" in answer.out

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import Alert, Engine, late
 from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.stream.history import History
 from risk_stream.stream.mending import Mend
 from risk_stream.stream.reader import Reader
-from risk_stream.stream.recover import RECOVERED_REVISION, Clocks, History, Recovered, judge, recover
+from risk_stream.stream.recover import RECOVERED_REVISION, Clocks, Recovered, judge, recover
 from risk_stream.stream.rejects import Choice
 from tests.live.servers import Kafka
 from tests.stream.test_rejects import house, refused, send
@@ -110,44 +111,6 @@ def test_judging_in_order_is_what_the_engine_says(plan: Plan) -> None:
     said = Engine(plan).apply(together.take(order)).alerts
     assert len(said) > 5
     assert sorted(map(content, said), key=str) == sorted(map(content, judge(plan, together, [])), key=str)
-
-
-def test_only_events_of_the_late_events_keys_are_kept(plan: Plan) -> None:
-    """And those of other accounts of the same owner, whoever says so and wherever it stands in the log."""
-
-    def transfer(n: int, account: str, **more: Any) -> dict[str, Any]:
-        return {
-            "id": f"t{n}",
-            "type": "transfer",
-            "time": NOW + n,
-            "account": account,
-            "direction": "in",
-            "amount": 1.0,
-            **more,
-        }
-
-    def owns(n: int, account: str, customer: str) -> dict[str, Any]:
-        return {"id": f"o{n}", "type": "account", "time": NOW - n, "account": account, "customer": customer}
-
-    log = batch_of(
-        plan,
-        [
-            transfer(1, "A1"),
-            transfer(2, "A2"),
-            transfer(3, "A3"),
-            transfer(4, "A4", counterparty="P1"),
-            transfer(90, "A1"),
-            owns(1, "A1", "C1"),
-            owns(2, "A2", "C1"),
-            owns(3, "A3", "C3"),
-        ],
-    )
-    history = History(plan.catalogue, batch_of(plan, [transfer(50, "A1", counterparty="P1")]))
-    history.learn(log)
-    history.close()
-    history.add(log)
-    kept = [batch.text("id", row) for batch in history.batches for row in range(len(batch))]
-    assert kept == ["t1", "t2", "t4", "o1", "o2"]
 
 
 @pytest.mark.live

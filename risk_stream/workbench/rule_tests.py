@@ -1,4 +1,4 @@
-"""The author's workbench: runs the tests that stand in rule files, through the engine that judges live events."""
+"""Runs the tests that stand in rule files, through the engine that judges live events."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
 
 from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, text_hash
-from risk_stream.engine import Alert, Engine
+from risk_stream.engine import Alert, Engine, final
 from risk_stream.rules import Given, Plan, Rule, RuleTest
-from risk_stream.rules.meaning import FieldValue, Kind, Presence
+from risk_stream.workbench.trace import Step, Tracer
 
 __all__ = ["FIRST_TIME", "TestResult", "run_tests"]
 
 #: When the first event of a test happens if it does not say: Wednesday 2024-01-03, ten in the morning in China.
 FIRST_TIME = 1_704_247_200_000
 
-#: What a probe's id has behind the rule's: no rule's id holds a space.
-_PROBE = " probe"
 _RESERVE_MIB = 8
 #: However far back a test goes in time, its events are judged: ms, a hundred years.
 _LATENESS_MS = 100 * 365 * 86_400_000
-_ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,7 @@ class TestResult:
     events: tuple[Mapping[str, object], ...] = ()  # as judged, what was made up included
     features: Mapping[str, float | int | str | bool | None] = field(default_factory=dict)  # on the last event
     summary: str = ""  # what the rule said of the last event, or would have said
+    steps: tuple[Step, ...] = ()  # its condition on every event that it judged, the last one's last
 
 
 def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResult]:
@@ -79,10 +78,9 @@ def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult
     events = tuple(_completed(plan.catalogue, test.given))
     batch, _, rejects = decoder.decode([json.dumps(event).encode() for event in events], str)
     if rejects:
-        return _result(rule, test, events, _refused(rejects[0]), None)
-    # The probe fires on every event: its alert tells what the rule saw, whether it fired or not.
-    probe = replace(rule, id=rule.id + _PROBE, condition=_ALWAYS, mode="live")
-    alone = Plan(plan.catalogue, [replace(rule, mode="live"), probe], plan.wheres)
+        return _result(rule, test, events, _refused(rejects[0]))
+    tracer = Tracer(rule)  # it fires on every event: its alerts tell what the rule saw, whether it fired or not
+    alone = Plan(plan.catalogue, [replace(rule, mode="live"), tracer.rule], plan.wheres)
     engine = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS)
     judged = engine.apply(batch)
     until = engine.advance(int(batch.times[-1]) + test.until_ms)
@@ -90,18 +88,27 @@ def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult
     if rule.after is None and last < len(events) - 1:
         last = -1
     named = events[last]["id"] if last >= 0 else None
-    said = {a.rule: a for a in (*judged.alerts, *until.alerts) if a.event == named and a.status != "withdrawn"}
-    seen, fired = said.get(probe.id), rule.id in said
-    message = "" if fired is test.fires else _wrong(rule, seen, fired=fired)
+    at_last = final((*judged.alerts, *until.alerts))
+    said = {a.rule: a for a in at_last if a.event == named}
+    seen, fired = said.get(tracer.rule.id), rule.id in said
+    message = "" if fired is test.fires else _wrong(rule, tracer, seen, fired=fired)
     if rule.after is not None and seen is None:
         message = _not_yet(rule, int(batch.times[last]), engine.clock)
     if judged.rule_errors or until.rule_errors:
         message = "the rule could not be evaluated: the log says why"
-    return _result(rule, test, events, message, seen)
+    traced = {a.event: tracer.steps(a) for a in at_last if a.rule == tracer.rule.id}
+    steps = tuple(traced[str(event["id"])] for event in events if event["id"] in traced)
+    return _result(rule, test, events, message, seen, {} if seen is None else tracer.features(seen), steps)
 
 
 def _result(
-    rule: Rule, test: RuleTest, events: tuple[Mapping[str, object], ...], message: str, seen: Alert | None
+    rule: Rule,
+    test: RuleTest,
+    events: tuple[Mapping[str, object], ...],
+    message: str,
+    seen: Alert | None = None,
+    features: Mapping[str, float | int | str | bool | None] = MappingProxyType({}),
+    steps: tuple[Step, ...] = (),
 ) -> TestResult:
     return TestResult(
         rule=rule.id,
@@ -112,8 +119,9 @@ def _result(
         passed=not message,
         message=message,
         events=events,
-        features=seen.features if seen is not None else {},
+        features=dict(features),
         summary=seen.summary if seen is not None else "",
+        steps=steps,
     )
 
 
@@ -185,12 +193,12 @@ def _not_yet(rule: Rule, time: int, clock: int) -> str:
     return "the rule does not judge its event, which has no key of the kind that its features are by"
 
 
-def _wrong(rule: Rule, seen: Alert | None, *, fired: bool) -> str:
+def _wrong(rule: Rule, tracer: Tracer, seen: Alert | None, *, fired: bool) -> str:
     """What a failed test says: what the rule did, and what it saw."""
     did = "fires, and should be quiet" if fired else "is quiet, and should fire"
     if seen is None:
         return f"the rule {did}: it does not judge the last event given, only {', '.join(rule.on)}"
-    values = ", ".join(f"{name} is {_shown(value)}" for name, value in seen.features.items())
+    values = ", ".join(f"{name} is {_shown(value)}" for name, value in tracer.features(seen).items())
     return f"the rule {did}: on the last event {values}"
 
 
