@@ -6,11 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.live.fixtures import *  # noqa: F403  the servers and a worker on them, for every live test
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
+
+settings.register_profile("house", deadline=None)  # how long a machine takes is none of a test's business
+settings.load_profile("house")
 
 
 def _live(report: pytest.TestReport) -> bool:

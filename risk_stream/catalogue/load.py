@@ -70,6 +70,7 @@ _TYPE_KEYS = {
     "topic": _TEXT,
     "any_key": _YES_NO,
     "broadcast": _YES_NO,
+    "passes_time": _YES_NO,
     "fields": "list",
 }
 _EXTEND_KEYS = {"extend": _TEXT, "fields": "list"}
@@ -108,6 +109,7 @@ class _Draft:
     topic: str
     any_key: bool
     broadcast: bool = False
+    passes_time: bool = False
     sound: bool = True  # every field of it could be read
     fields: dict[str, tuple[Field, Node]] = field(default_factory=dict)
 
@@ -156,6 +158,7 @@ class _Loader:
                 d.node.file,
                 any_key=d.any_key,
                 broadcast=d.broadcast,
+                passes_time=d.passes_time,
             )
             for name, d in self.types.items()
         )
@@ -201,6 +204,7 @@ class _Loader:
             topic.value,
             _plain(node, "any_key", False),
             _plain(node, "broadcast", False),
+            _plain(node, "passes_time", False),
         )
         self.types[name] = draft
         self._fields(draft, node["fields"])
@@ -334,7 +338,10 @@ class _Loader:
                     draft.node,
                     f'"{name}" is told to every hop and belongs to no key: leave its keys, or broadcast, out',
                 )
-            if not keys and draft.sound and not draft.broadcast:
+            if draft.passes_time and (keys or draft.broadcast):
+                said = "only says what time it is: leave its keys, broadcast, or passes_time, out"
+                self._say(draft.node, f'"{name}" {said}')
+            if not keys and draft.sound and not (draft.broadcast or draft.passes_time):
                 self._say(draft.node, f'event type "{name}" has no key; give one field a key, such as key: customer')
             elif keys and draft.sound and not draft.any_key and not any(f.required for f in keys):
                 self._say(draft.node, f'no key of event type "{name}" is required; require one, or say any_key: true')

@@ -65,6 +65,7 @@ class EventType:
     fields: tuple[Field, ...]
     source: str = ""  # the file that declares it
     broadcast: bool = False  # said to every hop partition: reference data that belongs to no key
+    passes_time: bool = False  # it only says that the house's time has come to here: it belongs to no key
     any_key: bool = False  # an event needs at least one of the type's keys, whichever
     _by_name: dict[str, Field] = field(init=False, repr=False, compare=False)
 
@@ -129,9 +130,9 @@ class Catalogue:
     @cached_property
     def version(self) -> str:
         """A hash of the content, 12 hex digits; which files it came from does not matter."""
-        said = repr([(t.name, t.meaning, t.topic, t.any_key, t.broadcast, t.fields) for t in self.types]) + repr(
-            self.kinds
-        )
+        flags = [(t.any_key, t.broadcast, t.passes_time) for t in self.types]
+        types = [(t.name, t.meaning, t.topic, t.fields) for t in self.types]
+        said = repr((types, flags, self.kinds))
         return blake2b(said.encode(), digest_size=6).hexdigest()
 
     def type(self, name: str) -> EventType:

@@ -38,6 +38,10 @@ def of_type(way: Itinerary) -> Iterator[str]:
         yield f"{way.type} (topic family {way.topic})"
         yield from _under("", "told to every hop on every partition: it belongs to no key", indent=2)
         return
+    if not way.stops:
+        yield f"{way.type} (topic family {way.topic})"
+        yield from _under("", "goes no further than admission: time goes on to it, and it belongs to no key", indent=2)
+        return
     judged = _count(range(way.rules), "rule") if way.rules else "no rule"
     head = f"{way.type} (topic family {way.topic}): {_ARROW.join(stop.hop for stop in way.stops)}"
     yield from _flow(f"{head}; {judged} on it", indent=0)

@@ -32,7 +32,8 @@ AT_REST_MS = 60_000
 class Lifts:
     """Which of a worker's origins are lifted now. `quiet` is how long nothing must have come, s.
 
-    Only with `live` clocks may the wall clock say how late it is where all are quiet.
+    Where all are quiet, `live` clocks go by the wall clock. Others have a time of their own: after a minute of nothing
+    all go on to where the furthest stands, as by a `business_date` that ends a day.
     """
 
     def __init__(self, *, quiet: float, lateness_ms: int, live: bool) -> None:
@@ -46,6 +47,7 @@ class Lifts:
         self._lowest: deque[tuple[float, int | None]] = deque()
         self._tried: dict[str, tuple[float, float]] = {}  # when it was lifted last, wait before the next lift
         self._rest = False
+        self._rests_since = now
 
     def came(self, channel: str, now: float) -> None:
         """Records of an origin came."""
@@ -69,11 +71,15 @@ class Lifts:
         since, before = self._lowest[0]
         to: int | None = None
         self._rest = lowest is None
+        if not self._rest:
+            self._rests_since = now
         if lowest is not None:
             if before is not None and since <= now - self.quiet:
                 to = min(before, lowest)
         elif self.live:
             to = wall_ms - self.lateness_ms - AT_REST_MS
+        elif now - self._rests_since >= AT_REST_MS / 1000:
+            to = max((*own.values(), *heard.values()), default=None)
         if to is None:
             return {}
         return {

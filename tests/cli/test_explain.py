@@ -63,6 +63,7 @@ def test_a_rule_is_shown_with_its_features_its_hop_and_its_cost(ask: Ask, house:
 def test_an_event_type_can_be_asked_alone(ask: Ask, house: Path) -> None:
     """And the one that goes everywhere says so."""
     assert ask("rules", "explain", "drawdown", "--rules", house).out.startswith("drawdown (topic family loans)")
+    assert "time goes on to it" in ask("rules", "explain", "business_date", "--rules", house).out
     assert "told to every hop on every partition" in ask("rules", "explain", "list_entry", "--rules", house).out
 
 

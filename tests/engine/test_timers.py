@@ -13,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from risk_stream.catalogue import EventBatch
-from risk_stream.engine import INDEX_BITS, Alert, Block, Hop, Result, final, hop, saved
+from risk_stream.engine import INDEX_BITS, Alert, Block, Engine, Hop, Result, final, hop, saved
 from risk_stream.engine.block import TIMED
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.timers import Timers
@@ -318,3 +318,22 @@ def test_a_checkpoint_with_what_waits_says_so_to_releases_that_would_lose_it() -
     plain = hop_of(plan_of(RULES.replace("after: 10m", "").replace("after: 1h", "")))
     plain.apply([block(0, plain.plan, 0, move("a", 0))])
     assert saved.head_of(plain.delta(0), "customer")["format"] == 1
+
+
+def test_an_idle_key_fires_where_the_houses_day_has_ended() -> None:
+    """Of a business date, which belongs to no key, nothing is said but that time has come to it."""
+    rules = """
+stage: trading
+owner: me
+features: {sent_1d: {count: transfer, by: customer, window: 1d}}
+rules: [{id: silent, on: transfer, after: 1d, when: sent_1d == 0, severity: low, summary: s}]
+"""
+    engine = Engine(plan_of_texts({"rules.yaml": rules}, CATALOGUE))
+    assert engine.apply(batch_of(transfer("t0", 0, customer="C1"))).alerts == []
+
+    def ended(day: float) -> Result:
+        time = START + round(day * 86_400_000)
+        return engine.apply(batch_of({"type": "business_date", "time": time, "business_date": f"day {day}"}))
+
+    assert ended(0.9).alerts == []
+    assert [(a.rule, a.event, a.time) for a in ended(1.5).alerts] == [("silent", "t0", START + 86_400_000)]

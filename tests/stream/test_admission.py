@@ -154,3 +154,21 @@ def test_of_a_message_in_parts_only_the_last_says_the_new_front(
     fronts = [read_letter(catalogue, o.value).channels[0][2] for o in parts]
     assert len(fronts) > 1
     assert fronts == [NOW] * (len(fronts) - 1) + [NOW + 3999]
+
+
+def test_a_business_date_moves_time_on_and_goes_nowhere(
+    catalogue: Catalogue, admission: Admission, transfer: Make
+) -> None:
+    """It is no event of any key; what comes far behind it is too late, and it may be so itself."""
+
+    def ended(offset: int, time: int) -> FakeRecord:
+        said = {"type": "business_date", "time": time, "business_date": "2026-11-27"}
+        return FakeRecord(offset, orjson.dumps(said))
+
+    source = origin()
+    admitted = admit(admission, source, [ended(1, NOW + 30_000)])
+    assert admitted.outgoing == []
+    assert source.clock == NOW + 30_000
+    admitted = admit(admission, source, [transfer(2), ended(3, NOW)])
+    assert [reject["reason"] for reject in rejects_of(admitted)] == ["late", "late"]
+    assert routed(catalogue, admitted) == []

@@ -46,12 +46,25 @@ def test_origins_of_other_workers_count_while_their_fronts_move() -> None:
     assert due == {"a": WALL - 10_000 - AT_REST_MS}
 
 
-def test_where_all_are_quiet_only_a_live_clock_goes_on() -> None:
+def test_where_all_are_quiet_only_a_live_clock_goes_by_the_wall() -> None:
     """A simulated day has its own time."""
     for live, expected in ((True, {"a": WALL - 10_000 - AT_REST_MS}), (False, {})):
         made = lifts("a", live=live)
         assert made.due(101.0, WALL, {"a": 7}, {}) == {}
         assert made.due(103.0, WALL, {"a": 7}, {}) == expected
+
+
+def test_a_simulated_day_at_rest_for_a_minute_goes_on_to_the_furthest_clock() -> None:
+    """That of whichever worker; any record that comes begins the minute anew."""
+    made = lifts("a", "b", "c", live=False)
+    own = {"a": 7, "b": 90, "c": MISSING}
+    for second in range(30):
+        assert made.due(103.0 + second, WALL, own, {"x": 50}) == {}
+    made.came("a", 133.0)
+    due = [made.due(133.0 + second, WALL, own, {"x": 500}) for second in range(70)]
+    first = next(second for second, lifted in enumerate(due) if lifted.get("b") == 500)
+    assert due[first] == {"a": 500, "b": 500}
+    assert 60 <= first <= 66, "two seconds until it is quiet, three until hearsay is, and a minute"
 
 
 def test_at_rest_an_origin_without_a_clock_stays_without() -> None:
