@@ -1,4 +1,6 @@
-"""Writes the parts of docs/ that say what the code says: events.md, commands.md, tables of operations.md and scale.md.
+"""Writes the parts of docs/ that say what the code says.
+
+These are events.md, commands.md, rules.schema.json and the tables of operations.md and scale.md.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -15,9 +17,11 @@ from typing import Any
 
 from typer.main import get_command
 
+from risk_stream.calendars import shipped
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
+from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import METRICS
 
@@ -247,6 +251,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
+        DOCS / "rules.schema.json": json.dumps(rule_schema(load_catalogue(), shipped()), indent=1) + "\n",
         operations: with_tables(operations.read_text(), settings=settings_table(), metrics=metrics_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
     }

@@ -182,6 +182,17 @@ def publish(
         output().print(f"[bold green]ok[/] plan {plan.version} with {len(plan.rules)} rules is published")
 
 
+@app.command(epilog=examples("risk-stream rules schema > rules/rules.schema.json"))
+def schema() -> None:
+    """Print the JSON Schema of rule files, with the house's event types: editors complete and check by it."""
+    from risk_stream.calendars import load_calendars
+    from risk_stream.rules.schema import rule_schema
+
+    settings = settings_with()
+    said = rule_schema(catalogue_of(settings), load_calendars(settings.calendars))
+    typer.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2))
+
+
 def _what_was_seen(result: TestResult) -> Iterator[str]:
     """The events of a failed test as they were judged, and the rule's condition on the last one, part by part."""
     from risk_stream.workbench import lines_of

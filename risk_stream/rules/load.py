@@ -20,13 +20,15 @@ from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, G
 from risk_stream.rules.place import problem_at
 from risk_stream.rules.scope import Features, RuleScope, too_large
 
-__all__ = ["LoadedFile", "load_file"]
+__all__ = ["RULE_KEYS", "TEST_KEYS", "TOP_KEYS", "LoadedFile", "load_file"]
 
-_TOP = ("stage", "owner", "tags", "features", "rules")
-_RULE = (
+#: What a rule file, a rule and a test of one may hold.
+TOP_KEYS = ("stage", "owner", "tags", "features", "rules")
+RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
     *("score", "action", "mode", "tags", "approximate", "after", "tests"),
 )
+TEST_KEYS = ("name", "given", "until", "then")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -99,7 +101,7 @@ class _Loader:
         if not root.is_mapping:
             self.report(root, "a rule file is a mapping with stage, features and rules; this is " + _kind(root))
             return self.loaded
-        self._known(root, _TOP, "a rule file")
+        self._known(root, TOP_KEYS, "a rule file")
         stage = self._choice(root, "stage", STAGES, None)
         owner = self._text(root, "owner", None) if "owner" in root else ""
         tags = self._tags(root)
@@ -238,7 +240,7 @@ class _Loader:
             self.rule = ""
 
     def _read_rule(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> Rule | None:
-        self._known(node, _RULE, "a rule")
+        self._known(node, RULE_KEYS, "a rule")
         rule_id = self._text(node, "id", None)
         if rule_id is not None and not _ID.fullmatch(rule_id):
             self.report(node["id"], f"'{rule_id}' cannot be a rule's id: use a-z 0-9 . _ - and at most 64 characters")
@@ -395,7 +397,7 @@ class _Loader:
             if not test.is_mapping:
                 self.report(test, "a test is a mapping with name, given and then")
                 continue
-            self._known(test, ("name", "given", "until", "then"), "a test")
+            self._known(test, TEST_KEYS, "a test")
             name, then = self._text(test, "name", None), self._choice(test, "then", ("fires", "quiet"), None)
             if name in named:
                 self.report(test["name"], "another test of this rule has this name: choose one that tells them apart")

@@ -1,0 +1,200 @@
+"""Rule files as JSON Schema (draft 2020-12), for editors: completion, hover text, and red lines while one types.
+
+It knows the house's event types, kinds of key and calendars. What stands inside an expression, and how names hang
+together, only `load_plan` knows: a file that the schema refuses is refused there too, but for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from risk_stream.calendars import UNITS, Calendar
+from risk_stream.catalogue import Catalogue
+from risk_stream.features import Op
+from risk_stream.rules.later import MAX_BUSINESS_DAYS
+from risk_stream.rules.limits import MAX_FEATURES, MAX_RULES, MAX_TEXT
+from risk_stream.rules.load import RULE_KEYS, TEST_KEYS, TOP_KEYS
+from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
+
+__all__ = ["Schema", "rule_schema"]
+
+Schema: TypeAlias = dict[str, Any]
+
+_ID = "^[a-z0-9][a-z0-9._-]{0,63}$"
+_NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+_LENGTH = "^\\s*[0-9]+[smhdw]\\s*$"
+
+_SAYS = {
+    "stage": "Where in the business it watches.",
+    "owner": "Who answers for the rule; at the top of the file, for every rule that names none.",
+    "tags": "Words to find rules by; those of the file are added to each rule's.",
+    "features": "What rules count and compute, by name. Known in this file only; equal ones are computed once.",
+    "rules": "The rules, one or more.",
+    "id": "The rule's name, unique in the whole plan.",
+    "on": "The event types that are judged.",
+    "when": "The condition on which it fires: fields of the event, features, and, or, not, in [...], is missing.",
+    "severity": "How soon somebody should look.",
+    "summary": "What an alert means, in a sentence with {names} of fields and features.",
+    "why": "Why it matters: the rule or the experience behind it.",
+    "score": "How much an alert weighs: a number or an expression. 0 where nothing is said.",
+    "action": f"A word for whoever acts on it; {DEFAULT_ACTION} where nothing is said.",
+    "mode": "live; shadow: judged and counted, never shown; off: only checked.",
+    "approximate": "Take values that a cap made inexact as if they were exact.",
+    "after": "Judge so long after the event, with features as of then: for what has not happened.",
+    "tests": "What the rule does on given events.",
+}
+_OPS = {
+    Op.COUNT: "Number of events.",
+    Op.SINCE: "Seconds since the last event before this one.",
+    Op.DISTINCT: "Number of different values of a field.",
+    Op.SUM: "Sum of a field.",
+    Op.MEAN: "Mean of a field.",
+    Op.MIN: "Least value of a field.",
+    Op.MAX: "Greatest value of a field.",
+    Op.STD: "Standard deviation of a field (population).",
+    Op.FIRST: "First value of a field in the window.",
+    Op.LAST: "Last value of a field before this event.",
+}
+
+
+def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Schema:
+    """The schema of a rule file of this house."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "risk-stream rules",
+        "description": "A rule file. `risk-stream rules check` says the rest.",
+        **_object({key: _top(key) for key in TOP_KEYS}, required=("stage", "rules")),
+        "$defs": {
+            "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
+            "event_types": _one_or_more({"$ref": "#/$defs/event_type"}),
+            "kind": {"enum": [kind.name for kind in catalogue.kinds]},
+            "calendar": {"enum": sorted(calendars)},
+            "text": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+            "tags": {"type": "array", "items": {"type": "string", "pattern": _ID}},
+            "aggregate": _aggregate(),
+            "rule": _rule(),
+            "test": _test(),
+            "given": _given(catalogue),
+        },
+    }
+
+
+def _object(properties: Schema, required: Iterable[str] = (), **more: Any) -> Schema:
+    said: Schema = {"type": "object", "additionalProperties": False, "properties": properties, **more}
+    return {**said, "required": list(required)} if required else said
+
+
+def _one_or_more(item: Schema) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}]}
+
+
+def _said(key: str, value: Schema) -> Schema:
+    return {"description": _SAYS[key], **value}
+
+
+def _top(key: str) -> Schema:
+    match key:
+        case "stage":
+            return _said(key, {"enum": list(STAGES)})
+        case "features":
+            feature = {"anyOf": [{"$ref": "#/$defs/aggregate"}, {"type": "string"}]}
+            return _said(
+                key,
+                {
+                    "type": ["object", "null"],
+                    "propertyNames": {"pattern": _NAME},
+                    "maxProperties": MAX_FEATURES,
+                    "additionalProperties": feature,
+                },
+            )
+        case "rules":
+            return _said(
+                key, {"type": "array", "minItems": 1, "maxItems": MAX_RULES, "items": {"$ref": "#/$defs/rule"}}
+            )
+        case _:
+            return _said(key, {"$ref": "#/$defs/tags" if key == "tags" else "#/$defs/text"})
+
+
+def _rule() -> Schema:
+    values: dict[str, Schema] = {
+        "id": {"type": "string", "pattern": _ID},
+        "on": {"$ref": "#/$defs/event_types"},
+        "when": {"type": "string", "minLength": 1},
+        "severity": {"enum": list(SEVERITIES)},
+        "score": {"type": ["number", "string"]},
+        "action": {"type": "string", "pattern": _ID, "default": DEFAULT_ACTION},
+        "mode": {"enum": list(MODES), "default": MODES[0]},
+        "tags": {"$ref": "#/$defs/tags"},
+        "approximate": {"const": "ok"},
+        "after": {"anyOf": [{"type": "string", "pattern": _LENGTH}, _business_days()]},
+        "tests": {"anyOf": [{"$ref": "#/$defs/test"}, {"type": ["array", "null"], "items": {"$ref": "#/$defs/test"}}]},
+    }
+    text: Schema = {"$ref": "#/$defs/text"}
+    return _object(
+        {key: _said(key, values.get(key, text)) for key in RULE_KEYS},
+        required=("id", "on", "when", "severity", "summary"),
+    )
+
+
+def _business_days() -> Schema:
+    days = {"type": "integer", "minimum": 0, "maximum": MAX_BUSINESS_DAYS}
+    return _object({"business_days": days, "calendar": {"$ref": "#/$defs/calendar"}}, ("business_days", "calendar"))
+
+
+def _aggregate() -> Schema:
+    """One of the operations; `oneOf` by their keys, so that an editor offers those that still fit."""
+    window = {
+        "description": "How far back it reaches: a length such as 10m, 1h or 30d, or a period of a calendar.",
+        "anyOf": [{"type": "string", "pattern": _LENGTH}, {"enum": list(UNITS)}],
+    }
+    shared = {
+        "by": {"description": "The kind of key that it is kept by.", "$ref": "#/$defs/kind"},
+        "window": window,
+        "where": {"description": "A condition over fields of the events that count.", "type": "string"},
+        "calendar": {"description": "Whose days and holidays a period goes by.", "$ref": "#/$defs/calendar"},
+    }
+    forms = []
+    for op, meaning in _OPS.items():
+        of_types = op in (Op.COUNT, Op.SINCE)
+        target: Schema = {"$ref": "#/$defs/event_types"} if of_types else {"type": "string"}
+        own = {op.value: {"description": meaning, **target}}
+        of = {} if of_types else {"of": {"description": "Of which events.", "$ref": "#/$defs/event_types"}}
+        forms.append(_object({**own, **of, **shared}, required=(*own, *of, "by", "window")))
+    return {"oneOf": forms}
+
+
+def _test() -> Schema:
+    values: dict[str, Schema] = {
+        "name": {"description": "What the test shows, in a sentence.", "$ref": "#/$defs/text"},
+        "given": {
+            "description": "Events in order; what they leave out is made up, the same in all of them.",
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/given"},
+        },
+        "until": {
+            "description": "With after: so much time passes after the last event.",
+            "type": "string",
+            "pattern": _LENGTH,
+        },
+        "then": {"description": "What the rule does on the last event given.", "enum": ["fires", "quiet"]},
+    }
+    return _object({key: values[key] for key in TEST_KEYS}, required=("name", "given", "then"))
+
+
+def _given(catalogue: Catalogue) -> Schema:
+    after = {"description": "So long after the event before it.", "type": "string", "pattern": _LENGTH}
+    types = {
+        t.name: {
+            "description": t.meaning,
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": {f.name: {"description": f.meaning} for f in t.all_fields if f.name != "type"},
+        }
+        for t in catalogue.types
+    }
+    return _object(
+        {"after": after, **types},
+        oneOf=[{"required": [t.name]} for t in catalogue.types],
+    )
