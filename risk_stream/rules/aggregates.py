@@ -15,7 +15,7 @@ from risk_stream.rules.check import Checker, field_value, nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_WINDOW_MS
-from risk_stream.rules.meaning import Condition, FieldValue, lists_of, wording
+from risk_stream.rules.meaning import Condition, Constant, FieldValue, lists_of, wording
 
 __all__ = ["Feature", "content_hash", "event_types", "has_key", "keys", "length_ms", "read_aggregate", "shared_field"]
 
@@ -126,8 +126,12 @@ def read_aggregate(
     node: Node,
     report: Report,
     report_in: Callable[[Node, ExpressionError], None],
+    constant: Callable[[str], Constant | None],
 ) -> Feature | None:
-    """The aggregate a mapping declares, or None with everything wrong in it reported."""
+    """The aggregate a mapping declares, or None with everything wrong in it reported.
+
+    `constant` gives what a name of one stands for, and None for other names.
+    """
     operations = [key for key in keys(node) if key.value in _OPERATIONS]
     allowed = ("of", "by", "window", "where", "calendar")
     good = True
@@ -157,7 +161,7 @@ def read_aggregate(
     if types is not None:
         field = None if op in _OF_TYPES else _field(op, target, types, report)
         if "where" in node:
-            condition = _where(catalogue, node["where"], types, report, report_in)
+            condition = _where(catalogue, node["where"], types, report, report_in, constant)
             good = good and condition is not None
     if not good or types is None or by is None or window is None or (op not in _OF_TYPES and field is None):
         return None
@@ -267,18 +271,23 @@ def _where(
     types: tuple[EventType, ...],
     report: Report,
     report_in: Callable[[Node, ExpressionError], None],
+    constant: Callable[[str], Constant | None],
 ) -> Condition | None:
     if not node.is_text:
         report(node, "where is a condition, such as where: amount > 1000")
         return None
 
-    def resolve(name: str) -> FieldValue:
+    def resolve(name: str) -> FieldValue | Constant:
+        if (known := constant(name)) is not None:
+            return known
         try:
             return field_value(shared_field(types, name))
         except ExpressionError as error:
             if "did you mean" in error.message:
                 raise
-            raise ExpressionError(f"{error.message}, and where can name nothing but fields of the events") from None
+            raise ExpressionError(
+                f"{error.message}, and where can name nothing but fields of the events and constants"
+            ) from None
 
     checker = Checker(resolve, dict(catalogue.fields))
     condition = checker.condition(node.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,30 +18,23 @@ from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FEATURES, MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_RULES, MAX_TEXT
 from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Given, Rule, RuleTest
-from risk_stream.rules.place import problem_at
+from risk_stream.rules.reading import ID, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope, too_large
+from risk_stream.rules.sentence import said
 
-__all__ = ["RULE_KEYS", "TEST_KEYS", "TOP_KEYS", "LoadedFile", "load_file"]
+__all__ = ["LIBRARY_KEYS", "RULE_KEYS", "TEST_KEYS", "TOP_KEYS", "LoadedFile", "is_library", "load_file"]
 
 #: What a rule file, a rule and a test of one may hold.
-TOP_KEYS = ("stage", "owner", "tags", "features", "rules")
+TOP_KEYS = ("stage", "owner", "tags", "import", "constants", "features", "rules")
+LIBRARY_KEYS = ("constants", "features")
 RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
     *("score", "action", "mode", "tags", "approximate", "after", "tests"),
 )
 TEST_KEYS = ("name", "given", "until", "then")
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
-
-#: What to do where a text is missing.
-_MISSING = {
-    "id": "give the rule a name that no other has, such as large-outflow",
-    "owner": "say who answers for the rule, here or at the top of the file",
-    "summary": "say in a sentence what an alert means, with {names} of fields and features",
-    "name": "say in a sentence what the test shows",
-}
 
 #: What a field's value is in a given event, for a sentence.
 _WRITTEN = {
@@ -62,49 +56,62 @@ class LoadedFile:
     ids: list[tuple[str, Node]] = field(default_factory=list)  # of every rule, sound or not, and where it stands
     wheres: dict[tuple[str, str], Condition] = field(default_factory=dict)  # (type, canonical text) -> condition
     calendars: dict[str, Calendar] = field(default_factory=dict)  # that its features go by
+    features: Features | None = None  # that others may import, with its constants
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
 
-def _kind(node: Node) -> str:
-    """What a node is, for a sentence."""
-    return node.kind if node.kind in {"text", "nothing"} else f"a {node.kind}"
+def is_library(root: Node) -> bool:
+    """Whether a file has no rules and says of no stage: it holds what others import."""
+    return root.is_mapping and bool(root.value) and all(key.value in LIBRARY_KEYS for key in keys(root))
 
 
-def load_file(catalogue: Catalogue, calendars: Mapping[str, Calendar], root: Node, source: str) -> LoadedFile:
-    """Check a whole rule file; `source` is its text, for the places of errors within expressions."""
-    return _Loader(catalogue, calendars, root, source).load()
+def load_file(
+    catalogue: Catalogue,
+    calendars: Mapping[str, Calendar],
+    root: Node,
+    source: str,
+    libraries: Mapping[str, LoadedFile] | None = None,
+) -> LoadedFile:
+    """Check a whole rule file; `source` is its text, for the places of errors within expressions.
+
+    `libraries` are the loaded files, by name, that it may import constants and features of.
+    """
+    return _Loader(catalogue, calendars, root, source, libraries or {}).load()
 
 
-class _Loader:
-    def __init__(self, catalogue: Catalogue, calendars: Mapping[str, Calendar], root: Node, source: str) -> None:
-        self.catalogue, self.calendars, self.root, self.source = catalogue, calendars, root, source
-        self.lines: list[str] | None = None
+class _Loader(Reader):
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        calendars: Mapping[str, Calendar],
+        root: Node,
+        source: str,
+        libraries: Mapping[str, LoadedFile],
+    ) -> None:
         self.loaded = LoadedFile()
-        self.features = Features(catalogue, self.report_in)
-        self.rule = ""
-
-    # Reports
-
-    def report(self, node: Node, message: str) -> None:
-        self.loaded.problems.append(node.problem(message, self.rule))
-
-    def report_in(self, node: Node, error: ExpressionError) -> None:
-        if self.lines is None:
-            self.lines = self.source.splitlines()
-        self.loaded.problems.append(problem_at(node, error.at, error.message, self.rule, self.lines))
+        super().__init__(source, self.loaded.problems)
+        self.catalogue, self.calendars, self.root, self.libraries = catalogue, calendars, root, libraries
+        self.features = self.loaded.features = Features(catalogue, self.report_in)
+        self.own: dict[str, Node] = {}  # the names that this file declares itself
 
     # The file
 
     def load(self) -> LoadedFile:
         root = self.root
         if not root.is_mapping:
-            self.report(root, "a rule file is a mapping with stage, features and rules; this is " + _kind(root))
+            self.report(root, "a rule file is a mapping with stage, features and rules; this is " + kind_of(root))
             return self.loaded
-        self._known(root, TOP_KEYS, "a rule file")
-        stage = self._choice(root, "stage", STAGES, None)
-        owner = self._text(root, "owner", None) if "owner" in root else ""
-        tags = self._tags(root)
+        if is_library(root):
+            self._constants(root.get("constants"))
+            self._features(root.get("features"))
+            return self.loaded
+        self.known(root, TOP_KEYS, "a rule file")
+        stage = self.choice(root, "stage", STAGES, None)
+        owner = self.text(root, "owner", None) if "owner" in root else ""
+        tags = self.tags(root)
+        self._imports(root.get("import"))
+        self._constants(root.get("constants"))
         self._features(root.get("features"))
         rules = root.get("rules")
         if rules is None or not rules.is_list or not rules.value:
@@ -122,56 +129,86 @@ class _Loader:
     def _unused(self) -> None:
         if self.loaded.problems:
             return
-        for name, feature in self.features.declared.items():
-            if name not in self.features.used and feature is not None:
-                self.loaded.warnings.append(feature.node.problem(f"no rule of this file uses the feature '{name}'"))
+        for name, node in self.own.items():
+            if name not in self.features.used:
+                what = "constant" if name in self.features.constants else "feature"
+                self.loaded.warnings.append(node.problem(f"no rule of this file uses the {what} '{name}'"))
 
-    def _known(self, node: Node, known: tuple[str, ...], what: str) -> None:
-        for key in keys(node):
-            if key.value not in known:
-                advice = nearest(key.value, known) or f": there are {', '.join(known)}"
-                self.report(key, f"'{key.value}' is no part of {what}{advice}")
+    # What is imported, and constants
 
-    def _choice(self, node: Node, key: str, choices: tuple[str, ...], default: str | None) -> str | None:
-        found = node.get(key)
-        if found is None:
-            if default is None:
-                self.report(node, f"'{key}' is missing: it is one of {', '.join(choices)}")
-            return default
-        if found.value not in choices:
-            said = found.raw or _kind(found)
-            advice = nearest(said, choices) or f": it is one of {', '.join(choices)}"
-            if len(choices) == 1:
-                advice = f": it is {choices[0]}, or left out"
-            self.report(found, f"{key} cannot be '{said}'{advice}")
-            return default
-        return str(found.value)
+    def _imports(self, node: Node | None) -> None:
+        """The constants and features of other files, named from this one's folder on."""
+        if node is None:
+            return
+        for item in node.value if node.is_list else [node]:
+            if not item.is_text:
+                self.report(item, f"import names a file, such as import: constants.yaml, and this is {kind_of(item)}")
+                continue
+            name = posixpath.normpath(posixpath.join(posixpath.dirname(self.root.file), item.value))
+            library = self.libraries.get(name)
+            if library is None or library.features is None:
+                known = [posixpath.relpath(other, posixpath.dirname(self.root.file)) for other in self.libraries]
+                advice = (
+                    nearest(item.value, known) or ": it is among the rule files, and has constants, features or both"
+                )
+                self.report(item, f"there is no file '{item.value}' to import{advice}")
+                continue
+            self._take_in(item, library, library.features)
 
-    def _text(self, node: Node, key: str, default: str | None) -> str | None:
-        found = node.get(key)
-        if found is None:
-            if default is None:
-                self.report(node, f"'{key}' is missing: {_MISSING[key]}")
-            return default
-        if not found.is_text:
-            self.report(found, f"{key} must be text, and this is {_kind(found)}")
-            return default
-        if not found.value.strip():
-            self.report(found, f"{key} is empty")
-            return default
-        if len(found.value) > MAX_TEXT:
-            self.report(found, f"{key} has {len(found.value):,} characters, at most {MAX_TEXT:,} are allowed")
-            return default
-        return str(found.value).strip()
+    def _take_in(self, node: Node, library: LoadedFile, theirs: Features) -> None:
+        mine = self.features
+        for name in (*theirs.constants, *theirs.declared):
+            if name in mine.constants or name in mine.declared:
+                self.report(node, f"'{node.value}' declares '{name}', and so does another file that is imported here")
+                return
+        mine.constants.update(theirs.constants)
+        broken = bool(library.problems)  # they are said there
+        mine.declared.update(dict.fromkeys(theirs.declared) if broken else theirs.declared)
+        self.loaded.wheres.update(library.wheres)
+        self.loaded.calendars.update(library.calendars)
 
-    def _tags(self, node: Node) -> tuple[str, ...]:
-        found = node.get("tags")
-        if found is None:
-            return ()
-        if not found.is_list or not all(t.is_text and _ID.fullmatch(t.value) for t in found.value):
-            self.report(found, "tags is a list of words (a-z 0-9 . _ -)")
-            return ()
-        return tuple(t.value for t in found.value)
+    def _constants(self, node: Node | None) -> None:
+        if node is None or node.value is None:
+            return
+        if not node.is_mapping:
+            self.report(node, "constants is a mapping of names to numbers and texts")
+            return
+        if len(node.value) > MAX_FEATURES:
+            self.report(node, f"there are {len(node.value):,} constants, at most {MAX_FEATURES:,} are allowed")
+            return
+        for key, child in node.items():
+            if not self._may_declare(key, "a constant"):
+                continue
+            self.own[key.value] = key
+            self.features.constants[key.value] = self._constant(key, child)
+
+    def _constant(self, key: Node, node: Node) -> Constant | None:
+        value = node.value
+        if isinstance(value, bool):
+            return Constant(Kind.BOOLEAN, float(value))
+        if isinstance(value, int | float) and abs(value) <= MAX_LITERAL:
+            return Constant(Kind.NUMBER, float(value))
+        if isinstance(value, str) and 0 < len(value) <= MAX_TEXT:
+            return Constant(Kind.TEXT, value)
+        self.report(node, f"the constant '{key.value}' is a number, a text, true or false")
+        return None
+
+    def _may_declare(self, key: Node, what: str) -> bool:
+        """Whether a name can be given to a feature or a constant; if not, it is reported."""
+        name = key.value
+        if not _NAME.fullmatch(name) or name in RESERVED:
+            self.report(
+                key, f"'{name}' cannot be {what}'s name: use letters, digits and _, and no word of the language"
+            )
+        elif self.catalogue.field(name) is not None:
+            self.report(key, f"'{name}' is a field of the catalogue: give {what.replace('a ', 'the ')} another name")
+        elif name in self.features.constants:
+            self.report(key, f"'{name}' is a constant already: choose another name")
+        elif name in self.features.declared:
+            self.report(key, f"'{name}' is a feature that is imported: choose another name")
+        else:
+            return True
+        return False
 
     # Features
 
@@ -188,15 +225,12 @@ class _Loader:
             return
         declared = self.features.declared
         for key, child in node.items():
+            fits = self._may_declare(key, "a feature")
             declared[key.value] = None
-            if not _NAME.fullmatch(key.value) or key.value in RESERVED:
-                self.report(
-                    key,
-                    f"'{key.value}' cannot be a feature's name: use letters, digits and _, and no word of the language",
-                )
-            elif self.catalogue.field(key.value) is not None:
-                self.report(key, f"'{key.value}' is a field of the catalogue: give the feature another name")
-            elif child.is_mapping:
+            self.own[key.value] = child
+            if not fits:
+                continue
+            if child.is_mapping:
                 declared[key.value] = self._aggregate(key.value, child)
             elif child.is_text:
                 declared[key.value] = self._expression(key.value, child)
@@ -205,7 +239,16 @@ class _Loader:
         self.features.check()
 
     def _aggregate(self, name: str, node: Node) -> Feature | None:
-        feature = read_aggregate(self.catalogue, self.calendars, name, node, self.report, self.report_in)
+        known = self.features
+        feature = read_aggregate(
+            self.catalogue,
+            self.calendars,
+            name,
+            node,
+            self.report,
+            self.report_in,
+            lambda name: known.constant(name) if name in known.constants else None,
+        )
         if feature is not None and feature.calendar is not None:
             self.loaded.calendars[feature.calendar.name] = feature.calendar
         if feature is not None and feature.where is not None and feature.aggregate is not None:
@@ -235,28 +278,30 @@ class _Loader:
                 if rule is not None and len(self.loaded.problems) == before:
                     self.loaded.rules.append(rule)
             else:
-                self.report(node, f"a rule is a mapping with id, on, when, severity and summary; this is {_kind(node)}")
+                self.report(
+                    node, f"a rule is a mapping with id, on, when, severity and summary; this is {kind_of(node)}"
+                )
         finally:
             self.rule = ""
 
     def _read_rule(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> Rule | None:
-        self._known(node, RULE_KEYS, "a rule")
-        rule_id = self._text(node, "id", None)
-        if rule_id is not None and not _ID.fullmatch(rule_id):
+        self.known(node, RULE_KEYS, "a rule")
+        rule_id = self.text(node, "id", None)
+        if rule_id is not None and not ID.fullmatch(rule_id):
             self.report(node["id"], f"'{rule_id}' cannot be a rule's id: use a-z 0-9 . _ - and at most 64 characters")
         elif rule_id is not None:
             self.loaded.ids.append((rule_id, node["id"]))
         if "on" not in node:
             self.report(node, "'on' is missing: name the event type that is judged")
         types = event_types(self.catalogue, node.get("on"), self.report)
-        severity = self._choice(node, "severity", SEVERITIES, None)
-        mode = self._choice(node, "mode", MODES, "live") or "live"
-        action = self._word(node, "action", DEFAULT_ACTION)
-        owner = self._text(node, "owner", owner or None) or ""
-        summary = self._text(node, "summary", None)
-        why = self._text(node, "why", "") or ""
-        tags = (*file_tags, *(t for t in self._tags(node) if t not in file_tags))
-        approximate = self._choice(node, "approximate", ("ok",), "") == "ok"
+        severity = self.choice(node, "severity", SEVERITIES, None)
+        mode = self.choice(node, "mode", MODES, "live") or "live"
+        action = self.word(node, "action", DEFAULT_ACTION)
+        owner = self.text(node, "owner", owner or None) or ""
+        summary = self.text(node, "summary", None)
+        why = self.text(node, "why", "") or ""
+        tags = (*file_tags, *(t for t in self.tags(node) if t not in file_tags))
+        approximate = self.choice(node, "approximate", ("ok",), "") == "ok"
         after, calendar = read_after(node.get("after"), self.calendars, self.report)
         if calendar is not None:
             self.loaded.calendars[calendar.name] = calendar
@@ -269,6 +314,8 @@ class _Loader:
         if types is None:  # without them no name means anything
             return None
         scope = RuleScope(self.features, types)
+        if summary is not None:
+            summary = self._with_constants(summary)
         condition = self._condition(node.get("when"), scope)
         score = self._score(node.get("score"), scope)
         placeholders = self._placeholders(node.get("summary"), scope)
@@ -309,18 +356,12 @@ class _Loader:
         assert feature is not None
         return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
 
-    def _word(self, node: Node, key: str, default: str) -> str:
-        word = self._text(node, key, default) or default
-        if not _ID.fullmatch(word):
-            self.report(node[key], f"{key} is one word of a-z 0-9 . _ -")
-        return word
-
     def _condition(self, node: Node | None, scope: RuleScope) -> Condition | None:
         """The meaning of `when`, or None with its problems reported."""
         if node is None:
             return None
         if not node.is_text:
-            self.report(node, f"when is a condition, such as when: amount > 1000, and this is {_kind(node)}")
+            self.report(node, f"when is a condition, such as when: amount > 1000, and this is {kind_of(node)}")
             return None
         tree = self._parsed(node)
         if tree is None:
@@ -349,7 +390,7 @@ class _Loader:
             self.report(node, "score is too large a number")
             return None
         if not node.is_text:
-            self.report(node, f"score is a number or an expression, and this is {_kind(node)}")
+            self.report(node, f"score is a number or an expression, and this is {kind_of(node)}")
             return None
         tree = self._parsed(node)
         if tree is None:
@@ -377,14 +418,26 @@ class _Loader:
                     raise ExpressionError(
                         "a brace holds the name of a field or a feature: write {name}, or {{ for a brace"
                     )
-                scope.resolve(name)
-                found[name] = None
+                if not isinstance(scope.resolve(name), Constant):
+                    found[name] = None
             except ExpressionError as error:
                 at = hole.start() + (hole[1] is not None)
                 self.report_in(node or self.root, ExpressionError(error.message, at))
             except Noted:
                 pass
         return tuple(found)
+
+    def _with_constants(self, summary: str) -> str:
+        """A summary with the constants it names in their place."""
+
+        def put(hole: re.Match[str]) -> str:
+            constant = self.features.constants.get((hole[1] or "").strip())
+            if constant is None:
+                return hole[0]
+            value = constant.value
+            return said(constant, value).replace("{", "{{").replace("}", "}}")
+
+        return _PLACEHOLDER.sub(put, summary)
 
     # Tests
 
@@ -397,8 +450,8 @@ class _Loader:
             if not test.is_mapping:
                 self.report(test, "a test is a mapping with name, given and then")
                 continue
-            self._known(test, TEST_KEYS, "a test")
-            name, then = self._text(test, "name", None), self._choice(test, "then", ("fires", "quiet"), None)
+            self.known(test, TEST_KEYS, "a test")
+            name, then = self.text(test, "name", None), self.choice(test, "then", ("fires", "quiet"), None)
             if name in named:
                 self.report(test["name"], "another test of this rule has this name: choose one that tells them apart")
             named.add(name or "")
@@ -456,7 +509,7 @@ class _Loader:
             self.report(name, "the event type stands before the fields: leave 'type' out")
         elif not _fits(field, value):
             needed = f"one of {', '.join(field.choices)}" if field.choices else _WRITTEN[field.type]
-            self.report(value, f"'{field.name}' is {needed}, and this is {value.raw or _kind(value)}")
+            self.report(value, f"'{field.name}' is {needed}, and this is {value.raw or kind_of(value)}")
         else:
             return True
         return False

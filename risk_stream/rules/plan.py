@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.files import PlanError, read, rule_files
-from risk_stream.rules.load import LoadedFile, load_file
+from risk_stream.rules.load import LoadedFile, is_library, load_file
 from risk_stream.rules.meaning import Condition, lists_of
 from risk_stream.rules.model import Rule
 
@@ -201,11 +202,23 @@ def plan_of_texts(
     known = shipped() if calendars is None else calendars
     found = list(problems)
     files: list[LoadedFile] = []
+    roots: dict[str, Node] = {}
     for name, text in texts.items():
         try:
-            files.append(load_file(catalogue, known, read_yaml(text, name), text))
+            roots[name] = read_yaml(text, name)
         except ProblemsError as error:
             found += error.problems
+    libraries = {
+        posixpath.normpath(name): load_file(catalogue, known, root, texts[name])
+        for name, root in roots.items()
+        if is_library(root)
+    }
+    files += libraries.values()
+    files += [
+        load_file(catalogue, known, root, texts[name], libraries)
+        for name, root in roots.items()
+        if not is_library(root)
+    ]
     first: dict[str, Node] = {}
     for file in files:
         found += file.problems

@@ -14,7 +14,7 @@ from risk_stream.catalogue import Catalogue
 from risk_stream.features import Op
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.limits import MAX_FEATURES, MAX_RULES, MAX_TEXT
-from risk_stream.rules.load import RULE_KEYS, TEST_KEYS, TOP_KEYS
+from risk_stream.rules.load import LIBRARY_KEYS, RULE_KEYS, TEST_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 
 __all__ = ["Schema", "rule_schema"]
@@ -29,6 +29,8 @@ _SAYS = {
     "stage": "Where in the business it watches.",
     "owner": "Who answers for the rule; at the top of the file, for every rule that names none.",
     "tags": "Words to find rules by; those of the file are added to each rule's.",
+    "import": "Files of constants and features, from this one's folder on.",
+    "constants": "Names for numbers and texts, for expressions and summaries.",
     "features": "What rules count and compute, by name. Known in this file only; equal ones are computed once.",
     "rules": "The rules, one or more.",
     "id": "The rule's name, unique in the whole plan.",
@@ -60,11 +62,14 @@ _OPS = {
 
 def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Schema:
     """The schema of a rule file of this house."""
+    beside = [key for key in TOP_KEYS if key not in LIBRARY_KEYS]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "risk-stream rules",
         "description": "A rule file. `risk-stream rules check` says the rest.",
-        **_object({key: _top(key) for key in TOP_KEYS}, required=("stage", "rules")),
+        **_object({key: _top(key) for key in TOP_KEYS}),
+        # A file of rules, or one that others import.
+        "anyOf": [{"required": ["stage", "rules"]}, {"not": {"anyOf": [{"required": [key]} for key in beside]}}],
         "$defs": {
             "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
             "event_types": _one_or_more({"$ref": "#/$defs/event_type"}),
@@ -93,21 +98,23 @@ def _said(key: str, value: Schema) -> Schema:
     return {"description": _SAYS[key], **value}
 
 
+def _named_values(value: Schema) -> Schema:
+    names = {"propertyNames": {"pattern": _NAME}, "maxProperties": MAX_FEATURES}
+    return {"type": ["object", "null"], **names, "additionalProperties": value}
+
+
 def _top(key: str) -> Schema:
     match key:
         case "stage":
             return _said(key, {"enum": list(STAGES)})
+        case "import":
+            return _said(key, _one_or_more({"type": "string", "minLength": 1}))
+        case "constants":
+            value = {"type": ["number", "string", "boolean"]}
+            return _said(key, _named_values(value))
         case "features":
             feature = {"anyOf": [{"$ref": "#/$defs/aggregate"}, {"type": "string"}]}
-            return _said(
-                key,
-                {
-                    "type": ["object", "null"],
-                    "propertyNames": {"pattern": _NAME},
-                    "maxProperties": MAX_FEATURES,
-                    "additionalProperties": feature,
-                },
-            )
+            return _said(key, _named_values(feature))
         case "rules":
             return _said(
                 key, {"type": "array", "minItems": 1, "maxItems": MAX_RULES, "items": {"$ref": "#/$defs/rule"}}

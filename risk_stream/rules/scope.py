@@ -10,17 +10,18 @@ from risk_stream.rules.aggregates import Feature, has_key, shared_field
 from risk_stream.rules.check import Checker, Noted, aggregate_value, field_value, nearest
 from risk_stream.rules.expression import ExpressionError, names
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
-from risk_stream.rules.meaning import AggregateValue, FieldValue, Meaning, depth, leaves, size
+from risk_stream.rules.meaning import AggregateValue, Constant, FieldValue, Meaning, depth, leaves, size
 
 __all__ = ["Features", "RuleScope"]
 
 
 class Features:
-    """The features of one file. `declared` holds None for one that is wrong in itself; what is wrong was reported."""
+    """The features and constants of one file. None stands for what is wrong in itself; what is wrong was reported."""
 
     def __init__(self, catalogue: Catalogue, report_in: Callable[[Node, ExpressionError], None]) -> None:
         self.catalogue = catalogue
         self.declared: dict[str, Feature | None] = {}
+        self.constants: dict[str, Constant | None] = {}
         self.used: set[str] = set()
         self._report_in = report_in
         self._meanings: dict[str, Meaning | None] = {}
@@ -39,6 +40,14 @@ class Features:
         if meaning is None:
             raise Noted
         return meaning
+
+    def constant(self, name: str) -> Constant:
+        """What a constant stands for. Raises `Noted` where it is wrong."""
+        self.used.add(name)
+        constant = self.constants[name]
+        if constant is None:
+            raise Noted
+        return constant
 
     def size(self, name: str) -> int:
         """How many operations a feature has, those of the features in it included."""
@@ -124,10 +133,12 @@ class Features:
     def _resolve(self, name: str) -> Meaning:
         if name in self.declared:
             return self.meaning(name)
+        if name in self.constants:
+            return self.constant(name)
         field = self.catalogue.field(name)
         if field is None:
-            near = nearest(name, (*self.declared, *self.catalogue.fields))
-            raise ExpressionError(f"there is no feature or field '{name}'{near}")
+            near = nearest(name, (*self.declared, *self.constants, *self.catalogue.fields))
+            raise ExpressionError(f"there is no feature, constant or field '{name}'{near}")
         return field_value(field)
 
 
@@ -151,6 +162,8 @@ class RuleScope:
         """The meaning of a feature or a field. Raises `ExpressionError`, or `Noted`."""
         meaning = self.named.get(name)
         if meaning is None:
+            if name in self._features.constants:
+                return self._features.constant(name)
             meaning = self._feature(name) if name in self._features.declared else self._field(name)
             self.named[name] = meaning
             self._name_parts(name)
@@ -184,9 +197,9 @@ class RuleScope:
             others = [t.name for t in self._features.catalogue if t.field(name) is not None]
             if others:
                 raise ExpressionError(f"'{name}' is a field of {', '.join(others)}, not of {judged}") from None
-            near = nearest(name, (*self._features.declared, *known))
-            advice = near or f": name a feature of this file or a field of {judged}"
-            raise ExpressionError(f"there is no feature or field '{name}' here{advice}") from None
+            near = nearest(name, (*self._features.declared, *self._features.constants, *known))
+            advice = near or f": name a feature or constant of this file or a field of {judged}"
+            raise ExpressionError(f"there is no feature, constant or field '{name}' here{advice}") from None
 
     def _name_parts(self, name: str) -> None:
         """Name what a feature is made of too, so that an alert can explain it."""
@@ -199,5 +212,5 @@ class RuleScope:
                 self._features.used.add(part)
                 self.named[part] = self._features.meaning(part)
                 pending += self._features.needs(part)
-            else:
+            elif part not in self._features.constants:
                 self.named[part] = self._field(part)

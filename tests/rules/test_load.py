@@ -122,7 +122,7 @@ def test_a_feature_that_is_wrong_is_said_once_however_many_rules_use_it() -> Non
 def test_a_feature_no_rule_uses_is_a_warning_and_a_misspelt_one_an_error() -> None:
     plan = plan_of(rule_file("paid > 1", features="  spare: paid * 2\n"))
     assert [str(w) for w in plan.warnings] == ["f0.yaml:4:10: no rule of this file uses the feature 'spare'"]
-    with pytest.raises(PlanError, match="there is no feature or field 'piad', did you mean 'paid'"):
+    with pytest.raises(PlanError, match="there is no feature, constant or field 'piad', did you mean 'paid'"):
         plan_of(rule_file("paid > 1", features="  spare: piad * 2\n"))
 
 
