@@ -105,6 +105,7 @@ class _Loader(Reader):
         if is_library(root):
             self._constants(root.get("constants"))
             self._features(root.get("features"))
+            self.features.check()
             return self.loaded
         self.known(root, TOP_KEYS, "a rule file")
         stage = self.choice(root, "stage", STAGES, None)
@@ -113,6 +114,7 @@ class _Loader(Reader):
         self._imports(root.get("import"))
         self._constants(root.get("constants"))
         self._features(root.get("features"))
+        self.features.check()
         rules = root.get("rules")
         if rules is None or not rules.is_list or not rules.value:
             self.report(rules or root, "'rules' is missing or empty: a rule file has a list of one rule or more")
@@ -236,7 +238,6 @@ class _Loader(Reader):
                 declared[key.value] = self._expression(key.value, child)
             else:
                 self.report(child, "a feature is an aggregate {count: TYPE, by: KEY, window: 30d} or an expression")
-        self.features.check()
 
     def _aggregate(self, name: str, node: Node) -> Feature | None:
         known = self.features

@@ -117,3 +117,10 @@ def test_a_name_that_two_imports_declare_is_refused() -> None:
 def test_a_constant_that_nothing_uses_is_a_warning_but_for_a_librarys() -> None:
     [warning] = plan(rules=RULES.replace("{factor: 2}", "{factor: 2, spare: 3}")).warnings
     assert str(warning).endswith("no rule of this file uses the constant 'spare'")
+
+
+def test_a_file_may_have_no_features_but_those_it_imports() -> None:
+    rules = RULES.replace("features:\n  much: out_1h > factor * large\n", "").replace(
+        "much and", "out_1h > factor * large and"
+    )
+    assert [result.message for result in run_tests(plan(rules=rules))] == ["", ""]

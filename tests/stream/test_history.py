@@ -64,7 +64,7 @@ def test_only_events_of_the_given_events_keys_are_kept(catalogue: Catalogue) -> 
 def test_events_stand_in_the_order_of_time_and_id_and_each_once(logs: list[list[tuple[int, int]]]) -> None:
     times = {f"t{n}": NOW + ms for log in logs for n, ms in log}
     batches = [
-        batch_of(CATALOGUE, [{"id": f"t{n}", "type": "login", "time": times[f"t{n}"], "account": "A"} for n, _ in log])
+        batch_of(CATALOGUE, [{"id": f"t{n}", "type": "login", "time": times[f"t{n}"], "customer": "C"} for n, _ in log])
         for log in logs
     ]
     found = [batch.text("id", row) for batch in in_order(batches) for row in range(len(batch))]
