@@ -155,7 +155,7 @@ class Judge:
             plan=self.plan.version,
             hop=self.kind,
             stage=rule.stage,
-            severity=rule.severity,
+            severity=evaluator.severity(rule, view, row),
             score=score,
             action=rule.action,
             owner=rule.owner,

@@ -169,7 +169,7 @@ class WhereMasks:
 
 def needed_columns(plan: Plan) -> frozenset[str]:
     """The fields that this plan's rules, conditions and windows look at."""
-    meanings = [m for rule in plan.judged for m in (rule.condition, rule.score, *(m for _, m in rule.named))]
+    meanings = [m for rule in plan.judged for m in (*rule.conditions, rule.score, *(m for _, m in rule.named))]
     meanings += plan.wheres.values()
     names = {leaf.name for meaning in meanings for leaf in leaves(meaning) if isinstance(leaf, FieldValue)}
     names |= {a.field for rule in plan.judged for a in rule.aggregates if a.field is not None}

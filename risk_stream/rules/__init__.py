@@ -22,7 +22,8 @@ A rule file
       - id: multi-lending      # required, unique in the whole plan: a-z 0-9 . _ - , at most 64
         on: application        # required: an event type, or a list of them
         when: lenders_30d >= 4 and amount > 0.5 * declared_income    # required
-        severity: high         # required: info | low | medium | high | critical
+        severity: high         # required: info | low | medium | high | critical, or by value, the lowest level last:
+                               # {critical: lenders_30d >= 9, high: otherwise}
         owner: retail-credit   # required here or at the top
         summary: "{customer} applied to {lenders_30d} lenders in 30 days"     # required
         why: "Borrowing from many lenders at once precedes default."          # optional
@@ -39,6 +40,7 @@ A rule file
               - {after: 5d, application: {lender: B, amount: 9000, declared_income: 10000}}
             until: 3d          # optional, with after: so much time passes after the last event given
             then: quiet        # fires | quiet: what the rule does on the last event given (with after: of its types)
+            severity: high     # optional, with fires: how severe the alert is
 
 Any other key is an error, with the nearest known one suggested. Sizes are limited: see ``limits.py``.
 

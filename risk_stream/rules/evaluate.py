@@ -139,6 +139,17 @@ class Evaluator:
             return np.zeros(len(rows))
         return np.nan_to_num(scores.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
+    def severity(self, rule: Rule, view: View, row: int) -> str:
+        """The highest severity whose condition holds on one row; one that cannot be computed does not."""
+        for band in rule.bands:
+            try:
+                if self._truth(band.condition, view, row, approximate=rule.approximate):
+                    return band.severity
+            except Exception:
+                self._count_error(rule)
+                log.exception("whether rule %s is %s cannot be said", rule.id, band.severity)
+        return rule.severity
+
     def explain(self, rule: Rule, view: View, row: int) -> tuple[dict[str, _Plain], list[str], list[str]]:
         """What a rule names, of one row.
 

@@ -17,12 +17,12 @@ from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FEATURES, MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_RULES, MAX_TEXT
 from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
-from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Given, Rule, RuleTest
+from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Band, Given, Rule, RuleTest
 from risk_stream.rules.reading import ID, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope, too_large
 from risk_stream.rules.sentence import said
 
-__all__ = ["LIBRARY_KEYS", "RULE_KEYS", "TEST_KEYS", "TOP_KEYS", "LoadedFile", "is_library", "load_file"]
+__all__ = ["LIBRARY_KEYS", "OTHERWISE", "RULE_KEYS", "TEST_KEYS", "TOP_KEYS", "LoadedFile", "is_library", "load_file"]
 
 #: What a rule file, a rule and a test of one may hold.
 TOP_KEYS = ("stage", "owner", "tags", "import", "constants", "features", "rules")
@@ -31,7 +31,9 @@ RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
     *("score", "action", "mode", "tags", "approximate", "after", "tests"),
 )
-TEST_KEYS = ("name", "given", "until", "then")
+TEST_KEYS = ("name", "given", "until", "then", "severity")
+#: The condition of the lowest level of a severity that depends on values.
+OTHERWISE = "otherwise"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -295,7 +297,6 @@ class _Loader(Reader):
         if "on" not in node:
             self.report(node, "'on' is missing: name the event type that is judged")
         types = event_types(self.catalogue, node.get("on"), self.report)
-        severity = self.choice(node, "severity", SEVERITIES, None)
         mode = self.choice(node, "mode", MODES, "live") or "live"
         action = self.word(node, "action", DEFAULT_ACTION)
         owner = self.text(node, "owner", owner or None) or ""
@@ -317,6 +318,7 @@ class _Loader(Reader):
         scope = RuleScope(self.features, types)
         if summary is not None:
             summary = self._with_constants(summary)
+        severity, bands = self._severity(node, scope)
         condition = self._condition(node.get("when"), scope)
         score = self._score(node.get("score"), scope)
         placeholders = self._placeholders(node.get("summary"), scope)
@@ -332,6 +334,7 @@ class _Loader(Reader):
             on=tuple(t.name for t in types),
             stage=stage,
             severity=severity,
+            bands=bands,
             action=action,
             owner=owner,
             mode=mode,
@@ -352,17 +355,37 @@ class _Loader(Reader):
         )
         return replace(rule, version=_version(rule))
 
+    def _severity(self, node: Node, scope: RuleScope) -> tuple[str | None, tuple[Band, ...]]:
+        """How severe a rule is: (where no condition holds, conditions of others from the highest on)."""
+        said = node.get("severity")
+        if said is None or not said.is_mapping:
+            return self.choice(node, "severity", SEVERITIES, None), ()
+        self.known(said, SEVERITIES, "severity")
+        levels = [level for level in reversed(SEVERITIES) if level in said]
+        if not levels or said[levels[-1]].value != OTHERWISE or len(levels) < 2:
+            advice = "severity: {high: amount > 1000000, medium: otherwise}"
+            self.report(said, f"severity by value names two levels or more, the lowest of them otherwise: {advice}")
+            return None, ()
+        bands = []
+        for level in levels[:-1]:
+            condition = self._condition(said[level], scope, "a severity")
+            if condition is None:
+                return None, ()
+            bands.append(Band(level, said[level].value.strip(), condition))
+        return levels[-1], tuple(bands)
+
     def _feature_of(self, name: str) -> Aggregate | str:
         feature = self.features.declared[name]
         assert feature is not None
         return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
 
-    def _condition(self, node: Node | None, scope: RuleScope) -> Condition | None:
-        """The meaning of `when`, or None with its problems reported."""
+    def _condition(self, node: Node | None, scope: RuleScope, what: str = "when") -> Condition | None:
+        """The meaning of `when`, or of a level of severity, or None with its problems reported."""
         if node is None:
             return None
         if not node.is_text:
-            self.report(node, f"when is a condition, such as when: amount > 1000, and this is {kind_of(node)}")
+            example = "when: amount > 1000" if what == "when" else "amount > 1000"
+            self.report(node, f"{what} is a condition, such as {example}, and this is {kind_of(node)}")
             return None
         tree = self._parsed(node)
         if tree is None:
@@ -474,8 +497,12 @@ class _Loader(Reader):
                     f"the last event given is what the rule judges, so it is {' or '.join(types)},"
                     f" not {events[-1].type}",
                 )
+            severity = self.choice(test, "severity", SEVERITIES, "") or ""
+            if severity and then == "quiet":
+                self.report(test["severity"], "a test that is quiet has no alert that could be severe: leave it out")
             if name is not None and then is not None and all(e is not None for e in events):
-                yield RuleTest(name, tuple(e for e in events if e is not None), then == "fires", test.line, until or 0)
+                sound = tuple(e for e in events if e is not None)
+                yield RuleTest(name, sound, then == "fires", test.line, until or 0, severity)
 
     def _given(self, node: Node) -> Given | None:
         types = [key for key in keys(node) if key.value != "after"]
@@ -521,6 +548,8 @@ def _version(rule: Rule) -> str:
     named = dict(rule.named)
     summary = _PLACEHOLDER.sub(lambda hole: _meant(hole, named), rule.summary)
     meant: tuple[object, ...] = wording(rule.condition), wording(rule.score), rule.approximate
+    if rule.bands:
+        meant = (*meant, [(band.severity, wording(band.condition)) for band in rule.bands])
     if rule.after is not None:
         meant = (*meant, rule.after.wording)
     return content_hash(repr((rule.id, rule.stage, rule.severity, rule.action, summary, sorted(rule.on), *meant)))

@@ -8,7 +8,7 @@ from risk_stream.features import Aggregate
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import Condition, Meaning, Value
 
-__all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Given", "Rule", "RuleTest"]
+__all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Band", "Given", "Rule", "RuleTest"]
 
 STAGES = ("pre_loan", "mid_loan", "post_loan", "trading", "portfolio")
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -38,6 +38,16 @@ class RuleTest:
     fires: bool
     line: int
     until_ms: int = 0
+    severity: str = ""  # of the alert; nothing where the test does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A severity that an alert has where a condition holds, `when` as written."""
+
+    severity: str
+    when: str
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Rule:
     line: int
     on: tuple[str, ...]  # event types
     stage: str
-    severity: str
+    severity: str  # where none of `bands` holds
     action: str
     owner: str
     mode: str
@@ -65,8 +75,14 @@ class Rule:
     named: tuple[tuple[str, Meaning], ...]  # every feature and field it names, for explanation
     aggregates: tuple[Aggregate, ...]
     version: str
+    bands: tuple[Band, ...] = ()  # from the highest severity on: the first whose condition holds
     after: Delay | None = None  # so long after its event it is judged, as of then
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """That of `when`, and those of its severities."""
+        return (self.condition, *(band.condition for band in self.bands))
 
     def meaning(self, name: str) -> Meaning:
         """What one of its names stands for."""

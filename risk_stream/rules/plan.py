@@ -149,8 +149,7 @@ class Plan:
 
 
 def _lists(rule: Rule) -> Iterator[str]:
-    yield from lists_of(rule.condition)
-    for _, meaning in rule.named:
+    for meaning in (*rule.conditions, *(named for _, named in rule.named)):
         yield from lists_of(meaning)
 
 

@@ -14,7 +14,7 @@ from risk_stream.catalogue import Catalogue
 from risk_stream.features import Op
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.limits import MAX_FEATURES, MAX_RULES, MAX_TEXT
-from risk_stream.rules.load import LIBRARY_KEYS, RULE_KEYS, TEST_KEYS, TOP_KEYS
+from risk_stream.rules.load import LIBRARY_KEYS, OTHERWISE, RULE_KEYS, TEST_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 
 __all__ = ["Schema", "rule_schema"]
@@ -128,7 +128,7 @@ def _rule() -> Schema:
         "id": {"type": "string", "pattern": _ID},
         "on": {"$ref": "#/$defs/event_types"},
         "when": {"type": "string", "minLength": 1},
-        "severity": {"enum": list(SEVERITIES)},
+        "severity": {"anyOf": [{"enum": list(SEVERITIES)}, _bands()]},
         "score": {"type": ["number", "string"]},
         "action": {"type": "string", "pattern": _ID, "default": DEFAULT_ACTION},
         "mode": {"enum": list(MODES), "default": MODES[0]},
@@ -142,6 +142,12 @@ def _rule() -> Schema:
         {key: _said(key, values.get(key, text)) for key in RULE_KEYS},
         required=("id", "on", "when", "severity", "summary"),
     )
+
+
+def _bands() -> Schema:
+    """Conditions by severity; that the lowest level is `otherwise` only the loader knows."""
+    level = {"description": f"The condition of this level; of the lowest: {OTHERWISE}.", "type": "string"}
+    return _object(dict.fromkeys(SEVERITIES, level), minProperties=2)
 
 
 def _business_days() -> Schema:
@@ -186,6 +192,7 @@ def _test() -> Schema:
             "pattern": _LENGTH,
         },
         "then": {"description": "What the rule does on the last event given.", "enum": ["fires", "quiet"]},
+        "severity": {"description": "How severe it is where it fires.", "enum": list(SEVERITIES)},
     }
     return _object({key: values[key] for key in TEST_KEYS}, required=("name", "given", "then"))
 

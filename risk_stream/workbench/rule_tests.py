@@ -92,6 +92,10 @@ def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult
     said = {a.rule: a for a in at_last if a.event == named}
     seen, fired = said.get(tracer.rule.id), rule.id in said
     message = "" if fired is test.fires else _wrong(rule, tracer, seen, fired=fired)
+    if not message and test.severity and said[rule.id].severity != test.severity:
+        message = f"the rule fires as {said[rule.id].severity}, and should as {test.severity}: on the last event " + (
+            _values(tracer, said[tracer.rule.id])
+        )
     if rule.after is not None and seen is None:
         message = _not_yet(rule, int(batch.times[last]), engine.clock)
     if judged.rule_errors or until.rule_errors:
@@ -198,8 +202,11 @@ def _wrong(rule: Rule, tracer: Tracer, seen: Alert | None, *, fired: bool) -> st
     did = "fires, and should be quiet" if fired else "is quiet, and should fire"
     if seen is None:
         return f"the rule {did}: it does not judge the last event given, only {', '.join(rule.on)}"
-    values = ", ".join(f"{name} is {_shown(value)}" for name, value in tracer.features(seen).items())
-    return f"the rule {did}: on the last event {values}"
+    return f"the rule {did}: on the last event {_values(tracer, seen)}"
+
+
+def _values(tracer: Tracer, seen: Alert) -> str:
+    return ", ".join(f"{name} is {_shown(value)}" for name, value in tracer.features(seen).items())
 
 
 def _shown(value: float | int | str | bool | None) -> str:

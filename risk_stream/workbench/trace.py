@@ -138,7 +138,7 @@ class Tracer:
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """What one rule makes of one event. `time`: as of when it was judged, ms since 1970, as `type` happened."""
+    """What one rule makes of an event: `time` is when it was judged, ms, `severity` that of an alert, said or not."""
 
     rule: str
     version: str
@@ -182,7 +182,7 @@ def trace_event(
                 rule=rule.id,
                 version=rule.version,
                 mode=rule.mode,
-                severity=rule.severity,
+                severity=alert.severity,
                 type=alert.type,
                 time=alert.time,
                 fired=step.holds is True,

@@ -61,6 +61,7 @@ def assert_same(said: list[Alert], wanted: list[Verdict]) -> None:
     for verdict in wanted:
         alert = held[verdict.rule, verdict.event]
         assert alert.id == alert_id(verdict.rule, verdict.event)
+        assert alert.severity == verdict.severity
         wrong = {n: (alert.features[n], v) for n, v in verdict.features.items() if not same(alert.features[n], v)}
         assert not wrong
 

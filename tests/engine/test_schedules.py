@@ -54,7 +54,7 @@ def check(said: list[Alert], judged: list[Judged]) -> int:
     expected = set()
     for truth in judged:
         event = truth.event["id"]
-        fired = {verdict.rule for verdict in truth.verdicts}
+        fired = {verdict.rule: verdict.severity for verdict in truth.verdicts}
         for rule in truth.plan.rules:
             if truth.event["type"] not in rule.on:
                 continue
@@ -68,6 +68,7 @@ def check(said: list[Alert], judged: list[Judged]) -> int:
                 held.pop(key, None)
             elif rule.id in fired:
                 expected.add(key)
+                assert key not in held or held[key].severity == fired[rule.id]
     assert held.keys() == expected
     return flagged
 

@@ -35,6 +35,7 @@ class Verdict:
     rule: str
     event: str
     features: Mapping[str, Value | float]
+    severity: str
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ class Oracle:
                 continue
             named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
             features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
-            if evaluate(rule.when, lambda name, rule=rule: self._name(name, rule, event, places)) is True:
-                found.append(Verdict(rule.id, event["id"], named))
+            if self._holds(rule.when, rule, event, places):
+                found.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, places)))
         return Judged(event, self.plan, found, features), places
 
     def judge_later(
@@ -131,8 +132,8 @@ class Oracle:
             then = {kind: (rows, len(rows) - 1)}
             named = {name: self._name(name, rule, event, then) for name, _ in aggregates}
             judged.later[rule.id] = due, {f.id: named[name] for name, f in aggregates}
-            if evaluate(rule.when, lambda name, rule=rule, then=then: self._name(name, rule, event, then)) is True:
-                judged.verdicts.append(Verdict(rule.id, event["id"], named))
+            if self._holds(rule.when, rule, event, then):
+                judged.verdicts.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, then)))
 
     # The journey: which keys the event comes to, completed with owners on the way, put into each key's list.
 
@@ -172,6 +173,15 @@ class Oracle:
             needed |= set(owned)
             ways += owned
         return needed
+
+    def _holds(self, text: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> bool:
+        return evaluate(text, lambda name: self._name(name, rule, event, places)) is True
+
+    def _severity(self, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> str:
+        for band in rule.bands:
+            if self._holds(band.when, rule, event, places):
+                return band.severity
+        return rule.severity
 
     # Names: a feature of the rule, else a field of the event.
 

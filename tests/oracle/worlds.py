@@ -169,9 +169,12 @@ def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: b
             mine[f"f{r}_{f}"] = kind
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
+        severity = "low"
+        if draw(st.integers(0, 2)) == 0:
+            severity = f"\n      critical: >-\n        {draw(_condition(judged, mine))}\n      low: otherwise"
         rules.append(
             f"  - id: rule-{r}\n    on: {judged}\n    when: >-\n      {when}\n"
-            f"{after}    severity: low\n    owner: tests\n"
+            f"{after}    severity: {severity}\n    owner: tests\n"
             + (f"    summary: 'fired at {{f{r}_0}}'\n" if after else "    summary: fired\n")
         )
     return "stage: trading\nfeatures:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
