@@ -182,6 +182,31 @@ def publish(
         output().print(f"[bold green]ok[/] plan {plan.version} with {len(plan.rules)} rules is published")
 
 
+@app.command(epilog=examples("risk-stream rules new many-logins --on login > rules/logins.yaml"))
+def new(
+    id: Annotated[str, typer.Argument(help="The rule's name: a-z 0-9 . _ -, at most 64 characters.")],
+    on: Annotated[str, typer.Option(help="The event type that it judges.")] = "transfer",
+) -> None:
+    """Print a first rule file, with comments: it loads, its tests pass, and it shows nothing until it is made live."""
+    from risk_stream.catalogue import ProblemsError, did_you_mean
+    from risk_stream.rules import plan_of_texts
+    from risk_stream.workbench.template import template
+
+    catalogue = catalogue_of(settings_with())
+    try:
+        text = template(catalogue, id, on)
+    except KeyError as error:
+        meant = did_you_mean(on, [t.name for t in catalogue.types])
+        raise CommandError(f"There is no event type {on!r}{meant or '.'}") from error
+    except ValueError as error:
+        raise CommandError(f"{error}: name another type.") from error
+    try:
+        plan_of_texts({"new.yaml": text}, catalogue)
+    except ProblemsError as error:
+        raise CommandError(error.problems[0].message) from error
+    typer.echo(text, nl=False)
+
+
 @app.command(epilog=examples("risk-stream rules schema > rules/rules.schema.json"))
 def schema() -> None:
     """Print the JSON Schema of rule files, with the house's event types: editors complete and check by it."""

@@ -108,3 +108,11 @@ def test_what_ci_reads_is_there_for_good_files_and_bad_ones(ask: Ask, rules: Pat
     answer = ask("rules", "check", rules, "--format", "github")
     assert answer.code == 1
     assert ",title=busy-account%3A check::" in answer.out
+
+
+def test_a_new_rule_is_a_file_that_passes_its_own_tests(ask: Ask, tmp_path: Path) -> None:
+    file = tmp_path / "logins.yaml"
+    file.write_text(ask("rules", "new", "many-logins", "--on", "login").out)
+    assert ask("rules", "test", file).code == 0
+    assert 'did you mean "login"' in ask("rules", "new", "many-logins", "--on", "logn").err
+    assert "'Many Logins' cannot be a rule's id" in ask("rules", "new", "Many Logins").err
