@@ -111,7 +111,7 @@ def run(plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes:
         rows_in_record=random.choice([1, 3, 8]),
         crashes=crashes,
         fronts=random.choice([0.1, 0.7, 1.0]),
-        checkpoints=random.choice([0.1, 0.5]) if crashes else 0.0,
+        checkpoints=max(random.choice([0.1, 0.5]), crashes) if crashes else 0.0,  # rarer, and nothing goes on
     )
     switches = [random.randint(0, len(log)) if len(plans) > 1 else 0 for log in logs]
     cluster = Cluster(CATALOGUE, plans, logs, switches, way, random)
