@@ -21,6 +21,7 @@ from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.ring import Ring
 from risk_stream.rules import Plan, load_plan
+from risk_stream.rules.evaluate import Evaluator
 from risk_stream.rules.meaning import FieldValue, Kind, Presence
 from tests.engine.cluster import Cluster, Settings, accepted_of
 from tests.engine.compare import same
@@ -237,6 +238,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
         "_replace",
         lambda alert, **said: msgspec.structs.replace(alert, **said | {"was": None}),
     ),
+    "a severity that depends on values does not": (Evaluator, "severity", lambda self, rule, view, row: rule.severity),
     "revisions have no order": (hop, "first_revised", lambda position: REVISED),
 }
 
