@@ -180,8 +180,8 @@ FIGURES = {
         "{:,.0f}",
     ),
     "recovery_p50_s": (
-        "time until a dead worker's partitions are judged again, s",
-        "`bench chaos`: recovery_p50_s",
+        "time until a dead worker's partitions are judged again at 1,000 events/s, s",
+        "`bench chaos --rate 1000`: recovery_p50_s",
         "{:.1f}",
     ),
 }
