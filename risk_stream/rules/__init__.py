@@ -38,6 +38,7 @@ A rule file
             given:             # events in order; keys left out are made up, the same in every event of the test
               - application: {lender: A, amount: 9000, declared_income: 10000}
               - {after: 5d, application: {lender: B, amount: 9000, declared_income: 10000}}
+              # {after: 1m, times: 9, application: {lender: "L{n}"}} is nine events, a minute apart, from L1 to L9
             until: 3d          # optional, with after: so much time passes after the last event given
             then: quiet        # fires | quiet: what the rule does on the last event given (with after: of its types)
             severity: high     # optional, with fires: how severe the alert is

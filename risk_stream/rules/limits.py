@@ -8,6 +8,7 @@ __all__ = [
     "MAX_FEATURES",
     "MAX_FILES",
     "MAX_FILE_BYTES",
+    "MAX_GIVEN",
     "MAX_INLINED_DEPTH",
     "MAX_LITERAL",
     "MAX_LITERALS",
@@ -28,6 +29,9 @@ MAX_RULES = 5_000
 
 #: Features in one file.
 MAX_FEATURES = 2_000
+
+#: Events of one test in a rule file.
+MAX_GIVEN = 1_000
 
 #: Characters of one expression.
 MAX_EXPRESSION = 4_000

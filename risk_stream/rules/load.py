@@ -8,17 +8,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from risk_stream.calendars import Calendar
-from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node, Problem
+from risk_stream.catalogue import Catalogue, EventType, Node, Problem
 from risk_stream.features import Aggregate
 from risk_stream.rules.aggregates import Feature, content_hash, event_types, keys, length_ms, read_aggregate
 from risk_stream.rules.check import Noted, nearest
 from risk_stream.rules.expression import RESERVED, ExpressionError, names, parse
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.later import misfit, read_after
-from risk_stream.rules.limits import MAX_FEATURES, MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_RULES, MAX_TEXT
+from risk_stream.rules.limits import (
+    MAX_FEATURES,
+    MAX_GIVEN,
+    MAX_INLINED_DEPTH,
+    MAX_LITERAL,
+    MAX_NODES,
+    MAX_RULES,
+    MAX_TEXT,
+)
 from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Band, Given, Rule, RuleTest
-from risk_stream.rules.reading import ID, Reader, kind_of
+from risk_stream.rules.reading import ID, WRITTEN, Reader, fits, kind_of
 from risk_stream.rules.scope import Features, RuleScope, too_large
 from risk_stream.rules.sentence import said
 
@@ -36,18 +44,6 @@ TEST_KEYS = ("name", "given", "until", "then", "severity")
 OTHERWISE = "otherwise"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-
-
-#: What a field's value is in a given event, for a sentence.
-_WRITTEN = {
-    FieldType.STRING: "text (put a number in quotes)",
-    FieldType.CHOICE: "text",
-    FieldType.INTEGER: "a whole number",
-    FieldType.NUMBER: "a number",
-    FieldType.MONEY: "an amount",
-    FieldType.BOOLEAN: "true or false",
-    FieldType.TIMESTAMP: 'a time such as "2024-01-31T09:30:00Z"',
-}
 
 
 @dataclass(slots=True)
@@ -483,7 +479,10 @@ class _Loader(Reader):
             if given is None or not given.is_list or not given.value:
                 self.report(given or test, "'given' is a list of one event or more")
                 continue
-            events = [self._given(event) for event in given.value]
+            events = [one for event in given.value for one in self._given(event)]
+            if len(events) > MAX_GIVEN:
+                self.report(given, f"{len(events):,} events are given, at most {MAX_GIVEN:,} are allowed")
+                continue
             until = length_ms(test["until"].value) if "until" in test else 0
             if until is None:
                 self.report(test["until"], "until is a length of time after the last event, such as 10m or 5d")
@@ -504,8 +503,19 @@ class _Loader(Reader):
                 sound = tuple(e for e in events if e is not None)
                 yield RuleTest(name, sound, then == "fires", test.line, until or 0, severity)
 
-    def _given(self, node: Node) -> Given | None:
-        types = [key for key in keys(node) if key.value != "after"]
+    def _given(self, node: Node) -> Sequence[Given | None]:
+        """The event that a node gives, or as many as it says; None for what is wrong, which is reported."""
+        one = self._given_once(node)
+        if one is None or "times" not in node:
+            return [one]
+        times = node["times"].value
+        if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= MAX_GIVEN:
+            self.report(node["times"], f"times is a whole number, 1 to {MAX_GIVEN:,}, of such events one after another")
+            return [None]
+        return [replace(one, fields=_numbered(one.fields, n)) for n in range(1, times + 1)]
+
+    def _given_once(self, node: Node) -> Given | None:
+        types = [key for key in keys(node) if key.value not in {"after", "times"}]
         if len(types) != 1:
             self.report(node, "a given event is one event type with its fields, and after: 5d before it if time passes")
             return None
@@ -535,8 +545,8 @@ class _Loader(Reader):
             self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")
         elif field.name == "type":
             self.report(name, "the event type stands before the fields: leave 'type' out")
-        elif not _fits(field, value):
-            needed = f"one of {', '.join(field.choices)}" if field.choices else _WRITTEN[field.type]
+        elif not fits(field, value):
+            needed = f"one of {', '.join(field.choices)}" if field.choices else WRITTEN[field.type]
             self.report(value, f"'{field.name}' is {needed}, and this is {value.raw or kind_of(value)}")
         else:
             return True
@@ -561,16 +571,6 @@ def _meant(hole: re.Match[str], named: Mapping[str, Meaning]) -> str:
     return hole[0] if meaning is None else f"{{{wording(meaning)}}}"
 
 
-def _fits(field: Field, node: Node) -> bool:
-    """Whether a written value can be a field's; nothing can be any field's."""
-    value = node.value
-    if value is None:
-        return True
-    if field.type.is_text:
-        return isinstance(value, str) and (not field.choices or value in field.choices)
-    if field.type is FieldType.TIMESTAMP:
-        return isinstance(value, str | int) and not isinstance(value, bool)
-    if field.type is FieldType.BOOLEAN:
-        return isinstance(value, bool)
-    whole = int if field.type is FieldType.INTEGER else int | float
-    return isinstance(value, whole) and not isinstance(value, bool)
+def _numbered(fields: dict[str, object], n: int) -> dict[str, object]:
+    """The fields of the n-th of equal events: {n} in a text is its number."""
+    return {name: said.replace("{n}", str(n)) if isinstance(said, str) else said for name, said in fields.items()}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from risk_stream.catalogue import Node, Problem
+from risk_stream.catalogue import Field, FieldType, Node, Problem
 from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.limits import MAX_TEXT
 from risk_stream.rules.place import problem_at
 
-__all__ = ["ID", "Reader", "kind_of"]
+__all__ = ["ID", "WRITTEN", "Reader", "fits", "kind_of"]
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -24,9 +24,36 @@ MISSING = {
 }
 
 
+#: What a field's value is in a given event, for a sentence.
+WRITTEN = {
+    FieldType.STRING: "text (put a number in quotes)",
+    FieldType.CHOICE: "text",
+    FieldType.INTEGER: "a whole number",
+    FieldType.NUMBER: "a number",
+    FieldType.MONEY: "an amount",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.TIMESTAMP: 'a time such as "2024-01-31T09:30:00Z"',
+}
+
+
 def kind_of(node: Node) -> str:
     """What a node is, for a sentence."""
     return node.kind if node.kind in {"text", "nothing"} else f"a {node.kind}"
+
+
+def fits(field: Field, node: Node) -> bool:
+    """Whether a written value can be a field's; nothing can be any field's."""
+    value = node.value
+    if value is None:
+        return True
+    if field.type.is_text:
+        return isinstance(value, str) and (not field.choices or value in field.choices)
+    if field.type is FieldType.TIMESTAMP:
+        return isinstance(value, str | int) and not isinstance(value, bool)
+    if field.type is FieldType.BOOLEAN:
+        return isinstance(value, bool)
+    whole = int if field.type is FieldType.INTEGER else int | float
+    return isinstance(value, whole) and not isinstance(value, bool)
 
 
 class Reader:

@@ -13,7 +13,7 @@ from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
 from risk_stream.features import Op
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
-from risk_stream.rules.limits import MAX_FEATURES, MAX_RULES, MAX_TEXT
+from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, OTHERWISE, RULE_KEYS, TEST_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 
@@ -208,7 +208,13 @@ def _given(catalogue: Catalogue) -> Schema:
         }
         for t in catalogue.types
     }
+    times = {
+        "description": "So many of them, each so long after the one before; {n} in a text is its number.",
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_GIVEN,
+    }
     return _object(
-        {"after": after, **types},
+        {"after": after, "times": times, **types},
         oneOf=[{"required": [t.name]} for t in catalogue.types],
     )

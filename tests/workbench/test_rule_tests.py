@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from risk_stream.catalogue import Catalogue, load_catalogue
-from risk_stream.rules import plan_of_texts
+from risk_stream.rules import PlanError, plan_of_texts
 from risk_stream.workbench import FIRST_TIME, TestResult, run_tests
 
 CATALOGUE: Catalogue = load_catalogue()
@@ -212,3 +212,22 @@ def test_a_rule_with_business_days_judges_when_the_last_of_them_is_over() -> Non
         "518400s"
     ).message == "the rule has not judged yet, the test ends 225000 s before its time: let it" + (" with until:")
     assert result("743400s").passed
+
+
+def test_an_event_can_be_given_many_times_each_with_its_number() -> None:
+    given = '{after: 1m, times: 3, transfer: {direction: out, amount: 40, counterparty: "P{n}"}}'
+    result = run(given)
+    assert (result.message, result.features["out_1h"]) == ("", 120)
+    assert [event["counterparty"] for event in result.events] == ["P1", "P2", "P3"]
+    assert [event["time"] for event in result.events] == [FIRST_TIME + n * 60_000 for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("times", ["0", "1001", "x", "true", "1.5"])
+def test_how_many_times_is_a_small_whole_number(times: str) -> None:
+    with pytest.raises(PlanError, match="times is a whole number, 1 to 1,000"):
+        run(f"{{times: {times}, transfer: {{direction: out}}}}")
+
+
+def test_a_test_gives_at_most_a_thousand_events() -> None:
+    with pytest.raises(PlanError, match="1,200 events are given, at most 1,000 are allowed"):
+        run("{times: 600, transfer: {}}", "{times: 600, transfer: {}}")
