@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -45,7 +46,7 @@ def coverage(
     share = 100 * sum(one.share for one in covers) / max(1, len(covers))
     enough = share >= fail_under
     if format == "json":
-        said = [{"share": round(one.share, 4), **_plain(one)} for one in covers]
+        said = [{"share": round(one.share, 4), **asdict(one)} for one in covers]
         typer.echo(orjson.dumps({"ok": enough, "percent": round(share, 1), "rules": said}))
         raise typer.Exit(0 if enough else 1)
     for line in _lines(covers):
@@ -54,10 +55,6 @@ def coverage(
     tail = f"; {bare} of {len(covers)} rules have no test" if bare else ""
     errors().print(f"[bold {'green' if enough else 'red'}]{share:.0f} %[/] of what can be seen was{tail}")
     raise typer.Exit(0 if enough else 1)
-
-
-def _plain(one: Cover) -> dict[str, object]:
-    return {"rule": one.rule, "file": one.file, "line": one.line, "tests": one.tests, "parts": one.parts}
 
 
 def _lines(covers: Sequence[Cover]) -> Iterator[str]:

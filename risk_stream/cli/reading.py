@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
 from risk_stream.cli.output import CommandError
 
-__all__ = ["Mapping", "Records", "read_mapping"]
+if TYPE_CHECKING:
+    from risk_stream.catalogue import Catalogue
+
+__all__ = ["Mapping", "Records", "open_records", "read_mapping"]
 
 #: Records handed over at a time.
 BATCH = 2_000
@@ -137,6 +140,19 @@ def _column(path: Path, name: str, given: object) -> Column:
             )
         values = {str(held): said for held, said in values.items()}
     return Column(**{**given, "zone": zone, "values": values})
+
+
+def open_records(file: Path, mapping: Path | None, catalogue: Catalogue) -> Records:
+    """The records of a file of events, as a command is given it; `mapping` goes with CSV.
+
+    Raises:
+        CommandError: a file is not there, or cannot be read as what it is.
+    """
+    for given in (file, mapping):
+        if given is not None and str(given) != "-" and not given.exists():
+            raise CommandError(f"{given}: no such file or directory.")
+    text_fields = frozenset(name for name, known in catalogue.fields.items() if known.type.is_text)
+    return Records(file, None if mapping is None else read_mapping(mapping, text_fields))
 
 
 class Records:

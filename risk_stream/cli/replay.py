@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import SEVERITIES, CommandError, errors, examples, number, output, severity_style, table
-from risk_stream.cli.reading import Records, read_mapping
+from risk_stream.cli.reading import Records, open_records
 
 if TYPE_CHECKING:
     from risk_stream.catalogue import Reject
@@ -67,13 +67,9 @@ def replay(
     ] = None,
 ) -> None:
     """Judge a file of events by the rules: the same engine as a worker's, the same alerts, no broker."""
-    for given in (file, mapping):
-        if given is not None and str(given) != "-" and not given.exists():
-            raise CommandError(f"{given}: no such file or directory.")
     settings = settings_with()
     plan = plan_of(settings, rules or ())
-    text_fields = frozenset(name for name, known in plan.catalogue.fields.items() if known.type.is_text)
-    records = Records(file, None if mapping is None else read_mapping(mapping, text_fields))
+    records = open_records(file, mapping, plan.catalogue)
     tally, started = Tally(), time.perf_counter()
     with contextlib.ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects is not None else None

@@ -12,11 +12,12 @@ import typer
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import CommandError, examples, output
-from risk_stream.cli.reading import Records, read_mapping
+from risk_stream.cli.reading import open_records
 
 if TYPE_CHECKING:
     from risk_stream.catalogue import EventBatch
     from risk_stream.rules import Plan
+    from risk_stream.settings import Settings
     from risk_stream.workbench import Traced
 
 __all__ = ["register"]
@@ -58,7 +59,7 @@ def trace(
         batches = _of_file(plan, events, mapping)
     else:
         must_answer(settings.broker)
-        batches = _of_topics(plan, event, broker)
+        batches = _of_topics(settings, plan, event)
     traced = trace_event(plan, event, batches, round(settings.lateness_seconds * 1000), rule)
     if not traced:
         where = f"in {events}" if events is not None else "in the house's topics"
@@ -89,18 +90,14 @@ def _of_file(plan: Plan, file: Path, mapping: Path | None) -> Iterator[EventBatc
     """The events of a file in its order; what is no event is left out."""
     from risk_stream.catalogue import Decoder
 
-    for given in (file, mapping):
-        if given is not None and not given.exists():
-            raise CommandError(f"{given}: no such file or directory.")
-    text_fields = frozenset(name for name, known in plan.catalogue.fields.items() if known.type.is_text)
-    records = Records(file, None if mapping is None else read_mapping(mapping, text_fields))
+    records = open_records(file, mapping, plan.catalogue)
     decoder = Decoder(plan.catalogue)
     for lines, values in records.batches():
         batch, _, _ = decoder.decode(values, lambda i, lines=lines: f"{records.name}/{lines[i]}")  # type: ignore[misc]
         yield batch
 
 
-def _of_topics(plan: Plan, event: str, broker: str | None) -> Iterator[EventBatch]:
+def _of_topics(settings: Settings, plan: Plan, event: str) -> Iterator[EventBatch]:
     """The event and all that shares a key with it, in the order of their times."""
     import asyncio
 
@@ -108,7 +105,7 @@ def _of_topics(plan: Plan, event: str, broker: str | None) -> Iterator[EventBatc
     from risk_stream.stream.topics import BrokerError
 
     try:
-        batches = asyncio.run(past_of(settings_with(broker=broker), plan, event))
+        batches = asyncio.run(past_of(settings, plan, event))
     except BrokerError as error:
         raise CommandError(str(error)) from error
-    yield from in_order(batches)
+    return in_order(batches)

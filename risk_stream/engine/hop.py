@@ -19,12 +19,13 @@ from risk_stream.engine.block import INDEX_BITS, Block, Result
 from risk_stream.engine.due import ask, fire, say_again
 from risk_stream.engine.lists import Lists, changes_of
 from risk_stream.engine.memory import Memory
+from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.revise import Again, arrive, asked_again
 from risk_stream.engine.ring import Placed
 from risk_stream.engine.saved import Walk, changes, head_of, restore
 from risk_stream.engine.tell import Tell, first_revised
-from risk_stream.engine.view import Features, Floats, Mask, has_key, is_broadcast
+from risk_stream.engine.view import Features, Floats, Mask, is_broadcast
 from risk_stream.engine.windows import carried_in
 from risk_stream.features import KeyState
 from risk_stream.rules import Plan
@@ -222,10 +223,8 @@ class Hop:
         """Facts read again, of one row for each entry, unless those that are there are fuller."""
         memory = self._memory
         had, has = memory.gather(memory.ring.refs(entries)), memory.gather(refs)
-        fuller = np.zeros(len(entries), np.bool_)
-        for kind in {k.belongs_to for k in has.catalogue.kinds if k.belongs_to is not None}:
-            fuller |= has_key(had, kind) & ~has_key(has, kind)
-        memory.ring.set_refs(entries[~fuller], refs[~fuller])
+        taken = ~lost_owner(had, has)
+        memory.ring.set_refs(entries[taken], refs[taken])
 
     def _groups(self, blocks: Sequence[Block], tell: Tell) -> Iterable[tuple[list[Block], InForce]]:
         """Blocks that can be put into the ring together, with the plan they came under; those of lists are applied."""

@@ -11,7 +11,7 @@ from risk_stream.catalogue import Catalogue, EventBatch
 from risk_stream.engine.lexicon import CHUNKS, Lexicon, packed, taken_upto
 from risk_stream.engine.view import Mask, Rows, has_key
 
-__all__ = ["MOST_SAID", "Contradiction", "Contradictions", "Owners"]
+__all__ = ["MOST_SAID", "Contradiction", "Contradictions", "Owners", "lost_owner"]
 
 #: Pairs of key and owner that one hop says; what contradicts beyond is only counted.
 MOST_SAID = 100_000
@@ -77,6 +77,14 @@ class Contradictions:
         """Take in what a journal or an image holds; it is no news."""
         for key, owner in msgspec.msgpack.decode(part):
             self._keep(key, owner)
+
+
+def lost_owner(had: EventBatch, has: EventBatch) -> Mask:
+    """bool[n]: where rows lack an owner that the same events' rows before them had: they were said earlier."""
+    lost = np.zeros(len(has), np.bool_)
+    for kind in {k.belongs_to for k in has.catalogue.kinds if k.belongs_to is not None}:
+        lost |= has_key(had, kind) & ~has_key(has, kind)
+    return lost
 
 
 class Owners:

@@ -14,6 +14,7 @@ from risk_stream.catalogue import EventBatch
 from risk_stream.engine import _ring_kernel as ring_kernel
 from risk_stream.engine.block import REVISED
 from risk_stream.engine.memory import Memory
+from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.view import Floats, Mask, has_key
 
@@ -156,11 +157,9 @@ def _differing(
     of = entries[known]
     old, new = memory.gather(memory.ring.refs(of)), batch.take(known)
     owners = [k.belongs_to for k in batch.catalogue.kinds if k.belongs_to is not None]
-    stale, other = np.zeros(len(known), np.bool_), np.zeros(len(known), np.bool_)
+    stale, other = lost_owner(old, new), np.zeros(len(known), np.bool_)
     for kind in dict.fromkeys(owners):
-        had, has = has_key(old, kind), has_key(new, kind)
-        stale |= had & ~has
-        if (had | has).any():
+        if (has_key(old, kind) | has_key(new, kind)).any():
             other |= old.hashes(kind) != new.hashes(kind)
     both = EventBatch.concat([old, new])
     n = len(known)

@@ -17,13 +17,23 @@ from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.meaning import Condition, Constant, FieldValue, lists_of, wording
 
-__all__ = ["Feature", "content_hash", "event_types", "has_key", "keys", "length_ms", "read_aggregate", "shared_field"]
+__all__ = [
+    "LENGTH",
+    "Feature",
+    "content_hash",
+    "event_types",
+    "has_key",
+    "keys",
+    "length_ms",
+    "read_aggregate",
+    "shared_field",
+]
 
 Report = Callable[[Node, str], None]
 """Notes a problem at a node."""
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_LENGTH = re.compile(r"([0-9]{1,9})\s*([smhdw])")
+LENGTH = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 _OPERATIONS = tuple(op.value for op in Op)
 _OF_TYPES = (Op.COUNT, Op.SINCE)
 _WORKS_ON = {
@@ -65,7 +75,7 @@ def content_hash(text: str) -> str:
 
 def length_ms(text: object) -> int | None:
     """The ms of a length such as 10m or 30d; None where it is none."""
-    found = _LENGTH.fullmatch(text.strip()) if isinstance(text, str) else None
+    found = LENGTH.fullmatch(text.strip()) if isinstance(text, str) else None
     return int(found[1]) * _UNITS[found[2]] if found else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from risk_stream.calendars import Calendar
@@ -26,7 +26,7 @@ from risk_stream.rules.limits import (
 )
 from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Band, Given, Rule, RuleTest
-from risk_stream.rules.reading import ID, WRITTEN, Reader, fits, kind_of
+from risk_stream.rules.reading import ID, NAME, WRITTEN, Reader, fits, kind_of
 from risk_stream.rules.scope import Features, RuleScope, too_large
 from risk_stream.rules.sentence import said
 
@@ -42,7 +42,6 @@ RULE_KEYS = (
 TEST_KEYS = ("name", "given", "until", "then", "severity")
 #: The condition of the lowest level of a severity that depends on values.
 OTHERWISE = "otherwise"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -168,15 +167,7 @@ class _Loader(Reader):
         self.loaded.calendars.update(library.calendars)
 
     def _constants(self, node: Node | None) -> None:
-        if node is None or node.value is None:
-            return
-        if not node.is_mapping:
-            self.report(node, "constants is a mapping of names to numbers and texts")
-            return
-        if len(node.value) > MAX_FEATURES:
-            self.report(node, f"there are {len(node.value):,} constants, at most {MAX_FEATURES:,} are allowed")
-            return
-        for key, child in node.items():
+        for key, child in self._declarations(node, "constants", "numbers and texts"):
             if not self._may_declare(key, "a constant"):
                 continue
             self.own[key.value] = key
@@ -193,10 +184,22 @@ class _Loader(Reader):
         self.report(node, f"the constant '{key.value}' is a number, a text, true or false")
         return None
 
+    def _declarations(self, node: Node | None, what: str, of: str) -> Iterable[tuple[Node, Node]]:
+        """The names that a mapping declares, each with what it stands for; none where it is no mapping or too large."""
+        if node is None or node.value is None:
+            return ()
+        if not node.is_mapping:
+            self.report(node, f"{what} is a mapping of names to {of}")
+            return ()
+        if len(node.value) > MAX_FEATURES:
+            self.report(node, f"there are {len(node.value):,} {what} in one file, at most {MAX_FEATURES:,} are allowed")
+            return ()
+        return node.items()
+
     def _may_declare(self, key: Node, what: str) -> bool:
         """Whether a name can be given to a feature or a constant; if not, it is reported."""
         name = key.value
-        if not _NAME.fullmatch(name) or name in RESERVED:
+        if not NAME.fullmatch(name) or name in RESERVED:
             self.report(
                 key, f"'{name}' cannot be {what}'s name: use letters, digits and _, and no word of the language"
             )
@@ -213,22 +216,12 @@ class _Loader(Reader):
     # Features
 
     def _features(self, node: Node | None) -> None:
-        if node is None or node.value is None:
-            return
-        if not node.is_mapping:
-            self.report(node, "features is a mapping of names to features")
-            return
-        if len(node.value) > MAX_FEATURES:
-            self.report(
-                node, f"there are {len(node.value):,} features in one file, at most {MAX_FEATURES:,} are allowed"
-            )
-            return
         declared = self.features.declared
-        for key, child in node.items():
-            fits = self._may_declare(key, "a feature")
+        for key, child in self._declarations(node, "features", "features"):
+            may_be = self._may_declare(key, "a feature")
             declared[key.value] = None
             self.own[key.value] = child
-            if not fits:
+            if not may_be:
                 continue
             if child.is_mapping:
                 declared[key.value] = self._aggregate(key.value, child)
@@ -353,21 +346,21 @@ class _Loader(Reader):
 
     def _severity(self, node: Node, scope: RuleScope) -> tuple[str | None, tuple[Band, ...]]:
         """How severe a rule is: (where no condition holds, conditions of others from the highest on)."""
-        said = node.get("severity")
-        if said is None or not said.is_mapping:
+        levelled = node.get("severity")
+        if levelled is None or not levelled.is_mapping:
             return self.choice(node, "severity", SEVERITIES, None), ()
-        self.known(said, SEVERITIES, "severity")
-        levels = [level for level in reversed(SEVERITIES) if level in said]
-        if not levels or said[levels[-1]].value != OTHERWISE or len(levels) < 2:
+        self.known(levelled, SEVERITIES, "severity")
+        levels = [level for level in reversed(SEVERITIES) if level in levelled]
+        if not levels or levelled[levels[-1]].value != OTHERWISE or len(levels) < 2:
             advice = "severity: {high: amount > 1000000, medium: otherwise}"
-            self.report(said, f"severity by value names two levels or more, the lowest of them otherwise: {advice}")
+            self.report(levelled, f"severity by value names two levels or more, the lowest of them otherwise: {advice}")
             return None, ()
         bands = []
         for level in levels[:-1]:
-            condition = self._condition(said[level], scope, "a severity")
+            condition = self._condition(levelled[level], scope, "a severity")
             if condition is None:
                 return None, ()
-            bands.append(Band(level, said[level].value.strip(), condition))
+            bands.append(Band(level, levelled[level].value.strip(), condition))
         return levels[-1], tuple(bands)
 
     def _feature_of(self, name: str) -> Aggregate | str:
@@ -434,7 +427,7 @@ class _Loader(Reader):
                 continue
             name = (hole[1] or "").strip()
             try:
-                if not _NAME.fullmatch(name):
+                if not NAME.fullmatch(name):
                     raise ExpressionError(
                         "a brace holds the name of a field or a feature: write {name}, or {{ for a brace"
                     )
@@ -454,8 +447,7 @@ class _Loader(Reader):
             constant = self.features.constants.get((hole[1] or "").strip())
             if constant is None:
                 return hole[0]
-            value = constant.value
-            return said(constant, value).replace("{", "{{").replace("}", "}}")
+            return said(constant, constant.value).replace("{", "{{").replace("}", "}}")
 
         return _PLACEHOLDER.sub(put, summary)
 
@@ -573,4 +565,4 @@ def _meant(hole: re.Match[str], named: Mapping[str, Meaning]) -> str:
 
 def _numbered(fields: dict[str, object], n: int) -> dict[str, object]:
     """The fields of the n-th of equal events: {n} in a text is its number."""
-    return {name: said.replace("{n}", str(n)) if isinstance(said, str) else said for name, said in fields.items()}
+    return {name: value.replace("{n}", str(n)) if isinstance(value, str) else value for name, value in fields.items()}

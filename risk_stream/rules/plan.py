@@ -207,16 +207,11 @@ def plan_of_texts(
             roots[name] = read_yaml(text, name)
         except ProblemsError as error:
             found += error.problems
-    libraries = {
-        posixpath.normpath(name): load_file(catalogue, known, root, texts[name])
-        for name, root in roots.items()
-        if is_library(root)
-    }
-    files += libraries.values()
+    shared = {name: load_file(catalogue, known, root, texts[name]) for name, root in roots.items() if is_library(root)}
+    libraries = {posixpath.normpath(name): file for name, file in shared.items()}
+    files += shared.values()
     files += [
-        load_file(catalogue, known, root, texts[name], libraries)
-        for name, root in roots.items()
-        if not is_library(root)
+        load_file(catalogue, known, root, texts[name], libraries) for name, root in roots.items() if name not in shared
     ]
     first: dict[str, Node] = {}
     for file in files:

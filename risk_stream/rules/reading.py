@@ -11,9 +11,11 @@ from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.limits import MAX_TEXT
 from risk_stream.rules.place import problem_at
 
-__all__ = ["ID", "WRITTEN", "Reader", "fits", "kind_of"]
+__all__ = ["ID", "NAME", "WRITTEN", "Reader", "fits", "kind_of"]
 
+#: The ids of rules and other words; the names of features and constants.
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 #: What to do where a text is missing.
 MISSING = {

@@ -12,18 +12,19 @@ from typing import Any, TypeAlias
 from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
 from risk_stream.features import Op
+from risk_stream.rules.aggregates import LENGTH
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, OTHERWISE, RULE_KEYS, TEST_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
+from risk_stream.rules.reading import ID, NAME
 
 __all__ = ["Schema", "rule_schema"]
 
 Schema: TypeAlias = dict[str, Any]
 
-_ID = "^[a-z0-9][a-z0-9._-]{0,63}$"
-_NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-_LENGTH = "^\\s*[0-9]+[smhdw]\\s*$"
+_ID, _NAME = f"^{ID.pattern}$", f"^{NAME.pattern}$"
+_LENGTH = rf"^\s*{LENGTH.pattern}\s*$"
 
 _SAYS = {
     "stage": "Where in the business it watches.",

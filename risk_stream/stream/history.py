@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from risk_stream.catalogue import Catalogue, Decoder, EventBatch, text_hash
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch, text_hash
 from risk_stream.engine import broadcast_rows
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
@@ -32,15 +32,15 @@ async def past_of(settings: Settings, plan: Plan, event: str) -> list[EventBatch
     decoder, found = Decoder(plan.catalogue), list[EventBatch]()
     async with Reader(settings.broker) as reader:
         refused = await refused_for_their_time(reader, settings, "future", "late")
+        history = History(plan.catalogue)
         async for events in read_events(reader, settings, decoder, refused):
+            history.learn(events)
             rows = np.flatnonzero(events.hashes("id") == text_hash(event))
             if len(rows):
                 found.append(events.take(rows))
         if not found:
             return []
-        history = History(plan.catalogue, EventBatch.concat(found), plan.longest_after_ms)
-        async for events in read_events(reader, settings, decoder, refused):
-            history.learn(events)
+        history.want(EventBatch.concat(found), plan.longest_after_ms)
         history.close()
         async for events in read_events(reader, settings, decoder, refused):
             history.add(events)
@@ -60,18 +60,24 @@ def in_order(batches: Sequence[EventBatch]) -> Iterator[EventBatch]:
 
 
 class History:
-    """The events that share a key with given ones, also where a key is filled in by its owner: `learn`, `close`, `add`.
+    """The events that share a key with given ones, also where a key is filled in by its owner.
 
-    They reach to `beyond_ms` after the last given one, for rules that judge later. Keys are known by their 64-bit
-    hashes, by kind: two that share one only add events that change nothing.
+    `learn` of all events and `want` those given, in any order; then `close`, and `add` all events again. Keys are known
+    by their 64-bit hashes, by kind: two that share one only add events that change nothing.
     """
 
-    def __init__(self, catalogue: Catalogue, given: EventBatch, beyond_ms: int = 0) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue, self.batches = catalogue, list[EventBatch]()
-        self.latest = int(given.times.max()) + beyond_ms
-        self._wanted: dict[str, set[int]] = {kind.name: _keys(given, kind.name) for kind in catalogue.kinds}
+        self.latest = MISSING
+        self._wanted: dict[str, set[int]] = {kind.name: set() for kind in catalogue.kinds}
         self._owners: dict[str, dict[int, set[int]]] = {}  # kind -> key -> whoever is said to own it
         self._selected: Mapping[str, NDArray[np.int64]] = {}
+
+    def want(self, given: EventBatch, beyond_ms: int = 0) -> None:
+        """The past of these is wanted, and what comes up to `beyond_ms` after the last, for rules that judge later."""
+        self.latest = max(self.latest, int(given.times.max()) + beyond_ms)
+        for kind, wanted in self._wanted.items():
+            wanted |= _keys(given, kind)
         self.learn(given)
 
     def learn(self, events: EventBatch) -> None:

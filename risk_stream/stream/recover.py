@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -31,9 +30,6 @@ from risk_stream.stream.mending import Mend
 from risk_stream.stream.reader import Reader
 from risk_stream.stream.rejects import LATE, Choice, Mended, mend_all, read_rejects, send_all
 from risk_stream.stream.topics import partition_counts
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["RECOVERED_REVISION", "Clocks", "Recovered", "judge", "recover"]
 
@@ -93,7 +89,8 @@ async def recover(
         values = [value for _, _, value in found.accepted]
         batch, _, _ = decoder.decode(values, lambda i: found.accepted[i][1].id)
         refused = await refused_for_their_time(reader, settings, "future")
-        history = History(plan.catalogue, batch, plan.longest_after_ms)
+        history = History(plan.catalogue)
+        history.want(batch, plan.longest_after_ms)
         async for events in read_events(reader, settings, decoder, refused, clocks.saw):
             history.learn(events)
         history.close()

@@ -52,10 +52,10 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
 
         failed = [result for result in run_tests(load_plan([Path("rules")], catalogue)) if not result.passed]
 
-    Each test has an engine and a plan of its rule alone, so rules in mode `shadow` or `off` are tested too and no rule
-    can disturb another's test. The events of ``given`` are judged in order, of whatever type they are, and the test
-    passes if the rule fires on the last one (``then: fires``) or does not (``then: quiet``). A rule with ``after``
-    judges the last one of its own types: time goes on to the last event's, and from there by ``until``.
+    Each test has an engine of its own and a plan of its rule alone, so rules in mode `shadow` or `off` are tested too
+    and no rule can disturb another's test. The events of ``given`` are judged in order, of whatever type they are, and
+    the test passes if the rule fires on the last one (``then: fires``) or does not (``then: quiet``). A rule with
+    ``after`` judges the last one of its own types: time goes on to the last event's, and from there by ``until``.
 
     What a given event leaves out is made up, the same in every run:
 
@@ -67,20 +67,19 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
     """
     decoder = Decoder(plan.catalogue)
     chosen = [rule for rule in plan.rules if rules is None or rule.id in rules]
-    return [
-        _run(plan, decoder, rule, test)
-        for rule in sorted(chosen, key=lambda r: (r.file, r.line))
-        for test in rule.tests
-    ]
+    results = []
+    for rule in sorted(chosen, key=lambda r: (r.file, r.line)):
+        tracer = Tracer(rule)  # it fires on every event: its alerts tell what the rule saw, whether it fired or not
+        alone = Plan(plan.catalogue, [replace(rule, mode="live"), tracer.rule], plan.wheres)
+        results += [_run(alone, tracer, decoder, rule, test) for test in rule.tests]
+    return results
 
 
-def _run(plan: Plan, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult:
-    events = tuple(_completed(plan.catalogue, test.given))
+def _run(alone: Plan, tracer: Tracer, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult:
+    events = tuple(_completed(alone.catalogue, test.given))
     batch, _, rejects = decoder.decode([json.dumps(event).encode() for event in events], str)
     if rejects:
         return _result(rule, test, events, _refused(rejects[0]))
-    tracer = Tracer(rule)  # it fires on every event: its alerts tell what the rule saw, whether it fired or not
-    alone = Plan(plan.catalogue, [replace(rule, mode="live"), tracer.rule], plan.wheres)
     engine = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS)
     judged = engine.apply(batch)
     until = engine.advance(int(batch.times[-1]) + test.until_ms)

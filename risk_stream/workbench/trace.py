@@ -165,18 +165,14 @@ def trace_event(
     asked = [rule for rule in plan.rules if rules is None or rule.id in rules]
     tracers = {rule.id + TRACED: (rule, Tracer(rule, here)) for rule in asked}
     traced = Plan(plan.catalogue, [tracer.rule for _, tracer in tracers.values()], plan.wheres)
-    engine, said, newest = Engine(traced, lateness_ms=lateness_ms), list[Alert](), None
+    engine, said = Engine(traced, lateness_ms=lateness_ms), list[Alert]()
     for batch in batches:
         said += engine.apply(batch).alerts
-        if len(batch):
-            latest = int(batch.times.max())
-            newest = latest if newest is None else max(newest, latest)
-    if newest is not None:
-        said += engine.advance(newest).alerts
+    said += engine.advance(engine.clock).alerts
     found = []
     for alert in final(said):
         rule, tracer = tracers[alert.rule]
-        step = tracer.steps(alert)
+        step, features = tracer.steps(alert), tracer.features(alert)
         found.append(
             Traced(
                 rule=rule.id,
@@ -187,8 +183,8 @@ def trace_event(
                 time=alert.time,
                 fired=step.holds is True,
                 step=step,
-                features=tracer.features(alert),
-                warming=tuple(name for name in alert.warming if name in alert.features and not name.isdigit()),
+                features=features,
+                warming=tuple(name for name in alert.warming if name in features),
             )
         )
     return sorted(found, key=lambda one: one.rule)

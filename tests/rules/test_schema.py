@@ -50,6 +50,19 @@ def test_whatever_loads_is_right_by_it(text: str) -> None:
     VALIDATOR.validate(read_yaml(text, "rules.yaml").plain())
 
 
+@pytest.mark.parametrize("length", ["1h", "1 h", " 1h ", "h", "1.5h", "1y"])
+def test_a_length_is_one_here_where_it_is_one_at_load(length: str) -> None:
+    feature = {"count": "transfer", "by": "account", "window": length}
+    rule = {"id": "r", "on": "transfer", "when": "f > 1", "severity": "low", "owner": "me", "summary": "s"}
+    file = {"stage": "trading", "features": {"f": feature}, "rules": [rule]}
+    try:
+        plan_of_texts({"rules.yaml": json.dumps(file)}, CORE)
+    except ProblemsError:
+        assert not VALIDATOR.is_valid(file)
+    else:
+        VALIDATOR.validate(file)
+
+
 def places(node: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The way to everything in a file."""
     inside = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()

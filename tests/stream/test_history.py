@@ -51,7 +51,8 @@ def test_only_events_of_the_given_events_keys_are_kept(catalogue: Catalogue) -> 
             owns(3, "A3", "C3"),
         ],
     )
-    history = History(catalogue, batch_of(catalogue, [transfer(50, "A1", counterparty="P1")]))
+    history = History(catalogue)
+    history.want(batch_of(catalogue, [transfer(50, "A1", counterparty="P1")]))
     history.learn(log)
     history.close()
     history.add(log)

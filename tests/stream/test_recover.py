@@ -91,7 +91,8 @@ def test_recovered_alerts_are_those_of_events_in_time(plan: Plan, seed: int, n: 
 
     chance.shuffle(events)
     too_late = batch_of(plan, chosen)
-    history = History(plan.catalogue, too_late)
+    history = History(plan.catalogue)
+    history.want(too_late)
     parts = [batch_of(plan, events[at : at + 7]) for at in range(0, n, 7)]
     for part in parts:
         history.learn(part)
@@ -197,7 +198,8 @@ def found_later(
 ) -> list[tuple[str, str, float]]:
     """(rule, event, day of judgement) of what is recovered over a log by a day."""
     too_late = batch_of(plan, late)
-    history = History(plan.catalogue, too_late, plan.longest_after_ms)
+    history = History(plan.catalogue)
+    history.want(too_late, plan.longest_after_ms)
     batch = batch_of(plan, [*log, *late])
     history.learn(batch)
     history.close()
