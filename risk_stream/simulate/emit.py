@@ -22,11 +22,15 @@ TOPIC = {
     "customer": "reference",
     "account": "reference",
     "instrument": "reference",
+    "trading_phase": "trades",
     "price": "trades",
+    "book_depth": "trades",
+    "index_value": "trades",
     "login": "trades",
     "profile_change": "trades",
     "order": "trades",
     "trade": "trades",
+    "order_cancel": "trades",
     "transfer": "trades",
     "application": "loans",
     "bureau_report": "loans",
@@ -35,6 +39,7 @@ TOPIC = {
     "instalment_due": "loans",
     "repayment": "loans",
     "collateral_valuation": "loans",
+    "financial_report": "loans",
     "outcome": "reference",
 }
 
@@ -43,11 +48,15 @@ KEY_FIELD = {
     "customer": "customer",
     "account": "account",
     "instrument": "instrument",
+    "trading_phase": "instrument",
     "price": "instrument",
+    "book_depth": "instrument",
+    "index_value": "board",
     "login": "customer",
     "profile_change": "customer",
     "order": "account",
     "trade": "account",
+    "order_cancel": "account",
     "transfer": "account",
     "application": "loan",
     "bureau_report": "customer",
@@ -56,6 +65,7 @@ KEY_FIELD = {
     "instalment_due": "loan",
     "repayment": "loan",
     "collateral_valuation": "loan",
+    "financial_report": "customer",
     "outcome": "of_event",
 }
 
@@ -65,7 +75,14 @@ _PREFIX = {type: "".join(part[:3] for part in type.split("_")) for type in TOPIC
 assert len(set(_PREFIX.values())) == len(TOPIC)
 
 #: Fields that are not text, and how a template writes them.
-_FORMATS = {"quantity": "%d", "volume": "%d", "price": "%.2f", "amount": "%.2f", "turnover": "%.2f", "success": "%s"}
+_FORMATS = {
+    **dict.fromkeys(("quantity", "volume", "cancelled", "placed", "bid_depth", "ask_depth"), "%d"),
+    **{f"{side}_quantity_{level}": "%d" for side in ("bid", "ask") for level in range(1, 6)},
+    **{f"{side}_price_{level}": "%.2f" for side in ("bid", "ask") for level in range(1, 6)},
+    **dict.fromkeys(("price", "previous_close", "limit_up", "limit_down"), "%.2f"),
+    **dict.fromkeys(("amount", "turnover", "cancelled_amount", "index_level", "buy_turnover", "sell_turnover"), "%.2f"),
+    **dict.fromkeys(("success", "taker"), "%s"),
+}
 
 #: Events rendered at a time: bounds the memory of a day of any size.
 _BLOCK = 50_000

@@ -133,6 +133,7 @@ def _trade(
     cash = scene.world.cash(customer)
     fields = cash | {
         "instrument": scene.world.prices.codes[instrument],
+        "position": scene.world.position(customer, instrument),
         "order": scene.world.new_order(),
         "side": side,
         "quantity": quantity,

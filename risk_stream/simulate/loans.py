@@ -346,6 +346,26 @@ class LoanBook:
             if loan.first_due <= day.index and rng.random() < 0.25:
                 self.report(rng, day.at(rng.uniform(10, 16)), loan.customer, loan.id, inquiries=0)
 
+    def reports_of_day(self, rng: np.random.Generator, day: Day) -> None:
+        """Firms with a loan report a quarter's figures, each on its own trading day of the quarter."""
+        people = self.world.people
+        for loan in self.by_due_day[1 + day.index % 28]:
+            if loan.product != "sme" or loan.paid % 3:
+                continue
+            revenue = float(people.income[loan.customer]) * 30 * float(np.exp(rng.normal(0.0, 0.2)))
+            ebitda = revenue * float(rng.uniform(0.12, 0.3))
+            self.world.tell(
+                day.at(rng.uniform(10, 17)),
+                "financial_report",
+                **self.world.who(loan.customer, "branch") | {"entity": loan.lender_entity, "loan": loan.id},
+                period=f"{day.date.year}-Q{(day.date.month + 2) // 3}",
+                revenue=round(revenue, 2),
+                ebitda=round(ebitda, 2),
+                debt_due=round(ebitda / float(rng.uniform(1.25, 4.0)), 2),
+                total_debt=round(ebitda * float(rng.uniform(0.5, 3.4)), 2),
+                equity=round(revenue * float(rng.uniform(0.2, 0.9)), 2),
+            )
+
     def due_on(self, day_of_month: int) -> list[Loan]:
         """Loans with an instalment on that day of the month."""
         return self.by_due_day.get(day_of_month, [])

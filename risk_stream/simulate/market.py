@@ -11,6 +11,7 @@ from risk_stream.simulate.cash import details_of_day, logins_of_day, salaries_of
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, Day, day_of
 from risk_stream.simulate.emit import Slice, Table, render_day
 from risk_stream.simulate.episodes import DURATION_DAYS, KINDS, Scene
+from risk_stream.simulate.exchange import depth_of_day, indices_of_day, limits_of_day, phases_of_day
 from risk_stream.simulate.loans import LoanBook
 from risk_stream.simulate.trading import trading_day
 from risk_stream.simulate.truth import Episode
@@ -107,9 +108,12 @@ class Market:
             world.tell(row.time, row.type, **row.fields)
         tables = [logins_of_day(rng, day, people, self.density), transfers_of_day(rng, day, people, self.density)]
         if day.trading:
-            tables.append(world.prices.trade_day(rng, day))
-            tables += trading_day(rng, day, people, world.prices, f"{self.seed}-{day.index}", self.density)
+            aside, prices = self._dice(6, day.index), world.prices
+            tables += [limits_of_day(day, prices), phases_of_day(day, prices), prices.trade_day(rng, day)]
+            tables += [depth_of_day(aside, day, prices), indices_of_day(aside, day, prices)]
+            tables += trading_day(rng, aside, day, people, prices, f"{self.seed}-{day.index}", self.density)
             loans.valuations_of_day(rng, day)
+            loans.reports_of_day(aside, day)
         return tables
 
     def _plant(self, world: World, loans: LoanBook, day: int) -> None:

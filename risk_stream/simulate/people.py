@@ -45,6 +45,7 @@ class People:
 
     Attributes:
         customer, account, device: Ids, object arrays.
+        investor: Who decides over each customer's accounts: he himself, or the one of several under common control.
         owner: Customer of each account. main: first account of each customer. margin: his margin account, -1 none.
         phone: The device each customer uses now (changes when he buys a new one).
         activity: Share of the house's orders each customer gives. size: usual order, yuan.
@@ -54,6 +55,7 @@ class People:
     def __init__(self, rng: np.random.Generator, count: int, start: dt.date) -> None:
         self.count = count
         self.customer = np.array([f"C{i + 1:06d}" for i in range(count)], object)
+        self.investor = self.customer.copy()
         self.segment = rng.choice(len(_SEGMENTS), count, p=(0.72, 0.16, 0.03, 0.09))
         self.broker = rng.choice(len(BROKERS), count, p=(0.55, 0.3, 0.15))
         self.risk_level = rng.choice(np.arange(1, 6), count, p=(0.12, 0.25, 0.33, 0.22, 0.08))

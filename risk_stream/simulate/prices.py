@@ -12,7 +12,7 @@ from risk_stream.simulate.emit import Row, Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MINUTES", "PROFILE", "Prices", "session_time"]
+__all__ = ["BOARDS", "MINUTES", "PROFILE", "Prices", "session_time"]
 
 #: Trading minutes of a day: 09:30-11:30 and 13:00-15:00.
 MINUTES = 240
@@ -27,7 +27,8 @@ _shape = (
 #: Share of a day's volume in each trading minute: U-shaped, with a small rise after lunch.
 PROFILE: NDArray[np.float64] = _shape / _shape.sum()
 
-_BOARDS = ("SSE main", "SZSE main", "ChiNext", "STAR")
+#: The market segments that instruments are listed on.
+BOARDS = ("SSE main", "SZSE main", "ChiNext", "STAR")
 _TRADES = (
     "Steel",
     "Power",
@@ -68,7 +69,8 @@ class Prices:
 
     Attributes:
         codes: Instrument ids, object[count].
-        close: Last close, yuan.
+        close: Last close, yuan. base: what it closed at before the first day.
+        limit: How far from the last close a price may be, as a share of it.
         path: Today's price at each trading minute's end, float[count, 241], yuan, whole fen; column 0 is the open.
     """
 
@@ -80,10 +82,12 @@ class Prices:
         self.beta = rng.uniform(0.5, 1.4, count)
         self.turnover = np.exp(rng.normal(np.log(1.5e8), 0.9, count))  # of a day, yuan
         self.special = rng.random(count) < 0.03
-        self.board = rng.integers(0, len(_BOARDS), count)
+        self.board = rng.integers(0, len(BOARDS), count)
         self.popularity = 1.0 / np.arange(1, count + 1) ** 0.7
         rng.shuffle(self.popularity)
         self.popularity /= self.popularity.sum()
+        self.base = self.close.copy()
+        self.limit = np.where(self.special, 0.05, np.where(self.board >= BOARDS.index("ChiNext"), 0.20, 0.10))
         self.path = np.repeat(self.close[:, None], MINUTES + 1, axis=1)
         self._pushes: dict[int, list[tuple[int, float, float]]] = {}
 
@@ -102,7 +106,8 @@ class Prices:
                     "entity": "HQ",
                     "instrument": code,
                     "name_of_instrument": f"ST {name}" if special else name,
-                    "board": _BOARDS[board],
+                    "instrument_kind": "share",
+                    "board": BOARDS[board],
                     "special_treatment": bool(special),
                     "currency": "CNY",
                 },
@@ -123,7 +128,7 @@ class Prices:
         steps = own * np.where(pushed, 0.3, 1.0)[:, None] + self.beta[:, None] * market + drift[:, None] / MINUTES
         gap = rng.normal(0.0, 0.25, count) * self.volatility
         logs = np.concatenate([np.zeros((count, 1)), np.cumsum(steps, axis=1)], axis=1) + gap[:, None]
-        limit = np.where(self.special, 0.05, np.where(self.board >= 2, 0.20, 0.10))[:, None]
+        limit = self.limit[:, None]
         previous = self.close[:, None]
         path = np.exp(logs) * previous
         self.path = np.maximum(np.round(np.clip(path, previous * (1 - limit), previous * (1 + limit)), 2), 0.01)

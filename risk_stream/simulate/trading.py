@@ -20,15 +20,26 @@ __all__ = ["trading_day"]
 ORDERS_A_DAY = 1.2
 #: Trades whose other side is an account of this house, so that it is known.
 INTERNAL_SHARE = 0.03
+#: Unfilled orders that are taken back before the session's half is over.
+CANCELLED_SHARE = 0.7
 
 _SIDES = np.array(["buy", "sell"], object)
 _CUMULATIVE = np.concatenate([[0.0], np.cumsum(PROFILE)])
 
 
 def trading_day(
-    rng: np.random.Generator, day: Day, people: People, prices: Prices, stem: str, density: float
+    rng: np.random.Generator,
+    aside: np.random.Generator,
+    day: Day,
+    people: People,
+    prices: Prices,
+    stem: str,
+    density: float,
 ) -> list[Table]:
-    """The orders and trades of one trading day; `prices` has already walked through it."""
+    """The orders, trades and cancels of one trading day; `prices` has already walked through it.
+
+    What is told of cancels, and who took and who stood, is drawn from the dice `aside`.
+    """
     count = int(rng.poisson(people.count * ORDERS_A_DAY * density * np.exp(rng.normal(0.0, 0.15))))
     minute = np.interp(np.sort(rng.random(count)), _CUMULATIVE, np.arange(MINUTES + 1))
     times = session_time(day, minute)
@@ -37,8 +48,8 @@ def trading_day(
     margin = people.margin[customer]
     account = np.where((margin >= 0) & (rng.random(count) < 0.4), margin, people.main[customer])
     touch = prices.path[instrument, np.minimum(minute.astype(np.int64), MINUTES)]
-    aside = rng.integers(-2, 3, count) * 0.01
-    price = np.maximum(np.round(touch + aside, 2), 0.01)
+    apart = rng.integers(-2, 3, count) * 0.01
+    price = np.maximum(np.round(touch + apart, 2), 0.01)
     wanted = people.size[customer] * np.exp(rng.normal(0.0, 0.9, count))
     quantity = 100 * np.maximum(1, np.rint(wanted / price / 100)).astype(np.int64)
     side = _SIDES[rng.integers(0, 2, count)]
@@ -48,6 +59,7 @@ def trading_day(
         "account": people.account[account],
         "customer": people.customer[customer],
         "instrument": prices.codes[instrument],
+        "position": people.investor[customer] + "/" + prices.codes[instrument],
         "device": people.device_names()[people.phone[customer]],
         "order": np.array([f"{stem}-{i}" for i in range(count)], object),
         "side": side,
@@ -57,7 +69,12 @@ def trading_day(
         "currency": np.full(count, "CNY", object),
     }
     orders = Table("order", times, columns)
-    return [orders, *_fills(rng, day, people, orders, minute)]
+    fills = rng.choice(3, count, p=(0.2, 0.68, 0.12))
+    return [
+        orders,
+        *_trades(rng, aside, day, people, orders, minute, fills),
+        _cancels(aside, day, orders, minute, fills),
+    ]
 
 
 def _choose_instruments(
@@ -72,15 +89,19 @@ def _choose_instruments(
     return chosen
 
 
-def _fills(
-    rng: np.random.Generator, day: Day, people: People, orders: Table, minute: NDArray[np.float64]
+def _trades(
+    rng: np.random.Generator,
+    aside: np.random.Generator,
+    day: Day,
+    people: People,
+    orders: Table,
+    minute: NDArray[np.float64],
+    fills: NDArray[np.int64],
 ) -> list[Table]:
     """Trades of the orders: none, one or two each, seconds to minutes later, within the same half of the session."""
-    fills = rng.choice(3, len(minute), p=(0.2, 0.68, 0.12))
     row = np.repeat(np.arange(len(minute)), fills)
     later = minute[row] + np.exp(rng.normal(-2.0, 1.3, len(row)))
-    half_end = np.where(minute[row] > MINUTES / 2, MINUTES, MINUTES / 2)
-    later = np.minimum(later, half_end)
+    later = np.minimum(later, _half_end(minute[row]))
     order = np.argsort(later, kind="stable")
     row, later = row[order], later[order]
     columns = {name: column[row] for name, column in orders.columns.items()}
@@ -89,8 +110,33 @@ def _fills(
     columns["amount"] = np.round(columns["quantity"] * columns["price"], 2)
     times = np.maximum(session_time(day, later), orders.times[row])
     internal = rng.random(len(row)) < INTERNAL_SHARE
-    other = people.account[rng.integers(0, people.count, len(row))]
-    internal &= other != columns["account"]
+    other = rng.integers(0, people.count, len(row))
+    internal &= people.account[other] != columns["account"]
+    columns["taker"] = np.where(aside.random(len(row)) < 0.5, "false", "true").astype(object)
     plain = Table("trade", times[~internal], {name: column[~internal] for name, column in columns.items()})
-    crossed = {name: column[internal] for name, column in columns.items()} | {"counter_account": other[internal]}
+    crossed = {name: column[internal] for name, column in columns.items()}
+    crossed["counter_account"] = people.account[other[internal]]
+    crossed["counter_position"] = people.investor[other[internal]] + "/" + crossed["instrument"]
     return [plain, Table("trade", times[internal], crossed)]
+
+
+def _cancels(
+    aside: np.random.Generator, day: Day, orders: Table, minute: NDArray[np.float64], fills: NDArray[np.int64]
+) -> Table:
+    """Most orders that find nobody are taken back, minutes later."""
+    row = np.flatnonzero((fills == 0) & (aside.random(len(fills)) < CANCELLED_SHARE))
+    later = np.minimum(minute[row] + np.exp(aside.normal(1.5, 1.2, len(row))), _half_end(minute[row]))
+    order = np.argsort(later, kind="stable")
+    row, later = row[order], later[order]
+    kept = ("entity", "channel", "account", "customer", "instrument", "position", "device", "order", "side", "price")
+    columns = {name: orders.columns[name][row] for name in kept} | {
+        "placed": orders.times[row],
+        "cancelled": orders.columns["quantity"][row],
+        "cancelled_amount": orders.columns["amount"][row],
+    }
+    return Table("order_cancel", np.maximum(session_time(day, later), orders.times[row] + 1), columns)
+
+
+def _half_end(minute: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The trading minute at which the half of the session that a minute lies in is over."""
+    return np.where(minute > MINUTES / 2, float(MINUTES), MINUTES / 2)

@@ -58,6 +58,10 @@ class World:
             "device": device,
         }
 
+    def position(self, customer: int, instrument: int) -> str:
+        """The key of an instrument in the hands of whoever decides over a customer's accounts."""
+        return f"{self.people.investor[customer]}/{self.prices.codes[instrument]}"
+
     def new_payee(self) -> str:
         """A counterparty nobody has paid before."""
         self._payees += 1
