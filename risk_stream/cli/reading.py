@@ -173,6 +173,7 @@ class Records:
         packed = self.size > 0 and self._raw.read(2) == _GZIP
         if self.size:
             self._raw.seek(0)
+        self.plain = self.size > 0 and not packed and mapping is None  # a file of JSON lines as they are
         self._file: Any = gzip.GzipFile(fileobj=self._raw) if packed else self._raw
         if mapping is None and path.suffixes[:1] == [".csv"]:
             raise CommandError(f"{path} is CSV: say with --mapping FILE which column is which field (docs/replay.md).")

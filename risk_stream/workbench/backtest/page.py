@@ -1,0 +1,168 @@
+"""A report as one HTML page that needs nothing else: tables, plots as SVG, light and dark, fit for printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from risk_stream.engine import Alert
+from risk_stream.workbench.backtest.report import Differing, Report, RuleReport
+from risk_stream.workbench.backtest.words import cost_lines, day, headline, line_of, of_edited, share
+
+__all__ = ["as_page", "page"]
+
+_STYLE = """
+:root{color-scheme:light dark;
+--ink:#1b2733;--soft:#5c6b7a;--line:#dde3ea;--paper:#fff;--before:#9aa9b8;--after:#1f6feb}
+@media (prefers-color-scheme:dark){
+:root{--ink:#e6edf3;--soft:#93a1b0;--line:#2d3743;--paper:#0f151b;--before:#5c6b7a;--after:#58a6ff}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);
+max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;margin:0}
+h2{font-size:1.1rem;margin:2.2rem 0 .4rem;border-top:1px solid var(--line);padding-top:1rem}
+p{margin:.3rem 0}.soft{color:var(--soft)}code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:14px}
+th{font-weight:500;color:var(--soft);text-align:left}
+th,td{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}
+.n{text-align:right;font-variant-numeric:tabular-nums}svg{display:block;width:100%;height:auto}
+.key i{display:inline-block;width:.7rem;height:.7rem;border-radius:2px;margin:0 .3rem 0 1rem}
+@media print{body{margin:0;max-width:none}h2{break-after:avoid}svg,tr{break-inside:avoid}}
+"""
+_WIDTH, _HEIGHT, _COLORS = 720, 110, ("var(--before)", "var(--after)")
+
+
+def page(title: str, body: Iterator[str]) -> str:
+    """A whole HTML page; `title` is text, `body` HTML."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>\n<h1>{escape(title)}</h1>\n" + "\n".join(body) + "\n</body></html>\n"
+    )
+
+
+def as_page(report: Report, title: str = "Backtest") -> str:
+    """The report as a page."""
+    return page(title, _body(report))
+
+
+def _body(report: Report) -> Iterator[str]:
+    yield f"<p class=soft>{escape(headline(report))}</p>"
+    yield _sides(report)
+    for rule in report.differing:
+        yield from _rule(rule, report)
+    yield from _all_rules(report)
+    yield from _together(report)
+
+
+def _sides(report: Report) -> str:
+    rows = []
+    for name, side in report.sides.items():
+        cells = [side.rules, side.live, _per_day(side.live, report), side.shadow]
+        shares = [share(side.judged.precision), share(side.judged.recall)]
+        rows.append([name, side.plan, *cells, *shares])
+    head = ("", "plan", "rules", "alerts", "a day", "of shadow rules", "precision", "recall")
+    return _table(head, rows, numbers=range(2, 8))
+
+
+def _rule(rule: RuleReport, report: Report) -> Iterator[str]:
+    yield f"<h2>{escape(rule.rule)}</h2><p>{escape(line_of(rule))}</p>"
+    if rule.edited is not None:
+        yield "".join(f"<p><code>{escape(line)}</code></p>" for line in of_edited(rule.edited))
+    series = [(name, count.days) for name, count in rule.sides.items()]
+    yield _key([name for name, _ in series]) + bars([days for _, days in series], report.first_day)
+    for what, differing in (("Added", rule.added), ("Dropped", rule.dropped), ("Otherwise", rule.changed)):
+        if differing is not None:
+            yield _differing(what, differing)
+    if rule.cost is not None:
+        yield f"<p class=soft>Costs: {escape('; '.join(cost_lines(rule.cost)))}</p>"
+
+
+def _differing(what: str, differing: Differing) -> str:
+    keys = ", ".join(f"{escape(key)} ({n:,})" for key, n in differing.keys)
+    more = f" and {differing.more_keys:,} more" if differing.more_keys else ""
+    known = differing.right + differing.wrong
+    right = f", {differing.right:,} of {known:,} right" if known else ""
+    rows = [_example(alert) for alert in differing.examples]
+    table = _table(("time (UTC)", "severity", "event", "what happened"), rows)
+    return f"<p><b>{what} {differing.alerts:,}</b>{right}: {keys}{more}</p>{table}"
+
+
+def _example(alert: Alert) -> Sequence[object]:
+    at = f"{day(alert.time // 86_400_000)} {alert.time // 3_600_000 % 24:02}:{alert.time // 60_000 % 60:02}"
+    return at, alert.severity, alert.event, alert.summary
+
+
+def _all_rules(report: Report) -> Iterator[str]:
+    last = list(report.sides)[-1]
+    held = [(rule.rule, rule.sides[last]) for rule in report.rules if last in rule.sides]
+    held.sort(key=lambda item: (-item[1].alerts, item[0]))
+    yield "<h2>All rules</h2>"
+    rows = [
+        [
+            name,
+            count.mode,
+            count.alerts,
+            _per_day(count.alerts, report),
+            count.about,
+            share(count.judged.precision),
+            share(count.judged.recall),
+        ]
+        for name, count in held
+    ]
+    head = ("rule", "mode", "alerts", "a day", "customers", "precision", "recall")
+    yield _table(head, rows, numbers=range(2, 7))
+
+
+def _together(report: Report) -> Iterator[str]:
+    if report.overlaps:
+        rows = [[*o.rules, o.events, share(o.share)] for o in report.overlaps]
+        yield "<h2>Rules that fire on the same events</h2>"
+        yield _table(("rule", "and", "events", "of the rarer one's"), rows, numbers=(2, 3))
+
+
+def _per_day(alerts: int, report: Report) -> str:
+    return f"{alerts / max(1, report.days):,.1f}"
+
+
+def _key(names: Sequence[str]) -> str:
+    colors = _COLORS[-len(names) :]
+    marks = (f'<i style="background:{color}"></i>{escape(name)}' for name, color in zip(names, colors, strict=False))
+    return f'<p class="soft key">alerts a day{"".join(marks)}</p>'
+
+
+def bars(series: Sequence[Sequence[int]], first_day: int) -> str:
+    """Counts of days as bars, those of several series beside each other, as SVG."""
+    n, top = max(map(len, series), default=0), max((max(days, default=0) for days in series), default=0)
+    if not n or not top:
+        return "<p class=soft>none</p>"
+    width = _WIDTH / n / len(series)
+    shapes = []
+    for place, (days, color) in enumerate(zip(series, _COLORS[-len(series) :], strict=False)):
+        for at, count in enumerate(days):
+            if count:
+                height = count / top * (_HEIGHT - 20)
+                x, y = (at * len(series) + place) * width, _HEIGHT - 15 - height
+                label = f"<title>{day(first_day + at)}: {count:,}</title>"
+                shapes.append(
+                    f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(0.6, width * 0.9):.1f}" height="{height:.1f}" '
+                    f'fill="{color}">{label}</rect>'
+                )
+    ends = (
+        f'<text x="0" y="{_HEIGHT - 3}">{day(first_day)}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" text-anchor="end">{day(first_day + n - 1)}</text>'
+        f'<text x="0" y="10">{top:,}</text>'
+    )
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" font-size="10" fill="currentColor">'
+        f"{''.join(shapes)}{ends}</svg>"
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> str:
+    def cell(tag: str, at: int, value: object) -> str:
+        text = f"{value:,}" if isinstance(value, int) else str(value)
+        return f"<{tag}{' class=n' if at in numbers else ''}>{escape(text)}</{tag}>"
+
+    lines = ["".join(cell("th", at, text) for at, text in enumerate(head))]
+    lines += ["".join(cell("td", at, value) for at, value in enumerate(row)) for row in rows]
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

@@ -1,0 +1,243 @@
+"""What a backtest found, as data: by rule and side, what differs, and which rules go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from risk_stream.engine import Alert
+from risk_stream.rules.explain import Cost, explain_rule
+from risk_stream.workbench.backtest.edits import Edited, edits
+from risk_stream.workbench.backtest.tally import Change, RuleCount, Tally, examples_of
+
+__all__ = [
+    "Count",
+    "Counted",
+    "Differing",
+    "Judged",
+    "Overlap",
+    "Report",
+    "RuleReport",
+    "SideReport",
+    "report",
+    "to_find",
+]
+
+#: Keys that are named of those that alerts are about, and pairs of rules.
+MOST_KEYS, MOST_PAIRS = 10, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Alerts held against outcomes."""
+
+    right: int  # alerts about something bad
+    wrong: int  # about something that was good
+    found: int  # bad outcomes
+    to_find: int
+    precision: float | None  # of the alerts whose outcome is known, the share that was right
+    recall: float | None  # of the bad outcomes, the share that was found
+
+    @staticmethod
+    def of(right: int, wrong: int, found: int, to_find: int) -> Judged:
+        """With the shares; None where there is nothing to take one of."""
+        precision = right / (right + wrong) if right + wrong else None
+        return Judged(right, wrong, found, to_find, precision, found / to_find if to_find else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a rule said on one side."""
+
+    mode: str
+    alerts: int
+    days: tuple[int, ...]  # alerts of each day of the history
+    severities: dict[str, int]
+    about: int  # customers, or other keys where an alert has none
+    judged: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """Alerts that only one side has, or that the sides say otherwise."""
+
+    alerts: int
+    right: int
+    wrong: int
+    keys: tuple[tuple[str, int], ...]  # those with the most
+    more_keys: int
+    examples: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReport:
+    """One rule on all sides."""
+
+    rule: str
+    sides: dict[str, Count]  # those that have it
+    edited: Edited | None
+    added: Differing | None
+    dropped: Differing | None
+    changed: Differing | None  # with another severity, score or action
+    cost: Cost | None  # of a rule that was edited: what the last plan has because of it
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two rules that fired on the same events."""
+
+    rules: tuple[str, str]
+    events: int
+    share: float  # of the events of the rarer one
+
+
+@dataclass(frozen=True, slots=True)
+class SideReport:
+    """All rules of one side."""
+
+    plan: str
+    rules: int
+    live: int  # alerts of live rules
+    shadow: int
+    judged: Judged  # of live rules
+
+
+@dataclass(slots=True)
+class Counted:
+    """What a run counted beside alerts."""
+
+    events: int = 0
+    late: int = 0
+    refused: int = 0
+    first_refused: str = ""
+    revised: int = 0
+    seconds: float = 0.0
+    processes: int = 1
+    errors: dict[str, int] | None = None  # rule -> evaluations that failed
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A backtest of one plan, or of two: what was in force, and what is to be."""
+
+    sides: dict[str, SideReport]
+    first_day: int  # since 1970 UTC
+    days: int
+    counted: Counted
+    outcomes: int
+    others_good: bool  # whether what has no outcome counts as good
+    rules: tuple[RuleReport, ...]
+    overlaps: tuple[Overlap, ...]
+    silent: tuple[str, ...]  # rules of the last side that never fired
+    inseparable: tuple[tuple[str, str], ...]  # pairs that fired on the same events and no others
+
+    @property
+    def differing(self) -> list[RuleReport]:
+        """The rules that differ between the sides, in what they are or in what they said."""
+        return [r for r in self.rules if r.edited or r.added or r.dropped or r.changed]
+
+
+def report(tally: Tally, counted: Counted) -> Report:
+    """The report of a tally that is closed."""
+    sides = tally.sides
+    names = tuple(sides.plans)
+    differ = {}
+    if len(names) == 2:
+        differ = {one.rule: one for one in edits(*sides.plans.values())}
+    ids = sorted({rule.id for plan in sides.plans.values() for rule in plan.judged} | differ.keys())
+    last = names[-1]
+    return Report(
+        {name: _side(tally, name) for name in names},
+        tally.first_day if tally.days else 0,
+        tally.days,
+        counted,
+        len(tally.outcomes.known),
+        tally.outcomes.complete,
+        tuple(_rule(tally, rule_id, differ.get(rule_id)) for rule_id in ids),
+        _overlaps(tally, last),
+        tuple(rule.id for rule in sides.plans[last].judged if not tally.counts[last, rule.id].alerts),
+        _inseparable(tally, last),
+    )
+
+
+def _side(tally: Tally, name: str) -> SideReport:
+    plan = tally.sides.plans[name]
+    live = [tally.counts[name, rule.id] for rule in plan.judged if tally.sides.is_live(name, rule.id)]
+    all_of = sum(tally.counts[name, rule.id].alerts for rule in plan.judged)
+    alerts = sum(count.alerts for count in live)
+    judged = Judged.of(
+        sum(count.right for count in live),
+        sum(count.wrong for count in live),
+        len(tally.found[name]),
+        to_find(tally),
+    )
+    return SideReport(plan.version, len(plan.judged), alerts, all_of - alerts, judged)
+
+
+def to_find(tally: Tally, rule: str = "") -> int:
+    """The bad outcomes within the history, of all rules or those that one rule is asked to find."""
+    if not tally.days:
+        return 0
+    start, end = tally.first_day * 86_400_000, (tally.last_day + 1) * 86_400_000
+    known = (o for o in tally.outcomes.known if o.bad and o.holds_in(start, end))
+    return sum(not rule or outcome.counts_for(rule) for outcome in known)
+
+
+def _rule(tally: Tally, rule_id: str, edited: Edited | None) -> RuleReport:
+    sides = {
+        name: _count(tally, name, rule_id, tally.counts[name, rule_id])
+        for name in tally.sides.plans
+        if (name, rule_id) in tally.counts
+    }
+    differing = {what: _differing(tally.changes.get((rule_id, what))) for what in ("added", "dropped", "changed")}
+    last = list(tally.sides.plans.values())[-1]
+    judged = edited is not None and any(rule.id == rule_id for rule in last.rules)
+    cost = explain_rule(last, rule_id).cost if judged else None
+    return RuleReport(rule_id, sides, edited, differing["added"], differing["dropped"], differing["changed"], cost)
+
+
+def _count(tally: Tally, side: str, rule_id: str, count: RuleCount) -> Count:
+    rule = tally.sides.rule(side, rule_id)
+    assert rule is not None
+    days = tuple(count.days[tally.first_day + day] for day in range(tally.days))
+    judged = Judged.of(count.right, count.wrong, len(count.found), to_find(tally, rule_id))
+    severities = dict(sorted(count.severities.items()))
+    return Count(str(rule.mode), count.alerts, days, severities, len(count.keys), judged)
+
+
+def _differing(change: Change | None) -> Differing | None:
+    if change is None:
+        return None
+    keys = sorted(change.keys.items(), key=lambda item: (-item[1], item[0]))
+    examples = tuple(examples_of(change))
+    return Differing(
+        change.alerts, change.right, change.wrong, tuple(keys[:MOST_KEYS]), len(keys[MOST_KEYS:]), examples
+    )
+
+
+def _overlaps(tally: Tally, side: str) -> tuple[Overlap, ...]:
+    found = []
+    for a, b, events in _pairs(tally, side):
+        rarer = min(tally.of_variant[a], tally.of_variant[b])
+        rules = tally.sides.variants[a].rule.id, tally.sides.variants[b].rule.id
+        found.append(Overlap(rules, events, events / rarer))
+    found.sort(key=lambda o: (-o.share, -o.events, o.rules))
+    return tuple(found[:MOST_PAIRS])
+
+
+def _inseparable(tally: Tally, side: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (tally.sides.variants[a].rule.id, tally.sides.variants[b].rule.id)
+        for a, b, events in _pairs(tally, side)
+        if events == tally.of_variant[a] == tally.of_variant[b]
+    )
+
+
+def _pairs(tally: Tally, side: str) -> Sequence[tuple[str, str, int]]:
+    """Two variants of different rules of a side, and the events on which both fired."""
+    variants = tally.sides.variants
+    return [
+        (a, b, events)
+        for (a, b), events in sorted(tally.together.items())
+        if side in variants[a].sides and side in variants[b].sides
+    ]

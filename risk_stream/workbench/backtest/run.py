@@ -1,0 +1,223 @@
+"""Runs a plan over a history in one process or several: rounds of chunks out, what the lanes say back."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import queue
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+
+from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.engine import Alert
+from risk_stream.rules import Plan
+from risk_stream.workbench.backtest.history import Chunk, Refused, decode
+from risk_stream.workbench.backtest.lanes import LANES, Alone, Lanes, Part, Said
+
+__all__ = ["RunError", "Spoken", "run"]
+
+#: Rounds handed out before the first of them is done, so that no process waits for the reading.
+AHEAD = 2
+
+
+class RunError(Exception):
+    """A process of a run died or failed; the text says of what."""
+
+
+class Spoken(msgspec.Struct):
+    """What is said of one round by all lanes of a process, or of all processes."""
+
+    alerts: list[Alert] = []
+    first: int = MISSING  # the lowest time of the round, ms
+    clock: int = MISSING  # the highest time so far
+    events: int = 0
+    revised: int = 0
+    late: int = 0
+    refused: list[Refused] = []
+    errors: dict[str, int] = {}
+    done: int = 0  # bytes of the history, or events, that were read so far
+
+
+class _Work:
+    """The lanes of one process, fed with chunks."""
+
+    def __init__(self, plan: Plan, lanes: Sequence[int], exchange: Any, lateness_ms: int) -> None:
+        self.plan, self._lateness_ms = plan, lateness_ms
+        self._decoder = Decoder(plan.catalogue)
+        self._lanes = Lanes(plan, lanes, exchange, lateness_ms=lateness_ms)
+
+    def round(self, chunks: Mapping[int, Chunk]) -> Spoken:
+        """Decode and judge one's own chunks of a round."""
+        batches, refused = dict[int, EventBatch](), list[Refused]()
+        for number, chunk in chunks.items():
+            batch, wrong = decode(self.plan.catalogue, self._decoder, chunk)
+            refused += wrong
+            if len(batch):
+                batches[number] = batch
+        said: Said = self._lanes.round(batches)
+        late = sum(len(rows) for rows in said.late.values())
+        done = max((chunk.done for chunk in chunks.values()), default=0)
+        first = min((int(batch.times.min()) for batch in batches.values()), default=MISSING)
+        return Spoken(said.alerts, first, said.clock, said.events, said.revised, late, refused, said.errors, done)
+
+
+def run(plan: Plan, history: Iterable[Chunk], *, processes: int, lateness_ms: int) -> Iterator[Spoken]:
+    """Judge a history; what is said comes round by round.
+
+    The history is as of one origin: an event more than `lateness_ms` behind the highest time before it is not judged.
+
+    Raises:
+        RunError: a process died, or failed.
+    """
+    rounds = (dict(enumerate(chunks)) for chunks in _batched(history, LANES))
+    if processes == 1:
+        work = _Work(plan, range(LANES), Alone(), lateness_ms)
+        yield from map(work.round, rounds)
+        return
+    with _Processes(plan, min(processes, LANES), lateness_ms) as others:
+        yield from others.run(rounds)
+
+
+def _batched(history: Iterable[Chunk], n: int) -> Iterator[tuple[Chunk, ...]]:
+    chunks = iter(history)
+    while batch := tuple(itertools.islice(chunks, n)):
+        yield batch
+
+
+class _Processes:
+    """Processes that share the lanes, connected with each other and with this one."""
+
+    def __init__(self, plan: Plan, count: int, lateness_ms: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        pairs = {pair: context.Pipe() for pair in itertools.combinations(range(count), 2)}
+        self._count, self._own, self._processes = count, list[Connection](), list[Any]()
+        for me in range(count):
+            own, theirs = context.Pipe()
+            peers = {other: pairs[min(me, other), max(me, other)][me > other] for other in range(count) if other != me}
+            process = context.Process(target=_serve, args=(plan, me, count, theirs, peers, lateness_ms), daemon=True)
+            process.start()
+            theirs.close()
+            self._own.append(own)
+            self._processes.append(process)
+        for ends in pairs.values():
+            for end in ends:
+                end.close()
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Spoken | str)
+
+    def __enter__(self) -> _Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for own in self._own:
+            own.close()
+        for process in self._processes:
+            process.join(1)
+            if process.is_alive():
+                process.terminate()
+                process.join()
+
+    def run(self, rounds: Iterator[Mapping[int, Chunk]]) -> Iterator[Spoken]:
+        """Hand out rounds, two ahead of what is done, and join what the processes say of each."""
+        out = 0
+        for given in rounds:
+            self._hand_out(given)
+            out += 1
+            if out > AHEAD:
+                out -= 1
+                yield self._take_in()
+        for _ in range(out):
+            yield self._take_in()
+
+    def _hand_out(self, given: Mapping[int, Chunk]) -> None:
+        for me, own in enumerate(self._own):
+            mine = {number: chunk for number, chunk in given.items() if number % self._count == me}
+            with contextlib.suppress(BrokenPipeError):  # what it died of is read below
+                own.send_bytes(self._encoder.encode(mine))
+
+    def _take_in(self) -> Spoken:
+        whole = Spoken()
+        for own in self._own:
+            try:
+                said = self._decoder.decode(own.recv_bytes())
+            except (EOFError, ConnectionError):
+                said = "it was killed, or ran out of memory"
+            if isinstance(said, str):
+                raise RunError(f"a process of the backtest ended: {said}")
+            whole.alerts += said.alerts
+            whole.refused += said.refused
+            if said.first != MISSING:
+                whole.first = said.first if whole.first == MISSING else min(whole.first, said.first)
+            whole.clock, whole.done = max(whole.clock, said.clock), max(whole.done, said.done)
+            whole.events, whole.late = whole.events + said.events, whole.late + said.late
+            whole.revised += said.revised
+            for rule, errors in said.errors.items():
+                whole.errors[rule] = whole.errors.get(rule, 0) + errors
+        return whole
+
+
+def _serve(plan: Plan, me: int, count: int, own: Connection, peers: dict[int, Connection], lateness_ms: int) -> None:
+    """One of the processes: rounds in, what is said out, until the first process has no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
+    encoder, decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(dict[int, Chunk])
+    try:
+        exchange = _Pipes(plan.catalogue, me, count, peers)
+        work = _Work(plan, range(me, LANES, count), exchange, lateness_ms)
+        while True:
+            said = work.round(decoder.decode(own.recv_bytes()))
+            own.send_bytes(encoder.encode(said))
+    except (EOFError, ConnectionError):
+        return  # the first process has all it wants, or another one died, which it sees
+    except Exception as error:  # noqa: BLE001 - whatever it is, the first process says it
+        with contextlib.suppress(ConnectionError):
+            own.send_bytes(encoder.encode(f"{type(error).__name__}: {error}"))
+
+
+class _Pipes:
+    """The exchange of several processes. Each sends to all others and then hears all of them: a meeting.
+
+    A thread sends, since two that wait for each other to read would wait for ever.
+    """
+
+    def __init__(self, catalogue: Catalogue, me: int, count: int, peers: Mapping[int, Connection]) -> None:
+        self._catalogue, self._me, self._count, self._peers = catalogue, me, count, peers
+        self._encoder = msgspec.msgpack.Encoder()
+        self._clocks = msgspec.msgpack.Decoder(dict[int, int])
+        self._parts = msgspec.msgpack.Decoder(list[tuple[int, str, tuple[int, int], bytes]])
+        self._letters: queue.SimpleQueue[tuple[Connection, bytes]] = queue.SimpleQueue()
+        threading.Thread(target=self._send, daemon=True).start()
+
+    def _send(self) -> None:
+        while True:
+            peer, letter = self._letters.get()
+            with contextlib.suppress(ConnectionError):  # who does not read any more has ended
+                peer.send_bytes(letter)
+
+    def clocks(self, own: Mapping[int, int]) -> Mapping[int, int]:
+        """Every process' highest times by chunk, for one's own."""
+        letter = self._encoder.encode(own)
+        for peer in self._peers.values():
+            self._letters.put((peer, letter))
+        found = dict(own)
+        for peer in self._peers.values():
+            found |= self._clocks.decode(peer.recv_bytes())
+        return found
+
+    def parts(self, parts: list[Part]) -> list[Part]:
+        """What all processes send to one's own lanes, for what one sends to all lanes."""
+        for other, peer in self._peers.items():
+            theirs = [
+                (lane, kind, at, batch.to_ipc()) for lane, kind, at, batch in parts if lane % self._count == other
+            ]
+            self._letters.put((peer, self._encoder.encode(theirs)))
+        found = [part for part in parts if part[0] % self._count == self._me]
+        for peer in self._peers.values():
+            for lane, kind, at, message in self._parts.decode(peer.recv_bytes()):
+                found.append((lane, kind, at, EventBatch.from_ipc(self._catalogue, message)[0]))
+        return found

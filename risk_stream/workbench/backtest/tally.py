@@ -1,0 +1,178 @@
+"""Counts what the rules of several sides said, as it is settled: bounded by rules, days and keys, not by events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from heapq import heappush, heappushpop
+from itertools import combinations
+
+from risk_stream.catalogue import MISSING
+from risk_stream.engine import Alert
+from risk_stream.workbench.backtest.outcomes import Outcomes
+from risk_stream.workbench.backtest.sides import Sides
+
+__all__ = ["DAY_MS", "Change", "RuleCount", "Tally"]
+
+DAY_MS = 86_400_000
+#: Examples kept of each kind.
+EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class RuleCount:
+    """What one rule said on one side."""
+
+    alerts: int = 0
+    days: Counter[int] = field(default_factory=Counter)  # day since 1970 UTC -> alerts
+    severities: Counter[str] = field(default_factory=Counter)
+    keys: Counter[str] = field(default_factory=Counter)  # who the alerts were about -> alerts
+    right: int = 0  # about something bad
+    wrong: int = 0  # about something that is known to be good
+    found: set[int] = field(default_factory=set)  # the bad outcomes that it found
+
+
+@dataclass(slots=True)
+class Change:
+    """What becomes of alerts of a rule from the first side to the second: added, dropped, or said otherwise."""
+
+    alerts: int = 0
+    keys: Counter[str] = field(default_factory=Counter)
+    right: int = 0
+    wrong: int = 0
+    examples: list[tuple[int, str, Alert]] = field(default_factory=list)  # a heap of the lowest hashes, negated
+
+    def add(self, alert: Alert) -> None:
+        """Count one; those kept as examples are the same whatever order they come in."""
+        self.alerts += 1
+        self.keys[about(alert)] += 1
+        drawn = -int.from_bytes(blake2b(alert.id.encode(), digest_size=6).digest(), "big")
+        entry = (drawn, alert.id, alert)
+        if len(self.examples) < EXAMPLES:
+            heappush(self.examples, entry)
+        else:
+            heappushpop(self.examples, entry)
+
+
+def about(alert: Alert) -> str:
+    """Who an alert is about: its customer, else the first key that it has."""
+    return alert.keys.get("customer") or next(iter(alert.keys.values()), "")
+
+
+class Tally:
+    """What was said in [start, end), ms since 1970 UTC, held against outcomes.
+
+    `settle_ms` after an alert's time nothing can change it any more: so long it waits to be counted.
+    """
+
+    def __init__(self, sides: Sides, outcomes: Outcomes, start: int, end: int, settle_ms: int) -> None:
+        self.sides, self.outcomes, self.start, self.end = sides, outcomes, start, end
+        self.settle_ms = settle_ms
+        self.first_day, self.last_day = 1 << 62, MISSING  # with events, since 1970
+        self.counts: dict[tuple[str, str], RuleCount] = {
+            (side, rule.id): RuleCount() for side, plan in sides.plans.items() for rule in plan.judged
+        }
+        self.found: dict[str, set[int]] = {side: set() for side in sides.plans}  # by any live rule
+        self.changes: dict[tuple[str, str], Change] = {}  # (rule, added | dropped | changed)
+        self.together: Counter[tuple[str, str]] = Counter()  # variants that fired on one event
+        self.of_variant: Counter[str] = Counter()
+        self._waiting: dict[str, Alert] = {}
+        self._names = tuple(sides.plans)
+
+    def add(self, alerts: Iterable[Alert], clock: int) -> None:
+        """Take in what was said, and count what is settled at a clock, ms."""
+        waiting = self._waiting
+        for alert in alerts:
+            before = waiting.get(alert.id)
+            if before is None or alert.revision > before.revision:
+                waiting[alert.id] = alert
+        if clock != MISSING:
+            self._settle(clock - self.settle_ms)
+
+    def saw(self, first: int, last: int) -> None:
+        """There were events from one time to another, ms."""
+        first, last = max(first, self.start), min(last, self.end - 1)
+        if first <= last:
+            self.first_day = min(self.first_day, first // DAY_MS)
+            self.last_day = max(self.last_day, last // DAY_MS)
+
+    def close(self) -> None:
+        """The history is over: count what is left."""
+        self._settle(1 << 62)
+
+    @property
+    def days(self) -> int:
+        """Days of the history, from the first with events to the last."""
+        return max(0, self.last_day - self.first_day + 1) if self.last_day != MISSING else 0
+
+    def _settle(self, until: int) -> None:
+        settled = [alert for alert in self._waiting.values() if alert.time <= until]
+        if not settled:
+            return
+        for alert in settled:
+            del self._waiting[alert.id]
+        groups: dict[tuple[str, int], list[Alert]] = {}
+        for alert in settled:
+            if alert.status != "withdrawn" and self.start <= alert.time < self.end:
+                groups.setdefault((alert.event, alert.time), []).append(alert)
+        for group in groups.values():
+            self._count(group)
+
+    def _count(self, group: Sequence[Alert]) -> None:
+        """Count all that was said of one event at one time."""
+        variants = sorted(alert.rule for alert in group)
+        self.of_variant.update(variants)
+        self.together.update(combinations(variants, 2))
+        by_rule: dict[str, dict[str, Alert]] = {}
+        for alert in group:
+            variant = self.sides.variants[alert.rule]
+            for side in variant.sides:
+                by_rule.setdefault(variant.rule.id, {})[side] = alert
+        for rule, said in by_rule.items():
+            judged = self._judged(next(iter(said.values())), rule)
+            for side, alert in said.items():
+                self._count_one(side, rule, alert, judged)
+            if len(self._names) == 2:
+                self._count_change(rule, said, judged)
+
+    def _judged(self, alert: Alert, rule: str) -> tuple[bool | None, set[int]]:
+        """(whether an alert was right; None where nobody knows, the bad outcomes that it is about)."""
+        of = self.outcomes.of(alert, rule)
+        bad = {outcome.number for outcome in of if outcome.bad}
+        if bad:
+            return True, bad
+        return (False if of or self.outcomes.clears(rule) else None), bad
+
+    def _count_one(self, side: str, rule: str, alert: Alert, judged: tuple[bool | None, set[int]]) -> None:
+        count = self.counts[side, rule]
+        right, bad = judged
+        count.alerts += 1
+        count.days[alert.time // DAY_MS] += 1
+        count.severities[alert.severity] += 1
+        count.keys[about(alert)] += 1
+        count.right += right is True
+        count.wrong += right is False
+        count.found |= bad
+        if bad and self.sides.is_live(side, rule):
+            self.found[side] |= bad
+
+    def _count_change(self, rule: str, said: dict[str, Alert], judged: tuple[bool | None, set[int]]) -> None:
+        before, after = (said.get(name) for name in self._names)
+        if before is None or after is None:
+            alert, what = (before, "dropped") if before is not None else (after, "added")
+        elif (before.severity, before.action, before.score) != (after.severity, after.action, after.score):
+            alert, what = after, "changed"
+        else:
+            return
+        assert alert is not None
+        change = self.changes.setdefault((rule, what), Change())
+        change.add(alert)
+        change.right += judged[0] is True
+        change.wrong += judged[0] is False
+
+
+def examples_of(change: Change) -> Iterator[Alert]:
+    """The alerts kept of a change, by time."""
+    yield from sorted((alert for _, _, alert in change.examples), key=lambda alert: (alert.time, alert.id))
