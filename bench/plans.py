@@ -110,7 +110,7 @@ def write_plan(
 
 
 def make_events(
-    n: int, *, keys: int = 25_000, start: int = 1_767_225_600_000, per_second: int = 50_000, seed: int = 1
+    n: int, *, keys: int = 25_000, start: int = 1_767_225_600_000, per_second: float = 50_000, seed: int = 1
 ) -> Iterator[bytes]:
     """`n` events as JSON, `keys` keys of each of the four kinds drawn evenly (a hundredth of that for instruments)."""
     rng = random.Random(seed)
@@ -119,7 +119,7 @@ def make_events(
         customer = below(keys)
         scores = ",".join(f'"score_{j}":{uniform() * 1000:.3f}' for j in range(1, 10))
         yield (
-            f'{{"id":"p{seed}-{i:09d}","type":"card_payment","time":{start + i * 1000 // per_second},"entity":"HQ",'
+            f'{{"id":"p{seed}-{i:09d}","type":"card_payment","time":{start + int(i * 1000 / per_second)},"entity":"HQ",'
             f'"channel":"app","account":"A{customer * 7919 % keys:06d}","customer":"C{customer:06d}",'
             f'"device":"D{below(keys):06d}","instrument":"I{below(max(1, keys // 100)):04d}",'
             f'"amount":{below(1, 1_000_000) / 100},"merchant":"M{below(2000):05d}",'
