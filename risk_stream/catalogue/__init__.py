@@ -12,10 +12,10 @@ from risk_stream.catalogue.decode import REASONS, Decoder, Reject
 from risk_stream.catalogue.describe import MASK, describe, mask_personal
 from risk_stream.catalogue.hashing import pack_key, text_hash
 from risk_stream.catalogue.load import load_catalogue
-from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, suggest
+from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, one_line, suggest
 from risk_stream.catalogue.schema import json_schema
 from risk_stream.catalogue.types import ENVELOPE, MISSING, Catalogue, EventType, Field, FieldType, KeyKind
-from risk_stream.catalogue.yaml import Node, read_yaml
+from risk_stream.catalogue.yaml import Node, hidden_character, read_yaml
 
 __all__ = [
     "ENVELOPE",
@@ -38,9 +38,11 @@ __all__ = [
     "Value",
     "describe",
     "did_you_mean",
+    "hidden_character",
     "json_schema",
     "load_catalogue",
     "mask_personal",
+    "one_line",
     "pack_key",
     "read_yaml",
     "suggest",

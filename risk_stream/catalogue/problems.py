@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-__all__ = ["CatalogueError", "Problem", "ProblemsError", "did_you_mean", "suggest"]
+__all__ = ["MAX_SENTENCE", "CatalogueError", "Problem", "ProblemsError", "did_you_mean", "one_line", "suggest"]
+
+#: Characters of a sentence about a fault: what it quotes may be longer than anybody reads.
+MAX_SENTENCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ class ProblemsError(Exception):
 
 class CatalogueError(ProblemsError):
     """Raised when the event types as declared cannot be used."""
+
+
+def one_line(message: str) -> str:
+    """A sentence without the line breaks of what it quotes; the middle of a very long one is left out."""
+    said = " ".join(message.split()) if "\n" in message or "\t" in message else message
+    if len(said) <= MAX_SENTENCE:
+        return said
+    half = MAX_SENTENCE // 2
+    return f"{said[:half]} … {said[-half:]}"
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:

@@ -4,7 +4,8 @@
     root["rules"].value[0]["when"].line                    # 1-based; .column too
 
 `read_yaml` raises `ProblemsError` with every fault of form it found: not YAML, too large, too deep, an anchor or alias
-(no bomb is ever expanded), a tag, a key given twice, more than one document. An empty file is a Node of None.
+(no bomb is ever expanded), a tag, a key given twice, a character that cannot be seen or turns the text around it, more
+than one document. An empty file is a Node of None.
 
 A `Node` has
 * `.value`: `dict[str, Node]` of a mapping, `list[Node]` of a list, or `str | int | float | bool | None` of a scalar;
@@ -29,14 +30,16 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from risk_stream.catalogue.problems import Problem, ProblemsError
+from risk_stream.catalogue.problems import Problem, ProblemsError, one_line
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Node", "Scalar", "read_yaml"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Node", "Scalar", "hidden_character", "read_yaml"]
 
 #: Bytes of one file. 20,000 rules fit.
 MAX_BYTES = 16 * 1024 * 1024
 #: Mappings and lists within one another.
 MAX_DEPTH = 40
+#: Values and keys of one file: so many of the shortest take about 100 MiB.
+MAX_NODES = 600_000
 #: Doubled keys named before the reader stops looking.
 MAX_PROBLEMS = 100
 
@@ -49,12 +52,24 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
 }
+#: What a reader does not see, or sees in another order than a program: line ends that editors do not show, direction
+#: controls (https://trojansource.codes), zero-width characters. Joiners, which scripts and emoji need, are allowed.
+_INVISIBLE = "\x85\xad\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_IN_FILE = re.compile(f"[{_INVISIBLE}]")
+#: The same in a text that was written with escapes, and what commands a terminal; the parser refuses that as it stands.
+_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
 _NUMBER_STARTS = frozenset("0123456789+-.")
 #: Longer runs of digits are no number anybody means, and slow to read as one.
 _MAX_DIGITS = 40
 
+#: Why such a character is refused.
+_UNSEEN = "does not show, or changes how the text around it shows; remove it"
+
 # libyaml where PyYAML was built with it (its wheels are): about ten times as fast as the parser in Python.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+_NO_KEYS: dict[str, Node] = {}
 
 
 class Node:
@@ -73,7 +88,7 @@ class Node:
     ) -> None:
         self.value: Any = value
         self.file, self.line, self.column, self.raw, self.style = file, line, column, raw, style
-        self._keys: dict[str, Node] = {}
+        self._keys = _NO_KEYS
 
     @property
     def is_mapping(self) -> bool:
@@ -135,7 +150,7 @@ class Node:
 
     def problem(self, message: str, rule: str = "") -> Problem:
         """A Problem at this place."""
-        return Problem(self.file, self.line, self.column, message, rule)
+        return Problem(self.file, self.line, self.column, one_line(message), rule)
 
     def __repr__(self) -> str:
         return f"Node({self.plain()!r}, {self.file}:{self.line}:{self.column})"
@@ -147,13 +162,15 @@ def read_yaml(source: str | Path, name: str | None = None) -> Node:
     text = _read(source, shown) if isinstance(source, Path) else source
     if len(text) > MAX_BYTES:
         raise ProblemsError([_too_large(shown)])
+    if (hidden := _IN_FILE.search(text, text.startswith("\ufeff"))) is not None:
+        raise ProblemsError([_at(text, hidden.start(), shown, f"the character U+{ord(hidden[0]):04X} {_UNSEEN}")])
     try:
         return _Composer(shown).compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise ProblemsError([Problem(shown, line, column, f"this is not YAML: {said}")]) from None
+        raise ProblemsError([Problem(shown, line, column, one_line(f"this is not YAML: {said}"))]) from None
     except yaml.YAMLError as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         raise ProblemsError([_unreadable_character(text, shown) or Problem(shown, 1, 1, message)]) from None
@@ -182,14 +199,26 @@ def _read(path: Path, name: str) -> str:
         raise ProblemsError([Problem(name, line, 1, "the file is not UTF-8 text; save it as UTF-8")]) from None
 
 
+def hidden_character(text: str) -> tuple[int, str] | None:
+    """Where the first character stands that a reader of a text cannot see, and its name such as U+202E; None for none.
+
+    Line ends and tabs are no such characters.
+    """
+    found = _IN_TEXT.search(text)
+    return None if found is None else (found.start(), f"U+{ord(found[0]):04X}")
+
+
+def _at(text: str, at: int, name: str, message: str) -> Problem:
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return Problem(name, line, column, message)
+
+
 def _unreadable_character(text: str, name: str) -> Problem | None:
     """The first character that YAML does not allow."""
     found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
     if found is None:
         return None
-    at = found.start()
-    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-    return Problem(name, line, column, f"the character U+{ord(found.group()):04X} is not allowed in YAML; remove it")
+    return _at(text, found.start(), name, f"the character U+{ord(found[0]):04X} is not allowed in YAML; remove it")
 
 
 class _Composer:
@@ -198,6 +227,7 @@ class _Composer:
     def __init__(self, name: str) -> None:
         self.name = name
         self.problems: list[Problem] = []
+        self.nodes = 0
 
     def compose(self, text: str) -> Node:
         parser = _Loader(text)
@@ -223,7 +253,7 @@ class _Composer:
 
     def _refuse(self, event: Any, message: str) -> None:
         mark = event.start_mark
-        self.problems.append(Problem(self.name, mark.line + 1, mark.column + 1, message))
+        self.problems.append(Problem(self.name, mark.line + 1, mark.column + 1, one_line(message)))
         raise ProblemsError(self.problems)
 
     def _node(self, event: Any, next_event: Any, depth: int) -> Node:
@@ -232,8 +262,13 @@ class _Composer:
             self._refuse(event, "anchors (&) and aliases (*) are not used here; write the value out")
         if event.tag is not None:
             self._refuse(event, f"tags such as {event.tag} are not used here; remove it")
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self._refuse(event, f"the file has more than {MAX_NODES:,} values and keys; split it into several")
         if kind is yaml.ScalarEvent:
             raw, style = event.value, event.style or ""
+            if style == '"' and (hidden := hidden_character(raw)) is not None:
+                self._refuse(event, f"the character {hidden[1]} in this text {_UNSEEN}")
             value = _scalar(raw) if event.implicit[0] and not style else raw
             return Node(value, self.name, mark.line + 1, mark.column + 1, raw, style)
         if depth >= MAX_DEPTH:

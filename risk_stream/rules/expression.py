@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from risk_stream.catalogue import hidden_character
 from risk_stream.rules.limits import MAX_DEPTH, MAX_EXPRESSION, MAX_LITERAL, MAX_LITERALS
 
 __all__ = [
@@ -383,7 +384,14 @@ class _Reader:
             return Literal(name == "true", self._at(node))
         if name == "missing":
             raise self._error("'missing' stands behind 'is': write x is missing", node)
+        if not self._written(node).isascii():  # Python takes letters of other widths and styles for the usual ones
+            raise self._error("a name is written in the letters a-z, A-Z, digits and _", node)
         return Name(name, self._at(node))
+
+    def _written(self, node: ast.expr) -> str:
+        """What stands in the text for a node."""
+        body = self._body.encode() if self._encoded is None else self._encoded
+        return body[node.col_offset : node.end_col_offset].decode(errors="ignore")
 
     def _literal(self, node: ast.Constant) -> Literal:
         value, at = node.value, self._at(node)
@@ -394,6 +402,12 @@ class _Reader:
         if isinstance(value, str):
             if any("\ud800" <= character <= "\udfff" for character in value):
                 raise self._error("the text holds half a character (a surrogate), which no event can hold", node)
+            if (hidden := hidden_character(value)) is not None:
+                raise self._error(f"the text holds the character {hidden[1]}, which nobody sees: remove it", node)
+            if not _STRINGS.fullmatch(self._written(node)):
+                raise self._error(
+                    "a text stands in one pair of quotation marks, with nothing before it; between two is a comma", node
+                )
             return Literal(value, at)
         if isinstance(value, int | float):
             # an int is compared as it is: a huge one cannot be made a float

@@ -8,12 +8,18 @@ __all__ = [
     "MAX_FEATURES",
     "MAX_FILES",
     "MAX_FILE_BYTES",
+    "MAX_FILE_NODES",
     "MAX_GIVEN",
+    "MAX_GIVEN_IN_FILE",
+    "MAX_GIVEN_TEXT",
     "MAX_INLINED_DEPTH",
     "MAX_LITERAL",
     "MAX_LITERALS",
     "MAX_NODES",
+    "MAX_PROBLEMS",
     "MAX_RULES",
+    "MAX_TAGS",
+    "MAX_TESTS",
     "MAX_TEXT",
     "MAX_WINDOW_MS",
 ]
@@ -30,8 +36,16 @@ MAX_RULES = 5_000
 #: Features in one file.
 MAX_FEATURES = 2_000
 
-#: Events of one test in a rule file.
+#: Tests of one rule.
+MAX_TESTS = 200
+
+#: Events of one test in a rule file, and of all tests of a file; characters of a text in one.
 MAX_GIVEN = 1_000
+MAX_GIVEN_IN_FILE = 30_000
+MAX_GIVEN_TEXT = 200
+
+#: Tags of a file, and of a rule beside them.
+MAX_TAGS = 50
 
 #: Characters of one expression.
 MAX_EXPRESSION = 4_000
@@ -45,6 +59,9 @@ MAX_INLINED_DEPTH = 150
 #: Operations of one expression once the features it names are put in their place.
 MAX_NODES = 2_000
 
+#: Operations, features and fields of all rules of a file together, those of features counted in each rule.
+MAX_FILE_NODES = 500_000
+
 #: Values in one list behind ``in``.
 MAX_LITERALS = 500
 
@@ -53,6 +70,9 @@ MAX_LITERAL = 2.0**53
 
 #: Characters of a summary or a why.
 MAX_TEXT = 2_000
+
+#: Problems that are named of one file: what is wrong behind them shows once they are mended.
+MAX_PROBLEMS = 100
 
 #: Longest window: ten years.
 MAX_WINDOW_MS = 3_650 * 86_400_000

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from risk_stream.calendars import Calendar
-from risk_stream.catalogue import Catalogue, EventType, Node, Problem
+from risk_stream.catalogue import Catalogue, Node, Problem
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import Feature, content_hash, event_types, keys, length_ms, read_aggregate
+from risk_stream.rules.aggregates import Feature, content_hash, event_types, keys, read_aggregate
 from risk_stream.rules.check import Noted, nearest
 from risk_stream.rules.expression import RESERVED, ExpressionError, names, parse
 from risk_stream.rules.expression import Node as Tree
+from risk_stream.rules.given import TestsReader
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import (
     MAX_FEATURES,
-    MAX_GIVEN,
+    MAX_FILE_NODES,
     MAX_INLINED_DEPTH,
     MAX_LITERAL,
     MAX_NODES,
@@ -25,21 +27,20 @@ from risk_stream.rules.limits import (
     MAX_TEXT,
 )
 from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth, wording
-from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Band, Given, Rule, RuleTest
-from risk_stream.rules.reading import ID, NAME, WRITTEN, Reader, fits, kind_of
+from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES, Band, Rule
+from risk_stream.rules.reading import ID, NAME, EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope, too_large
 from risk_stream.rules.sentence import said
 
-__all__ = ["LIBRARY_KEYS", "OTHERWISE", "RULE_KEYS", "TEST_KEYS", "TOP_KEYS", "LoadedFile", "is_library", "load_file"]
+__all__ = ["LIBRARY_KEYS", "OTHERWISE", "RULE_KEYS", "TOP_KEYS", "LoadedFile", "is_library", "load_file"]
 
-#: What a rule file, a rule and a test of one may hold.
+#: What a rule file and a rule may hold.
 TOP_KEYS = ("stage", "owner", "tags", "import", "constants", "features", "rules")
 LIBRARY_KEYS = ("constants", "features")
 RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
     *("score", "action", "mode", "tags", "approximate", "after", "tests"),
 )
-TEST_KEYS = ("name", "given", "until", "then", "severity")
 #: The condition of the lowest level of a severity that depends on values.
 OTHERWISE = "otherwise"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -74,7 +75,10 @@ def load_file(
 
     `libraries` are the loaded files, by name, that it may import constants and features of.
     """
-    return _Loader(catalogue, calendars, root, source, libraries or {}).load()
+    loader = _Loader(catalogue, calendars, root, source, libraries or {})
+    with suppress(EnoughError):
+        loader.load()
+    return loader.loaded
 
 
 class _Loader(Reader):
@@ -90,20 +94,23 @@ class _Loader(Reader):
         super().__init__(source, self.loaded.problems)
         self.catalogue, self.calendars, self.root, self.libraries = catalogue, calendars, root, libraries
         self.features = self.loaded.features = Features(catalogue, self.report_in)
+        self.tests = TestsReader(catalogue, self)
+        self.nodes = 0  # operations and names of the rules so far, for all features in them
         self.own: dict[str, Node] = {}  # the names that this file declares itself
 
     # The file
 
-    def load(self) -> LoadedFile:
+    def load(self) -> None:
+        """Read the file into `loaded`. Raises `EnoughError`."""
         root = self.root
         if not root.is_mapping:
             self.report(root, "a rule file is a mapping with stage, features and rules; this is " + kind_of(root))
-            return self.loaded
+            return
         if is_library(root):
             self._constants(root.get("constants"))
             self._features(root.get("features"))
             self.features.check()
-            return self.loaded
+            return
         self.known(root, TOP_KEYS, "a rule file")
         stage = self.choice(root, "stage", STAGES, None)
         owner = self.text(root, "owner", None) if "owner" in root else ""
@@ -123,7 +130,6 @@ class _Loader(Reader):
             for node in rules.value:
                 self._rule(node, stage or STAGES[0], owner or "", tags)
         self._unused()
-        return self.loaded
 
     def _unused(self) -> None:
         if self.loaded.problems:
@@ -291,12 +297,12 @@ class _Loader(Reader):
         owner = self.text(node, "owner", owner or None) or ""
         summary = self.text(node, "summary", None)
         why = self.text(node, "why", "") or ""
-        tags = (*file_tags, *(t for t in self.tags(node) if t not in file_tags))
+        tags = tuple(dict.fromkeys((*file_tags, *self.tags(node))))
         approximate = self.choice(node, "approximate", ("ok",), "") == "ok"
         after, calendar = read_after(node.get("after"), self.calendars, self.report)
         if calendar is not None:
             self.loaded.calendars[calendar.name] = calendar
-        tests = tuple(self._tests(node.get("tests"), [t.name for t in types or ()], later="after" in node))
+        tests = tuple(self.tests.read(node.get("tests"), [t.name for t in types or ()], later="after" in node))
         if "when" not in node:
             self.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
         for event_type in types or ():
@@ -306,11 +312,16 @@ class _Loader(Reader):
             return None
         scope = RuleScope(self.features, types)
         if summary is not None:
-            summary = self._with_constants(summary)
+            summary = self._with_constants(node["summary"], summary)
         severity, bands = self._severity(node, scope)
         condition = self._condition(node.get("when"), scope)
         score = self._score(node.get("score"), scope)
         placeholders = self._placeholders(node.get("summary"), scope)
+        self.nodes += len(scope.named)
+        if self.nodes > MAX_FILE_NODES:
+            most = f"{MAX_FILE_NODES:,} operations, features and fields"
+            self.report(node, f"the rules of this file up to here have more than {most}: split it into several")
+            raise EnoughError
         if condition is None or score is None or summary is None or rule_id is None or severity is None:
             return None
         if after is not None and (misfits := misfit(scope.aggregates())):
@@ -391,7 +402,9 @@ class _Loader(Reader):
         return condition
 
     def _is_too_large(self, tree: Tree, scope: RuleScope) -> bool:
-        return scope.size(name.name for name in names(tree)) > MAX_NODES
+        nodes = scope.size(name.name for name in names(tree))
+        self.nodes += nodes
+        return nodes > MAX_NODES
 
     def _score(self, node: Node | None, scope: RuleScope) -> Value | None:
         """The meaning of `score`, a number or an expression, or None with its problems reported."""
@@ -440,8 +453,8 @@ class _Loader(Reader):
                 pass
         return tuple(found)
 
-    def _with_constants(self, summary: str) -> str:
-        """A summary with the constants it names in their place."""
+    def _with_constants(self, node: Node, summary: str) -> str | None:
+        """A summary with the constants it names in their place; None where it is too long so, which is reported."""
 
         def put(hole: re.Match[str]) -> str:
             constant = self.features.constants.get((hole[1] or "").strip())
@@ -449,100 +462,12 @@ class _Loader(Reader):
                 return hole[0]
             return said(constant, constant.value).replace("{", "{{").replace("}", "}}")
 
-        return _PLACEHOLDER.sub(put, summary)
-
-    # Tests
-
-    def _tests(self, node: Node | None, types: Sequence[str], *, later: bool) -> Iterator[RuleTest]:
-        """The tests of a rule that judges events of some types, at once or `later`."""
-        if node is None:
-            return
-        named: set[str] = set()
-        for test in node.value if node.is_list else [node]:
-            if not test.is_mapping:
-                self.report(test, "a test is a mapping with name, given and then")
-                continue
-            self.known(test, TEST_KEYS, "a test")
-            name, then = self.text(test, "name", None), self.choice(test, "then", ("fires", "quiet"), None)
-            if name in named:
-                self.report(test["name"], "another test of this rule has this name: choose one that tells them apart")
-            named.add(name or "")
-            given = test.get("given")
-            if given is None or not given.is_list or not given.value:
-                self.report(given or test, "'given' is a list of one event or more")
-                continue
-            events = [one for event in given.value for one in self._given(event)]
-            if len(events) > MAX_GIVEN:
-                self.report(given, f"{len(events):,} events are given, at most {MAX_GIVEN:,} are allowed")
-                continue
-            until = length_ms(test["until"].value) if "until" in test else 0
-            if until is None:
-                self.report(test["until"], "until is a length of time after the last event, such as 10m or 5d")
-            elif until and not later:
-                self.report(test["until"], "until is for rules with 'after': this one judges its event at once")
-            if later and types and not any(event is None or event.type in types for event in events):
-                self.report(given, f"no event given is one that the rule judges: {' or '.join(types)}")
-            elif not later and events[-1] is not None and types and events[-1].type not in types:
-                self.report(
-                    given.value[-1],
-                    f"the last event given is what the rule judges, so it is {' or '.join(types)},"
-                    f" not {events[-1].type}",
-                )
-            severity = self.choice(test, "severity", SEVERITIES, "") or ""
-            if severity and then == "quiet":
-                self.report(test["severity"], "a test that is quiet has no alert that could be severe: leave it out")
-            if name is not None and then is not None and all(e is not None for e in events):
-                sound = tuple(e for e in events if e is not None)
-                yield RuleTest(name, sound, then == "fires", test.line, until or 0, severity)
-
-    def _given(self, node: Node) -> Sequence[Given | None]:
-        """The event that a node gives, or as many as it says; None for what is wrong, which is reported."""
-        one = self._given_once(node)
-        if one is None or "times" not in node:
-            return [one]
-        times = node["times"].value
-        if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= MAX_GIVEN:
-            self.report(node["times"], f"times is a whole number, 1 to {MAX_GIVEN:,}, of such events one after another")
-            return [None]
-        return [replace(one, fields=_numbered(one.fields, n)) for n in range(1, times + 1)]
-
-    def _given_once(self, node: Node) -> Given | None:
-        types = [key for key in keys(node) if key.value not in {"after", "times"}]
-        if len(types) != 1:
-            self.report(node, "a given event is one event type with its fields, and after: 5d before it if time passes")
+        whole = _PLACEHOLDER.sub(put, summary)
+        if len(whole) > MAX_TEXT:
+            most = f"at most {MAX_TEXT:,} are allowed"
+            self.report(node, f"summary has {len(whole):,} characters with its constants, {most}")
             return None
-        key = types[0]
-        if key.value not in self.catalogue:
-            self.report(
-                key, f"'{key.value}' is no event type{nearest(key.value, [t.name for t in self.catalogue.types])}"
-            )
-            return None
-        after = length_ms(node["after"].value) if "after" in node else 0
-        if after is None:
-            self.report(node["after"], "after is a length of time such as 10m or 5d")
-            return None
-        fields = node[key.value]
-        event_type = self.catalogue.type(key.value)
-        if not fields.is_mapping and fields.value is not None:
-            self.report(fields, "the fields of a given event are a mapping such as {amount: 100}")
-            return None
-        sound = [self._is_sound(event_type, name, fields[name.value]) for name in keys(fields)]
-        return Given(after, event_type.name, fields.plain() or {}) if all(sound) else None
-
-    def _is_sound(self, event_type: EventType, name: Node, value: Node) -> bool:
-        """Whether an event of a type can have a field of this name and value; if not, it is reported."""
-        field = event_type.field(name.value)
-        if field is None:
-            known = [f.name for f in event_type.all_fields]
-            self.report(name, f"{event_type.name} has no field '{name.value}'{nearest(name.value, known)}")
-        elif field.name == "type":
-            self.report(name, "the event type stands before the fields: leave 'type' out")
-        elif not fits(field, value):
-            needed = f"one of {', '.join(field.choices)}" if field.choices else WRITTEN[field.type]
-            self.report(value, f"'{field.name}' is {needed}, and this is {value.raw or kind_of(value)}")
-        else:
-            return True
-        return False
+        return whole
 
 
 def _version(rule: Rule) -> str:
@@ -561,8 +486,3 @@ def _meant(hole: re.Match[str], named: Mapping[str, Meaning]) -> str:
     """A placeholder of a summary by what it stands for: a feature of another name and equal meaning is the same."""
     meaning = named.get((hole[1] or "").strip())
     return hole[0] if meaning is None else f"{{{wording(meaning)}}}"
-
-
-def _numbered(fields: dict[str, object], n: int) -> dict[str, object]:
-    """The fields of the n-th of equal events: {n} in a text is its number."""
-    return {name: value.replace("{n}", str(n)) if isinstance(value, str) else value for name, value in fields.items()}

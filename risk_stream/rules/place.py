@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from risk_stream.catalogue import Node, Problem
+from risk_stream.catalogue import Node, Problem, one_line
 
 __all__ = ["problem_at"]
 
@@ -18,7 +18,7 @@ def problem_at(node: Node, offset: int, message: str, rule: str, lines: Sequence
     The text and the file are walked side by side: folded lines, indentation, doubled quotes and escapes are skipped.
     """
     line, column = _Walk(node, lines).to(offset)
-    return Problem(node.file, line, column, message, rule)
+    return Problem(node.file, line, column, one_line(message), rule)
 
 
 class _Walk:

@@ -8,10 +8,10 @@ from risk_stream.catalogue import Field, FieldType, Node, Problem
 from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import nearest
 from risk_stream.rules.expression import ExpressionError
-from risk_stream.rules.limits import MAX_TEXT
+from risk_stream.rules.limits import MAX_PROBLEMS, MAX_TAGS, MAX_TEXT
 from risk_stream.rules.place import problem_at
 
-__all__ = ["ID", "NAME", "WRITTEN", "Reader", "fits", "kind_of"]
+__all__ = ["ID", "NAME", "WRITTEN", "EnoughError", "Reader", "fits", "kind_of"]
 
 #: The ids of rules and other words; the names of features and constants.
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -58,8 +58,15 @@ def fits(field: Field, node: Node) -> bool:
     return isinstance(value, whole) and not isinstance(value, bool)
 
 
+class EnoughError(Exception):
+    """Raised when so much of a file is wrong that reading on helps nobody."""
+
+
 class Reader:
-    """Reads what stands under a key; what is wrong goes to `problems`, under the id of the `rule` that is read."""
+    """Reads what stands under a key; what is wrong goes to `problems`, under the id of the `rule` that is read.
+
+    Whatever reports raises `EnoughError` once `MAX_PROBLEMS` are noted.
+    """
 
     def __init__(self, source: str, problems: list[Problem]) -> None:
         self.source, self.problems, self.rule = source, problems, ""
@@ -67,13 +74,20 @@ class Reader:
 
     def report(self, node: Node, message: str) -> None:
         """Note what is wrong with a node."""
-        self.problems.append(node.problem(message, self.rule))
+        self._note(node.problem(message, self.rule))
 
     def report_in(self, node: Node, error: ExpressionError) -> None:
         """Note what is wrong within the expression that a node holds."""
         if self._lines is None:
             self._lines = self.source.splitlines()
-        self.problems.append(problem_at(node, error.at, error.message, self.rule, self._lines))
+        self._note(problem_at(node, error.at, error.message, self.rule, self._lines))
+
+    def _note(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        if len(self.problems) >= MAX_PROBLEMS:
+            more = f"{MAX_PROBLEMS} things are wrong in this file: mend those named here, then the rest is checked"
+            self.problems.append(Problem(problem.file, 0, 0, more))
+            raise EnoughError
 
     def known(self, node: Node, known: tuple[str, ...], what: str) -> None:
         """Note keys of a mapping that are none of those known; `what` it is, for the sentence."""
@@ -123,6 +137,9 @@ class Reader:
             return ()
         if not found.is_list or not all(t.is_text and ID.fullmatch(t.value) for t in found.value):
             self.report(found, "tags is a list of words (a-z 0-9 . _ -)")
+            return ()
+        if len(found.value) > MAX_TAGS:
+            self.report(found, f"there are {len(found.value):,} tags, at most {MAX_TAGS} are allowed")
             return ()
         return tuple(t.value for t in found.value)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from risk_stream.catalogue import Problem, ProblemsError, did_you_mean, suggest
+from risk_stream.catalogue import Problem, ProblemsError, did_you_mean, one_line, suggest
+from risk_stream.catalogue.problems import MAX_SENTENCE
 
 
 def test_a_problem_reads_as_place_and_sentence() -> None:
@@ -29,3 +30,11 @@ def test_the_nearest_name_is_suggested() -> None:
     assert suggest("weather", known) is None
     assert did_you_mean("acount", known) == '; did you mean "account"?'
     assert did_you_mean("weather", known) == ""
+
+
+def test_a_sentence_is_one_line_that_somebody_reads() -> None:
+    """Whatever it quotes: line breaks are spaces, and the middle of what is too long is left out."""
+    assert one_line("there is no\n\n file 'a\tb'") == "there is no file 'a b'"
+    said = one_line("'" + "x" * 5_000 + "' is no window: write 10m")
+    assert len(said) == MAX_SENTENCE + 3
+    assert said.endswith("' is no window: write 10m")
