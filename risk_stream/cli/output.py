@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SEVERITIES",
     "CommandError",
+    "counted",
     "duration",
     "errors",
     "examples",
@@ -76,6 +77,11 @@ def table(
 def number(value: float) -> str:
     """1234567 as people read it: 1,234,567."""
     return f"{value:,.0f}"
+
+
+def counted(n: int, noun: str) -> str:
+    """1 rule, 2 rules, 1,234 rules."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def examples(*commands: str) -> str:

@@ -14,7 +14,7 @@ from risk_stream.cli import backtest, coverage, trace, tune
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.findings import Finding, Format, as_github, as_junit
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
-from risk_stream.cli.output import CommandError, errors, examples, output
+from risk_stream.cli.output import CommandError, counted, errors, examples, output
 
 if TYPE_CHECKING:
     from risk_stream.rules import Plan
@@ -281,10 +281,9 @@ def _say_plan(plan: Plan, format: str) -> None:
         output().print(f"warning: {warning}", markup=False)
     by_stage = ", ".join(f"{count} {stage}" for stage, count in sorted(stages.items()))
     quiet = ", ".join(f"{modes[mode]} {mode}" for mode in ("shadow", "off") if modes[mode])
-    output().print(
-        f"[bold green]ok[/] {len(plan.rules)} rules in {files} files ({by_stage}{'; ' + quiet if quiet else ''}), "
-        f"{features} windowed features over {', '.join(plan.layouts) or 'no key'}, plan {plan.version}"
-    )
+    what = f"{counted(len(plan.rules), 'rule')} in {counted(files, 'file')} ({by_stage}{'; ' + quiet if quiet else ''})"
+    kept = f"{counted(features, 'windowed feature')} over {', '.join(plan.layouts) or 'no key'}"
+    output().print(f"[bold green]ok[/] {what}, {kept}, plan {plan.version}")
 
 
 trace.register(app)

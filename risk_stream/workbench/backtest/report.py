@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from risk_stream.engine import Alert
 from risk_stream.rules.explain import Cost, explain_rule
 from risk_stream.workbench.backtest.edits import Edited, edits
-from risk_stream.workbench.backtest.tally import Change, RuleCount, Tally, examples_of
+from risk_stream.workbench.backtest.tally import Change, RuleCount, Tally
 
 __all__ = [
     "Count",
@@ -55,6 +55,7 @@ class Count:
     severities: dict[str, int]
     about: int  # customers, or other keys where an alert has none
     judged: Judged
+    examples: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +203,14 @@ def _count(tally: Tally, side: str, rule_id: str, count: RuleCount) -> Count:
     days = tuple(count.days[tally.first_day + day] for day in range(tally.days))
     judged = Judged.of(count.right, count.wrong, len(count.found), to_find(tally, rule_id))
     severities = dict(sorted(count.severities.items()))
-    return Count(str(rule.mode), count.alerts, days, severities, len(count.keys), judged)
+    return Count(str(rule.mode), count.alerts, days, severities, len(count.keys), judged, count.examples.alerts)
 
 
 def _differing(change: Change | None) -> Differing | None:
     if change is None:
         return None
     keys = sorted(change.keys.items(), key=lambda item: (-item[1], item[0]))
-    examples = tuple(examples_of(change))
+    examples = change.examples.alerts
     return Differing(
         change.alerts, change.right, change.wrong, tuple(keys[:MOST_KEYS]), len(keys[MOST_KEYS:]), examples
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from heapq import heappush, heappushpop
+from heapq import heappush, heapreplace
 from itertools import combinations
 
 from risk_stream.catalogue import MISSING
@@ -14,11 +14,32 @@ from risk_stream.engine import Alert
 from risk_stream.workbench.backtest.outcomes import Outcomes
 from risk_stream.workbench.backtest.sides import Sides
 
-__all__ = ["DAY_MS", "Change", "RuleCount", "Tally"]
+__all__ = ["DAY_MS", "Change", "Examples", "RuleCount", "Tally"]
 
 DAY_MS = 86_400_000
 #: Examples kept of each kind.
 EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class Examples:
+    """A few alerts, drawn by a hash of their ids: the same whatever order they come in."""
+
+    _lowest: list[tuple[int, str, Alert]] = field(default_factory=list)  # a heap of the lowest hashes, negated
+
+    def add(self, alert: Alert) -> None:
+        """Draw one, or not."""
+        drawn = -int.from_bytes(blake2b(alert.id.encode(), digest_size=6).digest(), "big")
+        entry = (drawn, alert.id, alert)
+        if len(self._lowest) < EXAMPLES:
+            heappush(self._lowest, entry)
+        elif drawn > self._lowest[0][0]:
+            heapreplace(self._lowest, entry)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """Those drawn, by time."""
+        return tuple(sorted((alert for _, _, alert in self._lowest), key=lambda alert: (alert.time, alert.id)))
 
 
 @dataclass(slots=True)
@@ -32,6 +53,7 @@ class RuleCount:
     right: int = 0  # about something bad
     wrong: int = 0  # about something that is known to be good
     found: set[int] = field(default_factory=set)  # the bad outcomes that it found
+    examples: Examples = field(default_factory=Examples)
 
 
 @dataclass(slots=True)
@@ -42,18 +64,13 @@ class Change:
     keys: Counter[str] = field(default_factory=Counter)
     right: int = 0
     wrong: int = 0
-    examples: list[tuple[int, str, Alert]] = field(default_factory=list)  # a heap of the lowest hashes, negated
+    examples: Examples = field(default_factory=Examples)
 
     def add(self, alert: Alert) -> None:
-        """Count one; those kept as examples are the same whatever order they come in."""
+        """Count one."""
         self.alerts += 1
         self.keys[about(alert)] += 1
-        drawn = -int.from_bytes(blake2b(alert.id.encode(), digest_size=6).digest(), "big")
-        entry = (drawn, alert.id, alert)
-        if len(self.examples) < EXAMPLES:
-            heappush(self.examples, entry)
-        else:
-            heappushpop(self.examples, entry)
+        self.examples.add(alert)
 
 
 def about(alert: Alert) -> str:
@@ -155,6 +172,7 @@ class Tally:
         count.right += right is True
         count.wrong += right is False
         count.found |= bad
+        count.examples.add(alert)
         if bad and self.sides.is_live(side, rule):
             self.found[side] |= bad
 
@@ -171,8 +189,3 @@ class Tally:
         change.add(alert)
         change.right += judged[0] is True
         change.wrong += judged[0] is False
-
-
-def examples_of(change: Change) -> Iterator[Alert]:
-    """The alerts kept of a change, by time."""
-    yield from sorted((alert for _, _, alert in change.examples), key=lambda alert: (alert.time, alert.id))

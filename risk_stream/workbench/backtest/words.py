@@ -15,6 +15,8 @@ __all__ = ["as_markdown", "as_text", "cost_lines", "day", "headline", "line_of",
 _BARS = "▁▂▃▄▅▆▇█"
 #: Rules that a text names beside those that differ, and columns of a plot.
 MOST_RULES, COLUMNS = 30, 60
+#: Where at most so many rules fired, each with examples.
+WITH_EXAMPLES = 3
 _WORD = {"added": "adds", "dropped": "drops", "changed": "says otherwise"}
 
 
@@ -57,7 +59,8 @@ def as_text(report: Report) -> Iterator[str]:
     for name, side in report.sides.items():
         shadow = f", {side.shadow:,} of shadow rules" if side.shadow else ""
         judged = _judged(side.judged.precision, side.judged.recall)
-        yield f"  {name}: {side.rules} rules, {side.live:,} alerts ({_per_day(side.live, report)}){shadow}{judged}"
+        rules, alerts = _number(side.rules, "rule"), _number(side.live, "alert")
+        yield f"  {name}: {rules}, {alerts} ({_per_day(side.live, report)}){shadow}{judged}"
     yield from _doubts(report)
     if report.differing:
         yield ""
@@ -139,7 +142,7 @@ def cost_lines(cost: Cost) -> Iterator[str]:
 
 
 def _number(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def _differences(rule: RuleReport) -> Iterable[tuple[str, Differing]]:
@@ -184,6 +187,8 @@ def _all_rules(report: Report) -> Iterator[str]:
             mode = "" if count.mode == "live" else f"  {count.mode}"
             judged = _judged(count.judged.precision, count.judged.recall)
             yield f"  {name:{width}}  {sparkline(count.days, 30)}  {count.alerts:>8,}{mode}{judged}"
+            if len(fired) <= WITH_EXAMPLES and not report.differing:
+                yield from (f"    {_example(alert)}" for alert in count.examples)
         if len(fired) > MOST_RULES:
             yield f"  and {len(fired) - MOST_RULES} more"
     if report.silent:
