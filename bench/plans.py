@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["EVENTS_YAML", "FEATURES", "make_events", "write_plan"]
+__all__ = ["EVENTS_YAML", "FEATURES", "make_events", "write_house", "write_plan"]
 
 #: A house's own event type of 25 fields, about 450 bytes as JSON.
 EVENTS_YAML = """\
@@ -77,36 +77,84 @@ def write_plan(
     events fire a rule, each one of its own, and features with thresholds that mostly hold, half of them in an `or`.
     """
     rng = random.Random(seed)
+    chosen = list(FEATURES)[:: max(1, 30 // features)][:features]
+    lines = ["stage: trading", "features:"] + [f"  {name}: {FEATURES[name]}" for name in chosen] + ["rules:"]
+    for r in range(rules):
+        lines += _rule(rng, r, chosen, 1000 * firing / rules)
+    path = folder / "bench.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return _write_events(folder), path
+
+
+def write_house(folder: Path, rules: int = 5000, files: int = 100, firing: float = 0.01, seed: int = 1) -> Path:
+    """Write a house's event type into `folder`, and below `folder`/rules a file of constants and `files` of rules.
+
+    Each file has ten of the features over the four keys, two that are computed from them, and its part of the `rules`,
+    of which every tenth has a test; the rules are those of `write_plan`, and ask constants too. -> the events file.
+    """
+    rng = random.Random(seed)
+    place = folder / "rules"
+    place.mkdir()
+    (place / "constants.yaml").write_text("constants:\n  small: 0.5\n  usual: 7.5\n")
+    names = list(FEATURES)
+    for f in range(files):
+        chosen = [names[(f * 7 + i * 3) % len(names)] for i in range(10)]
+        lines = [
+            "stage: trading",
+            f"owner: desk-{f % 12}",
+            f"tags: [desk-{f % 12}]",
+            "import: constants.yaml",
+            "features:",
+            *(f"  {name}: {FEATURES[name]}" for name in chosen),
+            f"  part: amount / ({chosen[0]} + 1)",
+            f"  often: {chosen[1]} > small and {chosen[2]} is not missing",
+            "rules:",
+        ]
+        for r in range(f, rules, files):
+            extra = ("part", "often")[r // files % 2]
+            more = " and (often or amount > usual)" if extra == "often" else " and part > small"
+            lines += _rule(rng, r, chosen, 1000 * firing / rules, more)
+            if r // files % 10 == 0:
+                lines += _TEST
+        (place / f"desk-{f:03d}.yaml").write_text("\n".join(lines) + "\n")
+    return _write_events(folder)
+
+
+_TEST = [
+    "    tests:",
+    "      - name: an ordinary payment is quiet",
+    "        given: [{times: 3, card_payment: {amount: 12.5, read_by: chip}}]",
+    "        then: quiet",
+]
+
+
+def _write_events(folder: Path) -> Path:
     events = folder / "events.yaml"
     scores = "".join(
         f"      - {{name: score_{i}, type: number, decimals: 3, meaning: Upstream score {i}.}}\n" for i in range(1, 10)
     )
     events.write_text(EVENTS_YAML + scores)
-    chosen = list(FEATURES)[:: max(1, 30 // features)][:features]
-    lines = ["stage: trading", "features:"] + [f"  {name}: {FEATURES[name]}" for name in chosen] + ["rules:"]
-    width = 1000 * firing / rules
-    for r in range(rules):
-        a, b, c = (rng.choice(chosen) for _ in range(3))
-        low = [rng.choice((0.5, 1, 2, 3, 5)) for _ in range(3)]
-        more = f"({a} >= {low[0]} or {b} > {low[1]})" if r % 2 else f"{a} > 0.01 and {b} != 7.5"
-        top = 1000 - r // 9 * width
-        when = (
-            f"{top - width:.6f} < score_{r % 9 + 1} <= {top:.6f} and {more} and (tip >= {low[2]} or {c} is not missing)"
-        )
-        lines += [
-            f"  - id: bench-{r:04d}",
-            "    on: card_payment",
-            f"    when: {when}",
-            f"    severity: {('low', 'medium', 'high')[r % 3]}",
-            "    score: 10",
-            "    action: review",
-            "    owner: bench",
-            f'    summary: "{{customer}} paid {{amount}} ({{{a}}})"',
-            "    why: A synthetic rule.",
-        ]
-    path = folder / "bench.yaml"
-    path.write_text("\n".join(lines) + "\n")
-    return events, path
+    return events
+
+
+def _rule(rng: random.Random, r: int, chosen: Sequence[str], width: float, and_more: str = "") -> list[str]:
+    """The lines of the rule with number `r`; `width` is that of its band of a score."""
+    a, b, c = (rng.choice(chosen) for _ in range(3))
+    low = [rng.choice((0.5, 1, 2, 3, 5)) for _ in range(3)]
+    more = f"({a} >= {low[0]} or {b} > {low[1]})" if r % 2 else f"{a} > 0.01 and {b} != 7.5"
+    top = 1000 - r // 9 * width
+    when = f"{top - width:.6f} < score_{r % 9 + 1} <= {top:.6f} and {more} and (tip >= {low[2]} or {c} is not missing)"
+    return [
+        f"  - id: bench-{r:04d}",
+        "    on: card_payment",
+        f"    when: {when}{and_more}",
+        f"    severity: {('low', 'medium', 'high')[r % 3]}",
+        "    score: 10",
+        "    action: review",
+        "    owner: bench",
+        f'    summary: "{{customer}} paid {{amount}} ({{{a}}})"',
+        "    why: A synthetic rule.",
+    ]
 
 
 def make_events(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,13 +19,40 @@ from risk_stream.rules.sentence import plain, said, template
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Evaluator", "View"]
+__all__ = ["Evaluator", "View", "compiled"]
 
 log = logging.getLogger(__name__)
+
+#: Stands for a rule's score where its values go by name: no name is empty.
+_SCORE = ""
 
 _Plain: TypeAlias = float | int | str | bool | None
 #: A condition's wording, and whether inexact values count as exact in it.
 _Named: TypeAlias = tuple[str, bool]
+
+#: What was compiled of each plan that is there; nothing of it changes while events are judged.
+_PROGRAMS: WeakKeyDictionary[Plan, dict[tuple[str, str, Delay | None], Program]] = WeakKeyDictionary()
+
+
+def compiled(plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> Program:
+    """The rules of a hop on one event type as one program, which all evaluators of the plan share; made once."""
+    programs = _PROGRAMS.setdefault(plan, {})
+    found = programs.get((kind, type_name, after))
+    if found is None:
+        found = programs[kind, type_name, after] = _program(plan.rules_at(kind, type_name, after))
+    return found
+
+
+def _program(rules: Iterable[Rule]) -> Program:
+    program = Program()
+    for rule in rules:
+        program.add(rule.condition, approximate=rule.approximate)
+        program.value(rule.score)
+        for _, meaning in rule.named:
+            if isinstance(meaning, Value):
+                program.value(meaning)
+    program.compile()
+    return program
 
 
 class Evaluator:
@@ -37,26 +65,17 @@ class Evaluator:
     def __init__(self, plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> None:
         self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name, after)
         self._together = list(self.rules)
-        self._program = self._compiled(self.rules)
+        self._program = compiled(plan, kind, type_name, after)
         self._alone: dict[str, Program] = {}  # of the rules that failed
         self._errors: dict[str, int] = {}
-        self._summaries = {rule.id: template(rule.summary) for rule in self.rules}
+        self._summaries: dict[str, Callable[[Callable[[str], str]], str]] = {}
         self._named: dict[_Named, Program] = {}  # a condition and its opposite
+        self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
+        self._slots: dict[tuple[Program, str, str], int] = {}  # (program, rule, name) -> the value it stands for
         self._always, self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
         self._seen: View | None = None  # the view that these are of
         self._runs: dict[Program, Run] = {}
         self._truths: dict[_Named, tuple[Mask, Mask]] = {}
-
-    @staticmethod
-    def _compiled(rules: Sequence[Rule]) -> Program:
-        program = Program()
-        for rule in rules:
-            program.add(rule.condition, approximate=rule.approximate)
-            program.value(rule.score)
-            for _, meaning in rule.named:
-                if isinstance(meaning, Value):
-                    program.value(meaning)
-        return program
 
     @staticmethod
     def _compile_wheres(plan: Plan, kind: str, type_name: str) -> tuple[int, list[tuple[int, int]], Program]:
@@ -102,14 +121,14 @@ class Evaluator:
         failing = []
         for rule in self._together:
             try:
-                self._compiled([rule]).masks(view)
+                _program([rule]).masks(view)
             except Exception:
                 log.exception("rule %s failed and is judged apart from now on, its failures counted", rule.id)
                 failing.append(rule)
         for rule in failing or self._together:
-            self._alone[rule.id] = self._compiled([rule])
+            self._alone[rule.id] = _program([rule])
         self._together = [rule for rule in self._together if rule.id not in self._alone]
-        self._program = self._compiled(self._together)
+        self._program = _program(self._together)
 
     def _mask_alone(self, rule: Rule, view: View) -> Mask | None:
         program = self._alone[rule.id]
@@ -132,7 +151,7 @@ class Evaluator:
     def score(self, rule: Rule, view: View, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """The rule's score on each of some rows; one that is unknown or cannot be computed counts as 0."""
         try:
-            scores = self._column(rule, rule.score, view)[rows]
+            scores = self._column(rule, _SCORE, rule.score, view)[rows]
         except Exception:
             self._count_error(rule)
             log.exception("the score of rule %s failed: it counts as 0", rule.id)
@@ -143,7 +162,7 @@ class Evaluator:
         """The highest severity whose condition holds on one row; one that cannot be computed does not."""
         for band in rule.bands:
             try:
-                if self._truth(band.condition, view, row, approximate=rule.approximate):
+                if self._truth(rule, f" {band.severity}", band.condition, view, row):
                     return band.severity
             except Exception:
                 self._count_error(rule)
@@ -161,7 +180,7 @@ class Evaluator:
         bounds, warming = [], []
         for name, meaning in rule.named:
             ids = _inexact_in(meaning, view, row)
-            unlearnt = features[name] is None and self._is_unlearnt(rule, meaning, view, row)
+            unlearnt = features[name] is None and self._is_unlearnt(rule, name, meaning, view, row)
             if ids or unlearnt:
                 bounds.append(name)
             if unlearnt or any(view.warming(id, row) for id in ids):
@@ -175,7 +194,10 @@ class Evaluator:
         def say(name: str) -> str:
             return said(meanings[name], self._plain(rule, meanings[name], name, view, row))
 
-        return self._summaries[rule.id](say)
+        summary = self._summaries.get(rule.id)
+        if summary is None:
+            summary = self._summaries[rule.id] = template(rule.summary)
+        return summary(say)
 
     def _look_at(self, view: View) -> None:
         """Forget what was computed of another view."""
@@ -184,11 +206,13 @@ class Evaluator:
             self._runs.clear()
             self._truths.clear()
 
-    def _column(self, rule: Rule, value: Value, view: View) -> NDArray[Any]:
+    def _column(self, rule: Rule, name: str, value: Value, view: View) -> NDArray[Any]:
         """A value that the rule names or scores by, of every row."""
         self._look_at(view)
         program = self._alone.get(rule.id, self._program)
-        slot = program.value(value)
+        slot = self._slots.get((program, rule.id, name))
+        if slot is None:
+            slot = self._slots[program, rule.id, name] = program.value(value)
         if program not in self._runs:
             self._runs[program] = Run(program, view)
         with np.errstate(all="ignore"):
@@ -200,8 +224,8 @@ class Evaluator:
             if isinstance(meaning, FieldValue):
                 return plain(meaning, view.value(meaning.name, row))
             if not isinstance(meaning, Value):
-                return self._truth(meaning, view, row, approximate=rule.approximate)
-            value: Any = self._column(rule, meaning, view)[row]
+                return self._truth(rule, name, meaning, view, row)
+            value: Any = self._column(rule, name, meaning, view)[row]
             if meaning.kind.is_text:
                 return view.text_of(int(value)) if value else None
             return plain(meaning, float(value))
@@ -210,20 +234,24 @@ class Evaluator:
             log.exception("'%s' of rule %s cannot be shown", name, rule.id)
             return None
 
-    def _is_unlearnt(self, rule: Rule, meaning: Meaning, view: View, row: int) -> bool:
+    def _is_unlearnt(self, rule: Rule, name: str, meaning: Meaning, view: View, row: int) -> bool:
         """Whether a value that is shown as None is a text whose hash is known."""
-        return isinstance(meaning, Value) and meaning.kind.is_text and bool(self._column(rule, meaning, view)[row])
+        return (
+            isinstance(meaning, Value) and meaning.kind.is_text and bool(self._column(rule, name, meaning, view)[row])
+        )
 
-    def _truth(self, condition: Condition, view: View, row: int, *, approximate: bool) -> bool | None:
-        """What a feature that is a condition is on one row: true, false, or None where that is unknown."""
+    def _truth(self, rule: Rule, name: str, condition: Condition, view: View, row: int) -> bool | None:
+        """What a rule's condition of some name is on one row: true, false, or None where that is unknown."""
         self._look_at(view)
-        key = (wording(condition), approximate)
+        key = self._conditions.get((rule.id, name))
+        if key is None:
+            key = self._conditions[rule.id, name] = (wording(condition), rule.approximate)
         if key not in self._truths:
             program = self._named.get(key)
             if program is None:
                 program = self._named[key] = Program()
-                program.add(condition, approximate=approximate)
-                program.add(opposite(condition), approximate=approximate)
+                program.add(condition, approximate=rule.approximate)
+                program.add(opposite(condition), approximate=rule.approximate)
             _, (holds, fails) = program.masks(view)
             self._truths[key] = (holds, fails)
         holds, fails = self._truths[key]

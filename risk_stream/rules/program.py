@@ -7,9 +7,8 @@ with 0 for unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -37,15 +36,11 @@ from risk_stream.rules.meaning import (
     Either,
     Every,
     FieldValue,
-    Kind,
     Listing,
-    Meaning,
     Membership,
     Presence,
     Truth,
     Value,
-    leaves,
-    wording,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +52,7 @@ Array: TypeAlias = "NDArray[Any]"
 Mask: TypeAlias = "NDArray[np.bool_]"
 
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_EQUAL = OPERATORS.index("==")
 _NAN_BITS = int(np.array(np.nan).view(np.int64))
 
 
@@ -121,9 +117,10 @@ class Program:
 
     def __init__(self) -> None:
         self.values: list[Callable[[Run], Any]] = []
-        self._value_slots: dict[tuple[Kind, str], int] = {}
+        self._asks: list[tuple[str, ...]] = []  # the aggregates that each value asks
+        self._value_slots: dict[tuple[object, ...], int] = {}
         self._parts: list[_Part] = []
-        self._part_slots: dict[tuple[str, bool], int] = {}
+        self._part_slots: dict[_Part, int] = {}
         self._wanted: list[int] = []
         self._code: _Code | None = None
 
@@ -137,48 +134,44 @@ class Program:
 
     def value(self, value: Value) -> int:
         """Compile a value; -> its slot, for `Run.value` and `Run.column`."""
-        key = (value.kind, wording(value))  # a time and a text may be written alike
-        slot = self._value_slots.get(key)
-        if slot is None:
-            made = self._maker(value)
-            slot = self._value_slots[key] = len(self.values)
-            self.values.append(made)
-        return slot
-
-    def _maker(self, value: Value) -> Callable[[Run], Any]:
+        key: tuple[object, ...]
+        asks: tuple[str, ...] = ()
         match value:
-            case Constant(_, str(text)):
-                hashed = np.int64(text_hash(text))
-                return lambda _run: hashed
-            case Constant(_, number):
-                constant = np.float64(number)
-                return lambda _run: constant
             case FieldValue(kind, name):
-                return (lambda run: run.view.hashes(name)) if kind.is_text else (lambda run: run.view.number(name))
+                key = (FieldValue, kind.is_text, name)
             case AggregateValue(kind, aggregate):
-                id = aggregate.id
-                return (
-                    (lambda run: _text(run.view.aggregate(id)))
-                    if kind.is_text
-                    else (lambda run: run.view.aggregate(id))
-                )
+                key, asks = (AggregateValue, kind.is_text, aggregate.id), (aggregate.id,)
+            case Constant(kind, written):
+                key = (Constant, kind.is_text, written)
             case Computed(kind, op, parts):
                 slots = [self.value(part) for part in parts]
-                if kind.is_text:
-                    first, other = slots
-                    return lambda run: np.where(run.value(first) == 0, run.value(other), run.value(first))
-                return lambda run: compute(op, [run.value(slot) for slot in slots])
+                key, asks = (Computed, kind.is_text, op, *slots), self._asked(slots)
+        slot = self._value_slots.get(key)
+        if slot is None:
+            slot = self._put(key, _maker(value, key[3:]), asks)
+        return slot
+
+    def _put(self, key: tuple[object, ...], maker: Callable[[Run], Any], asks: tuple[str, ...]) -> int:
+        slot = self._value_slots[key] = len(self.values)
+        self.values.append(maker)
+        self._asks.append(asks)
+        return slot
+
+    def _asked(self, slots: Iterable[int]) -> tuple[str, ...]:
+        """The aggregates that some values ask."""
+        return tuple(dict.fromkeys(id for slot in slots for id in self._asks[slot]))
 
     def _condition(self, condition: Condition, approximate: bool) -> int:
-        key = (wording(condition), approximate)
-        slot = self._part_slots.get(key)
-        if slot is not None:
-            return slot
-        part = self._join(condition, approximate) if isinstance(condition, Every | Either) else self._leaf(condition)
-        if not approximate and not part.of:
-            part.unsure = _unsure(condition)
-        slot = self._part_slots[key] = len(self._parts)
-        self._parts.append(part)
+        if isinstance(condition, Every | Either):
+            part = self._join(condition, approximate)
+        else:
+            part = self._leaf(condition)
+            if approximate:
+                part = part._replace(unsure=())
+        slot = self._part_slots.get(part)
+        if slot is None:
+            slot = self._part_slots[part] = len(self._parts)
+            self._parts.append(part)
         return slot
 
     def _join(self, condition: Every | Either, approximate: bool) -> _Part:
@@ -193,46 +186,58 @@ class Program:
             case Membership(value, constants, negated):
                 return self._membership(value, constants, negated=negated)
             case Listing(value, list_name, negated):
-                return _Part(OPERATORS.index("=="), (self._listing(value, list_name),), limit=0.0 if negated else 1.0)
+                return self._of_one(_EQUAL, self._listing(value, list_name), limit=0.0 if negated else 1.0)
             case Presence(value, missing):
                 op_code = (MISSING if missing else PRESENT) + TEXT * value.kind.is_text
-                return _Part(op_code, (self.value(value),))
+                return self._of_one(op_code, self.value(value))
             case Truth(value, wanted):
-                return _Part(OPERATORS.index("=="), (self.value(value),), limit=1.0 if wanted else 0.0)
+                return self._of_one(_EQUAL, self.value(value), limit=1.0 if wanted else 0.0)
         raise AssertionError(leaf)
+
+    def _of_one(self, op: int, slot: int, *, limit: float = 0.0, members: tuple[int, ...] | None = None) -> _Part:
+        return _Part(op, (slot,), limit, members, unsure=self._asks[slot])
 
     def _listing(self, value: Value, list_name: str) -> int:
         """Compile whether a text is on a list of the house; -> its slot."""
-        key = (Kind.BOOLEAN, wording(Listing(value, list_name, negated=False)))
+        text = self.value(value)
+        key = (Listing, text, list_name)
         slot = self._value_slots.get(key)
         if slot is None:
-            text = self.value(value)
-            slot = self._value_slots[key] = len(self.values)
-            self.values.append(lambda run: run.view.listed(list_name, run.column(text)))
+            slot = self._put(key, lambda run: run.view.listed(list_name, run.column(text)), self._asks[text])
         return slot
 
     def _comparison(self, op: str, left: Value, right: Value) -> _Part:
+        """A bound that already lies beyond a limit decides: what only grows need not be exact to be above it."""
         if isinstance(left, Constant):
             op, left, right = _MIRRORED[op], right, left
+        if isinstance(right, Constant) and isinstance(right.value, str):
+            return self._membership(left, (right.value,), negated=op == "!=")
+        code, a = OPERATORS.index(op), self.value(left)
+        left_decides = op in (">", ">=") and isinstance(left, AggregateValue) and left.grows
         if isinstance(right, Constant):
-            if isinstance(right.value, str):
-                return self._membership(left, (right.value,), negated=op == "!=")
-            return _Part(OPERATORS.index(op), (self.value(left),), limit=right.value)
-        text = TEXT if left.kind.is_text else 0
-        return _Part(OPERATORS.index(op) + COLUMNS + text, (self.value(left), self.value(right)))
+            assert not isinstance(right.value, str)
+            return _Part(code, (a,), right.value, unsure=() if left_decides else self._asks[a])
+        b = self.value(right)
+        right_decides = op in ("<", "<=") and isinstance(right, AggregateValue) and right.grows
+        unsure = self._asked((b,) if left_decides else (a,) if right_decides else (a, b))
+        return _Part(code + COLUMNS + TEXT * left.kind.is_text, (a, b), unsure=unsure)
 
     def _membership(self, value: Value, constants: tuple[float | str, ...], *, negated: bool) -> _Part:
         op = (NOT_IN if negated else IN) + (TEXT if value.kind.is_text else 0)
         members = np.sort([text_hash(c) if isinstance(c, str) else c for c in constants])
-        return _Part(op, (self.value(value),), members=members.view(np.int64))
+        return self._of_one(op, self.value(value), members=tuple(members.view(np.int64).tolist()))
+
+    def compile(self) -> _Code:
+        """Make the instructions now, not when it first runs."""
+        if self._code is None:
+            self._code = _Code(self._parts, self._wanted)
+        return self._code
 
     # Running
 
     def masks(self, view: View) -> tuple[Run, Mask]:
         """(run, bool[conditions added, n])."""
-        code = self._code
-        if code is None:
-            code = self._code = _Code(self._parts, self._wanted)
+        code = self.compile()
         run = Run(self, view)
         numbers = np.empty((len(code.columns), view.n))
         texts = numbers.view(np.int64)
@@ -250,14 +255,34 @@ class Program:
         return run, table[code.wanted]
 
 
-@dataclass(slots=True)
-class _Part:
-    """A leaf or a join of a program."""
+def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
+    """What computes a value; `slots` are those of the parts of one that is computed."""
+    match value:
+        case Constant(_, str(text)):
+            hashed = np.int64(text_hash(text))
+            return lambda _run: hashed
+        case Constant(_, number):
+            constant = np.float64(number)
+            return lambda _run: constant
+        case FieldValue(kind, name):
+            return (lambda run: run.view.hashes(name)) if kind.is_text else (lambda run: run.view.number(name))
+        case AggregateValue(kind, aggregate):
+            id = aggregate.id
+            return (lambda run: _text(run.view.aggregate(id))) if kind.is_text else (lambda run: run.view.aggregate(id))
+        case Computed(kind, op, _):
+            if kind.is_text:
+                first, other = slots
+                return lambda run: np.where(run.value(first) == 0, run.value(other), run.value(first))
+            return lambda run: compute(op, [run.value(slot) for slot in slots])
+
+
+class _Part(NamedTuple):
+    """A leaf or a join of a program; those that are equal are the same."""
 
     op: int
     values: tuple[int, ...] = ()  # slots of the values it compares
     limit: float = 0.0
-    members: NDArray[np.int64] | None = None  # constants, sorted
+    members: tuple[int, ...] | None = None  # constants, sorted, as int64
     level: int = 0
     of: tuple[int, ...] = ()  # parts that it joins
     unsure: tuple[str, ...] = ()  # aggregates that must be exact for it to be known
@@ -270,40 +295,27 @@ class _Code:
         order = sorted(range(len(parts)), key=lambda slot: parts[slot].level)
         row_of = {slot: row for row, slot in enumerate(order)}
         columns: dict[tuple[int, bool], int] = {}
-        words, pool = np.zeros((len(parts), WORDS), np.int64), list[int]()
-        for row, slot in enumerate(order):
+        words, pool = list[tuple[int, ...]](), list[int]()
+        for slot in order:
             part = parts[slot]
             is_text = TEXT <= part.op < ALL
             places = [columns.setdefault((value, is_text), len(columns)) for value in part.values]
-            listed = [row_of[inner] for inner in part.of] if part.members is None else part.members.tolist()
+            listed = [row_of[inner] for inner in part.of] if part.members is None else part.members
             first, second = (*places, 0)[0], places[1] if len(places) > 1 else len(pool)
-            words[row] = (part.op, first, second, len(listed))
+            words.append((part.op, first, second, len(listed)))
             pool += listed
-        self.words, self.pool = words, np.array(pool, np.int64)
+        self.words, self.pool = np.array(words, np.int64).reshape(-1, WORDS), np.array(pool, np.int64)
         self.limits = np.array([parts[slot].limit for slot in order], np.float64)
         self.columns = list(columns)
         self.joins_from = sum(not part.of for part in parts)
         self.wanted = np.array([row_of[slot] for slot in wanted], np.intp)
-        self.guards: dict[str, list[int]] = {}
+        guarded: dict[str, list[int]] = {}
         for slot, part in enumerate(parts):
             for id in part.unsure:
-                self.guards.setdefault(id, []).append(row_of[slot])
+                guarded.setdefault(id, []).append(row_of[slot])
+        self.guards = {id: np.array(rows, np.intp) for id, rows in guarded.items()}
 
 
 def _text(column: Array) -> Array:
     hashes = column.view(np.int64)
     return np.where(hashes == _NAN_BITS, 0, hashes)
-
-
-def _unsure(leaf: Condition) -> tuple[str, ...]:
-    """The aggregates that must be exact for a leaf to be known. A bound that already lies beyond a limit decides."""
-    meanings: tuple[Meaning, ...]
-    match leaf:
-        case Comparison(op, AggregateValue(grows=True), right) if op in (">", ">="):
-            meanings = (right,)
-        case Comparison(op, left, AggregateValue(grows=True)) if op in ("<", "<="):
-            meanings = (left,)
-        case _:
-            meanings = (leaf,)
-    found = [x.aggregate.id for meaning in meanings for x in leaves(meaning) if isinstance(x, AggregateValue)]
-    return tuple(dict.fromkeys(found))

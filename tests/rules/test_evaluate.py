@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from risk_stream.rules import Evaluator, Plan, PlanError, Rule
+from risk_stream.rules.evaluate import compiled
 from tests.rules.expressions import Author, looked_up, row
 from tests.rules.house import FEATURES, Rows, plan_of, rule_file
 from tests.rules.kleene import truth, value
@@ -288,3 +289,14 @@ def test_no_score_is_ever_infinite_or_unknown() -> None:
     scores = evaluator.score(rule, view, found).tolist()
     assert scores == [0.0, 0.0, 0.25]
     assert all(map(math.isfinite, scores))
+
+
+def test_evaluators_of_a_plan_share_what_was_compiled_and_nothing_else() -> None:
+    """Each partition has its own; what they know of their views and of failures stays theirs."""
+    plan = plan_of(rule_file("paid > 5", "paid > 5 and pieces > 1"))
+    first, second = (Evaluator(plan, "account", "probe") for _ in range(2))
+    assert compiled(plan, "account", "probe") is compiled(plan, "account", "probe")
+    one, other = Rows(plan, [{"paid": 6.0, "pieces": 2.0}]), Rows(plan, [{"paid": 4.0, "pieces": 2.0}])
+    assert [rule.id for rule, _ in first.fired(one)] == ["r0", "r1"]
+    assert second.fired(other) == []
+    assert first.explain(plan.rules[0], one, 0)[0] == {"paid": 6.0}
