@@ -13,7 +13,8 @@ from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.files import PlanError, read, rule_files
-from risk_stream.rules.load import LoadedFile, is_library, load_file
+from risk_stream.rules.load import is_library, load_file
+from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.meaning import Condition, lists_of
 from risk_stream.rules.model import Rule
 

@@ -7,7 +7,8 @@ import re
 from risk_stream.catalogue import Field, FieldType, Node, Problem
 from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import nearest
-from risk_stream.rules.expression import ExpressionError
+from risk_stream.rules.expression import ExpressionError, parse
+from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_PROBLEMS, MAX_TAGS, MAX_TEXT
 from risk_stream.rules.place import problem_at
 
@@ -88,6 +89,14 @@ class Reader:
             more = f"{MAX_PROBLEMS} things are wrong in this file: mend those named here, then the rest is checked"
             self.problems.append(Problem(problem.file, 0, 0, more))
             raise EnoughError
+
+    def parsed(self, node: Node) -> Tree | None:
+        """The tree of the expression that a node holds, or None with what is wrong noted."""
+        try:
+            return parse(node.value)
+        except ExpressionError as error:
+            self.report_in(node, error)
+            return None
 
     def known(self, node: Node, known: tuple[str, ...], what: str) -> None:
         """Note keys of a mapping that are none of those known; `what` it is, for the sentence."""

@@ -16,9 +16,10 @@ from risk_stream.rules.aggregates import LENGTH
 from risk_stream.rules.given import TEST_KEYS
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
-from risk_stream.rules.load import LIBRARY_KEYS, OTHERWISE, RULE_KEYS, TOP_KEYS
+from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import ID, NAME
+from risk_stream.rules.rule import OTHERWISE, RULE_KEYS
 
 __all__ = ["Schema", "rule_schema"]
 

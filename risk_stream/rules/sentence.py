@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from risk_stream.features import Op
 from risk_stream.rules.meaning import AggregateValue, FieldValue, Kind, Meaning
 
-__all__ = ["plain", "said", "template"]
+__all__ = ["PLACEHOLDER", "plain", "said", "template"]
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+#: A name in braces, or a brace that is written twice.
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_PER_DAY = 86_400_000
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -20,7 +21,7 @@ _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 def template(text: str) -> Callable[[Callable[[str], str]], str]:
     """The summary as a function of what says a name's value."""
-    return lambda say: _PLACEHOLDER.sub(lambda found: found[0][0] if found[1] is None else say(found[1].strip()), text)
+    return lambda say: PLACEHOLDER.sub(lambda found: found[0][0] if found[1] is None else say(found[1].strip()), text)
 
 
 def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:

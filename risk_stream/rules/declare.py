@@ -1,0 +1,163 @@
+"""What a rule file declares: constants and features, its own and those of the files that it imports."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+from risk_stream.calendars import Calendar
+from risk_stream.catalogue import Catalogue, Node
+from risk_stream.rules.aggregates import Feature, read_aggregate
+from risk_stream.rules.check import nearest
+from risk_stream.rules.expression import RESERVED
+from risk_stream.rules.limits import MAX_FEATURES, MAX_LITERAL, MAX_TEXT
+from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.meaning import Constant, Kind
+from risk_stream.rules.reading import NAME, Reader, kind_of
+from risk_stream.rules.scope import Features
+
+__all__ = ["Declarations"]
+
+
+class Declarations:
+    """Reads the declarations of one file into its `known` names; `own` are those that it declares itself."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        catalogue: Catalogue,
+        calendars: Mapping[str, Calendar],
+        loaded: LoadedFile,
+        known: Features,
+    ) -> None:
+        self.own: dict[str, Node] = {}
+        self._reader, self._catalogue, self._calendars = reader, catalogue, calendars
+        self._loaded, self._known = loaded, known
+
+    def imports(self, node: Node | None, libraries: Mapping[str, LoadedFile]) -> None:
+        """Take in the constants and features of other files, named from this one's folder on."""
+        if node is None:
+            return
+        folder = posixpath.dirname(node.file)
+        for item in node.value if node.is_list else [node]:
+            if not item.is_text:
+                self._reader.report(
+                    item, f"import names a file, such as import: constants.yaml, and this is {kind_of(item)}"
+                )
+                continue
+            name = posixpath.normpath(posixpath.join(folder, item.value))
+            library = libraries.get(name)
+            if library is None or library.features is None:
+                known = [posixpath.relpath(other, folder) for other in libraries]
+                advice = (
+                    nearest(item.value, known) or ": it is among the rule files, and has constants, features or both"
+                )
+                self._reader.report(item, f"there is no file '{item.value}' to import{advice}")
+                continue
+            self._take_in(item, library, library.features)
+
+    def _take_in(self, node: Node, library: LoadedFile, theirs: Features) -> None:
+        mine = self._known
+        for name in (*theirs.constants, *theirs.declared):
+            if name in mine.constants or name in mine.declared:
+                self._reader.report(
+                    node, f"'{node.value}' declares '{name}', and so does another file that is imported here"
+                )
+                return
+        mine.constants.update(theirs.constants)
+        broken = bool(library.problems)  # they are said there
+        mine.declared.update(dict.fromkeys(theirs.declared) if broken else theirs.declared)
+        self._loaded.wheres.update(library.wheres)
+        self._loaded.calendars.update(library.calendars)
+
+    def constants(self, node: Node | None) -> None:
+        """Read the names for numbers and texts."""
+        for key, child in self._declarations(node, "constants", "numbers and texts"):
+            if not self._may_declare(key, "a constant"):
+                continue
+            self.own[key.value] = key
+            self._known.constants[key.value] = self._constant(key, child)
+
+    def _constant(self, key: Node, node: Node) -> Constant | None:
+        value = node.value
+        if isinstance(value, bool):
+            return Constant(Kind.BOOLEAN, float(value))
+        if isinstance(value, int | float) and abs(value) <= MAX_LITERAL:
+            return Constant(Kind.NUMBER, float(value))
+        if isinstance(value, str) and 0 < len(value) <= MAX_TEXT:
+            return Constant(Kind.TEXT, value)
+        self._reader.report(node, f"the constant '{key.value}' is a number, a text, true or false")
+        return None
+
+    def _declarations(self, node: Node | None, what: str, of: str) -> Iterable[tuple[Node, Node]]:
+        """The names that a mapping declares, each with what it stands for; none where it is no mapping or too large."""
+        if node is None or node.value is None:
+            return ()
+        if not node.is_mapping:
+            self._reader.report(node, f"{what} is a mapping of names to {of}")
+            return ()
+        if len(node.value) > MAX_FEATURES:
+            self._reader.report(
+                node, f"there are {len(node.value):,} {what} in one file, at most {MAX_FEATURES:,} are allowed"
+            )
+            return ()
+        return node.items()
+
+    def _may_declare(self, key: Node, what: str) -> bool:
+        """Whether a name can be given to a feature or a constant; if not, it is reported."""
+        name = key.value
+        if not NAME.fullmatch(name) or name in RESERVED:
+            self._reader.report(
+                key, f"'{name}' cannot be {what}'s name: use letters, digits and _, and no word of the language"
+            )
+        elif self._catalogue.field(name) is not None:
+            self._reader.report(
+                key, f"'{name}' is a field of the catalogue: give {what.replace('a ', 'the ')} another name"
+            )
+        elif name in self._known.constants:
+            self._reader.report(key, f"'{name}' is a constant already: choose another name")
+        elif name in self._known.declared:
+            self._reader.report(key, f"'{name}' is a feature that is imported: choose another name")
+        else:
+            return True
+        return False
+
+    def features(self, node: Node | None) -> None:
+        """Read the names for values; what they mean is settled by `Features.check`."""
+        declared = self._known.declared
+        for key, child in self._declarations(node, "features", "features"):
+            may_be = self._may_declare(key, "a feature")
+            declared[key.value] = None
+            self.own[key.value] = child
+            if not may_be:
+                continue
+            if child.is_mapping:
+                declared[key.value] = self._aggregate(key.value, child)
+            elif child.is_text:
+                declared[key.value] = self._expression(key.value, child)
+            else:
+                self._reader.report(
+                    child, "a feature is an aggregate {count: TYPE, by: KEY, window: 30d} or an expression"
+                )
+
+    def _aggregate(self, name: str, node: Node) -> Feature | None:
+        known = self._known
+        feature = read_aggregate(
+            self._catalogue,
+            self._calendars,
+            name,
+            node,
+            self._reader.report,
+            self._reader.report_in,
+            lambda name: known.constant(name) if name in known.constants else None,
+        )
+        if feature is not None and feature.calendar is not None:
+            self._loaded.calendars[feature.calendar.name] = feature.calendar
+        if feature is not None and feature.where is not None and feature.aggregate is not None:
+            for type_name in feature.aggregate.of:
+                self._loaded.wheres[type_name, feature.aggregate.where] = feature.where
+        return feature
+
+    def _expression(self, name: str, node: Node) -> Feature | None:
+        tree = self._reader.parsed(node)
+        return Feature(name, node, tree=tree) if tree is not None else None

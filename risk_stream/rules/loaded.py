@@ -1,0 +1,26 @@
+"""What the reading of one rule file has found so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from risk_stream.calendars import Calendar
+from risk_stream.catalogue import Node, Problem
+from risk_stream.rules.meaning import Condition
+from risk_stream.rules.model import Rule
+from risk_stream.rules.scope import Features
+
+__all__ = ["LoadedFile"]
+
+
+@dataclass(slots=True)
+class LoadedFile:
+    """What a file holds, and what is wrong in it."""
+
+    rules: list[Rule] = field(default_factory=list)
+    ids: list[tuple[str, Node]] = field(default_factory=list)  # of every rule, sound or not, and where it stands
+    wheres: dict[tuple[str, str], Condition] = field(default_factory=dict)  # (type, canonical text) -> condition
+    calendars: dict[str, Calendar] = field(default_factory=dict)  # that its features go by
+    features: Features | None = None  # that others may import, with its constants
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)

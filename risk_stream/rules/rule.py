@@ -1,0 +1,167 @@
+"""One rule of a file: its keys read and checked, every problem noted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from risk_stream.calendars import Calendar
+from risk_stream.catalogue import Catalogue, Node
+from risk_stream.features import Aggregate
+from risk_stream.rules.aggregates import event_types
+from risk_stream.rules.given import TestsReader
+from risk_stream.rules.later import misfit, read_after
+from risk_stream.rules.limits import MAX_FILE_NODES
+from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rule
+from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
+from risk_stream.rules.scope import Features, RuleScope
+from risk_stream.rules.terms import Terms, with_constants
+from risk_stream.rules.version import version_of
+
+__all__ = ["OTHERWISE", "RULE_KEYS", "Rules"]
+
+#: What a rule may hold.
+RULE_KEYS = (
+    *("id", "on", "when", "severity", "owner", "summary", "why"),
+    *("score", "action", "mode", "tags", "approximate", "after", "tests"),
+)
+#: The condition of the lowest level of a severity that depends on values.
+OTHERWISE = "otherwise"
+
+
+class Rules:
+    """Reads the rules of one file, whose names are `known`, into what is `loaded` of it."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        catalogue: Catalogue,
+        calendars: Mapping[str, Calendar],
+        loaded: LoadedFile,
+        known: Features,
+    ) -> None:
+        self._reader, self._catalogue, self._calendars = reader, catalogue, calendars
+        self._loaded, self._known = loaded, known
+        self._tests = TestsReader(catalogue, reader)
+        self._nodes = 0  # operations and names of the rules so far, for all features in them
+
+    def read(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> None:
+        """Read one rule; `stage`, `owner` and tags are the file's. One with problems is not loaded."""
+        before = len(self._loaded.problems)
+        self._reader.rule = str(node["id"].plain()) if node.is_mapping and "id" in node else ""
+        try:
+            if node.is_mapping:
+                rule = self._read_rule(node, stage, owner, file_tags)
+                if rule is not None and len(self._loaded.problems) == before:
+                    self._loaded.rules.append(rule)
+            else:
+                self._reader.report(
+                    node, f"a rule is a mapping with id, on, when, severity and summary; this is {kind_of(node)}"
+                )
+        finally:
+            self._reader.rule = ""
+
+    def _read_rule(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> Rule | None:
+        self._reader.known(node, RULE_KEYS, "a rule")
+        rule_id = self._reader.text(node, "id", None)
+        if rule_id is not None and not ID.fullmatch(rule_id):
+            self._reader.report(
+                node["id"], f"'{rule_id}' cannot be a rule's id: use a-z 0-9 . _ - and at most 64 characters"
+            )
+        elif rule_id is not None:
+            self._loaded.ids.append((rule_id, node["id"]))
+        if "on" not in node:
+            self._reader.report(node, "'on' is missing: name the event type that is judged")
+        types = event_types(self._catalogue, node.get("on"), self._reader.report)
+        mode = self._reader.choice(node, "mode", MODES, "live") or "live"
+        action = self._reader.word(node, "action", DEFAULT_ACTION)
+        owner = self._reader.text(node, "owner", owner or None) or ""
+        summary = self._reader.text(node, "summary", None)
+        why = self._reader.text(node, "why", "") or ""
+        tags = tuple(dict.fromkeys((*file_tags, *self._reader.tags(node))))
+        approximate = self._reader.choice(node, "approximate", ("ok",), "") == "ok"
+        after, calendar = read_after(node.get("after"), self._calendars, self._reader.report)
+        if calendar is not None:
+            self._loaded.calendars[calendar.name] = calendar
+        tests = tuple(self._tests.read(node.get("tests"), [t.name for t in types or ()], later="after" in node))
+        if "when" not in node:
+            self._reader.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
+        for event_type in types or ():
+            if not event_type.keys:
+                self._reader.report(
+                    node["on"], f"{event_type.name} has no key, so no rule can judge it: choose another type"
+                )
+        if types is None:  # without them no name means anything
+            return None
+        scope = RuleScope(self._known, types)
+        terms = Terms(self._reader, scope)
+        if summary is not None:
+            summary = with_constants(self._reader, node["summary"], summary, self._known)
+        severity, bands = self._severity(node, terms)
+        condition = terms.condition(node.get("when"))
+        score = terms.score(node.get("score"))
+        placeholders = terms.placeholders(node.get("summary"))
+        self._nodes += terms.nodes + len(scope.named)
+        if self._nodes > MAX_FILE_NODES:
+            most = f"{MAX_FILE_NODES:,} operations, features and fields"
+            self._reader.report(node, f"the rules of this file up to here have more than {most}: split it into several")
+            raise EnoughError
+        if condition is None or score is None or summary is None or rule_id is None or severity is None:
+            return None
+        if after is not None and (misfits := misfit(scope.aggregates())):
+            self._reader.report(node["after"], misfits)
+        features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
+        rule = Rule(
+            id=rule_id,
+            file=node.file,
+            line=node.line,
+            on=tuple(t.name for t in types),
+            stage=stage,
+            severity=severity,
+            bands=bands,
+            action=action,
+            owner=owner,
+            mode=mode,
+            when=node["when"].value.strip(),
+            condition=condition,
+            score=score,
+            summary=summary,
+            summary_names=placeholders,
+            why=why,
+            tags=tags,
+            approximate=approximate,
+            features=features,
+            named=tuple(scope.named.items()),
+            aggregates=scope.aggregates(),
+            version="",
+            after=after,
+            tests=tests,
+        )
+        return replace(rule, version=version_of(rule))
+
+    def _severity(self, node: Node, terms: Terms) -> tuple[str | None, tuple[Band, ...]]:
+        """How severe a rule is: (where no condition holds, conditions of others from the highest on)."""
+        levelled = node.get("severity")
+        if levelled is None or not levelled.is_mapping:
+            return self._reader.choice(node, "severity", SEVERITIES, None), ()
+        self._reader.known(levelled, SEVERITIES, "severity")
+        levels = [level for level in reversed(SEVERITIES) if level in levelled]
+        if not levels or levelled[levels[-1]].value != OTHERWISE or len(levels) < 2:
+            advice = "severity: {high: amount > 1000000, medium: otherwise}"
+            self._reader.report(
+                levelled, f"severity by value names two levels or more, the lowest of them otherwise: {advice}"
+            )
+            return None, ()
+        bands = []
+        for level in levels[:-1]:
+            condition = terms.condition(levelled[level], "a severity")
+            if condition is None:
+                return None, ()
+            bands.append(Band(level, levelled[level].value.strip(), condition))
+        return levels[-1], tuple(bands)
+
+    def _feature_of(self, name: str) -> Aggregate | str:
+        feature = self._known.declared[name]
+        assert feature is not None
+        return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
