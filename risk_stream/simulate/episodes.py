@@ -1,45 +1,25 @@
-"""The planted stories: eight kinds of trouble, each told in events among the calm ones and labelled."""
+"""The planted stories: kinds of trouble, each told in events among the calm ones and labelled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from risk_stream.simulate.clock import HOUR_MS, MINUTE_MS, SECOND_MS, day_of
-from risk_stream.simulate.loans import LENDERS, LoanBook
+from risk_stream.simulate import abuse
+from risk_stream.simulate.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, day_of
+from risk_stream.simulate.loans import LENDERS
+from risk_stream.simulate.scene import Scene
 from risk_stream.simulate.truth import Episode
-from risk_stream.simulate.world import World
 
-__all__ = ["DURATION_DAYS", "KINDS", "Scene"]
+__all__ = ["DURATION_DAYS", "KINDS", "plant"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Where an episode is planted: the world, its loans and the episode's own dice."""
-
-    world: World
-    loans: LoanBook
-    rng: np.random.Generator
-
-    def plant(self, kind: str, id: str, day: int) -> Episode:
-        """Plan an episode that begins on `day` (today or later); its events come with the days."""
-        episode = Episode(kind, id)
-        _PLANTERS[kind](self, episode, day)
-        return episode
-
-    def cast(self, episode: Episode, count: int) -> list[int]:
-        """Customers for an episode, with their first accounts entered as its keys."""
-        people = self.world.people
-        chosen = self.world.take_customers(count)
-        episode.keys["customer"] = [people.customer[i] for i in chosen]
-        episode.keys["account"] = [people.account[people.main[i]] for i in chosen]
-        return chosen
-
-    def time(self, day: int, hour: float) -> int:
-        """A local time of a day, ms."""
-        return self.world.day_start(day) + int(hour * HOUR_MS)
+def plant(scene: Scene, kind: str, id: str, day: int) -> Episode:
+    """Plan an episode that begins on `day` (today or later); its events come with the days."""
+    episode = Episode(kind, id)
+    _PLANTERS[kind](scene, episode, day)
+    return episode
 
 
 def _velocity_burst(scene: Scene, episode: Episode, day: int) -> None:
@@ -118,39 +98,11 @@ def _account_takeover(scene: Scene, episode: Episode, day: int) -> None:
         )
 
 
-def _trade(
-    scene: Scene,
-    episode: Episode,
-    time: int,
-    customer: int,
-    instrument: int,
-    side: str,
-    quantity: int,
-    price: float,
-    other: str = "",
-) -> None:
-    """An order and, a second later, its trade."""
-    cash = scene.world.cash(customer)
-    fields = cash | {
-        "instrument": scene.world.prices.codes[instrument],
-        "position": scene.world.position(customer, instrument),
-        "order": scene.world.new_order(),
-        "side": side,
-        "quantity": quantity,
-        "price": price,
-        "amount": round(quantity * price, 2),
-        "currency": "CNY",
-    }
-    scene.world.tell(time, "order", episode, **fields)
-    scene.world.tell(time + SECOND_MS, "trade", episode, **fields | ({"counter_account": other} if other else {}))
-
-
 def _pump_and_dump(scene: Scene, episode: Episode, day: int) -> None:
     """A few accounts build up quietly, the price is driven up a third on heavy turnover, then they sell into it."""
     ring = scene.cast(episode, int(scene.rng.integers(3, 5)))
     rng, world = scene.rng, scene.world
-    instrument = world.take_instrument()
-    episode.keys["instrument"] = [world.prices.codes[instrument]]
+    instrument = scene.stage(episode)
     build, rise, fall = int(rng.integers(4, 7)), 5, 2
     days = world.trading_days(day, build + rise + fall)
     price = float(world.prices.close[instrument])
@@ -167,8 +119,7 @@ def _pump_and_dump(scene: Scene, episode: Episode, day: int) -> None:
                 money = float(rng.uniform(250_000, 420_000)) if dumping else float(rng.uniform(90_000, 160_000))
                 quantity = 100 * max(1, round(money / quote / 100))
                 hour = float(rng.choice([rng.uniform(9.55, 11.4), rng.uniform(13.05, 14.9)]))
-                _trade(
-                    scene,
+                scene.trade(
                     episode,
                     scene.time(at, hour),
                     customer,
@@ -184,21 +135,31 @@ def _wash_trades(scene: Scene, episode: Episode, day: int) -> None:
     """Two accounts sell the same shares to each other, back and forth, and end where they began."""
     first, second = scene.cast(episode, 2)
     rng, world = scene.rng, scene.world
-    instrument = world.take_instrument()
-    episode.keys["instrument"] = [world.prices.codes[instrument]]
-    if rng.random() < 0.5:  # one person behind both
-        world.people.phone[second] = world.people.phone[first]
+    one_hand = rng.random() < 0.5  # one person behind both
+    instrument = scene.stage(episode, quiet=one_hand)
     (at,) = world.trading_days(day, 1)
+    if one_hand:
+        _one_hand(scene, at, first, second)
     time = scene.time(at, float(rng.choice([rng.uniform(9.6, 10.7), rng.uniform(13.1, 14.2)])))
     price = float(world.prices.close[instrument])
-    quantity = 100 * max(5, round(float(rng.uniform(80_000, 400_000)) / price / 100))
-    accounts = episode.keys["account"]
+    usual = float(rng.uniform(80_000, 400_000))
+    money = max(usual, float(world.prices.turnover[instrument]) * 0.035) if one_hand else usual
+    quantity = 100 * max(5, round(money / price / 100))
     for n in range(int(rng.integers(8, 14))):
         quote = round(price * float(rng.uniform(0.998, 1.004)), 2)
         sell, buy = (first, second) if n % 2 == 0 else (second, first)
-        _trade(scene, episode, time, sell, instrument, "sell", quantity, quote, accounts[1 - n % 2])
-        _trade(scene, episode, time + 400, buy, instrument, "buy", quantity, quote, accounts[n % 2])
+        scene.trade(episode, time, sell, instrument, "sell", quantity, quote, buy)
+        scene.trade(episode, time + 400, buy, instrument, "buy", quantity, quote, sell)
         time += int(rng.integers(40, 190)) * SECOND_MS
+
+
+def _one_hand(scene: Scene, day: int, first: int, second: int) -> None:
+    """One person behind two customers: one telephone, and the house is told who decides over the second's account."""
+    people = scene.world.people
+    people.phone[second] = people.phone[first]
+    people.investor[second] = people.investor[first]
+    told = scene.world.who(second) | {"account": people.account[people.main[second]]}
+    scene.world.tell(scene.world.day_start(day), "account", **told, controller=people.investor[first])
 
 
 def _many_lenders(scene: Scene, episode: Episode, day: int) -> None:
@@ -259,7 +220,7 @@ def _loan_into_market(scene: Scene, episode: Episode, day: int) -> None:
     for n in range(3):
         quote = round(price * float(rng.uniform(0.99, 1.01)), 2)
         quantity = 100 * max(1, int(amount * share / 3 / quote / 100))
-        _trade(scene, episode, scene.time(at, 9.6 + n * 0.4), customer, instrument, "buy", quantity, quote)
+        scene.trade(episode, scene.time(at, 9.6 + n * 0.4), customer, instrument, "buy", quantity, quote)
 
 
 def _missed_instalments(scene: Scene, episode: Episode, day: int) -> None:
@@ -275,6 +236,30 @@ def _missed_instalments(scene: Scene, episode: Episode, day: int) -> None:
                 return
 
 
+def _mule_account(scene: Scene, episode: Episode, day: int) -> None:
+    """Strangers pay into an account that was opened weeks ago, and it passes the money on the same day."""
+    (customer,) = scene.cast(episode, 1)
+    rng, world = scene.rng, scene.world
+    account = world.new_account()
+    episode.keys["account"] = [account]
+    opened = world.day_start(day) - int(rng.integers(5, 40)) * DAY_MS
+    told = world.who(customer) | {"account": account, "account_kind": "cash", "opened": opened}
+    world.tell(world.day_start(day), "account", **told)
+    mule = world.cash(customer) | {"account": account, "currency": "CNY", "counterparty_kind": "person"}
+    time, came_in = scene.time(day, rng.uniform(8, 13)), 0.0
+    for _ in range(int(rng.integers(6, 11))):
+        amount = round(float(rng.uniform(11_000, 30_000)), -2)
+        fields = mule | {"counterparty": world.new_payee(), "direction": "in", "amount": amount, "purpose": "other"}
+        world.tell(time, "transfer", episode, **fields)
+        came_in += amount
+        time += int(rng.integers(3, 40)) * MINUTE_MS
+    for _ in range(3):
+        time += int(rng.integers(2, 20)) * MINUTE_MS
+        amount = round(came_in * float(rng.uniform(0.29, 0.32)), -2)
+        fields = mule | {"counterparty": world.new_payee(), "direction": "out", "amount": amount, "purpose": "other"}
+        world.tell(time, "transfer", episode, **fields)
+
+
 _PLANTERS: Mapping[str, Callable[[Scene, Episode, int], None]] = {
     "velocity_burst": _velocity_burst,
     "structuring": _structuring,
@@ -284,6 +269,13 @@ _PLANTERS: Mapping[str, Callable[[Scene, Episode, int], None]] = {
     "many_lenders": _many_lenders,
     "loan_into_market": _loan_into_market,
     "missed_instalments": _missed_instalments,
+    "mule_account": _mule_account,
+    "ramp_and_reverse": abuse.ramp_and_reverse,
+    "marking_the_close": abuse.marking_the_close,
+    "auction_spoofing": abuse.auction_spoofing,
+    "layering": abuse.layering,
+    "limit_price_wall": abuse.limit_price_wall,
+    "quote_stuffing": abuse.quote_stuffing,
 }
 
 #: The kinds of episodes, in the order in which they are planted in turn.
@@ -299,4 +291,8 @@ DURATION_DAYS: Mapping[str, int] = {
     "many_lenders": 12,
     "loan_into_market": 9,
     "missed_instalments": 62,
+    "mule_account": 2,
+    **dict.fromkeys(("ramp_and_reverse", "auction_spoofing", "layering", "limit_price_wall"), 4),
+    "quote_stuffing": 4,
+    "marking_the_close": 7,
 }

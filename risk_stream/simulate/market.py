@@ -10,9 +10,10 @@ import numpy as np
 from risk_stream.simulate.cash import details_of_day, logins_of_day, salaries_of_day, transfers_of_day
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, Day, day_of
 from risk_stream.simulate.emit import Slice, Table, render_day
-from risk_stream.simulate.episodes import DURATION_DAYS, KINDS, Scene
+from risk_stream.simulate.episodes import DURATION_DAYS, KINDS, plant
 from risk_stream.simulate.exchange import depth_of_day, indices_of_day, limits_of_day, phases_of_day
 from risk_stream.simulate.loans import LoanBook
+from risk_stream.simulate.scene import Scene
 from risk_stream.simulate.trading import trading_day
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
@@ -25,7 +26,12 @@ START = dt.date(2026, 3, 2)
 SEASON = 90
 
 #: What turned out to be true of a kind of episode, as an `outcome` says it.
-_LABELS = {"pump_and_dump": "manipulation", "wash_trades": "manipulation", "missed_instalments": "default"}
+_LABELS = {
+    **dict.fromkeys(("pump_and_dump", "wash_trades", "ramp_and_reverse"), "manipulation"),
+    **dict.fromkeys(("marking_the_close", "auction_spoofing", "layering", "limit_price_wall"), "manipulation"),
+    "quote_stuffing": "manipulation",
+    "missed_instalments": "default",
+}
 
 
 class Market:
@@ -123,7 +129,7 @@ class Market:
         for number, (kind, at) in enumerate(plan):
             if at == within:
                 scene = Scene(world, loans, self._dice(4, season, number))
-                self.episodes.append(scene.plant(kind, f"episode-{season}-{number}", day))
+                self.episodes.append(plant(scene, kind, f"episode-{season}-{number}", day))
 
     def _label(self, world: World, labelled: set[str]) -> None:
         """Some days after an episode is over an `outcome` says what it was."""

@@ -91,6 +91,10 @@ class Prices:
         self.path = np.repeat(self.close[:, None], MINUTES + 1, axis=1)
         self._pushes: dict[int, list[tuple[int, float, float]]] = {}
 
+    def limit_up(self, instrument: int) -> float:
+        """The highest price allowed on the next trading day."""
+        return float(np.round(self.close[instrument] * (1 + self.limit[instrument]), 2))
+
     def push(self, day: int, instrument: int, drift: float, volume: float) -> None:
         """Have an instrument rise by `drift` (log) on a day, on `volume` times its usual turnover."""
         self._pushes.setdefault(day, []).append((instrument, drift, volume))

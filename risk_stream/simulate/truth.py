@@ -16,10 +16,17 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     "structuring": ("structuring",),
     "account_takeover": ("takeover-transfer", "takeover-credentials"),
     "pump_and_dump": ("pump-price", "dump-into-rise"),
-    "wash_trades": ("wash-pair", "wash-shared-device"),
+    "wash_trades": ("wash-pair", "wash-shared-device", "self-trade-share"),
     "many_lenders": ("many-lenders", "many-inquiries"),
     "loan_into_market": ("loan-into-securities", "loan-into-trading"),
     "missed_instalments": ("missed-instalment", "two-missed-instalments"),
+    "mule_account": ("mule-account",),
+    "ramp_and_reverse": ("ramp-and-reverse",),
+    "marking_the_close": ("marking-the-close", "close-ramp-and-reverse"),
+    "auction_spoofing": ("opening-auction-false-orders",),
+    "layering": ("layering",),
+    "limit_price_wall": ("limit-price-false-orders", "holding-the-limit-price"),
+    "quote_stuffing": ("high-frequency-second", "instant-cancels"),
 }
 
 

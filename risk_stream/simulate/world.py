@@ -35,6 +35,7 @@ class World:
         self._agenda: dict[int, list[Row]] = {}
         self._payees = customers * 3
         self._orders = 0
+        self._accounts = len(self.people.account)
 
     def tell(self, time: int, type: str, episode: Episode | None = None, /, **fields: Any) -> None:
         """Have an event happen at a time of today or later."""
@@ -67,6 +68,11 @@ class World:
         self._payees += 1
         return f"P{self._payees:06d}"
 
+    def new_account(self) -> str:
+        """The number of an account beside those that customers have from the beginning."""
+        self._accounts += 1
+        return f"A{self._accounts:06d}"
+
     def new_order(self) -> str:
         """The number of an order that is not one of a day's table."""
         self._orders += 1
@@ -83,6 +89,15 @@ class World:
         """An instrument for an episode, in turn."""
         self.free_instruments.append(self.free_instruments.pop(0))
         return self.free_instruments[-1]
+
+    def take_quiet_instrument(self) -> int:
+        """The least traded of the next few instruments that are not under special treatment."""
+        prices = self.prices
+        plain = [i for i in self.free_instruments if not prices.special[i]] or self.free_instruments
+        chosen = min(plain[: max(1, len(plain) // 2)], key=lambda i: float(prices.turnover[i]))
+        self.free_instruments.remove(chosen)
+        self.free_instruments.append(chosen)
+        return chosen
 
     def trading_days(self, day: int, count: int) -> list[int]:
         """The first `count` trading days on or after a day."""
