@@ -107,6 +107,7 @@ def of_rule(rule: RuleUse) -> Iterator[str]:
     """The lines of one rule."""
     yield f"{rule.rule} ({rule.mode})  {rule.file}:{rule.line}"
     yield from _under("when", " ".join(rule.when.split()), indent=2)
+    yield from _severity(rule)
     if rule.features:
         yield ""
         yield from _features(rule.features)
@@ -118,6 +119,17 @@ def of_rule(rule: RuleUse) -> Iterator[str]:
     yield "costs" if rule.mode != "off" else "would cost, as it is off"
     for line in _costs(rule.cost):
         yield from _under("", line, indent=2)
+
+
+def _severity(rule: RuleUse) -> Iterator[str]:
+    """How severe an alert is: a line for each level, where it depends on values."""
+    if not rule.levels:
+        yield from _under("severity", rule.severity, indent=2)
+        return
+    width = max(map(len, rule.levels))
+    for place, (level, when) in enumerate({**rule.levels, rule.severity: "otherwise"}.items()):
+        head = "severity" if place == 0 else " " * len("severity")
+        yield from _under(f"{head}  {level:<{width}}", " ".join(when.split()), indent=2)
 
 
 def _features(features: Sequence[FeatureUse]) -> Iterator[str]:

@@ -124,6 +124,8 @@ class RuleUse:
     line: int
     mode: str
     when: str
+    severity: str  # where no condition of `levels` holds
+    levels: dict[str, str]  # severities that depend on values, from the highest on, and their conditions as written
     features: tuple[FeatureUse, ...]
     decisions: tuple[Decision, ...]
     cost: Cost
@@ -219,6 +221,8 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
         rule.line,
         rule.mode,
         rule.when,
+        rule.severity,
+        {band.severity: band.when for band in rule.bands},
         tuple(_feature(plan, rule, name, feature) for name, feature in rule.features),
         tuple(_decision(whole, live, type_name) for type_name in rule.on),
         _cost(whole, _plan(plan, others), live),

@@ -60,6 +60,19 @@ def test_a_rule_is_shown_with_its_features_its_hop_and_its_cost(ask: Ask, house:
     assert "no feature more" in cheap
 
 
+def test_a_severity_by_value_is_shown_level_by_level(ask: Ask, house: Path) -> None:
+    """From the highest on, each with its condition; one that is always the same in a line."""
+    path = house / "loans.yaml"
+    path.write_text(
+        MORE.replace("severity: low", "severity: {critical: lent_7d > 9, medium: amount > 5, low: otherwise}")
+    )
+    said = [" ".join(line.split()) for line in ask("rules", "explain", "lent-on", "--rules", house).out.splitlines()]
+    assert said[2:5] == ["severity critical lent_7d > 9", "medium amount > 5", "low otherwise"]
+    rule = ask("rules", "explain", "lent-on", "--rules", house, "--format", "json").json["rule"]
+    assert (rule["severity"], rule["levels"]) == ("low", {"critical": "lent_7d > 9", "medium": "amount > 5"})
+    assert "severity medium" in " ".join(ask("rules", "explain", "large-transfer", "--rules", house).out.split())
+
+
 def test_an_event_type_can_be_asked_alone(ask: Ask, house: Path) -> None:
     """And the one that goes everywhere says so."""
     assert ask("rules", "explain", "drawdown", "--rules", house).out.startswith("drawdown (topic family loans)")
