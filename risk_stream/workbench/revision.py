@@ -17,8 +17,8 @@ class GitError(Exception):
     """Raised when git cannot say what it is asked; the text is one sentence."""
 
 
-def git(folder: Path, *arguments: str) -> bytes:
-    """What git says in a folder.
+def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """What git says in a folder; `given` is what it reads.
 
     Raises:
         GitError: there is no git here, the folder is in no repository, or git refuses; says which.
@@ -26,12 +26,13 @@ def git(folder: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603 - the arguments are ours, and no shell reads them
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - the git that this user would call
+            input=given,
             capture_output=True,
             timeout=PATIENCE,
             check=False,
         )
     except FileNotFoundError:
-        raise GitError("git is not installed here: name folders instead") from None
+        raise GitError("git is not installed here") from None
     except subprocess.TimeoutExpired:
         raise GitError(f"git did not answer within {PATIENCE:.0f} s in {folder}") from None
     if done.returncode:
