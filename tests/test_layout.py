@@ -22,6 +22,7 @@ FLOORS = {
     "calendars": 1,
     "features": 1,
     "rules": 2,
+    "lending": 2,
     "engine": 3,
     "workbench": 4,
     "settings": 4,
@@ -34,7 +35,7 @@ FLOORS = {
     "__main__": 7,
 }
 FRIENDS = {("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
-CORE = {"catalogue", "calendars", "features", "rules", "engine"}
+CORE = {"catalogue", "calendars", "features", "rules", "lending", "engine"}
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {
     *("faust", "mode", "aiokafka", "kafka", "redis", "prometheus_client", "asyncio", "aiohttp", "typer", "rich"),

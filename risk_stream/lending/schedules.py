@@ -1,0 +1,216 @@
+"""Schedules of repayment: who owes what on which date, to the last minor unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+
+import numpy as np
+
+from risk_stream.calendars import Calendar
+from risk_stream.lending.business_days import Adjustment, adjust
+from risk_stream.lending.day_count import Dates, DayCount, add_months, dates, year_fractions
+from risk_stream.lending.errors import LendingError
+from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, amounts, exact_rate, half_up
+
+__all__ = ["Accrual", "Method", "Prepayment", "Schedule", "Terms", "check_schedule", "prepay", "schedule"]
+
+#: Instalments of the longest contract: 50 years of weeks.
+MAX_INSTALMENTS = 2_600
+
+
+class Method(Enum):
+    """How principal is repaid."""
+
+    EQUAL_INSTALMENTS = "annuity"  # 等额本息: interest and principal together are level
+    FORMULA_INSTALMENTS = "annuity_fixed_formula"  # level by r/12, interest by days; the last instalment takes the rest
+    EQUAL_PRINCIPAL = "equal_principal"  # 等额本金
+    INTEREST_ONLY = "interest_only"  # 先息后本: principal with the last interest
+    BULLET = "bullet"  # 到期还本付息: one date for all
+
+
+class Accrual(Enum):
+    """What interest is counted on."""
+
+    MONTHS = "months"  # annual rate x months / 12, whatever the days
+    UNADJUSTED = "unadjusted"  # days between the dates of the contract, before holidays move them
+    ADJUSTED = "adjusted"  # days between the dates on which it is paid
+
+
+class Prepayment(Enum):
+    """What becomes of the schedule after money paid early."""
+
+    SMALLER_INSTALMENT = "reduce_instalment"
+    SHORTER_TERM = "shorten_term"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a contract says. `principal` is in minor units, `annual_rate` a fraction of one a year (`exact_rate`)."""
+
+    principal: int
+    annual_rate: Rate
+    instalments: int
+    start: str | np.datetime64
+    first_due: str | np.datetime64
+    months: int = 1  # between two instalments
+    method: Method = Method.EQUAL_INSTALMENTS
+    accrual: Accrual = Accrual.MONTHS
+    day_count: DayCount = DayCount.ACT_360
+    adjustment: Adjustment = Adjustment.UNADJUSTED
+    calendar: Calendar | None = None
+    end_of_month: bool = False  # from the last day of a month, every due date is one
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Lines of a schedule as columns, money in minor units; `closing` is the principal after each line."""
+
+    start: Dates  # of the accrual
+    unadjusted: Dates  # the due date before holidays move it
+    due: Dates
+    opening: Amounts
+    interest: Amounts
+    principal: Amounts
+
+    def __len__(self) -> int:
+        return len(self.due)
+
+    @property
+    def payment(self) -> Amounts:
+        """Interest and principal of each line."""
+        return self.interest + self.principal
+
+    @property
+    def closing(self) -> Amounts:
+        """The principal after each line."""
+        return self.opening - self.principal
+
+
+def schedule(terms: Terms) -> Schedule:
+    """The lines of a contract.
+
+    Level instalment A = P r / (1 - (1 + r)^-n) with the period's rate r, P / n where r is 0; where interest follows
+    the days, A is solved so that the last balance is 0. Interest is balance x r, rounded half up in each line; the
+    last line takes the rest of the principal. Raises `LendingError` for terms that make no schedule.
+    """
+    rate, start, unadjusted, due = _checked(terms)
+    begins = np.concatenate((start[None], (due if terms.accrual is Accrual.ADJUSTED else unadjusted)[:-1]))
+    rates = _period_rates(terms, rate, begins, due if terms.accrual is Accrual.ADJUSTED else unadjusted)
+    principal_of = _principal(terms, rates, Fraction(rate * terms.months, 12))
+    opening, interest, principal = _lines(terms.principal, rates, principal_of)
+    return Schedule(begins, unadjusted, due, opening, interest, principal)
+
+
+def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:
+    """The schedule from the line after number `after` on, when `amount` is paid with that line beside its instalment.
+
+    Either the rest is spread anew over the remaining dates, or instalments stay and end sooner. Level instalments with
+    interest by months only. Raises `LendingError` for an amount over the balance.
+    """
+    if terms.method is not Method.EQUAL_INSTALMENTS or terms.accrual is not Accrual.MONTHS:
+        raise LendingError("what is paid early is spread anew for level instalments with interest by months only")
+    before = schedule(terms)
+    if not 1 <= after < len(before):
+        raise LendingError(f"there is no instalment {after} with others behind it: the schedule has {len(before)}")
+    left = int(before.closing[after - 1]) - int(amounts([amount], "a prepayment")[0])
+    if left < 0:
+        raise LendingError(f"{amount} is more than the principal of {before.closing[after - 1]} that is left")
+    rates = [Fraction(exact_rate(terms.annual_rate) * terms.months, 12)] * (len(before) - after)
+    level = int(before.payment[0])
+    if mode is Prepayment.SMALLER_INSTALMENT:
+        level = _level(left, rates)
+    opening, interest, principal = _lines(left, rates, lambda _, balance, due: min(level - due, balance))
+    used = slice(after, after + len(opening))
+    return Schedule(before.start[used], before.unadjusted[used], before.due[used], opening, interest, principal)
+
+
+def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) -> None:
+    """Raise `LendingError` where a schedule that a house sent does not add up: which line, and by how much."""
+    for name in ("opening", "interest", "principal"):
+        amounts(getattr(lines, name), name)
+    if not len(lines):
+        raise LendingError("the schedule has no line")
+    days = np.concatenate((dates(start)[None], lines.due))
+    backward = np.diff(days).astype(np.int64) <= 0
+    if backward.any():
+        at = int(np.argmax(backward))
+        raise LendingError(f"line {at + 1} is due on {days[at + 1]}, not after {days[at]}")
+    opening = np.concatenate((np.array([principal], np.int64), lines.closing[:-1]))
+    wrong = opening != lines.opening
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise LendingError(f"line {at + 1} begins with {lines.opening[at]}, but {opening[at]} is left before it")
+    if total := int(lines.principal.sum()) - principal:
+        raise LendingError(f"the principal of the lines is {abs(total)} {'over' if total > 0 else 'under'} {principal}")
+
+
+def _checked(terms: Terms) -> tuple[Fraction, Dates, Dates, Dates]:
+    """The rate, and the dates of start, of the contract and of payment."""
+    rate = exact_rate(terms.annual_rate, "the annual rate")
+    if not 0 < terms.principal <= MAX_MINOR:
+        raise LendingError(f"a principal of {terms.principal} minor units is not between 1 and {MAX_MINOR:,}")
+    if not 1 <= terms.instalments <= MAX_INSTALMENTS or terms.months < 1:
+        raise LendingError(f"a contract has 1 to {MAX_INSTALMENTS:,} instalments, a month or more apart")
+    if terms.method is Method.BULLET and terms.instalments != 1:
+        raise LendingError(f"a bullet loan is repaid on one date, not on {terms.instalments}")
+    if terms.adjustment is not Adjustment.UNADJUSTED and terms.calendar is None:
+        raise LendingError(f"to move due dates ({terms.adjustment.value}), a calendar must say which days are open")
+    start, first = dates(terms.start), dates(terms.first_due)
+    if first <= start:
+        raise LendingError(f"the first instalment is due on {first}, not after the start on {start}")
+    after = terms.months * np.arange(terms.instalments)
+    unadjusted = add_months(first, after, end_of_month=terms.end_of_month)
+    due = unadjusted if terms.calendar is None else adjust(unadjusted, terms.calendar, terms.adjustment)
+    return rate, start, unadjusted, due
+
+
+def _period_rates(terms: Terms, rate: Fraction, begins: Dates, ends: Dates) -> list[Fraction]:
+    if terms.accrual is Accrual.MONTHS:
+        return [rate * terms.months / 12] * terms.instalments
+    numerators, denominator = year_fractions(begins, ends, terms.day_count)
+    return [rate * Fraction(int(part), denominator) for part in numerators]
+
+
+def _level(principal: int, rates: list[Fraction]) -> int:
+    """The level instalment that leaves nothing after the last period: P over the sum of the discount factors.
+
+    The factors are of 60 decimals: exact fractions of a long contract have as many digits as its lines, and no half of
+    a minor unit is decided beyond the 60th.
+    """
+    scale = 10**60
+    factor, annuity = scale, 0
+    for rate in rates:
+        factor = factor * rate.denominator // (rate.denominator + rate.numerator)
+        annuity += factor
+    return half_up(Fraction(principal * scale, annuity))
+
+
+def _principal(terms: Terms, rates: list[Fraction], nominal: Fraction) -> Callable[[int, int, int], int]:
+    """What line number (from 0), balance and interest make the principal of a line; the last line is not asked."""
+    if terms.method in {Method.INTEREST_ONLY, Method.BULLET}:
+        return lambda _line, _balance, _interest: 0
+    if terms.method is Method.EQUAL_PRINCIPAL:
+        share = half_up(Fraction(terms.principal, terms.instalments))
+        return lambda _line, balance, _interest: min(share, balance)
+    by_formula = terms.method is Method.FORMULA_INSTALMENTS
+    level = _level(terms.principal, [nominal] * terms.instalments if by_formula else rates)
+    return lambda _line, balance, interest: min(max(level - interest, 0), balance)
+
+
+def _lines(
+    principal: int, rates: list[Fraction], principal_of: Callable[[int, int, int], int]
+) -> tuple[Amounts, Amounts, Amounts]:
+    """Opening balance, interest and principal of each line, until nothing is left; the last takes the rest."""
+    rows, balance = [], principal
+    for line, rate in enumerate(rates):
+        interest = half_up(balance * rate)
+        repaid = balance if line == len(rates) - 1 else principal_of(line, balance, interest)
+        rows.append((balance, interest, repaid))
+        balance -= repaid
+        if balance == 0:
+            break
+    columns = np.array(rows, np.int64).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]
