@@ -1,6 +1,6 @@
 """Writes the parts of docs/ that say what the code says.
 
-These are events.md, commands.md, rules.schema.json and the tables of operations.md and scale.md.
+These are events.md, commands.md, scenarios.md, rules.schema.json and the tables of operations.md and scale.md.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -17,6 +17,8 @@ from typing import Any
 
 from typer.main import get_command
 
+from docs.scenarios import scenarios_page
+from docs.tables import rows
 from risk_stream.calendars import shipped
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.cli import app
@@ -26,17 +28,6 @@ from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import METRICS
 
 DOCS = Path(__file__).parent
-
-
-def cell(text: object) -> str:
-    """Text that does not end a table's cell."""
-    return str(text).replace("|", "\\|").replace("\n", " ")
-
-
-def rows(header: tuple[str, ...], lines: Iterator[tuple[object, ...]]) -> str:
-    """A Markdown table."""
-    table = [header, tuple("---" for _ in header), *lines]
-    return "\n".join("| " + " | ".join(cell(c) for c in line) + " |" for line in table)
 
 
 def events_page(catalogue: Catalogue) -> str:
@@ -251,6 +242,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
+        DOCS / "scenarios.md": scenarios_page(),
         DOCS / "rules.schema.json": json.dumps(rule_schema(load_catalogue(), shipped()), indent=1) + "\n",
         operations: with_tables(operations.read_text(), settings=settings_table(), metrics=metrics_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
