@@ -9,7 +9,9 @@ A rule file
     owner: retail-credit       # optional: the owner of every rule below that names none
     tags: [lending]            # optional: added to the tags of every rule below
     import: shared.yaml        # optional: files of constants and features (which have no stage and no rules)
-    constants: {large: 50000}  # optional: names for numbers and texts
+    constants:                 # optional: names for numbers and texts, which may differ by a text of the event
+      large: 50000
+      most: {by: channel, app: 5000, otherwise: 10000}
     features:                  # optional; names are known in this file only (equal features are computed once)
       lenders_30d: {distinct: lender, of: application, by: id_number, window: 30d}
       applied_1h:  {count: application, by: device, window: 1h}

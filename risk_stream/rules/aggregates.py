@@ -11,11 +11,11 @@ from hashlib import blake2b
 from risk_stream.calendars import UNITS, Calendar, starts
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node
 from risk_stream.features import Aggregate, Op, Periods
-from risk_stream.rules.check import Checker, field_value, nearest
+from risk_stream.rules.check import Checker, Resolver, field_value, nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_WINDOW_MS
-from risk_stream.rules.meaning import Condition, Constant, FieldValue, lists_of, wording
+from risk_stream.rules.meaning import Condition, Meaning, lists_of, wording
 
 __all__ = [
     "LENGTH",
@@ -136,11 +136,11 @@ def read_aggregate(
     node: Node,
     report: Report,
     report_in: Callable[[Node, ExpressionError], None],
-    constant: Callable[[str], Constant | None],
+    constant: Callable[[str, Resolver], Meaning | None],
 ) -> Feature | None:
     """The aggregate a mapping declares, or None with everything wrong in it reported.
 
-    `constant` gives what a name of one stands for, and None for other names.
+    `constant` gives what a name of one stands for, where others have the meaning given; None for names of none.
     """
     operations = [key for key in keys(node) if key.value in _OPERATIONS]
     allowed = ("of", "by", "window", "where", "calendar")
@@ -281,14 +281,14 @@ def _where(
     types: tuple[EventType, ...],
     report: Report,
     report_in: Callable[[Node, ExpressionError], None],
-    constant: Callable[[str], Constant | None],
+    constant: Callable[[str, Resolver], Meaning | None],
 ) -> Condition | None:
     if not node.is_text:
         report(node, "where is a condition, such as where: amount > 1000")
         return None
 
-    def resolve(name: str) -> FieldValue | Constant:
-        if (known := constant(name)) is not None:
+    def resolve(name: str) -> Meaning:
+        if (known := constant(name, resolve)) is not None:
             return known
         try:
             return field_value(shared_field(types, name))

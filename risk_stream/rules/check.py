@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar
 from risk_stream.catalogue import Field, FieldType
 from risk_stream.features import Aggregate, Op
 from risk_stream.rules.arithmetic import FUNCTIONS, compute
+from risk_stream.rules.currency import different_currencies
 from risk_stream.rules.expression import (
     All,
     Among,
@@ -33,6 +34,7 @@ from risk_stream.rules.expression import (
 )
 from risk_stream.rules.meaning import (
     AggregateValue,
+    ByCase,
     Comparison,
     Computed,
     Condition,
@@ -48,6 +50,7 @@ from risk_stream.rules.meaning import (
     Truth,
     Value,
     opposite,
+    texts_of,
     wording,
 )
 
@@ -213,6 +216,7 @@ class Checker:
             )
         left, right = self._as_time(left, right, node.left), self._as_time(right, left, node.right)
         self._comparable(node, left, right)
+        self._of_one_currency((left, right), node.at)
         if isinstance(left, Constant) and isinstance(right, Constant):
             raise ExpressionError("this condition never changes: one side must be a field or a feature", node.at)
         if left == right:
@@ -256,16 +260,20 @@ class Checker:
         if node.op in ("<", "<=", ">", ">=") and left.kind not in _ORDERED:
             raise ExpressionError(f"{left.kind.value} has no order: compare it with == or != or in", node.at)
 
+    def _of_one_currency(self, values: tuple[Value, ...], at: int) -> None:
+        if said := different_currencies(values, self._fields):
+            raise ExpressionError(said, at)
+
     def _choice(self, value: Value, constant: Value, node: Node) -> None:
         """A choice can only be one of its choices."""
-        if not isinstance(constant, Constant) or not isinstance(constant.value, str):
-            return
-        choices = self._choices(value)
-        if choices and constant.value not in choices:
-            advice = nearest(constant.value, choices) or f": it is one of {', '.join(choices)}"
-            raise ExpressionError(f"'{wording_of(value)}' is never \"{constant.value}\"{advice}", node.at)
+        choices = self.choices(value) if isinstance(constant, Constant | ByCase) else ()
+        for text in texts_of(constant) if choices else ():
+            if text not in choices:
+                advice = nearest(text, choices) or f": it is one of {', '.join(choices)}"
+                raise ExpressionError(f"'{wording_of(value)}' is never \"{text}\"{advice}", node.at)
 
-    def _choices(self, value: Value) -> tuple[str, ...]:
+    def choices(self, value: Value) -> tuple[str, ...]:
+        """The texts that a value has at most; none where it may have any."""
         if isinstance(value, FieldValue) and value.kind is Kind.TEXT:
             return self._fields[value.name].choices
         if isinstance(value, AggregateValue) and value.kind is Kind.TEXT and value.aggregate.field:
@@ -385,6 +393,8 @@ class Checker:
             raise ExpressionError(
                 f"{first.kind.value} cannot be {words} {second.kind.value}{_quoted(left, right)}", node.at
             )
+        if node.op in ("+", "-", "%"):
+            self._of_one_currency((left, right), node.at)
         if node.op in ("/", "%") and right == Constant(right.kind, 0.0):
             raise ExpressionError("a division by zero is always unknown", node.at)
         # a time is in ms and a duration in seconds, so these are operations of their own
@@ -448,6 +458,7 @@ class Checker:
             raise ExpressionError(
                 "coalesce() does not work on true and false: write x == true, or x is missing", node.at
             )
+        self._of_one_currency(values, node.at)
         return _folded(kind, name, values, node.at)
 
 
@@ -456,7 +467,7 @@ def wording_of(value: Value) -> str:
     match value:
         case AggregateValue(_, aggregate):
             return f"this {aggregate.op.value}"
-        case Computed():
+        case Computed() | ByCase():
             return "this value"
         case _:
             return wording(value)
@@ -506,6 +517,9 @@ def _bounds(value: Value) -> tuple[float, float]:
             return number, number
         case FieldValue(_, _, low, high) | AggregateValue(_, _, _, low, high):
             return low, high
+        case ByCase(_, _, cases, otherwise):
+            numbers = [case for case in (*(case for _, case in cases), otherwise) if isinstance(case, float)]
+            return (min(numbers), max(numbers)) if numbers else (-math.inf, math.inf)
         case Computed(_, "hour"):
             return 0.0, 23.0
         case Computed(_, "weekday"):

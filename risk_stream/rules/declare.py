@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.aggregates import Feature, read_aggregate
+from risk_stream.rules.cases import constant_of, read_cases
 from risk_stream.rules.check import nearest
 from risk_stream.rules.expression import RESERVED
-from risk_stream.rules.limits import MAX_FEATURES, MAX_LITERAL, MAX_TEXT
+from risk_stream.rules.limits import MAX_FEATURES
 from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import Constant, Kind
 from risk_stream.rules.reading import NAME, Reader, kind_of
 from risk_stream.rules.scope import Features
 
@@ -76,18 +76,19 @@ class Declarations:
             if not self._may_declare(key, "a constant"):
                 continue
             self.own[key.value] = key
-            self._known.constants[key.value] = self._constant(key, child)
+            if child.is_mapping:
+                self._known.constants[key.value] = read_cases(key, child, self._reader.report)
+                continue
+            constant = self._known.constants[key.value] = constant_of(child)
+            if constant is None:
+                self._reader.report(
+                    child, f"the constant '{key.value}' is a number, a text, true or false, or has cases of them"
+                )
 
-    def _constant(self, key: Node, node: Node) -> Constant | None:
-        value = node.value
-        if isinstance(value, bool):
-            return Constant(Kind.BOOLEAN, float(value))
-        if isinstance(value, int | float) and abs(value) <= MAX_LITERAL:
-            return Constant(Kind.NUMBER, float(value))
-        if isinstance(value, str) and 0 < len(value) <= MAX_TEXT:
-            return Constant(Kind.TEXT, value)
-        self._reader.report(node, f"the constant '{key.value}' is a number, a text, true or false")
-        return None
+    def settle(self) -> None:
+        """Give every feature its meaning, then check what the constants of this file go by."""
+        self._known.check()
+        self._known.check_cases(self.own, self._reader.report)
 
     def _declarations(self, node: Node | None, what: str, of: str) -> Iterable[tuple[Node, Node]]:
         """The names that a mapping declares, each with what it stands for; none where it is no mapping or too large."""
@@ -149,7 +150,7 @@ class Declarations:
             node,
             self._reader.report,
             self._reader.report_in,
-            lambda name: known.constant(name) if name in known.constants else None,
+            lambda name, resolve: known.constant(name, resolve) if name in known.constants else None,
         )
         if feature is not None and feature.calendar is not None:
             self._loaded.calendars[feature.calendar.name] = feature.calendar

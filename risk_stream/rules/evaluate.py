@@ -9,8 +9,19 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from risk_stream.catalogue import text_hash
 from risk_stream.rules.delay import Delay
-from risk_stream.rules.meaning import AggregateValue, Condition, FieldValue, Meaning, Value, leaves, opposite, wording
+from risk_stream.rules.meaning import (
+    AggregateValue,
+    Condition,
+    FieldValue,
+    Meaning,
+    Value,
+    leaves,
+    opposite,
+    texts_of,
+    wording,
+)
 from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
 from risk_stream.rules.program import Mask, Program, Run, View
@@ -227,7 +238,7 @@ class Evaluator:
                 return self._truth(rule, name, meaning, view, row)
             value: Any = self._column(rule, name, meaning, view)[row]
             if meaning.kind.is_text:
-                return view.text_of(int(value)) if value else None
+                return _text_of(meaning, int(value), view, row) if value else None
             return plain(meaning, float(value))
         except Exception:
             self._count_error(rule)
@@ -256,6 +267,14 @@ class Evaluator:
             self._truths[key] = (holds, fails)
         holds, fails = self._truths[key]
         return True if holds[row] else False if fails[row] else None
+
+
+def _text_of(meaning: Meaning, hashed: int, view: View, row: int) -> str | None:
+    """The text with a hash that a value is on one row: one that was kept, a written one, or one of the event."""
+    fields = (leaf.name for leaf in leaves(meaning) if isinstance(leaf, FieldValue) and leaf.kind.is_text)
+    own = (view.value(name, row) for name in fields)
+    known = (text for text in (*texts_of(meaning), *own) if text is not None and text_hash(text) == hashed)
+    return view.text_of(hashed) or next(known, None)
 
 
 def _inexact_in(meaning: Meaning, view: View, row: int) -> list[str]:

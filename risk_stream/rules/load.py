@@ -70,7 +70,7 @@ class _Loader(Reader):
         if is_library(root):
             self.declarations.constants(root.get("constants"))
             self.declarations.features(root.get("features"))
-            self.features.check()
+            self.declarations.settle()
             return
         self.known(root, TOP_KEYS, "a rule file")
         stage = self.choice(root, "stage", STAGES, None)
@@ -79,7 +79,7 @@ class _Loader(Reader):
         self.declarations.imports(root.get("import"), self.libraries)
         self.declarations.constants(root.get("constants"))
         self.declarations.features(root.get("features"))
-        self.features.check()
+        self.declarations.settle()
         rules = root.get("rules")
         if rules is None or not rules.is_list or not rules.value:
             self.report(rules or root, "'rules' is missing or empty: a rule file has a list of one rule or more")

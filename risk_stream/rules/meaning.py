@@ -18,6 +18,7 @@ from risk_stream.features import Aggregate
 
 __all__ = [
     "AggregateValue",
+    "ByCase",
     "Comparison",
     "Computed",
     "Condition",
@@ -38,6 +39,7 @@ __all__ = [
     "opposite",
     "parts_of",
     "size",
+    "texts_of",
     "wording",
 ]
 
@@ -97,6 +99,19 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
+class ByCase:
+    """A written value for each of some texts, in their order, and one for all others: None where that is unknown.
+
+    It is unknown where the text that it goes by is.
+    """
+
+    kind: Kind
+    by: Value
+    cases: tuple[tuple[str, float | str], ...]
+    otherwise: float | str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two values and one of == != < <= > >=."""
 
@@ -153,7 +168,7 @@ class Either:
     parts: tuple[Condition, ...]
 
 
-Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed
+Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | ByCase
 """A number or a text for each event, or unknown."""
 
 Condition: TypeAlias = Comparison | Membership | Listing | Presence | Truth | Every | Either
@@ -217,8 +232,23 @@ def parts_of(meaning: Meaning) -> tuple[Meaning, ...]:
             return (left, right)
         case Membership(value) | Listing(value) | Presence(value) | Truth(value):
             return (value,)
+        case ByCase(_, by):
+            return (by,)
         case _:
             return ()
+
+
+def texts_of(meaning: Meaning) -> Iterator[str]:
+    """The texts written in it that may be its value."""
+    pending: list[Meaning] = [meaning]
+    while pending:
+        match pending.pop():
+            case Constant(_, str(text)):
+                yield text
+            case ByCase(_, _, cases, otherwise):
+                yield from (value for value in (*(value for _, value in cases), otherwise) if isinstance(value, str))
+            case Computed(_, _, parts):
+                pending += parts
 
 
 def depth(meaning: Meaning) -> int:
@@ -240,7 +270,7 @@ def size(meaning: Meaning) -> int:
 
 
 def wording(meaning: Meaning, called: Callable[[Meaning], str | None] | None = None) -> str:
-    """Canonical text of a meaning; a condition over fields alone can be parsed again. Aggregates stand as ``@id``.
+    """Canonical text of a meaning, in which aggregates stand as ``@id``.
 
     `called` may give names to meanings, which then stand in the text for what they name.
     """
@@ -248,7 +278,7 @@ def wording(meaning: Meaning, called: Callable[[Meaning], str | None] | None = N
     return _worded(meaning, called) if name is None else name
 
 
-def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) -> str:  # noqa: PLR0911 - each kind
+def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) -> str:  # noqa: C901, PLR0911 - each kind
     match meaning:
         case Constant(kind, value):
             return _literal(kind, value)
@@ -262,6 +292,8 @@ def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) ->
             return f"-({wording(part, called)})"
         case Computed(_, op, parts):
             return f"{op}({', '.join(wording(part, called) for part in parts)})"
+        case ByCase():
+            return _cases(meaning, called)
         case Comparison(op, left, right):
             return f"{wording(left, called)} {op} {wording(right, called)}"
         case Membership(value, constants, negated):
@@ -278,6 +310,16 @@ def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) ->
             return "(" + " and ".join(wording(part, called) for part in parts) + ")"
         case Either(parts):
             return "(" + " or ".join(wording(part, called) for part in parts) + ")"
+
+
+def _cases(meaning: ByCase, called: Callable[[Meaning], str | None] | None) -> str:
+    """case(text, "this", 1, "that", 2, 3): 3 of all others, if it is there."""
+    parts = [wording(meaning.by, called)]
+    for text, value in meaning.cases:
+        parts += (_literal(Kind.TEXT, text), _literal(meaning.kind, value))
+    if meaning.otherwise is not None:
+        parts.append(_literal(meaning.kind, meaning.otherwise))
+    return f"case({', '.join(parts)})"
 
 
 def _literal(kind: Kind, value: float | str) -> str:

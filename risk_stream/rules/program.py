@@ -29,6 +29,7 @@ from risk_stream.rules._masks import (
 from risk_stream.rules.arithmetic import compute
 from risk_stream.rules.meaning import (
     AggregateValue,
+    ByCase,
     Comparison,
     Computed,
     Condition,
@@ -136,6 +137,7 @@ class Program:
         """Compile a value; -> its slot, for `Run.value` and `Run.column`."""
         key: tuple[object, ...]
         asks: tuple[str, ...] = ()
+        slots: list[int] = []
         match value:
             case FieldValue(kind, name):
                 key = (FieldValue, kind.is_text, name)
@@ -146,9 +148,12 @@ class Program:
             case Computed(kind, op, parts):
                 slots = [self.value(part) for part in parts]
                 key, asks = (Computed, kind.is_text, op, *slots), self._asked(slots)
+            case ByCase(kind, by, cases, otherwise):
+                slots = [self.value(by)]
+                key, asks = (ByCase, kind.is_text, (cases, otherwise), *slots), self._asked(slots)
         slot = self._value_slots.get(key)
         if slot is None:
-            slot = self._put(key, _maker(value, key[3:]), asks)
+            slot = self._put(key, _maker(value, slots), asks)
         return slot
 
     def _put(self, key: tuple[object, ...], maker: Callable[[Run], Any], asks: tuple[str, ...]) -> int:
@@ -274,6 +279,28 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
                 first, other = slots
                 return lambda run: np.where(run.value(first) == 0, run.value(other), run.value(first))
             return lambda run: compute(op, [run.value(slot) for slot in slots])
+        case ByCase():
+            return _by_case(value, *slots)
+
+
+def _by_case(value: ByCase, slot: int) -> Callable[[Run], Array]:
+    """The written value of each row's text, which has the slot; unknown where the text is or no case is its own."""
+    written = [*(case for _, case in value.cases), value.otherwise]
+    if value.kind.is_text:
+        values = np.array([text_hash(case) if isinstance(case, str) else 0 for case in written], np.int64)
+    else:
+        values = np.array([np.nan if case is None else case for case in written], np.float64)
+    texts = np.array([text_hash(text) for text, _ in value.cases], np.int64)
+    order = np.argsort(texts)
+    texts, of_texts, otherwise = texts[order], values[order], values[-1]
+    unknown = 0 if value.kind.is_text else np.nan
+
+    def chosen(run: Run) -> Array:
+        column = run.column(slot)
+        at = np.searchsorted(texts, column).clip(max=len(texts) - 1)
+        return np.where(column == 0, unknown, np.where(texts[at] == column, of_texts[at], otherwise))
+
+    return chosen
 
 
 class _Part(NamedTuple):

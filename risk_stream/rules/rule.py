@@ -9,6 +9,7 @@ from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
 from risk_stream.features import Aggregate
 from risk_stream.rules.aggregates import event_types
+from risk_stream.rules.cases import OTHERWISE
 from risk_stream.rules.given import TestsReader
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FILE_NODES
@@ -19,15 +20,13 @@ from risk_stream.rules.scope import Features, RuleScope
 from risk_stream.rules.terms import Terms, with_constants
 from risk_stream.rules.version import version_of
 
-__all__ = ["OTHERWISE", "RULE_KEYS", "Rules"]
+__all__ = ["RULE_KEYS", "Rules"]
 
 #: What a rule may hold.
 RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
     *("score", "action", "mode", "tags", "approximate", "after", "tests"),
 )
-#: The condition of the lowest level of a severity that depends on values.
-OTHERWISE = "otherwise"
 
 
 class Rules:

@@ -13,13 +13,14 @@ from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
 from risk_stream.features import Op
 from risk_stream.rules.aggregates import LENGTH
+from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import ID, NAME
-from risk_stream.rules.rule import OTHERWISE, RULE_KEYS
+from risk_stream.rules.rule import RULE_KEYS
 
 __all__ = ["Schema", "rule_schema"]
 
@@ -33,7 +34,7 @@ _SAYS = {
     "owner": "Who answers for the rule; at the top of the file, for every rule that names none.",
     "tags": "Words to find rules by; those of the file are added to each rule's.",
     "import": "Files of constants and features, from this one's folder on.",
-    "constants": "Names for numbers and texts, for expressions and summaries.",
+    "constants": "Names for numbers and texts, which may differ by a text of the event, for expressions and summaries.",
     "features": "What rules count and compute, by name. Known in this file only; equal ones are computed once.",
     "rules": "The rules, one or more.",
     "id": "The rule's name, unique in the whole plan.",
@@ -113,8 +114,8 @@ def _top(key: str) -> Schema:
         case "import":
             return _said(key, _one_or_more({"type": "string", "minLength": 1}))
         case "constants":
-            value = {"type": ["number", "string", "boolean"]}
-            return _said(key, _named_values(value))
+            value: Schema = {"type": ["number", "string", "boolean"]}
+            return _said(key, _named_values({"anyOf": [value, _cases(value)]}))
         case "features":
             feature = {"anyOf": [{"$ref": "#/$defs/aggregate"}, {"type": "string"}]}
             return _said(key, _named_values(feature))
@@ -124,6 +125,18 @@ def _top(key: str) -> Schema:
             )
         case _:
             return _said(key, {"$ref": "#/$defs/tags" if key == "tags" else "#/$defs/text"})
+
+
+def _cases(value: Schema) -> Schema:
+    by = {"description": "The text of the event by which the value differs.", "type": "string"}
+    otherwise = {"description": "The value for all other texts; unknown if left out.", **value}
+    return {
+        "type": "object",
+        "properties": {BY: by, OTHERWISE: otherwise},
+        "additionalProperties": value,
+        "required": [BY],
+        "minProperties": 2,
+    }
 
 
 def _rule() -> Schema:

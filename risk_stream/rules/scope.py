@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.features import Aggregate
 from risk_stream.rules.aggregates import Feature, has_key, shared_field
-from risk_stream.rules.check import Checker, Noted, aggregate_value, field_value, nearest
+from risk_stream.rules.cases import BY, Cases, misfits
+from risk_stream.rules.check import Checker, Noted, Resolver, aggregate_value, field_value, nearest
 from risk_stream.rules.expression import ExpressionError, names
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
-from risk_stream.rules.meaning import AggregateValue, Constant, FieldValue, Meaning, depth, leaves, size
+from risk_stream.rules.meaning import AggregateValue, ByCase, Constant, FieldValue, Meaning, depth, leaves, size
 
 __all__ = ["Features", "RuleScope"]
 
@@ -21,7 +22,7 @@ class Features:
     def __init__(self, catalogue: Catalogue, report_in: Callable[[Node, ExpressionError], None]) -> None:
         self.catalogue = catalogue
         self.declared: dict[str, Feature | None] = {}
-        self.constants: dict[str, Constant | None] = {}
+        self.constants: dict[str, Constant | Cases | None] = {}
         self.used: set[str] = set()
         self._report_in = report_in
         self._meanings: dict[str, Meaning | None] = {}
@@ -34,6 +35,23 @@ class Features:
         for name in self.declared:
             self._settle(name)
 
+    def check_cases(self, constants: Iterable[str], report: Callable[[Node, str], None]) -> None:
+        """Check what some constants go by, once the features have a meaning; report what is wrong."""
+        for name in constants:
+            cases = self.constants.get(name)
+            if not isinstance(cases, Cases):
+                continue
+            try:
+                by = cases.meaning(self._resolve).by
+                wrong = misfits(cases, self._checker.choices(by))
+            except ExpressionError as error:
+                wrong = [(cases.node[BY], error.message)]
+            except Noted:
+                wrong = []
+            for node, message in wrong:
+                self.constants[name] = None
+                report(node, message)
+
     def meaning(self, name: str) -> Meaning:
         """What a feature stands for. Raises `Noted` where it is wrong."""
         meaning = self._meanings.get(name)
@@ -41,22 +59,32 @@ class Features:
             raise Noted
         return meaning
 
-    def constant(self, name: str) -> Constant:
-        """What a constant stands for. Raises `Noted` where it is wrong."""
+    def constant(self, name: str, resolve: Resolver) -> Constant | ByCase:
+        """What a constant stands for where `resolve` gives names their meaning.
+
+        Raises `Noted` where it is wrong, and `ExpressionError` where that by which it has cases is.
+        """
         self.used.add(name)
         constant = self.constants[name]
         if constant is None:
             raise Noted
-        return constant
+        return constant.meaning(resolve) if isinstance(constant, Cases) else constant
+
+    def goes_by(self, name: str) -> str | None:
+        """The name by which a constant has cases; None for other names."""
+        constant = self.constants.get(name)
+        return constant.by if isinstance(constant, Cases) else None
 
     def size(self, name: str) -> int:
-        """How many operations a feature has, those of the features in it included."""
-        return self._sizes.get(name, 1)
+        """How many operations a name stands for, those of the features in it included."""
+        constant = self.constants.get(name)
+        return len(constant.cases) if isinstance(constant, Cases) else self._sizes.get(name, 1)
 
     def needs(self, name: str) -> list[str]:
-        """The names that stand in a feature's expression."""
+        """The names that stand in a feature's expression, and those by which constants in it have cases."""
         feature = self.declared.get(name)
-        return [n.name for n in names(feature.tree)] if feature is not None and feature.tree is not None else []
+        found = [n.name for n in names(feature.tree)] if feature is not None and feature.tree is not None else []
+        return found + [by for by in map(self.goes_by, found) if by is not None]
 
     def misfit(self, name: str, types: tuple[EventType, ...]) -> str:
         """Why events of some types cannot have a feature, or nothing."""
@@ -104,7 +132,7 @@ class Features:
         feature = self.declared[name]
         assert feature is not None
         assert feature.tree is not None
-        at = next(n.at for n in names(feature.tree) if n.name == needed)
+        at = next(n.at for n in names(feature.tree) if needed in (n.name, self.goes_by(n.name)))
         self._report_in(feature.node, ExpressionError(f"the feature '{needed}' needs itself: {' -> '.join(path)}", at))
 
     def _checked(self, name: str) -> Meaning | None:
@@ -115,7 +143,7 @@ class Features:
             self._sizes[name] = 1
             return aggregate_value(feature.aggregate, self.catalogue.field(feature.aggregate.field or ""))
         assert feature.tree is not None
-        total = sum(self._sizes.get(n.name, 1) for n in names(feature.tree))
+        total = sum(self.size(n.name) for n in names(feature.tree))
         if total > MAX_NODES:
             self._report_in(feature.node, ExpressionError(too_large("the feature")))
             return None
@@ -134,7 +162,7 @@ class Features:
         if name in self.declared:
             return self.meaning(name)
         if name in self.constants:
-            return self.constant(name)
+            return self.constant(name, self._resolve)
         field = self.catalogue.field(name)
         if field is None:
             near = nearest(name, (*self.declared, *self.constants, *self.catalogue.fields))
@@ -163,7 +191,7 @@ class RuleScope:
         meaning = self.named.get(name)
         if meaning is None:
             if name in self._features.constants:
-                return self._features.constant(name)
+                return self._constant(name)
             meaning = self._feature(name) if name in self._features.declared else self._field(name)
             self.named[name] = meaning
             self._name_parts(name)
@@ -171,12 +199,19 @@ class RuleScope:
 
     def size(self, parts: Iterable[str]) -> int:
         """How many operations some names stand for together."""
-        return sum(self._features.size(name) if name in self._features.declared else 1 for name in parts)
+        return sum(self._features.size(name) for name in parts)
 
     def aggregates(self) -> tuple[Aggregate, ...]:
         """Every aggregate that a name of the rule needs, once each."""
         found = (leaf.aggregate for m in self.named.values() for leaf in leaves(m) if isinstance(leaf, AggregateValue))
         return tuple(dict.fromkeys(found))
+
+    def _constant(self, name: str) -> Constant | ByCase:
+        """What a constant stands for here. One with cases is a value of each event: an alert shows which it was."""
+        constant = self._features.constant(name, self.resolve)
+        if isinstance(constant, ByCase):
+            self.named[name] = constant
+        return constant
 
     def _feature(self, name: str) -> Meaning:
         self._features.used.add(name)
@@ -212,5 +247,7 @@ class RuleScope:
                 self._features.used.add(part)
                 self.named[part] = self._features.meaning(part)
                 pending += self._features.needs(part)
-            elif part not in self._features.constants:
+            elif part in self._features.constants:
+                self._constant(part)
+            else:
                 self.named[part] = self._field(part)

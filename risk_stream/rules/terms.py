@@ -109,7 +109,7 @@ def with_constants(reader: Reader, node: Node, summary: str, known: Features) ->
 
     def put(hole: re.Match[str]) -> str:
         constant = known.constants.get((hole[1] or "").strip())
-        if constant is None:
+        if not isinstance(constant, Constant):
             return hole[0]
         return said(constant, constant.value).replace("{", "{{").replace("}", "}}")
 

@@ -116,6 +116,8 @@ def _arithmetic(op: ast.operator, a: Value, b: Value) -> Value:
 
 
 def _function(name: str, args: list[Value]) -> Value:
+    if name == "case":
+        return _case(args)
     if name == "coalesce":
         return args[1] if args[0] is None else args[0]
     if None in args:
@@ -128,3 +130,14 @@ def _function(name: str, args: list[Value]) -> Value:
         case "max":
             return max(args)  # type: ignore[type-var]
     raise AssertionError(f"the oracle does not know the function {name}")
+
+
+def _case(args: list[Value]) -> Value:
+    """case(text, "this", 1, "that", 2, 3): 3 is of all other texts, and what is of none is unknown."""
+    text, *rest = args
+    if text is None:
+        return None
+    for one, value in zip(rest[::2], rest[1::2], strict=False):
+        if one == text:
+            return value
+    return rest[-1] if len(rest) % 2 else None

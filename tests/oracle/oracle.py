@@ -189,12 +189,23 @@ class Oracle:
         feature = dict(_features(rule)).get(name)
         if isinstance(feature, str):
             return evaluate(feature, lambda n: self._name(n, rule, event, places))
+        if feature is None and name in self._constants(rule.file):
+            constant = self._constants(rule.file)[name]
+            if not isinstance(constant, dict):
+                return self._field({name: constant}, name)
+            by = self._name(constant["by"], rule, event, places)
+            chosen = constant.get(by, constant.get("otherwise")) if isinstance(by, str) else None
+            return self._field({name: chosen}, name)
         if feature is None:
             return self._field(event, name)
         if feature.by not in places:
             return None
         rows, at = places[feature.by]
         return self._aggregate(feature, rows, at)
+
+    def _constants(self, file: str) -> dict[str, Any]:
+        """What a rule file declares as constants."""
+        return _read_constants(self.plan.texts.get(file, ""))
 
     def _field(self, event: Event, name: str) -> Value:
         value = event.get(name)
@@ -242,6 +253,11 @@ class Oracle:
 
     def _where(self, feature: Aggregate, event: Event) -> bool:
         return not feature.where or evaluate(feature.where, lambda name: self._field(event, name)) is True
+
+
+@cache
+def _read_constants(text: str) -> dict[str, Any]:
+    return (yaml.safe_load(text) or {}).get("constants") or {}
 
 
 def _in_window(feature: Aggregate, time: int, now: int) -> bool:

@@ -151,12 +151,33 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
 
 
 @st.composite
+def _cases(draw: st.DrawFn, judged: str, features: dict[str, str]) -> str:
+    """A constant with cases, by a text of the event or of a feature."""
+    fields = [*sorted(TYPES[judged][1].items())]
+    fields += [(n, (k,)) for n, k in sorted(features.items()) if k not in ("count", "number", "duration")]
+    by, texts = draw(st.sampled_from(fields))
+    values = [f"{text}: {draw(st.sampled_from([1.3713, 3.3713]))}" for text in texts]
+    otherwise = draw(st.sampled_from(["", ", otherwise: 2.3713"]))
+    return f"{{by: {by}, {', '.join(draw(st.sampled_from([values, values[:1]])))}{otherwise}}}"
+
+
+@st.composite
+def _beyond(draw: st.DrawFn, features: dict[str, str], constant: str) -> str:
+    """A condition that compares a feature, if one is a number, with a constant."""
+    numbers = [name for name, kind in sorted(features.items()) if kind in ("count", "number", "duration")]
+    if not numbers:
+        return f"{constant} {draw(st.sampled_from(['is missing', 'is not missing']))}"
+    name = draw(st.sampled_from(numbers))
+    return draw(st.sampled_from([f"{name} > {constant}", f"not ({name} <= {constant})", f"2 * {constant} > {name}"]))
+
+
+@st.composite
 def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: bool = False) -> str:
     """A rule file that loads: one to four rules on some of `types`, each over one to four features of them.
 
     With `later` most of them judge some time after their event.
     """
-    features, rules = [], []
+    features, rules, constants = [], [], []
     for r in range(draw(st.integers(1, 4))):
         judged = draw(st.sampled_from(sorted(types)))
         mine: dict[str, str] = {}
@@ -169,6 +190,9 @@ def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: b
             mine[f"f{r}_{f}"] = kind
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
+        if draw(st.integers(0, 2)) == 0:
+            constants.append(f"  c{r}: {draw(_cases(judged, mine))}\n")
+            when = f"({when}) {draw(st.sampled_from(['and', 'or']))} {draw(_beyond(mine, f'c{r}'))}"
         severity = "low"
         if draw(st.integers(0, 2)) == 0:
             severity = f"\n      critical: >-\n        {draw(_condition(judged, mine))}\n      low: otherwise"
@@ -177,7 +201,8 @@ def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: b
             f"{after}    severity: {severity}\n    owner: tests\n"
             + (f"    summary: 'fired at {{f{r}_0}}'\n" if after else "    summary: fired\n")
         )
-    return "stage: trading\nfeatures:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
+    written = "constants:\n" + "".join(constants) if constants else ""
+    return "stage: trading\n" + written + "features:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
 
 
 @st.composite

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from risk_stream.features import Aggregate
 from risk_stream.rules import Delay, Plan, Rule
 from risk_stream.rules.explain import length, window, wording
+from risk_stream.rules.meaning import ByCase
 from risk_stream.rules.meaning import wording as meant
 
 __all__ = ["Edit", "Edited", "edits"]
@@ -16,7 +17,7 @@ __all__ = ["Edit", "Edited", "edits"]
 class Edit:
     """One thing that a rule says, before and after; nothing where it did not say it."""
 
-    what: str  # `when`, `severity`, …, or `feature NAME`
+    what: str  # `when`, `severity`, …, `feature NAME` or `constant NAME`
     before: str
     after: str
 
@@ -77,6 +78,9 @@ def _said(rule: Rule | None) -> dict[str, str]:
             said[f"feature {name}"] = f"{wording(feature)} by {feature.by}, {window(feature)}"
         else:
             said[f"feature {name}"] = " ".join(feature.split())
+    for name, meaning in rule.named:
+        if isinstance(meaning, ByCase):
+            said[f"constant {name}"] = meant(meaning)
     return said
 
 
