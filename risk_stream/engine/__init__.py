@@ -12,6 +12,7 @@ from risk_stream.engine.chain import Engine
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.lateness import late
 from risk_stream.engine.owners import Contradiction
+from risk_stream.engine.ready import make_ready
 from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast, rows_of_types
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "final",
     "is_broadcast",
     "late",
+    "make_ready",
     "rows_of_types",
 ]

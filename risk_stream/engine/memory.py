@@ -9,7 +9,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.owners import Owners
-from risk_stream.engine.plans import Plans, needed_columns
+from risk_stream.engine.plans import Plans
 from risk_stream.engine.ring import Facts, Ring
 from risk_stream.engine.stakes import Stakes
 from risk_stream.engine.timers import Timers
@@ -99,7 +99,7 @@ class Memory:
         """The columns that rules and later hops may need, and no arrays that were computed from them."""
         wanted = self._columns.get(plan.version)
         if wanted is None:
-            wanted = self._columns[plan.version] = _ENVELOPE | self._kinds | needed_columns(plan)
+            wanted = self._columns[plan.version] = _ENVELOPE | self._kinds | plan.columns
         names = batch.table.schema.names
         kept = [i for i, name in enumerate(names) if name in wanted or "." in name]
         return EventBatch(batch.catalogue, batch.table if len(kept) == len(names) else batch.table.select(kept))

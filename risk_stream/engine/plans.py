@@ -13,10 +13,10 @@ from risk_stream.engine.judge import Judge
 from risk_stream.engine.view import Features, View, rows_of_types
 from risk_stream.features import KindLayout
 from risk_stream.rules import Delay, Plan
-from risk_stream.rules.meaning import AggregateValue, Condition, FieldValue, leaves
+from risk_stream.rules.meaning import Condition
 from risk_stream.rules.program import Program
 
-__all__ = ["InForce", "Plans", "WhereMasks", "needed_columns"]
+__all__ = ["InForce", "Plans", "WhereMasks"]
 
 
 @dataclass(slots=True)
@@ -165,15 +165,3 @@ class WhereMasks:
                 for bit, place in bits:
                     masks[rows] |= conditions[place].astype(np.uint64) << np.uint64(bit)
         return masks.view(np.int64)
-
-
-def needed_columns(plan: Plan) -> frozenset[str]:
-    """The fields that this plan's rules, conditions and windows look at."""
-    meanings = [m for rule in plan.judged for m in (*rule.conditions, rule.score, *(m for _, m in rule.named))]
-    meanings += plan.wheres.values()
-    names = {leaf.name for meaning in meanings for leaf in leaves(meaning) if isinstance(leaf, FieldValue)}
-    names |= {a.field for rule in plan.judged for a in rule.aggregates if a.field is not None}
-    used = (leaf.aggregate for meaning in meanings for leaf in leaves(meaning) if isinstance(leaf, AggregateValue))
-    names |= {a.field for a in used if a.field}
-    names |= {name for rule in plan.judged for name in rule.summary_names}
-    return frozenset(names)

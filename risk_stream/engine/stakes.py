@@ -49,9 +49,7 @@ class Stakes:
         places = {bit: b for b, bit in enumerate(self.layout.bits)}
         bits, outputs = np.zeros(len(types), np.uint64), np.zeros(len(types), np.uint64)
         for code, event_type in enumerate(types):
-            judging = (rule for rule in plan.judged if event_type.name in rule.on and rule.after is None)
-            asked = {a for rule in judging for a in rule.aggregates}
-            for aggregate in asked:
+            for aggregate in plan.asked(event_type.name):
                 f = self.layout.index.get(aggregate.id)
                 if f is None or aggregate.by != self.layout.kind:
                     continue

@@ -8,6 +8,7 @@ from contextlib import suppress
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.aggregates import keys
+from risk_stream.rules.check import nearest
 from risk_stream.rules.declare import Declarations
 from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
@@ -57,7 +58,7 @@ class _Loader(Reader):
         self.loaded = LoadedFile()
         super().__init__(source, self.loaded.problems)
         self.root, self.libraries = root, libraries
-        self.features = self.loaded.features = Features(catalogue, self.report_in)
+        self.features = Features(catalogue, self.report_in)
         self.declarations = Declarations(self, catalogue, calendars, self.loaded, self.features)
         self.rules = Rules(self, catalogue, calendars, self.loaded, self.features)
 
@@ -68,9 +69,12 @@ class _Loader(Reader):
             self.report(root, "a rule file is a mapping with stage, features and rules; this is " + kind_of(root))
             return
         if is_library(root):
+            self.loaded.features = self.features
             self.declarations.constants(root.get("constants"))
             self.declarations.features(root.get("features"))
             self.declarations.settle()
+            return
+        if self._is_unknown(root):
             return
         self.known(root, TOP_KEYS, "a rule file")
         stage = self.choice(root, "stage", STAGES, None)
@@ -91,6 +95,18 @@ class _Loader(Reader):
             for node in rules.value:
                 self.rules.read(node, stage or STAGES[0], owner or "", tags)
         self._unused()
+
+    def _is_unknown(self, root: Node) -> bool:
+        """Whether it is a file of another kind, with no key of a rule file or one that is like it; it is reported."""
+        first = next((key for key, _ in root.items()), None)
+        if first is None or any(key.value in TOP_KEYS or nearest(key.value, TOP_KEYS) for key in keys(root)):
+            return False
+        self.report(
+            first,
+            f"a file that begins with '{first.value}' is of no kind that is known here: one of rules has stage and"
+            " rules, one that others import has constants, features or both",
+        )
+        return True
 
     def _unused(self) -> None:
         if self.loaded.problems:

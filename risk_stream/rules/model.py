@@ -74,6 +74,8 @@ class Rule:
     features: tuple[tuple[str, Aggregate | str], ...]  # every feature it needs; an expression as written
     named: tuple[tuple[str, Meaning], ...]  # every feature and field it names, for explanation
     aggregates: tuple[Aggregate, ...]
+    fields: frozenset[str]  # every field that it looks at, itself or in a feature that is computed
+    lists: frozenset[str]  # every list of the house that it asks
     version: str
     bands: tuple[Band, ...] = ()  # from the highest severity on: the first whose condition holds
     after: Delay | None = None  # so long after its event it is judged, as of then

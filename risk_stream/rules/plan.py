@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from risk_stream.calendars import Calendar, shipped
-from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
+from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.rules.aggregates import content_hash, has_key
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.files import PlanError, read, rule_files
-from risk_stream.rules.load import is_library, load_file
-from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import Condition, lists_of
+from risk_stream.rules.kept import KeptFiles
+from risk_stream.rules.meaning import Condition, FieldValue, leaves
 from risk_stream.rules.model import Rule
 
 __all__ = ["Plan", "calendars_ending", "load_plan", "plan_of_texts"]
@@ -50,8 +48,9 @@ class Plan:
         self.warnings = list(warnings)
         self.judged = tuple(r for r in self.rules if r.mode != "off")
         self._order = {k.name: i for i, k in enumerate(catalogue.kinds)}
-        self.lists = frozenset(name for r in self.judged for name in _lists(r))  # of the house, that a rule asks
+        self.lists = frozenset[str]().union(*(r.lists for r in self.judged))  # of the house, that a rule asks
         aggregates = dict.fromkeys(a for r in self.judged for a in r.aggregates)
+        self.columns = self._columns(aggregates)  # the fields that rules, conditions of features and windows look at
         self.layouts: dict[str, KindLayout] = {}
         for kind in catalogue.kinds:
             of_kind = sorted((a for a in aggregates if a.by == kind.name), key=lambda a: a.id)
@@ -64,6 +63,7 @@ class Plan:
         self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules)]))
         self._rules_at: dict[tuple[str, str, Delay | None], tuple[Rule, ...]] = {}
         self._afters: dict[str, dict[str, tuple[Delay, ...]]] = {}
+        self._asked: dict[str, frozenset[Aggregate]] = {}
         self.longest_after_ms = max((r.after.longest_ms for r in self.judged if r.after is not None), default=0)
         self._carried = self._find_carried()
 
@@ -71,6 +71,11 @@ class Plan:
         texts = {a.field for a in aggregates if a.field and self.catalogue.fields[a.field].type.is_text}
         cap = CAP_MANY_ROWS if self.catalogue.kind(kind).many_rows else CAP
         return KindLayout(kind, aggregates, cap=cap, text_fields=texts)
+
+    def _columns(self, aggregates: Iterable[Aggregate]) -> frozenset[str]:
+        names = {leaf.name for w in self.wheres.values() for leaf in leaves(w) if isinstance(leaf, FieldValue)}
+        names |= {a.field for a in aggregates if a.field is not None}
+        return frozenset(names.union(*(r.fields for r in self.judged), *(r.summary_names for r in self.judged)))
 
     def _needs(self) -> dict[str, set[str]]:
         """Event type -> the kinds of key whose windows it feeds, or is asked about by a rule."""
@@ -135,6 +140,14 @@ class Plan:
             self._afters[kind] = {type_name: tuple(delays) for type_name, delays in sorted(found.items())}
         return self._afters[kind]
 
+    def asked(self, type_name: str) -> frozenset[Aggregate]:
+        """The aggregates that rules ask which judge events of a type at once."""
+        found = self._asked.get(type_name)
+        if found is None:
+            judging = (rule for rule in self.judged if rule.after is None and type_name in rule.on)
+            found = self._asked[type_name] = frozenset(a for rule in judging for a in rule.aggregates)
+        return found
+
     def carried(self, kind: str) -> tuple[Aggregate, ...]:
         """The aggregates of a hop that a rule at a later one needs."""
         return self._carried.get(kind, ())
@@ -147,11 +160,6 @@ class Plan:
                 if self._order[aggregate.by] < last:
                     found.setdefault(aggregate.by, {})[aggregate] = None
         return {kind: tuple(aggregates) for kind, aggregates in found.items()}
-
-
-def _lists(rule: Rule) -> Iterator[str]:
-    for meaning in (*rule.conditions, *(named for _, named in rule.named)):
-        yield from lists_of(meaning)
 
 
 def _content(rule: Rule) -> str:
@@ -177,10 +185,15 @@ def calendars_ending(plan: Plan, today: date) -> list[str]:
     return said
 
 
-def load_plan(paths: Sequence[Path], catalogue: Catalogue, calendars: Mapping[str, Calendar] | None = None) -> Plan:
+def load_plan(
+    paths: Sequence[Path],
+    catalogue: Catalogue,
+    calendars: Mapping[str, Calendar] | None = None,
+    kept: KeptFiles | None = None,
+) -> Plan:
     """The plan of all rule files that `paths` name; without `calendars`, over the shipped ones.
 
-    Raises `PlanError` with every problem of every file.
+    What is `kept` of files from an earlier time is not read again. Raises `PlanError` with every problem of every file.
     """
     texts: dict[str, str] = {}
     problems: list[Problem] = []
@@ -189,7 +202,7 @@ def load_plan(paths: Sequence[Path], catalogue: Catalogue, calendars: Mapping[st
             texts[str(path)] = read(path)
         except PlanError as error:
             problems += error.problems
-    return plan_of_texts(texts, catalogue, problems, calendars)
+    return plan_of_texts(texts, catalogue, problems, calendars, kept)
 
 
 def plan_of_texts(
@@ -197,23 +210,12 @@ def plan_of_texts(
     catalogue: Catalogue,
     problems: Iterable[Problem] = (),
     calendars: Mapping[str, Calendar] | None = None,
+    kept: KeptFiles | None = None,
 ) -> Plan:
-    """The plan of rule files given as name -> text. Raises `PlanError`."""
+    """The plan of rule files given as name -> text; those that are `kept` are not read again. Raises `PlanError`."""
     known = shipped() if calendars is None else calendars
-    found = list(problems)
-    files: list[LoadedFile] = []
-    roots: dict[str, Node] = {}
-    for name, text in texts.items():
-        try:
-            roots[name] = read_yaml(text, name)
-        except ProblemsError as error:
-            found += error.problems
-    shared = {name: load_file(catalogue, known, root, texts[name]) for name, root in roots.items() if is_library(root)}
-    libraries = {posixpath.normpath(name): file for name, file in shared.items()}
-    files += shared.values()
-    files += [
-        load_file(catalogue, known, root, texts[name], libraries) for name, root in roots.items() if name not in shared
-    ]
+    files, found = (kept or KeptFiles()).load(texts, catalogue, known)
+    found[:0] = problems
     first: dict[str, Node] = {}
     for file in files:
         found += file.problems

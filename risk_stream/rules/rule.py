@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
@@ -14,6 +15,7 @@ from risk_stream.rules.given import TestsReader
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FILE_NODES
 from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.meaning import lists_of
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rule
 from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope
@@ -111,6 +113,7 @@ class Rules:
         if after is not None and (misfits := misfit(scope.aggregates())):
             self._reader.report(node["after"], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
+        meanings = (condition, *(band.condition for band in bands), *scope.named.values())
         rule = Rule(
             id=rule_id,
             file=node.file,
@@ -133,6 +136,8 @@ class Rules:
             features=features,
             named=tuple(scope.named.items()),
             aggregates=scope.aggregates(),
+            fields=scope.fields(),
+            lists=frozenset(chain.from_iterable(map(lists_of, meanings))),
             version="",
             after=after,
             tests=tests,

@@ -206,6 +206,10 @@ class RuleScope:
         found = (leaf.aggregate for m in self.named.values() for leaf in leaves(m) if isinstance(leaf, AggregateValue))
         return tuple(dict.fromkeys(found))
 
+    def fields(self) -> frozenset[str]:
+        """Every field of the event that a name of the rule needs."""
+        return frozenset(leaf.name for m in self.named.values() for leaf in leaves(m) if isinstance(leaf, FieldValue))
+
     def _constant(self, name: str) -> Constant | ByCase:
         """What a constant stands for here. One with cases is a value of each event: an alert shows which it was."""
         constant = self._features.constant(name, self.resolve)

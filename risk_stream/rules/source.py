@@ -10,6 +10,7 @@ from typing import TypeAlias
 from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import Catalogue, ProblemsError
 from risk_stream.rules.files import PlanError, below
+from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.plan import Plan, load_plan
 
@@ -22,11 +23,12 @@ class PlanSource:
     """The rule files of a house and its own calendars, read anew when they change.
 
     Raises `PlanError` where they cannot be used at the start. `poll` raises it once for each bad state of the files;
-    `plan` is the last good one all the while.
+    `plan` is the last good one all the while, and `kept` what was read of files, which is not read again.
     """
 
     def __init__(self, paths: Sequence[Path], catalogue: Catalogue, calendars: Sequence[Path] = ()) -> None:
         self.paths, self.catalogue, self.calendars = list(paths), catalogue, list(calendars)
+        self.kept = KeptFiles()
         self._stats = self._stat()
         self._content = self._hash(self._stats)
         self.plan: Plan = self._load()
@@ -52,7 +54,7 @@ class PlanSource:
             calendars = load_calendars(self.calendars)
         except ProblemsError as error:
             raise PlanError(error.problems) from None
-        return load_plan(self.paths, self.catalogue, calendars)
+        return load_plan(self.paths, self.catalogue, calendars, self.kept)
 
     def _stat(self) -> tuple[_Stat, ...]:
         """What tells that a file is another or was written, without reading it."""

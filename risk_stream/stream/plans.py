@@ -15,6 +15,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import ProblemsError
+from risk_stream.engine import make_ready
 from risk_stream.rules import Plan, PlanSource, calendars_ending
 from risk_stream.sinks.prometheus import Metrics
 from risk_stream.stream.planbook import PlanBook, UnknownPlanError
@@ -171,8 +172,9 @@ class PlanWatcher:
         self._tried = version
 
     async def _take_over(self, plan: Plan) -> None:
-        """Store a plan, then use it."""
+        """Store a plan and make it ready to judge, then use it: batches go on meanwhile."""
         await self.book.keep(plan)
+        await asyncio.to_thread(make_ready, plan)
         self._waiting = None
         if plan.version == self.plan.version:
             return

@@ -1,0 +1,113 @@
+"""What was read of rule files, so that a file whose text is the same is not read again."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from risk_stream.calendars import Calendar
+from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
+from risk_stream.rules.load import is_library, load_file
+from risk_stream.rules.loaded import LoadedFile
+
+__all__ = ["KeptFiles"]
+
+#: A file that so many loads did not name is forgotten; a house that goes back to what it had finds it again.
+FORGOTTEN_AFTER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What one text says, and what it was read with."""
+
+    file: LoadedFile | None  # None where it is no YAML
+    problems: tuple[Problem, ...]  # of its form
+    is_library: bool
+    imports: bool
+    libraries: Mapping[str, str]  # all that were there to be imported, name -> text
+    calendars: Mapping[str, Calendar]  # all that were there to go by
+    used: int  # the load that named it last
+
+    def stands(self, libraries: Mapping[str, str], calendars: Mapping[str, Calendar]) -> bool:
+        """Whether it would be read the same again, with these to be imported and these to go by."""
+        if self.imports and self.libraries != libraries:
+            return False
+        if self.file is None or self.calendars == calendars:
+            return True
+        return not self.file.problems and all(calendars.get(n) == known for n, known in self.file.calendars.items())
+
+
+class KeptFiles:
+    """Reads rule files, and keeps what they say for the next time.
+
+    A file is read again where its name or its text is another, where it imports and one of the files to be imported is
+    another, and where the event types are or a calendar that it goes by. Of loads at the same time one is kept.
+    """
+
+    def __init__(self) -> None:
+        self._loads = 0
+        self._kept: tuple[str, dict[tuple[str, str], _Kept]] = "", {}  # the catalogue's version; by name and text
+
+    def load(
+        self, texts: Mapping[str, str], catalogue: Catalogue, calendars: Mapping[str, Calendar]
+    ) -> tuple[list[LoadedFile], list[Problem]]:
+        """Rule files given as name -> text: (what those hold that are YAML, what is wrong with the form of others)."""
+        self._loads = number = self._loads + 1
+        version, known = self._kept
+        before = known if version == catalogue.version else {}
+        found = _Load(texts, catalogue, calendars, before, number).found
+        stay = {key: one for key, one in before.items() if one.used > number - FORGOTTEN_AFTER}
+        self._kept = catalogue.version, stay | {(name, texts[name]): one for name, one in found.items()}
+        files = [one.file for one in found.values() if one.file is not None]
+        return files, [problem for one in found.values() for problem in one.problems]
+
+
+class _Load:
+    """One load: `found` is what each file says by its name, those first that others may import."""
+
+    def __init__(
+        self,
+        texts: Mapping[str, str],
+        catalogue: Catalogue,
+        calendars: Mapping[str, Calendar],
+        before: Mapping[tuple[str, str], _Kept],
+        number: int,
+    ) -> None:
+        self.texts, self.catalogue, self.calendars, self.number = texts, catalogue, calendars, number
+        self.found: dict[str, _Kept] = {}
+        kept = {name: before.get((name, text)) for name, text in texts.items()}
+        roots = {name: self._root(name) for name, one in kept.items() if one is None}
+        is_shared = {
+            name: one.is_library if one is not None else isinstance(root := roots[name], Node) and is_library(root)
+            for name, one in kept.items()
+        }
+        shared = {name: texts[name] for name in texts if is_shared[name]}
+        libraries: dict[str, LoadedFile] = {}
+        for name in sorted(texts, key=lambda name: not is_shared[name]):
+            one = kept[name]
+            if one is not None and one.stands(shared, calendars):
+                self.found[name] = replace(one, used=number)
+            else:
+                root = roots.get(name) or self._root(name)
+                self.found[name] = self._read(name, root, {} if is_shared[name] else libraries, shared)
+            if is_shared[name] and (file := self.found[name].file) is not None:
+                libraries[posixpath.normpath(name)] = file
+
+    def _root(self, name: str) -> Node | ProblemsError:
+        try:
+            return read_yaml(self.texts[name], name)
+        except ProblemsError as error:
+            return error
+
+    def _read(
+        self,
+        name: str,
+        root: Node | ProblemsError,
+        libraries: Mapping[str, LoadedFile],
+        shared: Mapping[str, str],
+    ) -> _Kept:
+        if isinstance(root, ProblemsError):
+            return _Kept(None, tuple(root.problems), False, False, {}, {}, self.number)
+        file = load_file(self.catalogue, self.calendars, root, self.texts[name], libraries)
+        return _Kept(file, (), is_library(root), "import" in root, shared, self.calendars, self.number)
