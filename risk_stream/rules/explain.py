@@ -28,6 +28,7 @@ __all__ = [
     "itineraries",
     "itinerary_of",
     "length",
+    "waits",
     "window",
     "wording",
 ]
@@ -242,7 +243,7 @@ def _feature(plan: Plan, rule: Rule, name: str, feature: Aggregate | str) -> Fea
 
 def _decision(plan: Plan, rule: Rule, type_name: str) -> Decision:
     hop = plan.hop_of(rule, type_name)
-    after = "" if rule.after is None else _after(rule.after)
+    after = "" if rule.after is None else waits(rule.after)
     return Decision(type_name, plan.itinerary(type_name), hop, after, _must(plan.catalogue.type(type_name), hop))
 
 
@@ -287,7 +288,7 @@ def _sorted(names: Iterable[str]) -> tuple[str, ...]:
 # Words
 
 
-def _after(delay: Delay) -> str:
+def waits(delay: Delay) -> str:
     """When a rule that waits judges, from its event on."""
     if delay.periods is None:
         return f"{length(delay.ms)} after the event"
