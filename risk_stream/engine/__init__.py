@@ -12,7 +12,7 @@ from risk_stream.engine.chain import Engine
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.lateness import late
 from risk_stream.engine.owners import Contradiction
-from risk_stream.engine.ready import make_ready
+from risk_stream.engine.ready import Ready, make_ready
 from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast, rows_of_types
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Features",
     "Forward",
     "Hop",
+    "Ready",
     "Result",
     "View",
     "alert_id",

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from risk_stream.rules import Plan
 from risk_stream.rules.evaluate import compiled
+from risk_stream.rules.program import Program
 
-__all__ = ["make_ready"]
+__all__ = ["Ready", "make_ready"]
+
+Ready: TypeAlias = list[Program]
+"""What was compiled of a plan. Hops that judge by it keep what they need; until then whoever made it does."""
 
 
-def make_ready(plan: Plan) -> Plan:
-    """Compile all rules of a plan and find all that hops ask it; -> the plan. It takes a while: do it in a thread."""
+def make_ready(plan: Plan) -> Ready:
+    """Compile all rules of a plan and find all that hops ask it. It takes a while: do it in a thread."""
     for event_type in plan.catalogue.types:
         plan.asked(event_type.name)
-    for kind in plan.kinds:
-        afters = plan.afters(kind)
-        for event_type in plan.catalogue.types:
-            for after in (None, *afters.get(event_type.name, ())):
-                compiled(plan, kind, event_type.name, after)
-    return plan
+    return [
+        compiled(plan, kind, event_type.name, after)
+        for kind in plan.kinds
+        for event_type in plan.catalogue.types
+        for after in (None, *plan.afters(kind).get(event_type.name, ()))
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -41,13 +41,13 @@ _Plain: TypeAlias = float | int | str | bool | None
 #: A condition's wording, and whether inexact values count as exact in it.
 _Named: TypeAlias = tuple[str, bool]
 
-#: What was compiled of each plan that is there; nothing of it changes while events are judged.
-_PROGRAMS: WeakKeyDictionary[Plan, dict[tuple[str, str, Delay | None], Program]] = WeakKeyDictionary()
+#: What was compiled of each plan, as long as somebody uses it; nothing of it changes while events are judged.
+_PROGRAMS: WeakKeyDictionary[Plan, WeakValueDictionary[tuple[str, str, Delay | None], Program]] = WeakKeyDictionary()
 
 
 def compiled(plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> Program:
-    """The rules of a hop on one event type as one program, which all evaluators of the plan share; made once."""
-    programs = _PROGRAMS.setdefault(plan, {})
+    """The rules of a hop on one event type as one program, made once for all that use it."""
+    programs = _PROGRAMS.setdefault(plan, WeakValueDictionary())
     found = programs.get((kind, type_name, after))
     if found is None:
         found = programs[kind, type_name, after] = _program(plan.rules_at(kind, type_name, after))

@@ -106,7 +106,7 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
     producer = Producer(settings.broker)
     plans = PlanLog(settings.broker, settings.plans_topic, producer, partitions=counts[settings.plans_topic])
-    book = PlanBook(source.plan, event_texts(settings.events), plans)
+    book = PlanBook(source.plan, event_texts(settings.events), plans, source.kept)
     pipeline = Pipeline(
         settings,
         catalogue,

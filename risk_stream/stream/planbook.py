@@ -1,30 +1,25 @@
 """Every plan that may still be named by a message: from memory, else from the log of plans.
 
-`risk.plans` is compacted and holds the content of each plan that was ever in force, keyed by the plan's version, and
-under the key `current` which of them was published for all workers, if one was. A plan is stored there before the first
-origin names it, so whoever reads a message can have its plan. A value is zlib-compressed JSON: the texts of the rule
-files, of the house's event types and of the calendars that the rules go by.
+`risk.plans` is compacted and holds each plan that was ever in force, as a manifest under the plan's version and parts
+(see `planparts`), and under the key `current` which of them was published for all workers, if one was. A plan is stored
+there before the first origin names it, so whoever reads a message can have its plan.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-import zlib
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import ChainMap, OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
+from risk_stream.engine import Ready, make_ready
+from risk_stream.rules import Plan
+from risk_stream.rules.kept import KeptFiles
+from risk_stream.stream.planparts import UnknownPlanError, pack_plan, part_key, read_manifest, text_of, unpack_plan
 
-from risk_stream.calendars import load_calendars
-from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
-from risk_stream.rules import Plan, plan_of_texts
-from risk_stream.stream.producer import MAX_MESSAGE_BYTES
-
-__all__ = ["CURRENT", "PlanBook", "PlanStore", "UnknownPlanError", "event_texts", "pack_plan", "unpack_plan"]
+__all__ = ["CURRENT", "PlanBook", "PlanStore", "UnknownPlanError", "event_texts"]
 
 #: The key that says which plan was published for all workers.
 CURRENT = b"current"
@@ -32,25 +27,24 @@ CURRENT = b"current"
 #: Plans kept in memory; others are read again.
 KEPT = 32
 
-#: Of a plan's content.
-FORMAT = 1
+#: Plans whose texts are kept, so that of one that shares most of them only the others are read from the log.
+TEXTS = 4
 
-
-class UnknownPlanError(Exception):
-    """Raised when a plan is not to be had; the text is one sentence."""
+#: Plans of other workers that stay ready until their first message comes.
+READY = 2
 
 
 class PlanStore(Protocol):
-    """Where the contents of plans are kept. `get` may be called in any thread's event loop."""
+    """Where plans are kept, as the records of `pack_plan`. `get` may be called in any thread's event loop."""
 
-    async def get(self, version: str) -> bytes | None:
-        """The content of a plan, as `pack_plan` made it; None where there is none. Raises `KafkaError`."""
+    async def get(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The records under some keys, those that there are. Raises `KafkaError`."""
 
-    async def put(self, version: str, content: bytes) -> None:
-        """Keep it; returns when it is stored. Raises `KafkaError`."""
+    async def put(self, records: Mapping[str, bytes]) -> None:
+        """Keep records in this order; returns when all are stored. Raises `KafkaError`."""
 
-    def has(self, version: str) -> bool:
-        """Whether it is known to be stored."""
+    def has(self, key: str) -> bool:
+        """Whether a record is known to be stored."""
 
 
 def event_texts(paths: Sequence[Path]) -> dict[str, str]:
@@ -62,63 +56,20 @@ def event_texts(paths: Sequence[Path]) -> dict[str, str]:
     return found
 
 
-def pack_plan(plan: Plan, events: Mapping[str, str]) -> bytes:
-    """All that is needed to make a plan again; `events` are the house's own event types. Raises `UnknownPlanError`."""
-    said = {
-        "v": FORMAT,
-        "version": plan.version,
-        "catalogue": plan.catalogue.version,
-        "rules": plan.texts,
-        "events": dict(events),
-        "calendars": {name: calendar.text for name, calendar in plan.calendars.items()},
-    }
-    content = zlib.compress(orjson.dumps(said), 6)
-    if len(content) > MAX_MESSAGE_BYTES:
-        raise UnknownPlanError(
-            f"plan {plan.version} has {len(content):,} bytes when compressed, more than the {MAX_MESSAGE_BYTES:,} of a "
-            "message: take rules out"
-        )
-    return content
-
-
-def unpack_plan(content: bytes, catalogue: Catalogue) -> Plan:
-    """The plan of a content; over `catalogue` where that is the one it was made over. Raises `UnknownPlanError`."""
-    try:
-        said: dict[str, Any] = orjson.loads(zlib.decompress(content))
-        version, made_over, rules, events = said["version"], said["catalogue"], said["rules"], said["events"]
-    except (zlib.error, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise UnknownPlanError(f"this is no plan ({error!r}): only risk-stream may write to its topics") from None
-    if said["v"] != FORMAT:
-        raise UnknownPlanError(f"plan {version} was written by a later version of risk-stream: use that one")
-    try:
-        if made_over != catalogue.version:
-            catalogue = _catalogue_of(events)
-        plan = plan_of_texts(rules, catalogue, calendars=load_calendars(texts=said.get("calendars")))
-    except ProblemsError as error:
-        raise UnknownPlanError(
-            f"plan {version} cannot be made again by this release: {next(iter(error.problems))}"
-        ) from None
-    if plan.version != version:
-        raise UnknownPlanError(f"plan {version} is another by this release: stop cleanly before a new release")
-    return plan
-
-
-def _catalogue_of(texts: Mapping[str, str]) -> Catalogue:
-    """The catalogue of the house's event type files, given as texts."""
-    with tempfile.TemporaryDirectory(prefix="risk-stream-events-") as folder:
-        paths = []
-        for i, (name, text) in enumerate(texts.items()):
-            path = Path(folder) / f"{i:04d}-{Path(name).name}"
-            path.write_text(text, encoding="utf-8")
-            paths.append(path)
-        return load_catalogue(*paths)
-
-
 class PlanBook:
     """Plans by version: those used last in memory, all of them in the `store`, if there is one."""
 
-    def __init__(self, plan: Plan, events: Mapping[str, str] | None = None, store: PlanStore | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        events: Mapping[str, str] | None = None,
+        store: PlanStore | None = None,
+        kept: KeptFiles | None = None,
+    ) -> None:
         self.catalogue, self.events, self.store = plan.catalogue, dict(events or {}), store
+        self._kept = kept or KeptFiles()
+        self._texts: tuple[dict[str, str], ...] = ()  # of the plans that were packed or made last, by key
+        self._ready: deque[Ready] = deque(maxlen=READY)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[Plan]] = {}
         self.add(plan)
@@ -166,13 +117,30 @@ class PlanBook:
         return plan
 
     async def _made_again(self, version: str) -> Plan:
-        content = None if self.store is None else await self.store.get(version)
-        if content is None:
+        if self.store is None or (content := (await self.store.get([version])).get(version)) is None:
             raise UnknownPlanError(f"there is no plan {version} in the log of plans: was its topic emptied?")
-        return await asyncio.to_thread(unpack_plan, content, self.catalogue)
+        manifest = await asyncio.to_thread(read_manifest, content)
+        known = ChainMap(*self._texts)
+        parts = await self.store.get(manifest.missing(known)) if manifest.missing(known) else {}
+
+        def make() -> Plan:
+            texts = ChainMap({key: text_of(key, value) for key, value in parts.items()}, known)
+            plan = unpack_plan(manifest, texts, self.catalogue, self._kept)
+            self._ready.append(make_ready(plan))
+            self._know(plan)
+            return plan
+
+        return await asyncio.to_thread(make)
+
+    def _know(self, plan: Plan) -> None:
+        """Keep the texts of a plan's rules by their keys: the next plan has most of them too."""
+        of_plan = {part_key(text): text for text in plan.texts.values()}
+        self._texts = (of_plan, *self._texts[: TEXTS - 1])
 
     async def keep(self, plan: Plan) -> None:
         """Store a plan, if it is not; after it the plan may be named. Raises `UnknownPlanError` and `KafkaError`."""
-        if self.store is not None and not self.store.has(plan.version):
-            await self.store.put(plan.version, await asyncio.to_thread(pack_plan, plan, self.events))
+        store = self.store
+        if store is not None and not store.has(plan.version):
+            await store.put(await asyncio.to_thread(pack_plan, plan, self.events, store.has))
+            await asyncio.to_thread(self._know, plan)
         self.add(plan)

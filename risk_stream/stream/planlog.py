@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.rules import Plan
-from risk_stream.stream.planbook import CURRENT, pack_plan
+from risk_stream.stream.planbook import CURRENT
+from risk_stream.stream.planparts import is_part, pack_plan
 from risk_stream.stream.producer import Producer
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ __all__ = ["PlanLog", "current_record", "publish_plan"]
 
 log = logging.getLogger(__name__)
 
-#: How long one record is waited for that is known to be there, s.
-PATIENCE = 10.0
-
 #: Wait before a broker that failed is asked again, s.
 AGAIN = 1.0
+
+#: Records between two that are wanted that are read along, not sought past.
+NEAR = 500
 
 #: How often it is looked whether the log is read far enough, s.
 STEP = 0.02
@@ -38,9 +39,9 @@ def current_record(version: str | None) -> bytes:
 
 
 class PlanLog:
-    """Where each plan's content is in the log, and which plan was published; `moved()` is called when that changes.
+    """Where the records of each plan are in the log, and which plan was published.
 
-    `added(version)` is called when another worker has stored a plan.
+    `moved()` is called when another is, `added(version)` when another worker has stored a plan.
     """
 
     def __init__(self, broker: str, topic: str, producer: Producer, *, partitions: int = 1) -> None:
@@ -117,10 +118,10 @@ class PlanLog:
 
     def _heard(self, record: ConsumerRecord[bytes, bytes]) -> None:
         if record.key != CURRENT:
-            version = (record.key or b"").decode(errors="replace")
-            if self._consumer is not None and version not in self._places:
-                self.added(version)
-            self._places[version] = (TopicPartition(record.topic, record.partition), record.offset)
+            key = (record.key or b"").decode(errors="replace")
+            if self._consumer is not None and key not in self._places and not is_part(key):
+                self.added(key)
+            self._places[key] = (TopicPartition(record.topic, record.partition), record.offset)
             return
         try:
             said = orjson.loads(record.value or b"{}").get("plan")
@@ -131,61 +132,88 @@ class PlanLog:
 
     # As a `PlanStore`
 
-    def has(self, version: str) -> bool:
-        """Whether a plan's content was seen in the log, or stored by this worker."""
-        return version in self._places
+    def has(self, key: str) -> bool:
+        """Whether a record was seen in the log, or stored by this worker."""
+        return key in self._places
 
-    async def get(self, version: str) -> bytes | None:
-        """A plan's content; None where the log has none, as of now."""
+    async def get(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """The records under some keys; those that the log has, as of now."""
+        wanted, found = set(keys), dict[str, bytes]()
         consumer = self._new()
         await consumer.start()
         try:
             consumer.assign(self._partitions)
-            place = self._places.get(version)
-            if place is None:
-                return await self._search(consumer, version.encode())
-            consumer.seek(*place)
-            record = await asyncio.wait_for(consumer.getone(place[0]), PATIENCE)
-            if record.key == version.encode():
-                content: bytes | None = record.value
-                return content
-            await consumer.seek_to_beginning()  # compaction took it, a later one holds the same
-            return await self._search(consumer, version.encode())
+            for tp in self._partitions:
+                at = sorted(place[1] for key in wanted if (place := self._places.get(key)) and place[0] == tp)
+                for first, last in _stretches(at):
+                    consumer.seek(tp, first)
+                    await self._search(consumer, [tp], wanted, found, last + 1)
+            if wanted - found.keys():  # nobody has said where, or compaction took it and a later one holds the same
+                await consumer.seek_to_beginning()
+                await self._search(consumer, self._partitions, wanted, found)
         finally:
             await consumer.stop()
-
-    async def _search(self, consumer: AIOKafkaConsumer, key: bytes) -> bytes | None:
-        found: bytes | None = None
-        ends = await consumer.end_offsets(self._partitions)
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                for record in records:
-                    if record.key == key:
-                        found = record.value
         return found
 
-    async def put(self, version: str, content: bytes) -> None:
-        """Store a plan's content."""
-        sent = await (await self.producer.send(self.topic, content, key=version.encode(), partition=0))
-        self._places[version] = (TopicPartition(sent.topic, sent.partition), sent.offset)
+    async def _search(
+        self,
+        consumer: AIOKafkaConsumer,
+        partitions: list[TopicPartition],
+        wanted: set[str],
+        found: dict[str, bytes],
+        until: int | None = None,
+    ) -> None:
+        """Read on to the ends, or to an offset, and take what is wanted."""
+        ends = await consumer.end_offsets(partitions)
+        if until is not None:
+            ends = {tp: min(end, until) for tp, end in ends.items()}
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for records in (await consumer.getmany(*partitions, timeout_ms=200)).values():
+                for record in records:
+                    key = (record.key or b"").decode(errors="replace")
+                    if key in wanted and record.value is not None:
+                        found[key] = record.value
+
+    async def put(self, records: Mapping[str, bytes]) -> None:
+        """Store records in this order; returns when all are."""
+        sends = [
+            (key, await self.producer.send(self.topic, value, key=key.encode(), partition=0))
+            for key, value in records.items()
+        ]
+        for key, stored in sends:
+            sent = await stored
+            self._places[key] = (TopicPartition(sent.topic, sent.partition), sent.offset)
 
     async def publish(self, version: str | None) -> None:
         """Say which plan all workers are to take; None: each its own folder's again."""
         await (await self.producer.send(self.topic, current_record(version), key=CURRENT, partition=0))
 
 
+def _stretches(offsets: list[int]) -> list[tuple[int, int]]:
+    """(first, last) of offsets, ascending, that are so near to each other that all between are read at one go."""
+    found: list[tuple[int, int]] = []
+    for offset in offsets:
+        if found and offset - found[-1][1] <= NEAR:
+            found[-1] = found[-1][0], offset
+        else:
+            found.append((offset, offset))
+    return found
+
+
 async def publish_plan(broker: str, topic: str, plan: Plan | None, events: Mapping[str, str]) -> None:
     """Have all workers take a plan, or with None go by their own rule files; returns when the broker has stored it.
 
-    Raises `UnknownPlanError` for a plan that is too large and `KafkaError`.
+    What is stored already of its files is not stored again. Raises `UnknownPlanError` for a file that is too large and
+    `KafkaError`.
     """
-    content = None if plan is None else pack_plan(plan, events)
     producer = Producer(broker, client_id="risk-stream-publish")
     await producer.start()
+    plans = PlanLog(broker, topic, producer)
     try:
-        plans = PlanLog(broker, topic, producer)
-        if plan is not None and content is not None:
-            await plans.put(plan.version, content)
+        if plan is not None:
+            await plans.start()
+            await plans.put(pack_plan(plan, events, plans.has))
         await plans.publish(None if plan is None else plan.version)
     finally:
+        await plans.stop()
         await producer.stop()

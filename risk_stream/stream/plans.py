@@ -52,6 +52,7 @@ class PlanWatcher:
         self.source, self.metrics, self._use, self._named = source, metrics, use, named
         self.book, self.published = book or PlanBook(source.plan), published
         self.plan = source.plan  # the one in force
+        self._ready = make_ready(self.plan)
         self._waiting: Plan | None = None  # good, and not yet in force
         self._tried: str | None = None  # the published plan that was dealt with last
         self._moved = asyncio.Event()
@@ -174,7 +175,7 @@ class PlanWatcher:
     async def _take_over(self, plan: Plan) -> None:
         """Store a plan and make it ready to judge, then use it: batches go on meanwhile."""
         await self.book.keep(plan)
-        await asyncio.to_thread(make_ready, plan)
+        self._ready = await asyncio.to_thread(make_ready, plan)
         self._waiting = None
         if plan.version == self.plan.version:
             return

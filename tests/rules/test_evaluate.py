@@ -295,7 +295,7 @@ def test_evaluators_of_a_plan_share_what_was_compiled_and_nothing_else() -> None
     """Each partition has its own; what they know of their views and of failures stays theirs."""
     plan = plan_of(rule_file("paid > 5", "paid > 5 and pieces > 1"))
     first, second = (Evaluator(plan, "account", "probe") for _ in range(2))
-    assert compiled(plan, "account", "probe") is compiled(plan, "account", "probe")
+    assert first._program is second._program is compiled(plan, "account", "probe")
     one, other = Rows(plan, [{"paid": 6.0, "pieces": 2.0}]), Rows(plan, [{"paid": 4.0, "pieces": 2.0}])
     assert [rule.id for rule, _ in first.fired(one)] == ["r0", "r1"]
     assert second.fired(other) == []

@@ -12,7 +12,7 @@ from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.planbook import unpack_plan
+from risk_stream.stream.planbook import PlanBook
 from risk_stream.stream.planlog import PlanLog, publish_plan
 from risk_stream.stream.producer import Producer
 from tests.live.servers import Kafka
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="module")
 def broker(kafka: Kafka, catalogue: Catalogue) -> str:
-    for name in ("read", "end"):
+    for name in ("read", "end", "parts"):
         settings = Settings(prefix=f"planlog.{name}.", house_topics={})
         create_topics(kafka.address, wanted_topics(settings, catalogue))
     return kafka.address
@@ -60,9 +60,8 @@ def test_what_was_published_is_known_to_who_comes_later(broker: str, plan: Plan,
         async with a_worker(broker, "read") as plans:
             await plans.start()
             assert plans.current == plan.version
-            content = await plans.get(plan.version)
-            assert content is not None
-            assert unpack_plan(content, catalogue).version == plan.version
+            book = PlanBook(plan_of_texts({"rules.yaml": RULES.replace("9000", "8000")}, catalogue), {}, plans)
+            assert (await book.fetch(plan.version)).version == plan.version
         await publish_plan(broker, topic("read"), None, {})
         async with a_worker(broker, "read") as plans:
             await plans.start()
@@ -90,5 +89,35 @@ def test_all_that_was_published_before_the_end_was_asked_is_heard_then(
             assert plans.current == plan.version
             await plans.reach_end()
             follower.cancel()
+
+    play(work)
+
+
+def test_a_changed_file_is_all_that_is_stored_of_a_plan_and_every_record_is_found(
+    broker: str, catalogue: Catalogue
+) -> None:
+    """By a worker that saw where they are, and by one that asks before it has read the log."""
+    texts = {f"f{i}.yaml": RULES.replace("third", f"third-{i}").replace("large", f"large-{i}") for i in range(30)}
+    first = plan_of_texts(texts, catalogue)
+    second = plan_of_texts(texts | {"f7.yaml": texts["f7.yaml"].replace("9000", "8000")}, catalogue)
+    away = plan_of_texts({"rules.yaml": RULES}, catalogue)
+
+    async def end() -> int:
+        async with a_worker(broker, "parts") as plans:
+            await plans.start()
+            return len(plans._places)
+
+    async def work() -> None:
+        await publish_plan(broker, topic("parts"), first, {})
+        before = await end()
+        await publish_plan(broker, topic("parts"), second, {})
+        assert (before, await end()) == (31, 33)
+        for reads_first in (True, False):
+            async with a_worker(broker, "parts") as plans:
+                if reads_first:
+                    await plans.start()
+                book = PlanBook(away, {}, plans)
+                for plan in (first, second):
+                    assert (await book.fetch(plan.version)).texts == plan.texts
 
     play(work)
