@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from risk_stream.catalogue import EventType
 from risk_stream.features import Aggregate
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.model import Rule
@@ -149,16 +148,10 @@ def itinerary_of(plan: Plan, type_name: str, names: dict[str, str] | None = None
         type_name,
         event_type.topic,
         tuple(_stop(plan, type_name, way, hop, names) for hop in way),
-        tuple(own[1 : 1 + next((i for i, kind in enumerate(own) if _must(event_type, kind)), len(own))]),
+        tuple(own[1 : 1 + next((i for i, kind in enumerate(own) if plan.must_have(type_name, kind)), len(own))]),
         sum(type_name in rule.on for rule in plan.judged),
         event_type.broadcast,
     )
-
-
-def _must(event_type: EventType, kind: str) -> bool:
-    """Whether each event of a type says a key of this kind itself."""
-    field = event_type.field(event_type.keys.get(kind, ""))
-    return field is not None and field.required
 
 
 def _stop(plan: Plan, type_name: str, way: tuple[str, ...], hop: str, names: dict[str, str]) -> Stop:
@@ -166,7 +159,7 @@ def _stop(plan: Plan, type_name: str, way: tuple[str, ...], hop: str, names: dic
     here = [(rule, aggregate) for rule in plan.judged for aggregate in rule.aggregates if aggregate.by == hop]
     counted = [(rule, aggregate) for rule, aggregate in here if type_name in aggregate.of]
     asking = [(rule, aggregate) for rule, aggregate in here if type_name in rule.on]
-    must = _must(event_type, hop)
+    must = plan.must_have(type_name, hop)
     before = way[: way.index(hop)]
     parent = kind.belongs_to or ""
     return Stop(
@@ -178,7 +171,7 @@ def _stop(plan: Plan, type_name: str, way: tuple[str, ...], hop: str, names: dic
         _sorted(names[aggregate.id] for _, aggregate in counted),
         _sorted(rule.id for rule, _ in counted if type_name not in rule.on),
         _sorted(rule.id for rule in plan.judged if type_name in rule.on and plan.hop_of(rule, type_name) == hop),
-        parent if parent in way and not _must(event_type, parent) else "",
+        parent if parent in way and not plan.must_have(type_name, parent) else "",
         parent if parent in event_type.keys and type_name in kind.learnt_from else "",
         hop == way[0],
     )
@@ -244,7 +237,7 @@ def _feature(plan: Plan, rule: Rule, name: str, feature: Aggregate | str) -> Fea
 def _decision(plan: Plan, rule: Rule, type_name: str) -> Decision:
     hop = plan.hop_of(rule, type_name)
     after = "" if rule.after is None else waits(rule.after)
-    return Decision(type_name, plan.itinerary(type_name), hop, after, _must(plan.catalogue.type(type_name), hop))
+    return Decision(type_name, plan.itinerary(type_name), hop, after, plan.must_have(type_name, hop))
 
 
 def _cost(whole: Plan, less: Plan, rule: Rule) -> Cost:

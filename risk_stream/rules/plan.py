@@ -90,9 +90,17 @@ class Plan:
         own = sorted(self.catalogue.type(type_name).keys, key=self._order.__getitem__)
         needed = {kind for kind in asked if self._has(type_name, kind)}
         for kind in tuple(needed):
-            if kind not in own:  # filled in on the way, by the hops that know who owns what
+            # Where an event may lack the key, every hop is visited that may know whose the event is: so who is found
+            # does not depend on what other rules ask.
+            if not self.must_have(type_name, kind):
                 needed |= {k for k in self._order if self._has(type_name, k) and self._owned_by(k, kind)}
         return tuple(sorted({*own[:1], *needed}, key=self._order.__getitem__))
+
+    def must_have(self, type_name: str, kind: str) -> bool:
+        """Whether each event of a type says a key of a kind itself."""
+        event_type = self.catalogue.type(type_name)
+        field = event_type.field(event_type.keys.get(kind, ""))
+        return field is not None and field.required
 
     def _has(self, type_name: str, kind: str) -> bool:
         return has_key(self.catalogue, self.catalogue.type(type_name), kind)

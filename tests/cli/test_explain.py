@@ -37,7 +37,7 @@ def test_the_way_of_every_used_event_type_is_shown_with_reasons(ask: Ask, house:
     assert answer.code == 0, answer.err
     said = [" ".join(line.split()) for line in answer.out.splitlines()]
     assert "transfer (topic family trades): account > customer; 3 rules on it" in said
-    assert "drawdown (topic family loans): loan > customer; no rule on it" in said
+    assert "drawdown (topic family loans): loan > account > customer; no rule on it" in said
     assert "decides busy-account, large-transfer" in said
     assert "customer key that of its account, where it names none" in said
     assert "counted for lent-on" in said
@@ -52,7 +52,7 @@ def test_a_rule_is_shown_with_its_features_its_hop_and_its_cost(ask: Ask, house:
     assert said[0] == f"lent-on (live) {house / 'loans.yaml'}:7"
     assert "lent_7d customer 7d sum amount of drawdown" in said
     assert "1 hop more for transfer: customer" in said
-    assert "1 hop more for drawdown: customer" in said
+    assert "2 hops more for drawdown: account, customer" in said
     assert "1 feature more: lent_7d" in said
     assert "on transfer at once, at customer: account > [customer]" in " ".join(said)
     cheap = ask("rules", "explain", "large-transfer", "--rules", house).out
@@ -87,7 +87,7 @@ def test_all_of_it_is_data_too(ask: Ask, house: Path) -> None:
     assert ways["transfer"] == ["account", "customer"]
     assert [hop["hop"] for hop in said["hops"] if hop["features"]] == ["account", "customer"]
     rule = ask("rules", "explain", "lent-on", "--rules", house, "--format", "json").json["rule"]
-    assert rule["cost"]["hops"] == {"drawdown": ["customer"], "transfer": ["customer"]}
+    assert rule["cost"]["hops"] == {"drawdown": ["account", "customer"], "transfer": ["customer"]}
     assert rule["decisions"][0]["hop"] == "customer"
 
 

@@ -166,13 +166,18 @@ class Oracle:
             for _, feature in _features(rule):
                 if isinstance(feature, Aggregate) and (type_name in feature.of or type_name in rule.on):
                     needed.add(feature.by)
-        # An owner that the type has no field for is found by way of the kinds that belong to it.
-        ways = [kind for kind in needed if kind not in self.catalogue.type(type_name).keys]
+        # An owner that the event may not say is found by way of the kinds that belong to it.
+        ways = [kind for kind in needed if not self._said(type_name, kind)]
         for kind in ways:
             owned = [k.name for k in self.catalogue.kinds if k.belongs_to == kind]
             needed |= set(owned)
             ways += owned
         return needed
+
+    def _said(self, type_name: str, kind: str) -> bool:
+        """Whether each event of a type says its key of a kind."""
+        event_type = self.catalogue.type(type_name)
+        return any(f.required for f in event_type.all_fields if f.name == event_type.keys.get(kind))
 
     def _holds(self, text: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> bool:
         return evaluate(text, lambda name: self._name(name, rule, event, places)) is True

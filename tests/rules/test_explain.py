@@ -42,7 +42,8 @@ def test_each_stop_says_which_rules_and_features_bring_an_event_there() -> None:
     assert (account.counted_by, account.decides) == (("sent_1h",), ("burst", "large"))
     assert (customer.hop, customer.key, customer.of) == ("customer", "may", ("account",))
     assert (customer.asked_by, customer.asked, customer.decides) == (("lent-on",), ("borrowed_7d",), ("lent-on",))
-    loan, lent = drawdown.stops
+    loan, paid_to, lent = drawdown.stops
+    assert (paid_to.hop, paid_to.key, paid_to.fills) == ("account", "may", "customer")
     assert (loan.hop, loan.teaches, loan.decides, loan.asked_by) == ("loan", "customer", ("large",), ())
     assert (lent.counted_by, lent.counted_for, lent.asked_by) == (("borrowed_7d",), ("lent-on",), ())
 
@@ -108,7 +109,7 @@ def test_a_rule_says_its_features_where_it_is_decided_and_what_it_adds() -> None
         "",
         False,
     )
-    assert said.cost.hops == {"drawdown": ("customer",), "transfer": ("customer",)}
+    assert said.cost.hops == {"drawdown": ("account", "customer"), "transfer": ("customer",)}
     assert (said.cost.features, said.cost.longer) == (("borrowed_7d",), {"customer": ("", "7d")})
     assert said.cost.carried == ("sent_1h",)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from risk_stream.features import Aggregate
-from risk_stream.rules import Delay, Plan, Rule
-from risk_stream.rules.explain import length, window, wording
+from risk_stream.rules import Plan, Rule
+from risk_stream.rules.explain import waits, window, wording
 from risk_stream.rules.meaning import ByCase
 from risk_stream.rules.meaning import wording as meant
 
@@ -62,7 +62,7 @@ def _said(rule: Rule | None) -> dict[str, str]:
         "stage": rule.stage,
         "on": ", ".join(sorted(rule.on)),
         "when": " ".join(rule.when.split()),
-        "after": _after(rule.after),
+        "after": waits(rule.after) if rule.after is not None else "",
         "severity": _severity(rule),
         "score": meant(rule.score),
         "action": rule.action,
@@ -82,14 +82,6 @@ def _said(rule: Rule | None) -> dict[str, str]:
         if isinstance(meaning, ByCase):
             said[f"constant {name}"] = meant(meaning)
     return said
-
-
-def _after(delay: Delay | None) -> str:
-    if delay is None:
-        return ""
-    if delay.periods is None:
-        return length(delay.ms)
-    return f"{delay.business_days} business days ({delay.periods.calendar})"
 
 
 def _severity(rule: Rule) -> str:
