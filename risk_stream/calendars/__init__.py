@@ -17,6 +17,6 @@ shipped one of the same name.
 
 from risk_stream.calendars.calendar import Calendar
 from risk_stream.calendars.load import CalendarError, load_calendars, shipped
-from risk_stream.calendars.periods import UNITS, starts
+from risk_stream.calendars.periods import UNITS, midnight, starts
 
-__all__ = ["UNITS", "Calendar", "CalendarError", "load_calendars", "shipped", "starts"]
+__all__ = ["UNITS", "Calendar", "CalendarError", "load_calendars", "midnight", "shipped", "starts"]

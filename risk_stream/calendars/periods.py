@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Longs: TypeAlias = NDArray[np.int64]
 
-__all__ = ["UNITS", "known_zone", "starts"]
+__all__ = ["UNITS", "known_zone", "midnight", "starts"]
 
 #: What a calendar window may be.
 UNITS: Final = ("today", "this_week", "this_month", "this_quarter", "this_year", "business_day")
@@ -45,6 +45,11 @@ def _zone(name: str) -> ZoneInfo:
     """From the package tzdata, never from the system: every machine with this release must have the same times."""
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         return ZoneInfo.from_file(file, name)
+
+
+def midnight(calendar: Calendar, day: date) -> int:
+    """When a day begins in a calendar's time zone, ms: the first moment at which clocks show it."""
+    return _midnight(calendar.timezone, day)
 
 
 @cache

@@ -106,7 +106,11 @@ def _rest(ways: Sequence[Itinerary]) -> Iterator[str]:
 def of_rule(rule: RuleUse) -> Iterator[str]:
     """The lines of one rule."""
     yield f"{rule.rule} ({rule.mode})  {rule.file}:{rule.line}"
+    if rule.group:
+        yield from _under("group", rule.group, indent=2)
     yield from _under("when", " ".join(rule.when.split()), indent=2)
+    if rule.days:
+        yield from _under("days", rule.days, indent=2)
     yield from _severity(rule)
     if rule.features:
         yield ""

@@ -15,6 +15,7 @@ from risk_stream.cli.broker import must_answer
 from risk_stream.cli.findings import Finding, Format, as_github, as_junit
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
 from risk_stream.cli.output import CommandError, counted, errors, examples, output
+from risk_stream.cli.select import Groups, Owners, Stages, Tags, selected
 
 if TYPE_CHECKING:
     from risk_stream.rules import Plan
@@ -64,24 +65,35 @@ def check(
 
 @app.command(
     "test",
-    epilog=examples("risk-stream rules test", "risk-stream rules test rules/trading --rule wash-pair --format json"),
+    epilog=examples(
+        "risk-stream rules test",
+        "risk-stream rules test rules/trading --rule wash-pair --format json",
+        "risk-stream rules test --group mules --tag fraud",
+    ),
 )
 def run_tests_of(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Rule files or folders; those of the settings if none.")
     ] = None,
     rule: Annotated[list[str] | None, typer.Option(help="Only the tests of this rule; may be given again.")] = None,
+    group: Groups = None,
+    tag: Tags = None,
+    stage: Stages = None,
+    owner: Owners = None,
     format: Annotated[Format, typer.Option(help="How to say it: for people, programs, GitHub, JUnit.")] = "text",
 ) -> None:
     """Run the tests that stand in rule files, through the engine that judges live events. Exit code 1 if one fails."""
     from risk_stream.workbench import run_tests
 
     plan = plan_of(settings_with(), paths or ())
-    known = {one.id for one in plan.rules}
+    chosen = selected(plan, group=group, tag=tag, stage=stage, owner=owner)
+    known = {one.id for one in (plan.rules if chosen is None else chosen)}
     for name in rule or ():
         if name not in known:
-            raise CommandError(f"There is no rule {name!r} in these files.")
-    results = run_tests(plan, rule)
+            raise CommandError(
+                f"There is no rule {name!r} in these files{'' if chosen is None else ' among those asked'}."
+            )
+    results = run_tests(plan, rule or known)
     failed = [result for result in results if not result.passed]
     if format == "json":
         typer.echo(orjson.dumps({"ok": not failed, "tests": results}))
@@ -114,6 +126,10 @@ def run_tests_of(
 def explain(
     name: Annotated[str | None, typer.Argument(help="Only this rule, or this event type.")] = None,
     rules: Annotated[list[Path] | None, typer.Option(help="A rule file or folder; may be given again.")] = None,
+    group: Groups = None,
+    tag: Tags = None,
+    stage: Stages = None,
+    owner: Owners = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
 ) -> None:
     """Say which hops events visit and why; of one rule its features, where it is decided, and what it costs."""
@@ -121,9 +137,16 @@ def explain(
     from risk_stream.rules.explain import explain_rule, hops, itineraries, itinerary_of
 
     plan = plan_of(settings_with(), rules or ())
-    if name is None:
+    chosen = selected(plan, group=group, tag=tag, stage=stage, owner=owner)
+    if chosen is not None and name is not None:
+        raise CommandError("Name a rule or an event type, or choose rules by group, tag, stage or owner, not both.")
+    if chosen is not None:
+        each = [explain_rule(plan, rule.id) for rule in chosen]
+        said: object = {"plan": plan.version, "rules": each}
+        lines: Iterator[str] = (line for i, one in enumerate(each) for line in (*([""] if i else []), *of_rule(one)))
+    elif name is None:
         ways, kept = itineraries(plan), hops(plan)
-        said: object = {"plan": plan.version, "types": ways, "hops": kept}
+        said = {"plan": plan.version, "types": ways, "hops": kept}
         lines = of_plan(ways, kept)
     elif any(rule.id == name for rule in plan.rules):
         rule = explain_rule(plan, name)
@@ -264,7 +287,7 @@ def _say_plan(plan: Plan, format: str) -> None:
     features = sum(len(layout.aggregates) for layout in plan.layouts.values())
     from datetime import UTC, datetime
 
-    from risk_stream.rules import calendars_ending
+    from risk_stream.rules import calendars_ending, expired
 
     if format in {"github", "junit"}:
         found = [Finding(rule.file, rule.line, 0, rule.id, "check", "") for rule in plan.rules]
@@ -272,7 +295,8 @@ def _say_plan(plan: Plan, format: str) -> None:
         _say_findings("rules check", format, found)
         return
     warnings = [str(warning) for warning in plan.warnings]
-    warnings += calendars_ending(plan, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    warnings += [*calendars_ending(plan, today), *expired(plan.rules, today)]
     if format == "json":
         counts = {"rules": len(plan.rules), "files": files, "aggregates": features, "modes": modes, "stages": stages}
         typer.echo(orjson.dumps({"ok": True, "plan": plan.version, **counts, "warnings": warnings}))

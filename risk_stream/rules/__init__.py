@@ -7,6 +7,7 @@ A rule file
 
     stage: pre_loan            # pre_loan | mid_loan | post_loan | trading | portfolio; required
     owner: retail-credit       # optional: the owner of every rule below that names none
+    group: lending             # optional: the group of every rule below that names none
     tags: [lending]            # optional: added to the tags of every rule below
     import: shared.yaml        # optional: files of constants and features (which have no stage and no rules)
     constants:                 # optional: names for numbers and texts, which may differ by a text of the event
@@ -33,6 +34,10 @@ A rule file
         action: refer          # optional, default alert: a word for whoever acts on it (a-z 0-9 . _ -)
         mode: live             # optional, default live: live | shadow (judged, never shown) | off (only checked)
         tags: [fraud]          # optional
+        group: bureau          # optional: a word for rules that belong together (a-z 0-9 . _ -)
+        from: 2026-01-01       # optional: the first and the last day that it judges, by the event's time
+        until: 2026-12-31
+        calendar: china        # optional, with these: in whose time zone the days are; UTC if left out
         approximate: ok        # optional: take values that a cap made inexact as if they were exact
         after: 3d              # optional: judge so long after the event, features as of then and all by one kind of key
         tests:                 # optional
@@ -118,9 +123,10 @@ from __future__ import annotations
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.evaluate import Evaluator, View
 from risk_stream.rules.files import PlanError
-from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest
+from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest, Validity
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
 from risk_stream.rules.source import PlanSource
+from risk_stream.rules.validity import expired
 
 __all__ = [
     "SEVERITIES",
@@ -133,8 +139,10 @@ __all__ = [
     "PlanSource",
     "Rule",
     "RuleTest",
+    "Validity",
     "View",
     "calendars_ending",
+    "expired",
     "load_plan",
     "plan_of_texts",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from risk_stream.features import Aggregate
 from risk_stream.rules.delay import Delay
-from risk_stream.rules.model import Rule
+from risk_stream.rules.model import Rule, Validity
 from risk_stream.rules.plan import Plan
 
 __all__ = [
@@ -129,6 +129,8 @@ class RuleUse:
     features: tuple[FeatureUse, ...]
     decisions: tuple[Decision, ...]
     cost: Cost
+    group: str = ""
+    days: str = ""  # that it judges, nothing where those are all
 
 
 def itineraries(plan: Plan) -> list[Itinerary]:
@@ -220,6 +222,8 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
         tuple(_feature(plan, rule, name, feature) for name, feature in rule.features),
         tuple(_decision(whole, live, type_name) for type_name in rule.on),
         _cost(whole, _plan(plan, others), live),
+        rule.group,
+        _days(rule.validity),
     )
 
 
@@ -287,6 +291,14 @@ def waits(delay: Delay) -> str:
         return f"{length(delay.ms)} after the event"
     days = "business day" if delay.business_days == 1 else "business days"
     return f"at the end of {delay.business_days} {days} ({delay.periods.calendar}) after the event's"
+
+
+def _days(validity: Validity | None) -> str:
+    """The days that a rule judges."""
+    if validity is None:
+        return ""
+    ends = [f"{word} {day}" for word, day in (("from", validity.first), ("until", validity.last)) if day is not None]
+    return f"{' '.join(ends)} ({validity.calendar})"
 
 
 def length(ms: int) -> str:

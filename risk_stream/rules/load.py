@@ -14,13 +14,13 @@ from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
-from risk_stream.rules.rule import Rules
+from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
 
 __all__ = ["LIBRARY_KEYS", "TOP_KEYS", "is_library", "load_file"]
 
 #: What a rule file may hold, and one that is only imported.
-TOP_KEYS = ("stage", "owner", "tags", "import", "constants", "features", "rules")
+TOP_KEYS = ("stage", "owner", "group", "tags", "import", "constants", "features", "rules")
 LIBRARY_KEYS = ("constants", "features")
 
 
@@ -79,7 +79,8 @@ class _Loader(Reader):
         self.known(root, TOP_KEYS, "a rule file")
         stage = self.choice(root, "stage", STAGES, None)
         owner = self.text(root, "owner", None) if "owner" in root else ""
-        tags = self.tags(root)
+        group = self.word(root, "group", "") if "group" in root else ""
+        shared = Shared(stage or STAGES[0], owner or "", group, self.tags(root))
         self.declarations.imports(root.get("import"), self.libraries)
         self.declarations.constants(root.get("constants"))
         self.declarations.features(root.get("features"))
@@ -93,7 +94,7 @@ class _Loader(Reader):
             )
         else:
             for node in rules.value:
-                self.rules.read(node, stage or STAGES[0], owner or "", tags)
+                self.rules.read(node, shared)
         self._unused()
 
     def _is_unknown(self, root: Node) -> bool:

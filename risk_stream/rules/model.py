@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from risk_stream.features import Aggregate
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import Condition, Meaning, Value
 
-__all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Band", "Given", "Rule", "RuleTest"]
+__all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Band", "Given", "Rule", "RuleTest", "Validity"]
 
 STAGES = ("pre_loan", "mid_loan", "post_loan", "trading", "portfolio")
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -51,6 +52,17 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Validity:
+    """The first and the last day that a rule judges, in the time zone of a calendar; None: without end."""
+
+    first: date | None
+    last: date | None
+    calendar: str
+    from_ms: int | None  # the first moment of the first day
+    until_ms: int | None  # the first moment behind the last day
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A checked rule. `version` is a hash of its meaning, so that moving it between files does not change it."""
 
@@ -64,7 +76,7 @@ class Rule:
     owner: str
     mode: str
     when: str  # as written
-    condition: Condition
+    condition: Condition  # that of `when`, of events within its validity
     score: Value
     summary: str
     summary_names: tuple[str, ...]
@@ -79,6 +91,8 @@ class Rule:
     version: str
     bands: tuple[Band, ...] = ()  # from the highest severity on: the first whose condition holds
     after: Delay | None = None  # so long after its event it is judged, as of then
+    validity: Validity | None = None  # of which days its events are
+    group: str = ""  # rules that belong together; nothing where it names none
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
     @property

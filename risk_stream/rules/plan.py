@@ -173,7 +173,8 @@ class Plan:
 def _content(rule: Rule) -> str:
     """All of a rule that can be told from outside, but its tests and where it stands."""
     names = [(name, feature.id if isinstance(feature, Aggregate) else "") for name, feature in rule.features]
-    return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names))
+    more = (rule.group,) if rule.group else ()
+    return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names, *more))
 
 
 def calendars_ending(plan: Plan, today: date) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from risk_stream.calendars import Calendar
-from risk_stream.catalogue import Catalogue, Node
+from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.features import Aggregate
 from risk_stream.rules.aggregates import event_types
 from risk_stream.rules.cases import OTHERWISE
@@ -20,15 +20,26 @@ from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rul
 from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope
 from risk_stream.rules.terms import Terms, with_constants
+from risk_stream.rules.validity import read_validity, within
 from risk_stream.rules.version import version_of
 
-__all__ = ["RULE_KEYS", "Rules"]
+__all__ = ["RULE_KEYS", "Rules", "Shared"]
 
 #: What a rule may hold.
 RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
-    *("score", "action", "mode", "tags", "approximate", "after", "tests"),
+    *("score", "action", "mode", "tags", "approximate", "after", "from", "until", "calendar", "group", "tests"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a file says for all its rules."""
+
+    stage: str
+    owner: str = ""
+    group: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Rules:
@@ -47,13 +58,13 @@ class Rules:
         self._tests = TestsReader(catalogue, reader)
         self._nodes = 0  # operations and names of the rules so far, for all features in them
 
-    def read(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> None:
-        """Read one rule; `stage`, `owner` and tags are the file's. One with problems is not loaded."""
+    def read(self, node: Node, shared: Shared) -> None:
+        """Read one rule of a file that says `shared`. One with problems is not loaded."""
         before = len(self._loaded.problems)
         self._reader.rule = str(node["id"].plain()) if node.is_mapping and "id" in node else ""
         try:
             if node.is_mapping:
-                rule = self._read_rule(node, stage, owner, file_tags)
+                rule = self._read_rule(node, shared)
                 if rule is not None and len(self._loaded.problems) == before:
                     self._loaded.rules.append(rule)
             else:
@@ -63,8 +74,7 @@ class Rules:
         finally:
             self._reader.rule = ""
 
-    def _read_rule(self, node: Node, stage: str, owner: str, file_tags: tuple[str, ...]) -> Rule | None:
-        self._reader.known(node, RULE_KEYS, "a rule")
+    def _id(self, node: Node) -> str | None:
         rule_id = self._reader.text(node, "id", None)
         if rule_id is not None and not ID.fullmatch(rule_id):
             self._reader.report(
@@ -72,15 +82,29 @@ class Rules:
             )
         elif rule_id is not None:
             self._loaded.ids.append((rule_id, node["id"]))
+        return rule_id
+
+    def _types(self, node: Node) -> tuple[EventType, ...] | None:
         if "on" not in node:
             self._reader.report(node, "'on' is missing: name the event type that is judged")
         types = event_types(self._catalogue, node.get("on"), self._reader.report)
+        for event_type in types or ():
+            if not event_type.keys:
+                self._reader.report(
+                    node["on"], f"{event_type.name} has no key, so no rule can judge it: choose another type"
+                )
+        return types
+
+    def _read_rule(self, node: Node, shared: Shared) -> Rule | None:
+        self._reader.known(node, RULE_KEYS, "a rule")
+        rule_id, types = self._id(node), self._types(node)
         mode = self._reader.choice(node, "mode", MODES, "live") or "live"
         action = self._reader.word(node, "action", DEFAULT_ACTION)
-        owner = self._reader.text(node, "owner", owner or None) or ""
+        owner = self._reader.text(node, "owner", shared.owner or None) or ""
         summary = self._reader.text(node, "summary", None)
         why = self._reader.text(node, "why", "") or ""
-        tags = tuple(dict.fromkeys((*file_tags, *self._reader.tags(node))))
+        group = self._reader.word(node, "group", shared.group) if "group" in node else shared.group
+        tags = tuple(dict.fromkeys((*shared.tags, *self._reader.tags(node))))
         approximate = self._reader.choice(node, "approximate", ("ok",), "") == "ok"
         after, calendar = read_after(node.get("after"), self._calendars, self._reader.report)
         if calendar is not None:
@@ -88,11 +112,6 @@ class Rules:
         tests = tuple(self._tests.read(node.get("tests"), [t.name for t in types or ()], later="after" in node))
         if "when" not in node:
             self._reader.report(node, "'when' is missing: say what makes the rule fire, such as when: amount > 1000")
-        for event_type in types or ():
-            if not event_type.keys:
-                self._reader.report(
-                    node["on"], f"{event_type.name} has no key, so no rule can judge it: choose another type"
-                )
         if types is None:  # without them no name means anything
             return None
         scope = RuleScope(self._known, types)
@@ -108,6 +127,7 @@ class Rules:
             most = f"{MAX_FILE_NODES:,} operations, features and fields"
             self._reader.report(node, f"the rules of this file up to here have more than {most}: split it into several")
             raise EnoughError
+        validity = read_validity(node, self._calendars, self._reader.report)
         if condition is None or score is None or summary is None or rule_id is None or severity is None:
             return None
         if after is not None and (misfits := misfit(scope.aggregates())):
@@ -119,14 +139,14 @@ class Rules:
             file=node.file,
             line=node.line,
             on=tuple(t.name for t in types),
-            stage=stage,
+            stage=shared.stage,
             severity=severity,
             bands=bands,
             action=action,
             owner=owner,
             mode=mode,
             when=node["when"].value.strip(),
-            condition=condition,
+            condition=within(validity, condition),
             score=score,
             summary=summary,
             summary_names=placeholders,
@@ -140,6 +160,8 @@ class Rules:
             lists=frozenset(chain.from_iterable(map(lists_of, meanings))),
             version="",
             after=after,
+            validity=validity,
+            group=group,
             tests=tests,
         )
         return replace(rule, version=version_of(rule))

@@ -21,6 +21,7 @@ from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.rule import RULE_KEYS
+from risk_stream.rules.validity import DAY
 
 __all__ = ["Schema", "rule_schema"]
 
@@ -28,6 +29,8 @@ Schema: TypeAlias = dict[str, Any]
 
 _ID, _NAME = f"^{ID.pattern}$", f"^{NAME.pattern}$"
 _LENGTH = rf"^\s*{LENGTH.pattern}\s*$"
+
+_DAY = f"^{DAY.pattern}$"
 
 _SAYS = {
     "stage": "Where in the business it watches.",
@@ -47,6 +50,10 @@ _SAYS = {
     "action": f"A word for whoever acts on it; {DEFAULT_ACTION} where nothing is said.",
     "mode": "live; shadow: judged and counted, never shown; off: only checked.",
     "approximate": "Take values that a cap made inexact as if they were exact.",
+    "from": "The first day that it judges, by the event's time.",
+    "until": "The last day that it judges, by the event's time.",
+    "calendar": "In whose time zone these days are; UTC if left out.",
+    "group": "A word for rules that belong together; at the top of the file, for every rule that names none.",
     "after": "Judge so long after the event, with features as of then: for what has not happened.",
     "tests": "What the rule does on given events.",
 }
@@ -123,6 +130,8 @@ def _top(key: str) -> Schema:
             return _said(
                 key, {"type": "array", "minItems": 1, "maxItems": MAX_RULES, "items": {"$ref": "#/$defs/rule"}}
             )
+        case "group":
+            return _said(key, {"type": "string", "pattern": _ID})
         case _:
             return _said(key, {"$ref": "#/$defs/tags" if key == "tags" else "#/$defs/text"})
 
@@ -150,6 +159,10 @@ def _rule() -> Schema:
         "mode": {"enum": list(MODES), "default": MODES[0]},
         "tags": {"$ref": "#/$defs/tags"},
         "approximate": {"const": "ok"},
+        "from": {"type": "string", "pattern": _DAY},
+        "until": {"type": "string", "pattern": _DAY},
+        "calendar": {"$ref": "#/$defs/calendar"},
+        "group": {"type": "string", "pattern": _ID},
         "after": {"anyOf": [{"type": "string", "pattern": _LENGTH}, _business_days()]},
         "tests": {"anyOf": [{"$ref": "#/$defs/test"}, {"type": ["array", "null"], "items": {"$ref": "#/$defs/test"}}]},
     }

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import ProblemsError
 from risk_stream.engine import make_ready
-from risk_stream.rules import Plan, PlanSource, calendars_ending
+from risk_stream.rules import Plan, PlanSource, calendars_ending, expired
 from risk_stream.sinks.prometheus import Metrics
 from risk_stream.stream.planbook import PlanBook, UnknownPlanError
 from risk_stream.stream.planlog import PlanLog
@@ -221,7 +221,8 @@ class PlanWatcher:
             log.error("and %d more: risk-stream rules check", len(problems) - MAX_SAID)
 
     def _say(self, plan: Plan) -> None:
-        for sentence in calendars_ending(plan, datetime.now(UTC).date()):
+        today = datetime.now(UTC).date()
+        for sentence in (*calendars_ending(plan, today), *expired(plan.rules, today)):
             if sentence not in self._warned:
                 self._warned.add(sentence)
                 log.warning("%s", sentence)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from risk_stream.rules import Rule
+from risk_stream.rules.meaning import wording
+from risk_stream.rules.validity import limits_of
 from risk_stream.workbench.rule_tests import TestResult
 
 __all__ = ["Cover", "Covered", "cover"]
@@ -47,7 +49,7 @@ def cover(rules: Iterable[Rule], results: Iterable[TestResult]) -> list[Cover]:
 
     Every event that a rule judged in its tests counts, not the last one alone. That a comparison was never true, or
     never false, says that a test is missing, or that the comparison decides nothing. Unknown need not be seen: many
-    values are always known.
+    values are always known. The days from and until which a rule judges need no test.
     """
     of_rule: dict[str, list[TestResult]] = {}
     for result in results:
@@ -57,11 +59,13 @@ def cover(rules: Iterable[Rule], results: Iterable[TestResult]) -> list[Cover]:
 
 def _cover(rule: Rule, results: Iterable[TestResult]) -> Cover:
     counts: dict[str, dict[bool | None, int]] = {}
-    tests = 0
+    tests, days = 0, {wording(limit) for limit in limits_of(rule.validity)} if rule.validity is not None else set()
     for result in results:
         tests += 1
         for step in result.steps:
             for leaf in step.leaves():
+                if leaf.text in days:
+                    continue
                 seen = counts.setdefault(leaf.text, {True: 0, False: 0, None: 0})
                 seen[leaf.holds] += 1
     parts = tuple(Covered(text, seen[True], seen[False], seen[None]) for text, seen in counts.items())

@@ -15,13 +15,14 @@ import numpy as np
 
 from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, text_hash
 from risk_stream.engine import Alert, Engine, final
-from risk_stream.rules import Given, Plan, Rule, RuleTest
+from risk_stream.rules import Given, Plan, Rule, RuleTest, Validity
 from risk_stream.workbench.trace import Step, Tracer
 
 __all__ = ["FIRST_TIME", "TestResult", "run_tests"]
 
 #: When the first event of a test happens if it does not say: Wednesday 2024-01-03, ten in the morning in China.
 FIRST_TIME = 1_704_247_200_000
+_DAY_MS = 86_400_000
 
 _RESERVE_MIB = 8
 #: However far back a test goes in time, its events are judged: ms, a hundred years.
@@ -59,7 +60,8 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
 
     What a given event leaves out is made up, the same in every run:
 
-    * `time`: that of the event before it and ``after`` on top; the first one's is `FIRST_TIME`;
+    * `time`: that of the event before it and ``after`` on top; the first one's is `FIRST_TIME`, or that time of day on
+      a day within the days that the rule judges;
     * every key of its type, required or not: one account, one customer, one device ... for the whole test, so that all
       events belong together unless they say otherwise. Write ``device: null`` for an event that has none;
     * fields the catalogue requires: a number is 1 (or the nearest value allowed), a choice its first choice, a boolean
@@ -76,7 +78,7 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
 
 
 def _run(alone: Plan, tracer: Tracer, decoder: Decoder, rule: Rule, test: RuleTest) -> TestResult:
-    events = tuple(_completed(alone.catalogue, test.given))
+    events = tuple(_completed(alone.catalogue, test.given, first_time(rule.validity, test.given)))
     batch, _, rejects = decoder.decode([json.dumps(event).encode() for event in events], str)
     if rejects:
         return _result(rule, test, events, _refused(rejects[0]))
@@ -128,9 +130,21 @@ def _result(
     )
 
 
-def _completed(catalogue: Catalogue, given: tuple[Given, ...]) -> Iterator[dict[str, object]]:
+def first_time(validity: Validity | None, given: tuple[Given, ...]) -> int:
+    """When the first event of a test happens: at the time of day of `FIRST_TIME`, on a day that the rule judges."""
+    if validity is None:
+        return FIRST_TIME
+    if validity.from_ms is not None and validity.from_ms > FIRST_TIME:
+        return FIRST_TIME + -(-(validity.from_ms - FIRST_TIME) // _DAY_MS) * _DAY_MS
+    span = sum(one.after_ms for one in given)
+    if validity.until_ms is not None and validity.until_ms <= FIRST_TIME + span:
+        return FIRST_TIME - -(-(FIRST_TIME + span + 1 - validity.until_ms) // _DAY_MS) * _DAY_MS
+    return FIRST_TIME
+
+
+def _completed(catalogue: Catalogue, given: tuple[Given, ...], first: int) -> Iterator[dict[str, object]]:
     """The events of a test with all that they need."""
-    time = FIRST_TIME
+    time = first
     for number, one in enumerate(given):
         event_type = catalogue.type(one.type)
         time += one.after_ms

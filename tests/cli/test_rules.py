@@ -116,3 +116,24 @@ def test_a_new_rule_is_a_file_that_passes_its_own_tests(ask: Ask, tmp_path: Path
     assert ask("rules", "test", file).code == 0
     assert 'did you mean "login"' in ask("rules", "new", "many-logins", "--on", "logn").err
     assert "'Many Logins' cannot be a rule's id" in ask("rules", "new", "Many Logins").err
+
+
+def test_rules_are_chosen_by_group_tag_stage_and_owner(ask: Ask, rules: Path) -> None:
+    """Each option narrows; a word that no rule has is said with what was meant."""
+    path = with_test(rules, "fires")
+    text = path.read_text().replace("  - id: busy-account", "  - id: busy-account\n    group: burst\n    tags: [pace]")
+    path.write_text(text)
+    assert ask("rules", "test", rules, "--group", "burst", "--tag", "pace", "--format", "json").json["tests"]
+    said = ask("rules", "explain", "--rules", rules, "--group", "burst", "--format", "json").json
+    assert [(one["rule"], one["group"]) for one in said["rules"]] == [("busy-account", "burst")]
+    answer = ask("rules", "test", rules, "--group", "bursts")
+    assert answer.code == 1
+    assert "No rule of these files has the group 'bursts'" in answer.err
+    assert "burst" in answer.err
+
+
+def test_a_rule_that_is_long_over_is_a_warning(ask: Ask, rules: Path) -> None:
+    """By the wall clock, of which only the command knows."""
+    path = rules / "transfers.yaml"
+    path.write_text(path.read_text().replace("  - id: busy-account", "  - id: busy-account\n    until: 2020-01-31"))
+    assert "busy-account judged until 2020-01-31" in ask("rules", "check", rules).out.replace("\n", " ")

@@ -106,7 +106,7 @@ class Oracle:
                 continue
             named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
             features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
-            if self._holds(rule.when, rule, event, places):
+            if self._judges(rule, event) and self._holds(rule.when, rule, event, places):
                 found.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, places)))
         return Judged(event, self.plan, found, features), places
 
@@ -132,7 +132,7 @@ class Oracle:
             then = {kind: (rows, len(rows) - 1)}
             named = {name: self._name(name, rule, event, then) for name, _ in aggregates}
             judged.later[rule.id] = due, {f.id: named[name] for name, f in aggregates}
-            if self._holds(rule.when, rule, event, then):
+            if self._judges(rule, event) and self._holds(rule.when, rule, event, then):
                 judged.verdicts.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, then)))
 
     # The journey: which keys the event comes to, completed with owners on the way, put into each key's list.
@@ -179,6 +179,13 @@ class Oracle:
         event_type = self.catalogue.type(type_name)
         return any(f.required for f in event_type.all_fields if f.name == event_type.keys.get(kind))
 
+    def _judges(self, rule: Rule, event: Event) -> bool:
+        """Whether the event is of a day that the rule judges, as its file says it."""
+        [written] = [r for r in _read_file(self.plan.texts[rule.file])["rules"] if r["id"] == rule.id]
+        day = _period("today", written.get("calendar", "utc"), event["time"])
+        assert isinstance(day, dt.date)
+        return written.get("from", day) <= day <= written.get("until", day)
+
     def _holds(self, text: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> bool:
         return evaluate(text, lambda name: self._name(name, rule, event, places)) is True
 
@@ -210,7 +217,8 @@ class Oracle:
 
     def _constants(self, file: str) -> dict[str, Any]:
         """What a rule file declares as constants."""
-        return _read_constants(self.plan.texts.get(file, ""))
+        constants: dict[str, Any] = _read_file(self.plan.texts[file]).get("constants") or {}
+        return constants
 
     def _field(self, event: Event, name: str) -> Value:
         value = event.get(name)
@@ -261,8 +269,9 @@ class Oracle:
 
 
 @cache
-def _read_constants(text: str) -> dict[str, Any]:
-    return (yaml.safe_load(text) or {}).get("constants") or {}
+def _read_file(text: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(text)
+    return read
 
 
 def _in_window(feature: Aggregate, time: int, now: int) -> bool:

@@ -81,6 +81,7 @@ AFTER = (
     *("{business_days: 0, calendar: house}", "{business_days: 1, calendar: china}"),
     "{business_days: 2, calendar: weekdays}",
 )
+DAYS = ("2023-11-14", "2023-11-15", "2023-11-16", "2023-11-17", "2024-12-28", "2025-10-26", "2026-02-28")
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 
@@ -162,6 +163,17 @@ def _cases(draw: st.DrawFn, judged: str, features: dict[str, str]) -> str:
 
 
 @st.composite
+def _days(draw: st.DrawFn) -> str:
+    """The days that a rule judges: around those when most worlds begin, or far from all."""
+    first, last = sorted(draw(st.lists(st.sampled_from(DAYS), min_size=2, max_size=2)))
+    ends = draw(
+        st.sampled_from([f"    from: {first}\n", f"    until: {last}\n", f"    from: {first}\n    until: {last}\n"])
+    )
+    calendar = draw(st.sampled_from(["", "    calendar: china\n", "    calendar: house\n"]))
+    return str(ends + calendar)
+
+
+@st.composite
 def _beyond(draw: st.DrawFn, features: dict[str, str], constant: str) -> str:
     """A condition that compares a feature, if one is a number, with a constant."""
     numbers = [name for name, kind in sorted(features.items()) if kind in ("count", "number", "duration")]
@@ -193,6 +205,8 @@ def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: b
         if draw(st.integers(0, 2)) == 0:
             constants.append(f"  c{r}: {draw(_cases(judged, mine))}\n")
             when = f"({when}) {draw(st.sampled_from(['and', 'or']))} {draw(_beyond(mine, f'c{r}'))}"
+        if draw(st.integers(0, 3)) == 0:
+            after += draw(_days())
         severity = "low"
         if draw(st.integers(0, 2)) == 0:
             severity = f"\n      critical: >-\n        {draw(_condition(judged, mine))}\n      low: otherwise"

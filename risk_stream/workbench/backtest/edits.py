@@ -63,6 +63,9 @@ def _said(rule: Rule | None) -> dict[str, str]:
         "on": ", ".join(sorted(rule.on)),
         "when": " ".join(rule.when.split()),
         "after": waits(rule.after) if rule.after is not None else "",
+        "from": _day(rule, "first"),
+        "until": _day(rule, "last"),
+        "group": rule.group,
         "severity": _severity(rule),
         "score": meant(rule.score),
         "action": rule.action,
@@ -82,6 +85,11 @@ def _said(rule: Rule | None) -> dict[str, str]:
         if isinstance(meaning, ByCase):
             said[f"constant {name}"] = meant(meaning)
     return said
+
+
+def _day(rule: Rule, end: str) -> str:
+    day = getattr(rule.validity, end, None)
+    return "" if day is None or rule.validity is None else f"{day} ({rule.validity.calendar})"
 
 
 def _severity(rule: Rule) -> str:
