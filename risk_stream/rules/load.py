@@ -99,9 +99,11 @@ class _Loader(Reader):
 
     def _is_unknown(self, root: Node) -> bool:
         """Whether it is a file of another kind, with no key of a rule file or one that is like it; it is reported."""
-        first = next((key for key, _ in root.items()), None)
-        if first is None or any(key.value in TOP_KEYS or nearest(key.value, TOP_KEYS) for key in keys(root)):
+        found = keys(root)
+        begins = found[: len(TOP_KEYS)]  # whoever misspells does so there; to look at thousands takes its time
+        if not found or any(key.value in TOP_KEYS for key in found) or any(nearest(k.value, TOP_KEYS) for k in begins):
             return False
+        first = found[0]
         self.report(
             first,
             f"a file that begins with '{first.value}' is of no kind that is known here: one of rules has stage and"

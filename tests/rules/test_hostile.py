@@ -85,6 +85,8 @@ EXPRESSIONS = {
     "paid > \u0661": "cannot be read",
 }
 
+#: Characters from which on a file is tried in a process of its own alone, for that takes its time.
+LARGE = 15_000
 ONE = rule_file("paid > 1")
 
 
@@ -165,7 +167,7 @@ FILES = {
     "mappings in mappings": ("{a: " * 100_000, "more than 40 deep"),
     "lists in lists by lines": ("- " * 100_000 + "x", "more than 40 deep"),
     "many values": ("[" + "a," * 610_000 + "]", "more than 600,000 values"),
-    "many keys": ("{" + ",".join(f"a{i}" for i in range(250_000)) + "}", "'a0' is no part of a rule file"),
+    "many keys": ("{" + ",".join(f"a{i}" for i in range(250_000)) + "}", "is of no kind that is known"),
     "many unknown keys": (
         ONE.replace("- id", "- {" + ", ".join(f"summary{i}: 1" for i in range(90_000)) + "}\n  - id"),
         "did you mean 'summary'?",
@@ -222,11 +224,16 @@ def test_an_expression_that_is_more_than_a_condition_is_refused_with_its_place(w
     refusal(rule_file("paid > 1").replace("low", f"{{high: {quoted}, low: otherwise}}"))
 
 
-@pytest.mark.parametrize("name", FILES)
+def check(name: str) -> None:
+    """Hold that a hostile file is refused for what it does."""
+    text, said = FILES[name]
+    assert any(said in message for message in refusal(text)), name
+
+
+@pytest.mark.parametrize("name", [name for name, (text, _) in FILES.items() if len(text) < LARGE])
 def test_a_hostile_file_is_refused_with_its_place(name: str) -> None:
     """In one sentence for each thing that is wrong, of which not more are named than anybody reads."""
-    text, said = FILES[name]
-    assert any(said in message for message in refusal(text))
+    check(name)
 
 
 def test_there_are_many_of_them() -> None:
@@ -251,24 +258,19 @@ def test_texts_are_text_wherever_they_stand() -> None:
 
 
 _COST = """
-from risk_stream.rules import PlanError
 from tests.rules.fuzz import peak_mib
-from tests.rules.fuzz import ROOT
 from tests.rules.house import plan_of, rule_file
-from tests.rules.test_hostile import FILES
+from tests.rules.test_hostile import FILES, check
 plan_of(rule_file("paid > 1"))
 idle = peak_mib()
-for name, (text, _) in FILES.items():
-    try:
-        plan_of(text)
-    except PlanError:
-        pass
+for name in FILES:
+    check(name)
     assert peak_mib() - idle < 256, f"{name} takes {peak_mib() - idle:.0f} MiB"
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_no_hostile_file_takes_more_than_256_mib() -> None:
+def test_no_hostile_file_large_ones_among_them_takes_more_than_256_mib() -> None:
     """Above the process that has loaded a small one, nor longer than all of them may take."""
     done = subprocess.run(
         [sys.executable, "-c", _COST], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
