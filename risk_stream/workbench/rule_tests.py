@@ -12,8 +12,10 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
-from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, text_hash
+from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject
+from risk_stream.catalogue.hashing import hash_column
 from risk_stream.engine import Alert, Engine, final
 from risk_stream.rules import Given, Plan, Rule, RuleTest, Validity
 from risk_stream.workbench.trace import Step, Tracer
@@ -162,8 +164,13 @@ def _id(number: int, of: int) -> str:
 
     The range of hashes is cut into as many parts as there are events, and each has an id with a hash in its own.
     """
-    tries = (f"given-{number + 1}" + (f".{i}" if i else "") for i in itertools.count())
-    return next(id for id in tries if (text_hash(id) + (1 << 63)) * of >> 64 == number)
+    most = 2 * of  # every of-th text has its hash there: so many are hashed at a time
+    for first in itertools.count(0, most):
+        tries = [f"given-{number + 1}" + (f".{i}" if i else "") for i in range(first, first + most)]
+        for id, hashed in zip(tries, hash_column(pa.array(tries, pa.utf8())).tolist(), strict=True):
+            if (hashed + (1 << 63)) * of >> 64 == number:
+                return id
+    raise AssertionError("counting does not end")
 
 
 def _ms(written: object, otherwise: int) -> int:
