@@ -26,6 +26,7 @@ __all__ = [
     "hops",
     "itineraries",
     "itinerary_of",
+    "judged_days",
     "length",
     "waits",
     "window",
@@ -223,7 +224,7 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
         tuple(_decision(whole, live, type_name) for type_name in rule.on),
         _cost(whole, _plan(plan, others), live),
         rule.group,
-        _days(rule.validity),
+        judged_days(rule.validity),
     )
 
 
@@ -293,7 +294,7 @@ def waits(delay: Delay) -> str:
     return f"at the end of {delay.business_days} {days} ({delay.periods.calendar}) after the event's"
 
 
-def _days(validity: Validity | None) -> str:
+def judged_days(validity: Validity | None) -> str:
     """The days that a rule judges."""
     if validity is None:
         return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from risk_stream.features import Aggregate
 from risk_stream.rules import STAGES, Plan, Rule
-from risk_stream.rules.explain import waits, window, wording
+from risk_stream.rules.explain import judged_days, waits, window, wording
 from risk_stream.workbench.history import RuleVersion
 from risk_stream.workbench.words import in_words, value_in_words
 
@@ -87,6 +87,8 @@ def _facts(rule: Rule) -> Iterator[Fact]:
     yield Fact("Says", rule.summary)
     after = "" if rule.after is None else f", {waits(rule.after)}"
     yield Fact("Judges", f"each {' and '.join(rule.on)}{after}")
+    if rule.validity is not None:
+        yield Fact("Days", judged_days(rule.validity))
     yield Fact("Fires where", in_words(rule, rule.condition))
     yield Fact("As written", rule.when, code=True)
     yield Fact("Severity", _severity(rule))
@@ -95,6 +97,8 @@ def _facts(rule: Rule) -> Iterator[Fact]:
     yield Fact("Mode", MODES[rule.mode])
     if rule.approximate:
         yield Fact("Approximate", "takes values that a cap made inexact as if they were exact")
+    if rule.group:
+        yield Fact("Group", rule.group)
     if rule.tags:
         yield Fact("Tags", ", ".join(rule.tags))
     yield Fact("Version", rule.version, code=True)

@@ -94,12 +94,10 @@ def history(paths: Sequence[Path], catalogue: Catalogue, calendars: Mapping[str,
 
 def changed_words(before: Rule, after: Rule) -> tuple[str, ...]:
     """What of a rule is another than before, in words; nothing where it is only written or placed in another way."""
-    words = [word for word in ("mode", "owner", "why", "tags") if getattr(before, word) != getattr(after, word)]
+    words = _differing(before, after, "mode", "owner", "why", "tags", "group")
     if before.version == after.version:
         return tuple(words)
-    told = [
-        word for word in ("stage", "action", "approximate", "after") if getattr(before, word) != getattr(after, word)
-    ]
+    told = _differing(before, after, "stage", "action", "approximate", "after", "validity")
     told += ["on"] if sorted(before.on) != sorted(after.on) else []
     levels = [(rule.severity, [(b.severity, _plain(b.when)) for b in rule.bands]) for rule in (before, after)]
     told += ["severity"] if levels[0] != levels[1] else []
@@ -108,6 +106,10 @@ def changed_words(before: Rule, after: Rule) -> tuple[str, ...]:
     told += ["features"] if _features(before) != _features(after) else []
     told += ["summary"] if before.summary != after.summary else []
     return (*(told or ["constants"]), *words)
+
+
+def _differing(before: Rule, after: Rule, *words: str) -> list[str]:
+    return [word for word in words if getattr(before, word) != getattr(after, word)]
 
 
 def _plain(text: str) -> str:

@@ -120,11 +120,14 @@ def test_the_page_needs_nothing_else(shipped: Plan) -> None:
 
 def test_all_of_a_rule_is_said_in_words() -> None:
     """Condition, features with windows and keys, severity by value, score, action, mode."""
-    plan = plan_of_texts({"a.yaml": RULES.replace("note != %s", "amount > 5") % ("desk", "s", "w", "n")}, CORE)
-    [made] = book(plan).pages
+    text = RULES.replace("note != %s", "amount > 5") % ("desk", "s", "w", "n")
+    text = text.replace("    tags:", "    group: reports\n    until: 2026-12-31\n    tags:")
+    [made] = book(plan_of_texts({"a.yaml": text}, CORE)).pages
     facts = {fact.label: fact.text for fact in made.facts}
     assert facts["Judges"] == "each transfer"
-    assert facts["Fires where"] == "busy holds and amount is more than 5"
+    assert (facts["Days"], facts["Group"]) == ("until 2026-12-31 (utc)", "reports")
+    ends = 'time is before "2027-01-01T00:00:00.000Z"'
+    assert facts["Fires where"] == f"{ends} and busy holds and amount is more than 5"
     assert facts["As written"] == "busy and amount > 5"
     assert facts["Severity"] == "critical where sent_1h is more than 9; high otherwise"
     assert facts["Score"] == "10 * sent_1h"

@@ -105,6 +105,8 @@ CHANGES = {
     "action": ("severity: low", "severity: low\n    action: call"),
     "approximate": ("severity: low", "severity: low\n    approximate: ok"),
     "after": ("severity: low", "severity: low\n    after: 3d"),
+    "validity": ("severity: low", "severity: low\n    until: 2026-12-31"),
+    "group": ("severity: low", "severity: low\n    group: reports"),
 }
 
 
@@ -115,7 +117,7 @@ def test_what_changed_is_said_in_a_word(repository: Repository, word: str) -> No
     repository.commit(a=RULES.replace(*CHANGES[word]))
     first, second = repository.history().rules["burst"]
     assert second.changed == (word,)
-    assert (first.version == second.version) == (word in {"mode", "owner", "why", "tags"})
+    assert (first.version == second.version) == (word in {"mode", "owner", "why", "tags", "group"})
 
 
 def test_a_constant_in_another_file_makes_a_version_of_the_rule_that_uses_it(repository: Repository) -> None:
