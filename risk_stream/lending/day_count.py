@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from risk_stream.lending.errors import LendingError
 
-__all__ = ["Dates", "DayCount", "Days", "add_months", "dates", "days_between", "year_fraction", "year_fractions"]
+__all__ = [
+    "Dates",
+    "DayCount",
+    "Days",
+    "add_months",
+    "dates",
+    "days_between",
+    "one_date",
+    "year_fraction",
+    "year_fractions",
+]
 
 #: datetime64[D]
 Dates: TypeAlias = NDArray[np.datetime64]
@@ -45,6 +55,15 @@ def dates(values: Any) -> Dates:
     if np.isnat(found).any():
         raise LendingError("a date is missing")
     return found
+
+
+def one_date(value: Any) -> np.datetime64:
+    """One date, as `dates` reads it."""
+    found = dates(value)
+    if found.shape:
+        raise LendingError(f"one date is meant, not {found.size}")
+    one: Any = found[()]
+    return np.datetime64(one, "D")
 
 
 def _parts(when: Dates) -> tuple[Days, Days, Days]:

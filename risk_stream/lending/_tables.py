@@ -1,0 +1,115 @@
+"""Reads the tables of the room from YAML: every key is known, every fault is said with its line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+
+from risk_stream.catalogue import Node, Problem, ProblemsError, did_you_mean, read_yaml
+
+__all__ = ["Reader", "TableError", "table"]
+
+_OURS = Path(__file__).parent / "tables"
+
+
+class TableError(ProblemsError):
+    """Raised when a table of lending as written cannot be used."""
+
+
+class Reader:
+    """One file, read part by part; `problems` grows, `done` raises them."""
+
+    def __init__(self, root: Node, name: str, keys: Sequence[str]) -> None:
+        self.root, self.name = root, name
+        self.problems: list[Problem] = []
+        self.keys(root, keys)
+
+    def report(self, node: Node, message: str) -> None:
+        """Note what is wrong with a part."""
+        self.problems.append(node.problem(message))
+
+    def done(self) -> None:
+        """Raise `TableError` with all that was noted."""
+        if self.problems:
+            raise TableError(self.problems)
+
+    def keys(self, node: Node, known: Sequence[str], optional: Sequence[str] = ()) -> bool:
+        """Whether a part is a mapping; notes keys that are not known and those that are missing."""
+        if not node.is_mapping:
+            self.report(node, f"here is a mapping with {', '.join(known)} meant, not a {node.kind}")
+            return False
+        for key in node.value:
+            if key not in known:
+                said = did_you_mean(key, known) or f": there are {', '.join(known)}"
+                self.report(node.key(key), f"'{key}' is not known here{said}")
+        for key in known:
+            if key not in node and key not in optional:
+                self.report(node, f"{key} is missing")
+        return True
+
+    def part(self, node: Node, key: str) -> Node | None:
+        """A part by its key, None where it is missing (which `keys` has noted)."""
+        return node.get(key) if node.is_mapping else None
+
+    def whole(self, node: Node, key: str, low: int = 0, high: int = 100_000) -> int:
+        """A whole number from `low` to `high`."""
+        found = self.part(node, key)
+        if found is None:
+            return low
+        if type(found.value) is not int or not low <= found.value <= high:
+            self.report(found, f"{key} is a whole number from {low} to {high:,}, not {found.plain()!r}")
+            return low
+        return found.value
+
+    def number(self, node: Node, key: str) -> Fraction:
+        """A decimal number, exactly as it is written."""
+        found = self.part(node, key)
+        if found is None:
+            return Fraction(0)
+        try:
+            return Fraction(Decimal(found.raw or str(found.value)))
+        except (InvalidOperation, ValueError, OverflowError):
+            self.report(found, f"{key} is a number, not {found.plain()!r}")
+            return Fraction(0)
+
+    def share(self, node: Node, key: str) -> Fraction:
+        """A share from 0 to 1 with at most three decimals."""
+        found = self.number(node, key)
+        if not 0 <= found <= 1 or found.denominator > 1_000:
+            self.report(node[key], f"{key} is a share from 0 to 1 with at most three decimals, such as 0.1 for 10 %")
+            return Fraction(0)
+        return found
+
+    def choice(self, node: Node, key: str, choices: Sequence[str]) -> str:
+        """One of some words."""
+        found = self.part(node, key)
+        if found is None:
+            return choices[0]
+        if found.value not in choices:
+            said = did_you_mean(str(found.value), choices) or f": write one of {', '.join(choices)}"
+            self.report(found, f"'{found.plain()}' is no {key}{said}")
+            return choices[0]
+        return str(found.value)
+
+    def text(self, node: Node, key: str) -> str:
+        """A text."""
+        found = self.part(node, key)
+        if found is None:
+            return ""
+        if not found.is_text or not found.value.strip():
+            self.report(found, f"{key} is a text")
+            return ""
+        return str(found.value)
+
+
+def table(path: Path | str, keys: Sequence[str]) -> Reader:
+    """A table by its path, or one of ours by its name. Raises `TableError` where the file cannot be read."""
+    file = _OURS / f"{path}.yaml" if isinstance(path, str) else path
+    try:
+        return Reader(read_yaml(file, file.name), file.name, keys)
+    except TableError:
+        raise
+    except ProblemsError as error:
+        raise TableError(error.problems) from error
