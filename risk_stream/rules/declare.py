@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.aggregates import Feature, read_aggregate
-from risk_stream.rules.cases import constant_of, read_cases
+from risk_stream.rules.cases import BY, Cases, constant_of, read_cases
 from risk_stream.rules.check import nearest
 from risk_stream.rules.expression import RESERVED
 from risk_stream.rules.limits import MAX_FEATURES
@@ -84,6 +84,17 @@ class Declarations:
                 self._reader.report(
                     child, f"the constant '{key.value}' is a number, a text, true or false, or has cases of them"
                 )
+        self._refuse_constants_by_constants()
+
+    def _refuse_constants_by_constants(self) -> None:
+        """A constant that goes by another, which may go by the first again, goes by no text of an event."""
+        constants = self._known.constants
+        wrong = [
+            cases for name in self.own if isinstance(cases := constants.get(name), Cases) and cases.by in constants
+        ]
+        for cases in wrong:
+            constants[cases.name] = None
+            self._reader.report(cases.node[BY], f"'{cases.name}' goes by '{cases.by}', which is no text of an event")
 
     def settle(self) -> None:
         """Give every feature its meaning, then check what the constants of this file go by."""

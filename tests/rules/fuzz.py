@@ -17,7 +17,7 @@ from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.load import TOP_KEYS
 from risk_stream.rules.rule import RULE_KEYS
 
-__all__ = ["ROOT", "damaged", "grown", "loaded_or_refused", "peak_mib", "real_files", "tree"]
+__all__ = ["ROOT", "damaged", "grown", "knot", "loaded_or_refused", "peak_mib", "real_files", "tree"]
 
 ROOT = Path(__file__).parents[2]
 #: Pieces that mean something to YAML, to the language, or to whoever shows a text.
@@ -163,6 +163,24 @@ def tree(rng: Random, depth: int = 0) -> object:
     return rng.choice((rng.choice(WORDS), rng.choice(WORDS), rng.choice((0, 1, -3, 2.5, 1e300, 10**30, True, None))))
 
 
+def knot(rng: Random) -> str:
+    """A file whose constants and features name each other at random, in circles too."""
+    names = rng.sample("abcdefgh", rng.randint(1, 8))
+
+    def some() -> str:
+        return rng.choice((*names, *names, "amount", "channel", "1", "'x'"))
+
+    constants = {n: {"by": some(), "x": rng.choice(("x", 1)), "otherwise": rng.choice(("y", 2))} for n in names[::3]}
+    constants |= {n: rng.choice(("x", 7)) for n in names[1::6]}
+    features = {
+        n: rng.choice(("{0} + {1}", "coalesce({0}, {1})", "{0}", "not {0}")) for n in names if n not in constants
+    }
+    features = {name: form.format(some(), some()) for name, form in features.items()}
+    when = f"{some()} == {some()}"
+    rule = {"id": "r", "on": "transfer", "when": when, "severity": "low", "summary": f"{{{some()}}}"}
+    return json.dumps({"stage": "trading", "owner": "o", "constants": constants, "features": features, "rules": [rule]})
+
+
 def loaded_or_refused(text: str) -> Plan | None:
     """The plan, or None where the text was refused as it should be: with places, in sentences of one line."""
     try:
@@ -186,7 +204,7 @@ def peak_mib() -> float:
 
 def texts(kind: str, seed: int, count: int) -> Iterator[str]:
     """So many texts of a kind."""
-    make = {"damaged": damaged, "grown": grown, "tree": lambda rng: json.dumps(tree(rng))}[kind]
+    make = {"damaged": damaged, "grown": grown, "knot": knot, "tree": lambda rng: json.dumps(tree(rng))}[kind]
     for number in range(seed, seed + count):
         yield make(Random(number))
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rules.fuzz import ROOT, damaged, grown, loaded_or_refused, real_files, tree
+from tests.rules.fuzz import ROOT, damaged, grown, knot, loaded_or_refused, real_files, tree
 
 #: Kinds of damage, how many of each a run tries in a process of its own, and how long that may hang at most, s.
-MANY = {"damaged": 600, "tree": 600, "grown": 15}
+MANY = {"damaged": 600, "tree": 600, "knot": 600, "grown": 15}
 PATIENCE = 240
 
 
@@ -36,6 +36,13 @@ def test_a_damaged_file_is_loaded_or_refused_in_sentences(seed: int) -> None:
 def test_a_tree_of_the_languages_words_is_loaded_or_refused_in_sentences(seed: int) -> None:
     """In shapes that no rule has."""
     loaded_or_refused(json.dumps(tree(Random(seed))))
+
+
+@settings(deadline=None, max_examples=150)
+@given(seed=st.integers(0, 2**40))
+def test_names_that_stand_for_each_other_are_loaded_or_refused_in_sentences(seed: int) -> None:
+    """Constants by features, features of constants, in circles."""
+    loaded_or_refused(knot(Random(seed)))
 
 
 @settings(deadline=None, max_examples=150)
