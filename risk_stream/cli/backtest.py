@@ -54,7 +54,7 @@ def backtest(
     events: FilesArgument = None,
     rules: Annotated[list[Path] | None, typer.Option(help="The rules to try: files or folders.")] = None,
     against: Annotated[
-        str | None, typer.Option(help="Those in force: a file or folder, or a revision of git such as HEAD.")
+        str | None, typer.Option(help="Those in force: a file, a folder, a revision of git such as HEAD, or published.")
     ] = None,
     start: FromOption = None,
     until: UntilOption = None,
@@ -79,7 +79,7 @@ def backtest(
 
 
 def diff(
-    before: Annotated[str, typer.Argument(help="A file or folder of rules, or a revision of git such as HEAD.")],
+    before: Annotated[str, typer.Argument(help="A file or folder of rules, a revision of git, or published.")],
     after: Annotated[
         str | None, typer.Argument(help="The same; the rule files of the settings, as they are, if left out.")
     ] = None,

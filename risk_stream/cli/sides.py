@@ -1,4 +1,4 @@
-"""Which rules a command compares: files as they are, or as they were at a revision of git."""
+"""Which rules a command compares: files as they are, as they were at a revision of git, or what workers go by."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths
 from risk_stream.cli.output import CommandError
 
@@ -15,16 +16,21 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_named"]
 
+#: The word for the plan that all workers go by.
+PUBLISHED = "published"
+
 
 def plan_named(settings: Settings, name: str, paths: Sequence[Path]) -> Plan:
-    """The rules that a word stands for: a file or folder, else a revision at which `paths` are read.
+    """The rules that a word stands for: a file or folder, else `published`, else a revision at which `paths` are read.
 
     Raises:
-        CommandError: it is neither.
+        CommandError: it is none of them.
         PlanError: the rules have problems.
     """
     if Path(name).exists():
         return plan_of(settings, [Path(name)])
+    if name == PUBLISHED:
+        return _published(settings)
     return _plan_at(settings, name, rule_paths(settings, paths))
 
 
@@ -44,3 +50,27 @@ def _plan_at(settings: Settings, revision: str, paths: Sequence[Path]) -> Plan:
     if not texts:
         raise CommandError(f"There were no rule files at revision {revision}.")
     return plan_of_texts(texts, catalogue_of(settings), calendars=load_calendars(settings.calendars))
+
+
+def _published(settings: Settings) -> Plan:
+    """The plan that was published for all workers."""
+    import asyncio
+
+    from aiokafka.errors import KafkaError
+
+    from risk_stream.stream.planlog import published_plan
+    from risk_stream.stream.planparts import UnknownPlanError
+    from risk_stream.stream.topics import BrokerError, partition_counts
+
+    must_answer(settings.broker)
+    try:
+        if settings.plans_topic not in partition_counts(settings.broker):
+            raise CommandError(f"There is no topic {settings.plans_topic}: risk-stream topics create.")
+        plan = asyncio.run(published_plan(settings.broker, settings.plans_topic, catalogue_of(settings)))
+    except (BrokerError, UnknownPlanError) as error:
+        raise CommandError(f"{error}.") from error
+    except KafkaError as error:
+        raise CommandError(f"{settings.broker} did not give the published rules: {error!r}.") from error
+    if plan is None:
+        raise CommandError("No rules are published: each worker goes by its own files. Name those instead.")
+    return plan

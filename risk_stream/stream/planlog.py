@@ -11,15 +11,16 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan
 from risk_stream.stream.planbook import CURRENT
-from risk_stream.stream.planparts import is_part, pack_plan
+from risk_stream.stream.planparts import UnknownPlanError, is_part, pack_plan, read_manifest, text_of, unpack_plan
 from risk_stream.stream.producer import Producer
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
-__all__ = ["PlanLog", "current_record", "publish_plan"]
+__all__ = ["PlanLog", "current_record", "publish_plan", "published_plan"]
 
 log = logging.getLogger(__name__)
 
@@ -217,3 +218,23 @@ async def publish_plan(broker: str, topic: str, plan: Plan | None, events: Mappi
     finally:
         await plans.stop()
         await producer.stop()
+
+
+async def published_plan(broker: str, topic: str, catalogue: Catalogue) -> Plan | None:
+    """The plan that was published for all workers; None where they go by their own rule files.
+
+    Raises `UnknownPlanError` where it is not whole in the log, and `KafkaError`.
+    """
+    plans = PlanLog(broker, topic, Producer(broker, client_id="risk-stream-published"))  # nothing is sent
+    try:
+        await plans.start()
+        if plans.current is None:
+            return None
+        found = await plans.get([plans.current])
+        if plans.current not in found:
+            raise UnknownPlanError(f"plan {plans.current} is not in the log of plans: publish it again")
+        manifest = read_manifest(found[plans.current])
+        parts = await plans.get(manifest.missing({}))
+        return unpack_plan(manifest, {key: text_of(key, value) for key, value in parts.items()}, catalogue)
+    finally:
+        await plans.stop()

@@ -188,3 +188,17 @@ def test_the_houses_topics_hold_the_past(ask: Ask, rules: Path, kafka: Kafka) ->
     assert answer.code == 0, answer.err
     assert (answer.json["counted"]["events"], answer.json["counted"]["late"]) == (6, 0)
     assert answer.json["sides"]["rules"]["live"] == 2  # on t3 and on t7, each the third within its hour
+
+
+@pytest.mark.live
+@pytest.mark.timeout(120)
+def test_rules_are_compared_with_those_that_all_workers_go_by(
+    ask: Ask, rules: Path, changed: Path, kafka: Kafka
+) -> None:
+    settings = house(kafka, load_catalogue(), "published")
+    given = {"prefix": settings.prefix, "house_topics": json.dumps(settings.house_topics), "broker": settings.broker}
+    assert "No rules are published" in ask("rules", "diff", "published", changed, **given).err
+    assert ask("rules", "publish", rules, **given).code == 0
+    answer = ask("rules", "diff", "published", changed)
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[0] == "busy-account: edited"
