@@ -109,14 +109,21 @@ def worker(
     name: str,
     partitions: int = 2,
     before: Callable[[Settings], None] | None = None,
+    write: Callable[..., Path] | None = None,
     **plan: float,
 ) -> Iterator[Worker]:
-    """A worker of the bench plan on topics of its own, created first; `before` may fill them before it starts."""
+    """A worker of the bench plan on topics of its own, created first; `before` may fill them before it starts.
+
+    `write` may write another plan, its rules into a folder `rules`, and give the file of its event types.
+    """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (folder / "rules").mkdir()
-        events, rules = write_plan(folder, **plan)  # type: ignore[arg-type]
-        rules.rename(folder / "rules" / rules.name)
+        if write is not None:
+            events = write(folder, **plan)
+        else:
+            (folder / "rules").mkdir()
+            events, rules = write_plan(folder, **plan)  # type: ignore[arg-type]
+            rules.rename(folder / "rules" / rules.name)
         settings = load_settings(
             broker=broker,
             redis=redis,

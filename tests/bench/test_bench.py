@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 import pytest
 
-from bench import cards, engine
+from bench import cards, engine, rules
 from bench.__main__ import BENCHMARKS
-from bench.plans import make_events, write_plan
+from bench.plans import make_events, write_house, write_plan
 from risk_stream.catalogue import load_catalogue
 from risk_stream.rules import load_plan
 
@@ -38,6 +38,24 @@ def test_the_plan_has_as_many_rules_features_and_keys_as_it_says(tmp_path: Path)
     assert len(plan.rules) == 200
     assert sum(len(layout.aggregates) for layout in plan.layouts.values()) == 30
     assert set(plan.layouts) == {"account", "customer", "device", "instrument"}
+
+
+def test_the_house_has_as_many_rules_and_files_as_it_says_over_all_keys(tmp_path: Path) -> None:
+    """Each file imports the constants, and has features of its own and rules with tests."""
+    plan = load_plan([tmp_path / "rules"], load_catalogue(write_house(tmp_path, rules=200, files=10)))
+    assert (len(plan.rules), len(plan.texts), len({rule.file for rule in plan.rules})) == (200, 11, 10)
+    assert set(plan.layouts) == {"account", "customer", "device", "instrument"}
+    assert sum(len(rule.tests) for rule in plan.rules) == 20
+
+
+def test_changing_a_file_of_the_house_changes_its_rules_alone(tmp_path: Path) -> None:
+    """So that what is reloaded is one file's."""
+    catalogue = load_catalogue(write_house(tmp_path, rules=200, files=10))
+    before = {rule.id: rule for rule in load_plan([tmp_path / "rules"], catalogue).rules}
+    rules._change(tmp_path / "rules", 33)
+    after = load_plan([tmp_path / "rules"], catalogue).rules
+    changed = {Path(rule.file).name for rule in after if rule.version != before[rule.id].version}
+    assert changed == {rules.CHANGED}
 
 
 def test_the_events_have_25_fields_and_about_450_bytes() -> None:
