@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -159,6 +160,7 @@ def _completed(catalogue: Catalogue, given: tuple[Given, ...], first: int) -> It
         yield {name: value for name, value in event.items() if value is not None}
 
 
+@lru_cache(maxsize=20_000)  # of n events each takes some n tries, and rules have tests of as many
 def _id(number: int, of: int) -> str:
     """An id for one of some given events: at equal times events stand in order of their ids' hashes, so in that given.
 
