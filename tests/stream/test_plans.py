@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from aiokafka.errors import KafkaTimeoutError
 from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan, PlanSource, plan_of_texts
 from risk_stream.sinks import Metrics
+from risk_stream.stream import plans
 from risk_stream.stream.planbook import PlanBook
 from risk_stream.stream.planparts import pack_plan
 from risk_stream.stream.plans import PlanWatcher
@@ -323,3 +325,19 @@ def test_a_plan_is_said_to_be_in_force_when_it_is_named(
         assert metrics.get("risk_stream_plan_info", plan.version, "2") == 1
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_a_plan_is_compiled_in_a_thread_before_it_is_used(
+    folder: Path, catalogue: Catalogue, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no batch waits for it."""
+    order: list[tuple[str, str, bool]] = []
+
+    def note(what: str, plan: Plan) -> None:
+        order.append((what, plan.version, threading.current_thread() is threading.main_thread()))
+
+    watcher = PlanWatcher(PlanSource([folder], catalogue), metrics, lambda plan: note("used", plan))
+    monkeypatch.setattr(plans, "make_ready", lambda plan: note("ready", plan))
+    look(watcher, RULES.replace("9000", "8000"), folder)
+    version = watcher.plan.version
+    assert order == [("ready", version, False), ("used", version, True)]
