@@ -105,7 +105,8 @@ def _rest(ways: Sequence[Itinerary]) -> Iterator[str]:
 
 def of_rule(rule: RuleUse) -> Iterator[str]:
     """The lines of one rule."""
-    yield f"{rule.rule} ({rule.mode})  {rule.file}:{rule.line}"
+    mode = f"{rule.mode} for {rule.share}, shadow for the rest" if rule.share else rule.mode
+    yield f"{rule.rule} ({mode})  {rule.file}:{rule.line}"
     if rule.group:
         yield from _under("group", rule.group, indent=2)
     yield from _under("when", " ".join(rule.when.split()), indent=2)

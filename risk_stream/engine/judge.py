@@ -159,7 +159,7 @@ class Judge:
             score=score,
             action=rule.action,
             owner=rule.owner,
-            mode=rule.mode,
+            mode=rule.mode_of(keys),
             entity=batch.text("entity", index) or "",
             channel=batch.text("channel", index) or "",
             time=int((batch.times if rule.after is None else batch.fixed(DUE))[index]),

@@ -170,6 +170,12 @@ class Tell:
             return _replace(after.alert, was=was)
         if before.alert == after.alert:
             return None
+        if before.alert.mode != after.alert.mode:  # another key, for which the rule is live or no longer is
+            return (
+                _replace(after.alert, was=before.alert.features)
+                if after.alert.mode == "live"
+                else _withdrawn(before, after)
+            )
         return _replace(after.alert, status="changed", was=before.alert.features)
 
     def _say(self, alert: Alert, stamp: int) -> None:
@@ -182,6 +188,11 @@ class Tell:
     def _count_errors(self, held: InForce) -> None:
         for rule, errors in held.judge.take_errors().items():
             self.result.rule_errors[rule] = self.result.rule_errors.get(rule, 0) + errors
+
+
+def _withdrawn(before: Said, after: Said) -> Alert:
+    """What was shown, taken back: what is said instead is not shown."""
+    return _replace(after.alert, mode=before.alert.mode, status="withdrawn", was=before.alert.features)
 
 
 def _replace(alert: Alert, **changed: Any) -> Alert:

@@ -33,6 +33,7 @@ A rule file
         score: 40              # optional, default 0: a number or an expression (unknown counts as 0)
         action: refer          # optional, default alert: a word for whoever acts on it (a-z 0-9 . _ -)
         mode: live             # optional, default live: live | shadow (judged, never shown) | off (only checked)
+                               # or {live: 10%, by: customer}: live for a share of keys, shadow for the rest
         tags: [fraud]          # optional
         group: bureau          # optional: a word for rules that belong together (a-z 0-9 . _ -)
         from: 2026-01-01       # optional: the first and the last day that it judges, by the event's time

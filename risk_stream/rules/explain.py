@@ -131,6 +131,7 @@ class RuleUse:
     decisions: tuple[Decision, ...]
     cost: Cost
     group: str = ""
+    share: str = ""  # of the keys for which it is live, nothing where that is all
     days: str = ""  # that it judges, nothing where those are all
 
 
@@ -224,6 +225,7 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
         tuple(_decision(whole, live, type_name) for type_name in rule.on),
         _cost(whole, _plan(plan, others), live),
         rule.group,
+        "" if rule.share is None else str(rule.share),
         judged_days(rule.validity),
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from risk_stream.features import Aggregate
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import Condition, Meaning, Value
+from risk_stream.rules.share import Share
 
 __all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Band", "Given", "Rule", "RuleTest", "Validity"]
 
@@ -92,6 +94,7 @@ class Rule:
     bands: tuple[Band, ...] = ()  # from the highest severity on: the first whose condition holds
     after: Delay | None = None  # so long after its event it is judged, as of then
     validity: Validity | None = None  # of which days its events are
+    share: Share | None = None  # the keys for which it is live; of all, where it names none
     group: str = ""  # rules that belong together; nothing where it names none
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
@@ -99,6 +102,16 @@ class Rule:
     def conditions(self) -> tuple[Condition, ...]:
         """That of `when`, and those of its severities."""
         return (self.condition, *(band.condition for band in self.bands))
+
+    def mode_of(self, keys: Mapping[str, str]) -> str:
+        """Its mode for an event with these keys, by their kinds: live for the share that it names, else in shadow."""
+        if self.share is None or self.mode != "live":
+            return self.mode
+        return "live" if self.share.has(self.id, keys.get(self.share.by)) else "shadow"
+
+    def for_all(self) -> Rule:
+        """The rule, live for every key."""
+        return replace(self, mode="live", share=None)
 
     def meaning(self, name: str) -> Meaning:
         """What one of its names stands for."""

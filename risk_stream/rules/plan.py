@@ -173,7 +173,7 @@ class Plan:
 def _content(rule: Rule) -> str:
     """All of a rule that can be told from outside, but its tests and where it stands."""
     names = [(name, feature.id if isinstance(feature, Aggregate) else "") for name, feature in rule.features]
-    more = (rule.group,) if rule.group else ()
+    more = (rule.group, *((str(rule.share),) if rule.share else ())) if rule.group or rule.share else ()
     return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names, *more))
 
 

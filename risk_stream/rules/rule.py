@@ -19,6 +19,7 @@ from risk_stream.rules.meaning import lists_of
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rule
 from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope
+from risk_stream.rules.share import Share, read_share, unkeyed
 from risk_stream.rules.terms import Terms, with_constants
 from risk_stream.rules.validity import read_validity, within
 from risk_stream.rules.version import version_of
@@ -98,7 +99,7 @@ class Rules:
     def _read_rule(self, node: Node, shared: Shared) -> Rule | None:
         self._reader.known(node, RULE_KEYS, "a rule")
         rule_id, types = self._id(node), self._types(node)
-        mode = self._reader.choice(node, "mode", MODES, "live") or "live"
+        mode, share = self._mode(node)
         action = self._reader.word(node, "action", DEFAULT_ACTION)
         owner = self._reader.text(node, "owner", shared.owner or None) or ""
         summary = self._reader.text(node, "summary", None)
@@ -132,6 +133,8 @@ class Rules:
             return None
         if after is not None and (misfits := misfit(scope.aggregates())):
             self._reader.report(node["after"], misfits)
+        if share is not None and (misfits := unkeyed(share, types, scope.aggregates())):
+            self._reader.report(node["mode"], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
         meanings = (condition, *(band.condition for band in bands), *scope.named.values())
         rule = Rule(
@@ -161,10 +164,18 @@ class Rules:
             version="",
             after=after,
             validity=validity,
+            share=share,
             group=group,
             tests=tests,
         )
         return replace(rule, version=version_of(rule))
+
+    def _mode(self, node: Node) -> tuple[str, Share | None]:
+        """(mode, the share of keys for which it is live, where that is not all)."""
+        mode = node.get("mode")
+        if mode is not None and mode.is_mapping:
+            return "live", read_share(mode, self._catalogue, self._reader.report)
+        return self._reader.choice(node, "mode", MODES, "live") or "live", None
 
     def _severity(self, node: Node, terms: Terms) -> tuple[str | None, tuple[Band, ...]]:
         """How severe a rule is: (where no condition holds, conditions of others from the highest on)."""

@@ -21,6 +21,7 @@ from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.rule import RULE_KEYS
+from risk_stream.rules.share import PERCENT
 from risk_stream.rules.validity import DAY
 
 __all__ = ["Schema", "rule_schema"]
@@ -48,7 +49,7 @@ _SAYS = {
     "why": "Why it matters: the rule or the experience behind it.",
     "score": "How much an alert weighs: a number or an expression. 0 where nothing is said.",
     "action": f"A word for whoever acts on it; {DEFAULT_ACTION} where nothing is said.",
-    "mode": "live; shadow: judged and counted, never shown; off: only checked.",
+    "mode": "live, for all or a share of keys; shadow: judged and counted, never shown; off: only checked.",
     "approximate": "Take values that a cap made inexact as if they were exact.",
     "from": "The first day that it judges, by the event's time.",
     "until": "The last day that it judges, by the event's time.",
@@ -156,7 +157,7 @@ def _rule() -> Schema:
         "severity": {"anyOf": [{"enum": list(SEVERITIES)}, _bands()]},
         "score": {"type": ["number", "string"]},
         "action": {"type": "string", "pattern": _ID, "default": DEFAULT_ACTION},
-        "mode": {"enum": list(MODES), "default": MODES[0]},
+        "mode": {"anyOf": [{"enum": list(MODES)}, _share()], "default": MODES[0]},
         "tags": {"$ref": "#/$defs/tags"},
         "approximate": {"const": "ok"},
         "from": {"type": "string", "pattern": _DAY},
@@ -177,6 +178,12 @@ def _bands() -> Schema:
     """Conditions by severity; that the lowest level is `otherwise` only the loader knows."""
     level = {"description": f"The condition of this level; of the lowest: {OTHERWISE}.", "type": "string"}
     return _object(dict.fromkeys(SEVERITIES, level), minProperties=2)
+
+
+def _share() -> Schema:
+    return _object(
+        {"live": {"type": "string", "pattern": f"^{PERCENT.pattern}$"}, "by": {"$ref": "#/$defs/kind"}}, ("live", "by")
+    )
 
 
 def _business_days() -> Schema:

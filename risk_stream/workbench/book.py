@@ -94,7 +94,7 @@ def _facts(rule: Rule) -> Iterator[Fact]:
     yield Fact("Severity", _severity(rule))
     yield Fact("Score", value_in_words(rule, rule.score))
     yield Fact("Action", rule.action)
-    yield Fact("Mode", MODES[rule.mode])
+    yield Fact("Mode", MODES[rule.mode] if rule.share is None else f"live for {rule.share}, in shadow for the rest")
     if rule.approximate:
         yield Fact("Approximate", "takes values that a cap made inexact as if they were exact")
     if rule.group:

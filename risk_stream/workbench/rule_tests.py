@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -75,7 +75,7 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
     results = []
     for rule in sorted(chosen, key=lambda r: (r.file, r.line)):
         tracer = Tracer(rule)  # it fires on every event: its alerts tell what the rule saw, whether it fired or not
-        alone = Plan(plan.catalogue, [replace(rule, mode="live"), tracer.rule], plan.wheres)
+        alone = Plan(plan.catalogue, [rule.for_all(), tracer.rule], plan.wheres)
         results += [_run(alone, tracer, decoder, rule, test) for test in rule.tests]
     return results
 

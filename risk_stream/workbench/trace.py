@@ -83,7 +83,7 @@ class Tracer:
         self._names = {wording(meaning): name for name, meaning in reversed(rule.named)}
         self._root = self._part(rule.condition)
         named = (*rule.named, *((there, meaning) for there, meaning in self._named.items()))
-        self.rule = replace(rule, id=rule.id + TRACED, condition=where, mode="live", named=named)
+        self.rule = replace(rule, id=rule.id + TRACED, condition=where, mode="live", share=None, named=named)
 
     def steps(self, alert: Alert) -> Step:
         """What the second rule's alert says of the condition."""

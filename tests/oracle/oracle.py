@@ -106,7 +106,7 @@ class Oracle:
                 continue
             named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
             features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
-            if self._judges(rule, event) and self._holds(rule.when, rule, event, places):
+            if self._is_shown(rule, event) and self._holds(rule.when, rule, event, places):
                 found.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, places)))
         return Judged(event, self.plan, found, features), places
 
@@ -132,7 +132,7 @@ class Oracle:
             then = {kind: (rows, len(rows) - 1)}
             named = {name: self._name(name, rule, event, then) for name, _ in aggregates}
             judged.later[rule.id] = due, {f.id: named[name] for name, f in aggregates}
-            if self._judges(rule, event) and self._holds(rule.when, rule, event, then):
+            if self._is_shown(rule, event) and self._holds(rule.when, rule, event, then):
                 judged.verdicts.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, then)))
 
     # The journey: which keys the event comes to, completed with owners on the way, put into each key's list.
@@ -179,12 +179,26 @@ class Oracle:
         event_type = self.catalogue.type(type_name)
         return any(f.required for f in event_type.all_fields if f.name == event_type.keys.get(kind))
 
+    def _written(self, rule: Rule) -> dict[str, Any]:
+        """A rule as its file has it."""
+        [written] = [r for r in _read_file(self.plan.texts[rule.file])["rules"] if r["id"] == rule.id]
+        return dict(written)
+
     def _judges(self, rule: Rule, event: Event) -> bool:
         """Whether the event is of a day that the rule judges, as its file says it."""
-        [written] = [r for r in _read_file(self.plan.texts[rule.file])["rules"] if r["id"] == rule.id]
+        written = self._written(rule)
         day = _period("today", written.get("calendar", "utc"), event["time"])
         assert isinstance(day, dt.date)
         return written.get("from", day) <= day <= written.get("until", day)
+
+    def _is_shown(self, rule: Rule, event: Event) -> bool:
+        """Whether a rule judges the event, and is live for its key: it may be for a share of them, by their hashes."""
+        mode = self._written(rule).get("mode")
+        if not self._judges(rule, event) or not isinstance(mode, dict):
+            return self._judges(rule, event)
+        key = event.get(mode["by"])
+        place = Fraction(_hash(f"{rule.id}\0{key}") + 2**63, 2**64)
+        return key is not None and place < Fraction(mode["live"].removesuffix("%")) / 100
 
     def _holds(self, text: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> bool:
         return evaluate(text, lambda name: self._name(name, rule, event, places)) is True

@@ -207,6 +207,10 @@ def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: b
             when = f"({when}) {draw(st.sampled_from(['and', 'or']))} {draw(_beyond(mine, f'c{r}'))}"
         if draw(st.integers(0, 3)) == 0:
             after += draw(_days())
+        if draw(st.integers(0, 3)) == 0:
+            [first] = [line for line in features if line.startswith(f"  f{r}_0:")]
+            by = first.split("by: ")[1].split(",")[0]
+            after += f"    mode: {{live: {draw(st.sampled_from(['50%', '20.5%']))}, by: {by}}}\n"
         severity = "low"
         if draw(st.integers(0, 2)) == 0:
             severity = f"\n      critical: >-\n        {draw(_condition(judged, mine))}\n      low: otherwise"

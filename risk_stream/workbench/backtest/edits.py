@@ -69,7 +69,7 @@ def _said(rule: Rule | None) -> dict[str, str]:
         "severity": _severity(rule),
         "score": meant(rule.score),
         "action": rule.action,
-        "mode": str(rule.mode),
+        "mode": str(rule.mode) if rule.share is None else f"{rule.mode} {rule.share}",
         "owner": rule.owner,
         "summary": rule.summary,
         "why": rule.why,

@@ -24,7 +24,8 @@ class Sides:
     """Plans of one catalogue by the name of their side, and the joint plan that judges for all of them.
 
     A rule that means the same on several sides is judged once, equal features of all rules are computed once. In the
-    joint plan shadow rules are live, so that what they would say is heard; a rule that is off on a side is not there.
+    joint plan shadow rules are live, and those that are live for some keys are for all, so that what they would say is
+    heard; a rule that is off on a side is not there.
 
     Raises:
         ValueError: the plans are of different catalogues.
@@ -54,7 +55,7 @@ class Sides:
             self.variants[name] = Variant(name, rule, tuple(side for side, _ in held))
         wheres = {key: where for plan in self.plans.values() for key, where in plan.wheres.items()}
         calendars = {name: calendar for plan in self.plans.values() for name, calendar in plan.calendars.items()}
-        rules = (replace(v.rule, id=v.name, mode="live") for v in self.variants.values())
+        rules = (replace(v.rule.for_all(), id=v.name) for v in self.variants.values())
         self.plan = Plan(first.catalogue, rules, wheres, calendars=calendars)
 
         self._judged = {(side, rule.id): rule for side, plan in self.plans.items() for rule in plan.judged}

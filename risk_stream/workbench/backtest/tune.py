@@ -138,7 +138,7 @@ def tune(
 def _alone(plan: Plan, rule: Rule, condition: Condition) -> Plan:
     """A plan of one rule with a condition."""
     version = content_hash(f"{rule.version} {wording(condition)}")
-    only = replace(rule, mode="live", condition=condition, version=version)
+    only = replace(rule.for_all(), condition=condition, version=version)
     return Plan(plan.catalogue, [only], plan.wheres, calendars=plan.calendars)
 
 
