@@ -15,7 +15,17 @@ from risk_stream.lending.day_count import Dates, DayCount, add_months, dates, ye
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, amounts, exact_rate, half_up
 
-__all__ = ["Accrual", "Method", "Prepayment", "Schedule", "Terms", "check_schedule", "prepay", "schedule"]
+__all__ = [
+    "Accrual",
+    "Method",
+    "Prepayment",
+    "Schedule",
+    "Terms",
+    "check_schedule",
+    "level_instalment",
+    "prepay",
+    "schedule",
+]
 
 #: Instalments of the longest contract: 50 years of weeks.
 MAX_INSTALMENTS = 2_600
@@ -102,6 +112,13 @@ def schedule(terms: Terms) -> Schedule:
     principal_of = _principal(terms, rates, Fraction(rate * terms.months, 12))
     opening, interest, principal = _lines(terms.principal, rates, principal_of)
     return Schedule(begins, unadjusted, due, opening, interest, principal)
+
+
+def level_instalment(principal: int, annual_rate: Rate, instalments: int, months: int = 1) -> int:
+    """A = P r / (1 - (1 + r)^-n) in minor units, rounded half up, with r = annual rate x months / 12."""
+    if principal <= 0 or instalments < 1:
+        raise LendingError("a level instalment needs a principal and an instalment at least")
+    return _level(principal, [exact_rate(annual_rate) * months / 12] * instalments)
 
 
 def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:
