@@ -8,7 +8,8 @@ import multiprocessing
 import queue
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,7 +19,7 @@ from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import Alert
 from risk_stream.rules import Plan
 from risk_stream.workbench.backtest.history import Chunk, Refused, decode
-from risk_stream.workbench.backtest.lanes import LANES, Alone, Lanes, Part, Said
+from risk_stream.workbench.backtest.lanes import LANES, Alone, Exchange, Lanes, Part, Said
 
 __all__ = ["RunError", "Spoken", "run"]
 
@@ -44,27 +45,47 @@ class Spoken(msgspec.Struct):
     done: int = 0  # bytes of the history, or events, that were read so far
 
 
-class _Work:
-    """The lanes of one process, fed with chunks."""
+class _Round:
+    """One's own chunks of a round, decoded one by one as there is time."""
 
-    def __init__(self, plan: Plan, lanes: Sequence[int], exchange: Any, lateness_ms: int) -> None:
-        self.plan, self._lateness_ms = plan, lateness_ms
-        self._decoder = Decoder(plan.catalogue)
+    def __init__(self, chunks: Mapping[int, Chunk]) -> None:
+        self._left = list(chunks.items())
+        self.done = max((chunk.done for chunk in chunks.values()), default=0)
+        self.batches = dict[int, EventBatch]()
+        self.refused = list[Refused]()
+
+    def decode_one(self, catalogue: Catalogue, decoder: Decoder) -> bool:
+        """Decode the next chunk; whether there was one."""
+        if not self._left:
+            return False
+        number, chunk = self._left.pop(0)
+        batch, refused = decode(catalogue, decoder, chunk)
+        self.refused += refused
+        if len(batch):
+            self.batches[number] = batch
+        return True
+
+
+class _Work:
+    """The lanes of one process, fed with rounds."""
+
+    def __init__(self, plan: Plan, lanes: Sequence[int], exchange: Exchange, lateness_ms: int) -> None:
+        self._catalogue, self._decoder = plan.catalogue, Decoder(plan.catalogue)
         self._lanes = Lanes(plan, lanes, exchange, lateness_ms=lateness_ms)
 
-    def round(self, chunks: Mapping[int, Chunk]) -> Spoken:
-        """Decode and judge one's own chunks of a round."""
-        batches, refused = dict[int, EventBatch](), list[Refused]()
-        for number, chunk in chunks.items():
-            batch, wrong = decode(self.plan.catalogue, self._decoder, chunk)
-            refused += wrong
-            if len(batch):
-                batches[number] = batch
-        said: Said = self._lanes.round(batches)
+    def decode_one(self, given: _Round) -> bool:
+        """Decode one more chunk of a round; whether there was one."""
+        return given.decode_one(self._catalogue, self._decoder)
+
+    def judge(self, given: _Round) -> Spoken:
+        """Judge a round to the end of every event's journey."""
+        while self.decode_one(given):
+            pass
+        said: Said = self._lanes.round(given.batches)
         late = sum(len(rows) for rows in said.late.values())
-        done = max((chunk.done for chunk in chunks.values()), default=0)
-        first = min((int(batch.times.min()) for batch in batches.values()), default=MISSING)
-        return Spoken(said.alerts, first, said.clock, said.events, said.revised, late, refused, said.errors, done)
+        first = min((int(batch.times.min()) for batch in given.batches.values()), default=MISSING)
+        counts = said.events, said.revised, late
+        return Spoken(said.alerts, first, said.clock, *counts, given.refused, said.errors, given.done)
 
 
 def run(plan: Plan, history: Iterable[Chunk], *, processes: int, lateness_ms: int) -> Iterator[Spoken]:
@@ -78,7 +99,7 @@ def run(plan: Plan, history: Iterable[Chunk], *, processes: int, lateness_ms: in
     rounds = (dict(enumerate(chunks)) for chunks in _batched(history, LANES))
     if processes == 1:
         work = _Work(plan, range(LANES), Alone(), lateness_ms)
-        yield from map(work.round, rounds)
+        yield from (work.judge(_Round(chunks)) for chunks in rounds)
         return
     with _Processes(plan, min(processes, LANES), lateness_ms) as others:
         yield from others.run(rounds)
@@ -166,12 +187,19 @@ def _serve(plan: Plan, me: int, count: int, own: Connection, peers: dict[int, Co
     """One of the processes: rounds in, what is said out, until the first process has no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
     encoder, decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(dict[int, Chunk])
+    ahead = deque[_Round]()
+
+    def look_ahead() -> bool:
+        """Decode some of the next round while others are waited for; whether there was any."""
+        if not ahead and own.poll():
+            ahead.append(_Round(decoder.decode(own.recv_bytes())))
+        return bool(ahead) and work.decode_one(ahead[0])
+
     try:
-        exchange = _Pipes(plan.catalogue, me, count, peers)
-        work = _Work(plan, range(me, LANES, count), exchange, lateness_ms)
+        work = _Work(plan, range(me, LANES, count), _Pipes(plan.catalogue, me, count, peers, look_ahead), lateness_ms)
         while True:
-            said = work.round(decoder.decode(own.recv_bytes()))
-            own.send_bytes(encoder.encode(said))
+            given = ahead.popleft() if ahead else _Round(decoder.decode(own.recv_bytes()))
+            own.send_bytes(encoder.encode(work.judge(given)))
     except (EOFError, ConnectionError):
         return  # the first process has all it wants, or another one died, which it sees
     except Exception as error:  # noqa: BLE001 - whatever it is, the first process says it
@@ -185,8 +213,16 @@ class _Pipes:
     A thread sends, since two that wait for each other to read would wait for ever.
     """
 
-    def __init__(self, catalogue: Catalogue, me: int, count: int, peers: Mapping[int, Connection]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        me: int,
+        count: int,
+        peers: Mapping[int, Connection],
+        meanwhile: Callable[[], bool],
+    ) -> None:
         self._catalogue, self._me, self._count, self._peers = catalogue, me, count, peers
+        self._meanwhile = meanwhile  # does something useful, or says that there is nothing to do
         self._encoder = msgspec.msgpack.Encoder()
         self._clocks = msgspec.msgpack.Decoder(dict[int, int])
         self._parts = msgspec.msgpack.Decoder(list[tuple[int, str, tuple[int, int], bytes]])
@@ -199,6 +235,12 @@ class _Pipes:
             with contextlib.suppress(ConnectionError):  # who does not read any more has ended
                 peer.send_bytes(letter)
 
+    def _hear(self, peer: Connection) -> bytes:
+        """What a peer sends, which may take a while."""
+        while not peer.poll() and self._meanwhile():
+            pass
+        return peer.recv_bytes()
+
     def clocks(self, own: Mapping[int, int]) -> Mapping[int, int]:
         """Every process' highest times by chunk, for one's own."""
         letter = self._encoder.encode(own)
@@ -206,7 +248,7 @@ class _Pipes:
             self._letters.put((peer, letter))
         found = dict(own)
         for peer in self._peers.values():
-            found |= self._clocks.decode(peer.recv_bytes())
+            found |= self._clocks.decode(self._hear(peer))
         return found
 
     def parts(self, parts: list[Part]) -> list[Part]:
@@ -218,6 +260,6 @@ class _Pipes:
             self._letters.put((peer, self._encoder.encode(theirs)))
         found = [part for part in parts if part[0] % self._count == self._me]
         for peer in self._peers.values():
-            for lane, kind, at, message in self._parts.decode(peer.recv_bytes()):
+            for lane, kind, at, message in self._parts.decode(self._hear(peer)):
                 found.append((lane, kind, at, EventBatch.from_ipc(self._catalogue, message)[0]))
         return found
