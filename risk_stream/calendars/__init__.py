@@ -16,7 +16,20 @@ shipped one of the same name.
 """
 
 from risk_stream.calendars.calendar import Calendar
+from risk_stream.calendars.clock import business_day, clock_version, day_start, local_time
 from risk_stream.calendars.load import CalendarError, load_calendars, shipped
 from risk_stream.calendars.periods import UNITS, midnight, starts
 
-__all__ = ["UNITS", "Calendar", "CalendarError", "load_calendars", "midnight", "shipped", "starts"]
+__all__ = [
+    "UNITS",
+    "Calendar",
+    "CalendarError",
+    "business_day",
+    "clock_version",
+    "day_start",
+    "load_calendars",
+    "local_time",
+    "midnight",
+    "shipped",
+    "starts",
+]

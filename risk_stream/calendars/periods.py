@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Longs: TypeAlias = NDArray[np.int64]
 
-__all__ = ["UNITS", "known_zone", "midnight", "starts"]
+__all__ = ["FIRST_DAY", "LAST_DAY", "UNITS", "known_zone", "midnight", "starts", "zone_of"]
 
 #: What a calendar window may be.
 UNITS: Final = ("today", "this_week", "this_month", "this_quarter", "this_year", "business_day")
@@ -41,8 +41,8 @@ def _zones() -> frozenset[str]:
 
 
 @cache
-def _zone(name: str) -> ZoneInfo:
-    """From the package tzdata, never from the system: every machine with this release must have the same times."""
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone from the package tzdata, never from the system: every machine has the same times."""
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         return ZoneInfo.from_file(file, name)
 
@@ -93,7 +93,7 @@ def _begins(calendar: Calendar, unit: str, day: date) -> bool:
 @cache
 def _midnight(zone_name: str, day: date) -> int:
     """The first moment at which clocks show a day, ms."""
-    zone, local = _zone(zone_name), datetime(day.year, day.month, day.day)  # noqa: DTZ001  what clocks there show
+    zone, local = zone_of(zone_name), datetime(day.year, day.month, day.day)  # noqa: DTZ001  what clocks there show
     first, second = zone.utcoffset(local), zone.utcoffset(local.replace(fold=1))
     assert first is not None
     assert second is not None

@@ -114,6 +114,16 @@ class EventBatch:
         text: str | None = self.table.column(at)[row].as_py()
         return text
 
+    def texts(self, name: str, rows: Sequence[int]) -> list[str | None]:
+        """A text field of some events; of `type`, their names. None where an event has none."""
+        if name == "type":
+            return [self.text(name, row) for row in rows]
+        at = self._names.get(name)
+        if at is None:
+            return [None] * len(rows)
+        texts: list[str | None] = self.table.column(at).take(pa.array(rows, pa.int64())).to_pylist()
+        return texts
+
     def value(self, name: str, row: int) -> Value:
         """A field of one event in natural units: float, int (also ms), bool or str; None where it has none."""
         field = self.catalogue.fields.get(name)

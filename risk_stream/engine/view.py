@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -106,6 +106,10 @@ class View:
     def text_of(self, hashed: int) -> str | None:
         """The text behind a hash that an aggregate gave."""
         return self._texts.get(hashed)
+
+    def texts(self, name: str, rows: Sequence[int]) -> list[str | None]:
+        """A text field of some rows, None where missing."""
+        return self._batch.texts(name, [self._at(row) for row in rows])
 
     def listed(self, list_name: str, members: NDArray[np.int64]) -> Floats:
         """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""

@@ -20,7 +20,7 @@ A rule file
       usual_30d:   {mean: amount, of: transfer, by: customer, window: 30d}
       quiet_for:   {since: [order, trade], by: account, window: 365d}
       surge:       turnover_1d / usual_30d
-      at_night:    hour(time + hours(8)) < 6
+      at_night:    hour(time, "china") < 6
     rules:                     # required, at least one
       - id: multi-lending      # required, unique in the whole plan: a-z 0-9 . _ - , at most 64
         on: application        # required: an event type, or a list of them
@@ -94,9 +94,10 @@ Expressions
     value     := field | feature | literal | value (+ - * / %) value | "-" value | "(" value ")" | function
     literal   := 12  1_000_000  0.5  1e6  "text"  'text'  true  false
                | "2024-01-31" or "2024-01-31T09:30:00Z" beside a time
-    function  := abs(x)  min(x, y, ...)  max(x, y, ...)  coalesce(x, default)
-               | hour(t) 0..23  weekday(t) 1 = Monday .. 7 = Sunday  (UTC; in China: hour(time + hours(8)))
-               | seconds(n)  minutes(n)  hours(n)  days(n)           durations
+    function  := abs min max clamp round floor ceil sqrt log exp power      of numbers
+               | lower upper trim length starts_with ends_with contains matches      of texts
+               | minute hour weekday day month year date time_of_day business_day    of times, by a calendar
+               | seconds(n)  minutes(n)  hours(n)  days(n)  coalesce(x, default)  choose(condition, x, otherwise)
 
 * Amounts are in major units, as on the wire: ``amount > 50000.10`` is fifty thousand yuan and ten fen, to the fen.
 * Every field of the event type can be named, the envelope too: ``id type time entity channel``.

@@ -14,6 +14,7 @@ from risk_stream.features import Aggregate, Op, Periods
 from risk_stream.rules.check import Checker, Resolver, field_value, nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.expression import Node as Tree
+from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.meaning import Condition, Meaning, lists_of, wording
 
@@ -171,7 +172,7 @@ def read_aggregate(
     if types is not None:
         field = None if op in _OF_TYPES else _field(op, target, types, report)
         if "where" in node:
-            condition = _where(catalogue, node["where"], types, report, report_in, constant)
+            condition = _where(catalogue, Vocabulary(calendars), node["where"], types, report, report_in, constant)
             good = good and condition is not None
     if not good or types is None or by is None or window is None or (op not in _OF_TYPES and field is None):
         return None
@@ -277,6 +278,7 @@ def _field(op: Op, target: Node, types: tuple[EventType, ...], report: Report) -
 
 def _where(
     catalogue: Catalogue,
+    vocabulary: Vocabulary,
     node: Node,
     types: tuple[EventType, ...],
     report: Report,
@@ -299,7 +301,7 @@ def _where(
                 f"{error.message}, and where can name nothing but fields of the events and constants"
             ) from None
 
-    checker = Checker(resolve, dict(catalogue.fields))
+    checker = Checker(resolve, catalogue.fields, vocabulary)
     condition = checker.condition(node.value)
     for error in checker.errors:
         report_in(node, error)

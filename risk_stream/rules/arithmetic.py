@@ -6,22 +6,30 @@ division by zero, an overflow) is unknown too. Call them inside ``numpy.errstate
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
-__all__ = ["FUNCTIONS", "compute"]
+__all__ = ["compute"]
 
+_MS_PER_MINUTE = 60_000.0
 _MS_PER_HOUR = 3_600_000.0
 _MS_PER_DAY = 86_400_000.0
 
 #: 1970-01-01 was a Thursday, day 4 of the week.
 _EPOCH_WEEKDAY = 4
 
-#: Functions of the language, but those that make durations, which the checker turns into products.
-FUNCTIONS = ("abs", "coalesce", "hour", "max", "min", "weekday")
+#: From here on neighbouring floats are 1 apart, or more.
+_EXACT = 2.0**52
+
+#: Days from 1970 that a calendar date is given for: beyond, which only a computation reaches, it is unknown.
+_MOST_DAYS = 1e8
+
+#: A decimal half that a float is just below of, by at most two roundings, counts as the half that was meant.
+_NUDGE = 1.0 + 4e-16
 
 
 def _finite(result: Any) -> Any:
@@ -46,6 +54,54 @@ def _weekday(ms: Any) -> Any:
     return np.mod(np.floor_divide(ms, _MS_PER_DAY) + (_EPOCH_WEEKDAY - 1), 7.0) + 1.0
 
 
+def _in_calendar(ms: Any, part: Callable[[Any], Any]) -> Any:
+    """A part of the dates of times; `part` gives it of whole days as datetime64."""
+    day = np.floor_divide(ms, _MS_PER_DAY)
+    known = np.abs(day) < _MOST_DAYS
+    return np.where(known, part(np.where(known, day, 0.0).astype(np.int64).astype("datetime64[D]")), np.nan)
+
+
+def _months(days: Any) -> Any:
+    """Whole months since 1970 began."""
+    return days.astype("datetime64[M]").astype(np.int64)
+
+
+def _day_of_month(days: Any) -> Any:
+    return (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+
+
+def _round(value: Any, digits: Any) -> Any:
+    """To so many digits behind the point; halves away from zero, as people do."""
+    scale = np.power(10.0, np.abs(digits))
+    scaled = np.where(digits >= 0, value * scale, value / scale)
+    whole = np.copysign(np.floor(np.abs(scaled) * _NUDGE + 0.5), scaled)
+    rounded = np.where(digits >= 0, whole / scale, whole * scale)
+    # A float this large has no digits there.
+    return np.where(np.abs(scaled) < _EXACT, rounded, value)
+
+
+def _one_by_one(function: Callable[..., float], *values: Any) -> Any:
+    """A function of Python's math, number by number.
+
+    numpy's own may differ in the last digit by where in an array a number stands, and an event that is judged again
+    must have the value that it had.
+    """
+    columns = np.broadcast_arrays(*values)
+    found = [_known(function, *row) for row in zip(*(column.ravel().tolist() for column in columns), strict=True)]
+    return np.array(found, np.float64).reshape(columns[0].shape)
+
+
+def _known(function: Callable[..., float], *values: float) -> float:
+    """What a function of numbers gives; NaN where one is unknown, or where it gives no finite number."""
+    if any(map(math.isnan, values)):
+        return math.nan
+    try:
+        found = function(*values)
+    except (ValueError, OverflowError):
+        return math.nan
+    return found if math.isfinite(found) else math.nan
+
+
 def _coalesce(value: Any, default: Any) -> Any:
     return np.where(np.isnan(value), default, value)
 
@@ -64,8 +120,22 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "min": lambda *values: reduce(np.minimum, values),
     "max": lambda *values: reduce(np.maximum, values),
     "coalesce": _coalesce,
+    "clamp": lambda value, low, high: np.minimum(np.maximum(value, low), high),
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": _round,
+    "sqrt": np.sqrt,
+    "exp": lambda value: _one_by_one(math.exp, value),
+    "log": lambda value: _one_by_one(math.log, value),
+    "power": lambda value, exponent: _one_by_one(math.pow, value, exponent),
+    "minute": lambda ms: np.mod(np.floor_divide(ms, _MS_PER_MINUTE), 60.0),
     "hour": _hour,
     "weekday": _weekday,
+    "day": lambda ms: _in_calendar(ms, _day_of_month),
+    "month": lambda ms: _in_calendar(ms, lambda days: _months(days) % 12 + 1),
+    "year": lambda ms: _in_calendar(ms, lambda days: _months(days) // 12 + 1970),
+    "date": lambda ms: np.floor_divide(ms, _MS_PER_DAY) * _MS_PER_DAY,
+    "time_of_day": lambda ms: np.mod(ms, _MS_PER_DAY) / 1000.0,
 }
 
 

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
 
 from risk_stream.catalogue import Field, FieldType
 from risk_stream.features import Aggregate, Op
-from risk_stream.rules.arithmetic import FUNCTIONS, compute
 from risk_stream.rules.currency import different_currencies
 from risk_stream.rules.expression import (
     All,
@@ -32,11 +29,22 @@ from risk_stream.rules.expression import (
     Not,
     parse,
 )
+from risk_stream.rules.functions import Functions, Vocabulary
+from risk_stream.rules.kinds import (
+    COUNTED,
+    ORDERED,
+    as_time,
+    bounds,
+    folded,
+    must_be,
+    nearest,
+    quoted,
+    wording_of,
+)
 from risk_stream.rules.meaning import (
     AggregateValue,
     ByCase,
     Comparison,
-    Computed,
     Condition,
     Constant,
     Either,
@@ -51,7 +59,6 @@ from risk_stream.rules.meaning import (
     Value,
     opposite,
     texts_of,
-    wording,
 )
 
 __all__ = ["Checker", "Noted", "Resolver", "aggregate_value", "field_value", "nearest"]
@@ -70,18 +77,6 @@ _FIELD_KINDS = {
 }
 
 _Read = TypeVar("_Read", Condition, Value, Meaning)
-
-_UNITS = {"seconds": 1.0, "minutes": 60.0, "hours": 3_600.0, "days": 86_400.0}
-
-_ORDERED = (Kind.NUMBER, Kind.MONEY, Kind.DURATION, Kind.TIME)
-
-_COUNTED = (Kind.NUMBER, Kind.MONEY, Kind.DURATION)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """``, did you mean 'x'?`` where something known is spelt nearly like it, else nothing."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f", did you mean '{found[0]}'?" if found else ""
 
 
 def field_value(field: Field) -> FieldValue:
@@ -116,9 +111,10 @@ class Noted(Exception):  # noqa: N818 - what is wrong has been said already
 class Checker:
     """Checks one expression after another in one scope of names; `errors` holds the problems of the last one."""
 
-    def __init__(self, resolve: Resolver, fields: dict[str, Field]) -> None:
+    def __init__(self, resolve: Resolver, fields: Mapping[str, Field], vocabulary: Vocabulary) -> None:
         self._resolve = resolve
         self._fields = fields
+        self._functions = Functions(self._operand, self._condition, self._of_one_currency, vocabulary)
         self.errors: list[ExpressionError] = []
 
     def condition(self, text: str | Node) -> Condition | None:
@@ -188,6 +184,14 @@ class Checker:
                 raise ExpressionError(
                     f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} {example}", at
                 )
+            case Call():
+                given = self._functions.value(node)
+                if given.kind is not Kind.BOOLEAN:
+                    raise ExpressionError(
+                        f"{node.function}() gives {given.kind.value}, and a condition is expected here: compare it",
+                        node.at,
+                    )
+                return Truth(given, wanted=True)
             case _:
                 raise ExpressionError("a condition is expected here: compare the value with something", node.at)
 
@@ -214,7 +218,7 @@ class Checker:
             raise ExpressionError(
                 "a condition cannot be compared with a value: join the two with 'and' or 'or'", node.at
             )
-        left, right = self._as_time(left, right, node.left), self._as_time(right, left, node.right)
+        left, right = as_time(left, right, node.left), as_time(right, left, node.right)
         self._comparable(node, left, right)
         self._of_one_currency((left, right), node.at)
         if isinstance(left, Constant) and isinstance(right, Constant):
@@ -239,25 +243,13 @@ class Checker:
         return other if wanted is (node.op == "==") else opposite(other)
 
     @staticmethod
-    def _as_time(side: Value, other: Value, node: Node) -> Value:
-        """A written text beside a time is a time."""
-        if other.kind is not Kind.TIME or not isinstance(side, Constant) or not isinstance(side.value, str):
-            return side
-        try:
-            moment = datetime.fromisoformat(side.value)
-            moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-            return Constant(Kind.TIME, float(round(moment.timestamp() * 1000)))
-        except (ValueError, OverflowError):
-            raise ExpressionError('a time is written "2024-01-31" or "2024-01-31T09:30:00Z"', node.at) from None
-
-    @staticmethod
     def _comparable(node: Compare, left: Value, right: Value) -> None:
         kinds = {left.kind, right.kind}
         if len(kinds) > 1 and not kinds <= {Kind.NUMBER, Kind.MONEY} and not kinds <= {Kind.NUMBER, Kind.DURATION}:
             raise ExpressionError(
-                f"{left.kind.value} cannot be compared with {right.kind.value}{_quoted(left, right)}", node.at
+                f"{left.kind.value} cannot be compared with {right.kind.value}{quoted(left, right)}", node.at
             )
-        if node.op in ("<", "<=", ">", ">=") and left.kind not in _ORDERED:
+        if node.op in ("<", "<=", ">", ">=") and left.kind not in ORDERED:
             raise ExpressionError(f"{left.kind.value} has no order: compare it with == or != or in", node.at)
 
     def _of_one_currency(self, values: tuple[Value, ...], at: int) -> None:
@@ -265,7 +257,9 @@ class Checker:
             raise ExpressionError(said, at)
 
     def _choice(self, value: Value, constant: Value, node: Node) -> None:
-        """A choice can only be one of its choices."""
+        """A choice can only be one of its choices, and lower() gives no capital."""
+        for text in texts_of(constant) if isinstance(constant, Constant | ByCase) else ():
+            self._functions.can_give(value, text, node.at)
         choices = self.choices(value) if isinstance(constant, Constant | ByCase) else ()
         for text in texts_of(constant) if choices else ():
             if text not in choices:
@@ -285,7 +279,7 @@ class Checker:
         """Refuse what the bounds of both sides decide already."""
         if left.kind is Kind.TEXT:
             return
-        (low, high), (least, most) = _bounds(left), _bounds(right)
+        (low, high), (least, most) = bounds(left), bounds(right)
         always, never = {
             "<": (high < least, low >= most),
             "<=": (high <= least, low > most),
@@ -315,8 +309,8 @@ class Checker:
             raise ExpressionError("a boolean needs no list: write it bare, or behind 'not'", node.at)
         constants: set[float | str] = set()
         for literal in node.literals:
-            constant = self._as_time(self._literal(literal), value, literal)
-            if constant.kind is not value.kind and not (constant.kind is Kind.NUMBER and value.kind in _COUNTED):
+            constant = as_time(self._literal(literal), value, literal)
+            if constant.kind is not value.kind and not (constant.kind is Kind.NUMBER and value.kind in COUNTED):
                 raise ExpressionError(
                     f"{constant.kind.value} cannot be among values of {wording_of(value)}, which is {value.kind.value}",
                     literal.at,
@@ -360,12 +354,12 @@ class Checker:
                 return self._operand(node)
             case Negate(inner, at):
                 value = self._operand(inner)
-                self._must_be(value, _COUNTED, "minus", at)
-                return _folded(value.kind, "negate", (value,), at)
+                must_be(value, COUNTED, "minus", at)
+                return folded(value.kind, "negate", (value,), at)
             case Arithmetic():
                 return self._arithmetic(node)
             case Call():
-                return self._call(node)
+                return self._functions.value(node)
             case _:
                 raise ExpressionError("a value is expected here, and this is a condition", node.at)
 
@@ -377,11 +371,6 @@ class Checker:
             return Constant(Kind.TEXT, node.value)
         return Constant(Kind.BOOLEAN if isinstance(node.value, bool) else Kind.NUMBER, float(node.value))
 
-    @staticmethod
-    def _must_be(value: Value, kinds: tuple[Kind, ...], what: str, at: int) -> None:
-        if value.kind not in kinds:
-            raise ExpressionError(f"'{what}' does not work on {value.kind.value}{_quoted(value)}", at)
-
     def _arithmetic(self, node: Arithmetic) -> Value:
         left, right = self._operand(node.left), self._operand(node.right)
         kind = _result(node.op, left.kind, right.kind)
@@ -391,7 +380,7 @@ class Checker:
             ]
             first, second = (right, left) if node.op == "-" else (left, right)
             raise ExpressionError(
-                f"{first.kind.value} cannot be {words} {second.kind.value}{_quoted(left, right)}", node.at
+                f"{first.kind.value} cannot be {words} {second.kind.value}{quoted(left, right)}", node.at
             )
         if node.op in ("+", "-", "%"):
             self._of_one_currency((left, right), node.at)
@@ -399,84 +388,12 @@ class Checker:
             raise ExpressionError("a division by zero is always unknown", node.at)
         # a time is in ms and a duration in seconds, so these are operations of their own
         if left.kind is Kind.TIME and right.kind is Kind.TIME:
-            return _folded(kind, "elapsed", (left, right), node.at)
+            return folded(kind, "elapsed", (left, right), node.at)
         if left.kind is Kind.TIME:
-            return _folded(kind, "later" if node.op == "+" else "earlier", (left, right), node.at)
+            return folded(kind, "later" if node.op == "+" else "earlier", (left, right), node.at)
         if right.kind is Kind.TIME:
-            return _folded(kind, "later", (right, left), node.at)
-        return _folded(kind, node.op, (left, right), node.at)
-
-    def _call(self, node: Call) -> Value:
-        name = node.function
-        if name in _UNITS:
-            (value,) = self._arguments(node, 1, 1)
-            self._must_be(value, (Kind.NUMBER,), name, node.at)
-            return _folded(Kind.DURATION, "*", (value, Constant(Kind.NUMBER, _UNITS[name])), node.at)
-        if name in ("hour", "weekday"):
-            (value,) = self._arguments(node, 1, 1)
-            self._must_be(value, (Kind.TIME,), name, node.at)
-            return Computed(Kind.NUMBER, name, (value,))
-        if name == "abs":
-            (value,) = self._arguments(node, 1, 1)
-            self._must_be(value, _COUNTED, name, node.at)
-            return _folded(value.kind, name, (value,), node.at)
-        if name in ("min", "max", "coalesce"):
-            return self._one_of(node)
-        known = sorted({*FUNCTIONS, *_UNITS})
-        advice = nearest(name, known) or f": there are {', '.join(known)}"
-        raise ExpressionError(f"there is no function '{name}'{advice}", node.at)
-
-    def _arguments(self, node: Call, least: int, most: int) -> tuple[Value, ...]:
-        if not least <= len(node.arguments) <= most:
-            count = str(least) if least == most else f"{least} to {most}"
-            raise ExpressionError(
-                f"{node.function}() takes {count} argument{'s' * (most > 1)}, not {len(node.arguments)}", node.at
-            )
-        return tuple(self._operand(argument) for argument in node.arguments)
-
-    def _one_of(self, node: Call) -> Value:
-        """min, max and coalesce give one of their arguments, so all must be of one kind."""
-        name = node.function
-        values = self._arguments(node, 2, 2 if name == "coalesce" else 20)
-        if any(value.kind is Kind.TIME for value in values):
-            values = tuple(
-                self._as_time(value, Constant(Kind.TIME, 0.0), argument)
-                for value, argument in zip(values, node.arguments, strict=True)
-            )
-        kinds = {value.kind for value in values}
-        kind = (kinds - {Kind.NUMBER} or kinds).pop()
-        if len(kinds) > 1 and (Kind.NUMBER not in kinds or len(kinds) > 2 or kind not in _COUNTED):
-            raise ExpressionError(f"the arguments of {name}() must be of one kind{_quoted(*values)}", node.at)
-        if name == "coalesce":
-            if isinstance(values[0], Constant):
-                raise ExpressionError(
-                    "coalesce(x, default): x is never missing here, so the default is never used", node.at
-                )
-        else:
-            self._must_be(values[0], _ORDERED, name, node.at)
-        if kind is Kind.BOOLEAN:
-            raise ExpressionError(
-                "coalesce() does not work on true and false: write x == true, or x is missing", node.at
-            )
-        self._of_one_currency(values, node.at)
-        return _folded(kind, name, values, node.at)
-
-
-def wording_of(value: Value) -> str:
-    """How to speak of a value in a sentence."""
-    match value:
-        case AggregateValue(_, aggregate):
-            return f"this {aggregate.op.value}"
-        case Computed() | ByCase():
-            return "this value"
-        case _:
-            return wording(value)
-
-
-def _quoted(*values: Value) -> str:
-    """The names of the fields among values, to say which they are."""
-    said = [f"'{value.name}' is {value.kind.value}" for value in values if isinstance(value, FieldValue)]
-    return f": {', '.join(said)}" if said else ""
+            return folded(kind, "later", (right, left), node.at)
+        return folded(kind, node.op, (left, right), node.at)
 
 
 def _result(op: str, left: Kind, right: Kind) -> Kind | None:
@@ -487,7 +404,7 @@ def _result(op: str, left: Kind, right: Kind) -> Kind | None:
         other = right if left is Kind.TIME else left
         fits = other in (Kind.DURATION, Kind.NUMBER) and (op == "+" or (op == "-" and left is Kind.TIME))
         return Kind.TIME if fits else None
-    if left not in _COUNTED or right not in _COUNTED:
+    if left not in COUNTED or right not in COUNTED:
         return None
     if op in ("+", "-"):
         if {left, right} == {Kind.MONEY, Kind.DURATION}:
@@ -498,33 +415,3 @@ def _result(op: str, left: Kind, right: Kind) -> Kind | None:
     if op == "/":
         return left if right is Kind.NUMBER else Kind.NUMBER
     return left  # the rest of a division is of the kind of what is divided
-
-
-def _folded(kind: Kind, op: str, parts: tuple[Value, ...], at: int) -> Value:
-    """An operation, done at once where nothing in it can change."""
-    numbers = [part.value for part in parts if isinstance(part, Constant) and isinstance(part.value, float)]
-    if len(numbers) < len(parts):
-        return Computed(kind, op, parts)
-    result = float(compute(op, numbers))
-    if not math.isfinite(result) or (kind is Kind.TIME and not abs(result) < 1e14):
-        raise ExpressionError("this computation gives no number that can be used", at)
-    return Constant(kind, result)
-
-
-def _bounds(value: Value) -> tuple[float, float]:
-    match value:
-        case Constant(_, float(number)):
-            return number, number
-        case FieldValue(_, _, low, high) | AggregateValue(_, _, _, low, high):
-            return low, high
-        case ByCase(_, _, cases, otherwise):
-            numbers = [case for case in (*(case for _, case in cases), otherwise) if isinstance(case, float)]
-            return (min(numbers), max(numbers)) if numbers else (-math.inf, math.inf)
-        case Computed(_, "hour"):
-            return 0.0, 23.0
-        case Computed(_, "weekday"):
-            return 1.0, 7.0
-        case Computed(_, "abs"):
-            return 0.0, math.inf
-        case _:
-            return -math.inf, math.inf

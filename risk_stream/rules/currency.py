@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 
 from risk_stream.catalogue import Field
-from risk_stream.rules.meaning import AggregateValue, Computed, FieldValue, Value
+from risk_stream.rules.meaning import AggregateValue, Chosen, Computed, FieldValue, Value
 
 __all__ = ["currency_of", "different_currencies"]
 
 _CODE = re.compile(r"[A-Z]{3}")
 #: Operations whose result is in the currency of what goes in; a product with a rate may be in any.
-_KEEPS = {"+", "-", "%", "negate", "abs", "min", "max", "coalesce"}
+_KEEPS = {"+", "-", "%", "negate", "abs", "min", "max", "coalesce", "round", "floor", "ceil", "clamp"}
 
 
 def currency_of(value: Value, fields: Mapping[str, Field]) -> str | None:
@@ -26,6 +26,8 @@ def currency_of(value: Value, fields: Mapping[str, Field]) -> str | None:
             field = fields.get(name)
         case AggregateValue(_, aggregate):
             field = fields.get(aggregate.field or "")
+        case Chosen(_, _, first, other):
+            return currency_of(first, fields) or currency_of(other, fields)
         case Computed(_, op, parts) if op in _KEEPS:
             return next((code for part in parts if (code := currency_of(part, fields))), None)
         case _:

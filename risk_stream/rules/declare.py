@@ -13,6 +13,7 @@ from risk_stream.rules.check import nearest
 from risk_stream.rules.expression import RESERVED
 from risk_stream.rules.limits import MAX_FEATURES
 from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.meaning import calendars_of
 from risk_stream.rules.reading import NAME, Reader, kind_of
 from risk_stream.rules.scope import Features
 
@@ -168,6 +169,7 @@ class Declarations:
         if feature is not None and feature.where is not None and feature.aggregate is not None:
             for type_name in feature.aggregate.of:
                 self._loaded.wheres[type_name, feature.aggregate.where] = feature.where
+            self._loaded.calendars.update((calendar.name, calendar) for _, calendar in calendars_of(feature.where))
         return feature
 
     def _expression(self, name: str, node: Node) -> Feature | None:

@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
-from risk_stream.catalogue import text_hash
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import (
     AggregateValue,
@@ -19,13 +18,14 @@ from risk_stream.rules.meaning import (
     Value,
     leaves,
     opposite,
-    texts_of,
+    texts_read,
     wording,
 )
 from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
 from risk_stream.rules.program import Mask, Program, Run, View
 from risk_stream.rules.sentence import plain, said, template
+from risk_stream.rules.text_columns import texts_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,8 +60,9 @@ def _program(rules: Iterable[Rule]) -> Program:
         program.add(rule.condition, approximate=rule.approximate)
         program.value(rule.score)
         for _, meaning in rule.named:
-            if isinstance(meaning, Value):
-                program.value(meaning)
+            for value in (meaning, *texts_read(meaning)):
+                if isinstance(value, Value):
+                    program.value(value)
     program.compile()
     return program
 
@@ -191,7 +192,7 @@ class Evaluator:
         bounds, warming = [], []
         for name, meaning in rule.named:
             ids = _inexact_in(meaning, view, row)
-            unlearnt = features[name] is None and self._is_unlearnt(rule, name, meaning, view, row)
+            unlearnt = self._is_unlearnt(rule, meaning, features[name], view, row)
             if ids or unlearnt:
                 bounds.append(name)
             if unlearnt or any(view.warming(id, row) for id in ids):
@@ -220,14 +221,20 @@ class Evaluator:
     def _column(self, rule: Rule, name: str, value: Value, view: View) -> NDArray[Any]:
         """A value that the rule names or scores by, of every row."""
         self._look_at(view)
-        program = self._alone.get(rule.id, self._program)
+        run = self._run(rule, view)
+        program = run.program
         slot = self._slots.get((program, rule.id, name))
         if slot is None:
             slot = self._slots[program, rule.id, name] = program.value(value)
+        with np.errstate(all="ignore"):
+            return run.column(slot)
+
+    def _run(self, rule: Rule, view: View) -> Run:
+        """The values of the program that has the rule, over a view that was looked at."""
+        program = self._alone.get(rule.id, self._program)
         if program not in self._runs:
             self._runs[program] = Run(program, view)
-        with np.errstate(all="ignore"):
-            return self._runs[program].column(slot)
+        return self._runs[program]
 
     def _plain(self, rule: Rule, meaning: Meaning, name: str, view: View, row: int) -> _Plain:
         """A value as an alert shows it; one that cannot be computed is unknown."""
@@ -238,18 +245,23 @@ class Evaluator:
                 return self._truth(rule, name, meaning, view, row)
             value: Any = self._column(rule, name, meaning, view)[row]
             if meaning.kind.is_text:
-                return _text_of(meaning, int(value), view, row) if value else None
+                return texts_in(self._run(rule, view), meaning, [row])[0]
             return plain(meaning, float(value))
         except Exception:
             self._count_error(rule)
             log.exception("'%s' of rule %s cannot be shown", name, rule.id)
             return None
 
-    def _is_unlearnt(self, rule: Rule, name: str, meaning: Meaning, view: View, row: int) -> bool:
-        """Whether a value that is shown as None is a text whose hash is known."""
-        return (
-            isinstance(meaning, Value) and meaning.kind.is_text and bool(self._column(rule, name, meaning, view)[row])
-        )
+    def _is_unlearnt(self, rule: Rule, meaning: Meaning, shown: _Plain, view: View, row: int) -> bool:
+        """Whether a text that would be shown, or that a function would have read, is known by its hash alone."""
+        needed = list(texts_read(meaning))
+        if shown is None and isinstance(meaning, Value) and meaning.kind.is_text:
+            needed += (leaf for leaf in leaves(meaning) if isinstance(leaf, AggregateValue) and leaf.kind.is_text)
+        if not needed:
+            return False
+        run = self._run(rule, view)
+        hashes = (int(run.of(text)[row]) for text in needed)
+        return any(hashed and view.text_of(hashed) is None for hashed in hashes)
 
     def _truth(self, rule: Rule, name: str, condition: Condition, view: View, row: int) -> bool | None:
         """What a rule's condition of some name is on one row: true, false, or None where that is unknown."""
@@ -267,14 +279,6 @@ class Evaluator:
             self._truths[key] = (holds, fails)
         holds, fails = self._truths[key]
         return True if holds[row] else False if fails[row] else None
-
-
-def _text_of(meaning: Meaning, hashed: int, view: View, row: int) -> str | None:
-    """The text with a hash that a value is on one row: one that was kept, a written one, or one of the event."""
-    fields = (leaf.name for leaf in leaves(meaning) if isinstance(leaf, FieldValue) and leaf.kind.is_text)
-    own = (view.value(name, row) for name in fields)
-    known = (text for text in (*texts_of(meaning), *own) if text is not None and text_hash(text) == hashed)
-    return view.text_of(hashed) or next(known, None)
 
 
 def _inexact_in(meaning: Meaning, view: View, row: int) -> list[str]:

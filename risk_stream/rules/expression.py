@@ -170,8 +170,8 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 }
 
 _OTHER_OPERATORS: dict[type[ast.AST], str] = {
-    ast.Pow: "there is no power: write x * x",
-    ast.FloorDiv: "there is no // : write / and compare the quotient",
+    ast.Pow: "there is no power sign: write power(x, 2)",
+    ast.FloorDiv: "there is no // : write floor(x / y)",
     ast.BitAnd: "'&' is not part of the language: write 'and'",
     ast.BitOr: "'|' is not part of the language: write 'or'",
     ast.BitXor: "'^' is not part of the language",
@@ -192,7 +192,7 @@ _OTHER_NODES: dict[type[ast.AST], str] = {
     ast.GeneratorExp: "a comprehension is not part of the language: count or sum over events with a feature",
     ast.JoinedStr: "an f-string is not part of the language: only a summary has {names}",
     ast.NamedExpr: "':=' is not part of the language: name the value under features",
-    ast.IfExp: "'if ... else' is not part of the language: write two rules, or and / or",
+    ast.IfExp: "'if ... else' is not part of the language: write choose(condition, x, y)",
     ast.Starred: "'*' before a value is not part of the language",
     ast.Await: "'await' is not part of the language",
     ast.Yield: "'yield' is not part of the language",
@@ -403,7 +403,10 @@ class _Reader:
             if any("\ud800" <= character <= "\udfff" for character in value):
                 raise self._error("the text holds half a character (a surrogate), which no event can hold", node)
             if (hidden := hidden_character(value)) is not None:
-                raise self._error(f"the text holds the character {hidden[1]}, which nobody sees: remove it", node)
+                # what Python makes of \b and \1, which a pattern may be meant to hold
+                swallowed = any("\x01" <= character <= "\x08" for character in value)
+                advice = "a backslash is written twice" if swallowed else "remove it"
+                raise self._error(f"the text holds the character {hidden[1]}, which nobody sees: {advice}", node)
             if not _STRINGS.fullmatch(self._written(node)):
                 raise self._error(
                     "a text stands in one pair of quotation marks, with nothing before it; between two is a comma", node

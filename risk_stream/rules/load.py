@@ -10,6 +10,7 @@ from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import nearest
 from risk_stream.rules.declare import Declarations
+from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
@@ -58,7 +59,7 @@ class _Loader(Reader):
         self.loaded = LoadedFile()
         super().__init__(source, self.loaded.problems)
         self.root, self.libraries = root, libraries
-        self.features = Features(catalogue, self.report_in)
+        self.features = Features(catalogue, Vocabulary(calendars), self.report_in)
         self.declarations = Declarations(self, catalogue, calendars, self.loaded, self.features)
         self.rules = Rules(self, catalogue, calendars, self.loaded, self.features)
 

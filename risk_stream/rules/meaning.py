@@ -14,11 +14,15 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeAlias
 
+from risk_stream.calendars import Calendar, clock_version
 from risk_stream.features import Aggregate
 
 __all__ = [
+    "TEXT_FUNCTIONS",
     "AggregateValue",
     "ByCase",
+    "Chosen",
+    "Clocked",
     "Comparison",
     "Computed",
     "Condition",
@@ -33,6 +37,7 @@ __all__ = [
     "Presence",
     "Truth",
     "Value",
+    "calendars_of",
     "depth",
     "leaves",
     "lists_of",
@@ -40,6 +45,7 @@ __all__ = [
     "parts_of",
     "size",
     "texts_of",
+    "texts_read",
     "wording",
 ]
 
@@ -112,6 +118,26 @@ class ByCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Clocked:
+    """A part of a time, one of those in `clocked`, as the clocks and the calendar of a place show it."""
+
+    kind: Kind
+    op: str
+    value: Value
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A value where a condition is true, another where it is false; unknown where the condition is."""
+
+    kind: Kind
+    condition: Condition
+    value: Value
+    other: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two values and one of == != < <= > >=."""
 
@@ -168,7 +194,7 @@ class Either:
     parts: tuple[Condition, ...]
 
 
-Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | ByCase
+Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | Clocked | Chosen | ByCase
 """A number or a text for each event, or unknown."""
 
 Condition: TypeAlias = Comparison | Membership | Listing | Presence | Truth | Every | Either
@@ -176,6 +202,9 @@ Condition: TypeAlias = Comparison | Membership | Listing | Presence | Truth | Ev
 
 Meaning: TypeAlias = Value | Condition
 """What a checked expression, or a name in one, stands for."""
+
+#: Functions that read a text itself; everything else does with its hash.
+TEXT_FUNCTIONS = frozenset({"contains", "ends_with", "length", "lower", "matches", "starts_with", "trim", "upper"})
 
 #: How operations of two values are written.
 _SIGNS = {**dict(zip("+-*/%", "+-*/%", strict=True)), "later": "+", "earlier": "-", "elapsed": "-"}
@@ -223,14 +252,37 @@ def lists_of(meaning: Meaning) -> Iterator[str]:
         pending += parts_of(found)
 
 
+def calendars_of(meaning: Meaning) -> Iterator[tuple[str, Calendar]]:
+    """The calendars that its functions of time go by, each with the function, as often as they do."""
+    pending: list[Meaning] = [meaning]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, Clocked):
+            yield found.op, found.calendar
+        pending += parts_of(found)
+
+
+def texts_read(meaning: Meaning) -> Iterator[AggregateValue]:
+    """The aggregates in it of which the text itself is needed, and not its hash alone: a function reads it."""
+    pending: list[tuple[Meaning, bool]] = [(meaning, False)]
+    while pending:
+        found, read = pending.pop()
+        if read and isinstance(found, AggregateValue) and found.kind.is_text:
+            yield found
+        read = read or (isinstance(found, Computed) and found.op in TEXT_FUNCTIONS)
+        pending += ((part, read) for part in parts_of(found))
+
+
 def parts_of(meaning: Meaning) -> tuple[Meaning, ...]:
     """The meanings that stand in it directly; none in a field, an aggregate or a constant."""
     match meaning:
         case Computed(_, _, parts) | Every(parts) | Either(parts):
             return parts
+        case Chosen(_, condition, value, other):
+            return (condition, value, other)
         case Comparison(_, left, right):
             return (left, right)
-        case Membership(value) | Listing(value) | Presence(value) | Truth(value):
+        case Clocked(_, _, value) | Membership(value) | Listing(value) | Presence(value) | Truth(value):
             return (value,)
         case ByCase(_, by):
             return (by,)
@@ -247,8 +299,10 @@ def texts_of(meaning: Meaning) -> Iterator[str]:
                 yield text
             case ByCase(_, _, cases, otherwise):
                 yield from (value for value in (*(value for _, value in cases), otherwise) if isinstance(value, str))
-            case Computed(_, _, parts):
+            case Computed(_, op, parts) if op not in TEXT_FUNCTIONS:
                 pending += parts
+            case Chosen(_, _, value, other):
+                pending += (value, other)
 
 
 def depth(meaning: Meaning) -> int:
@@ -272,13 +326,16 @@ def size(meaning: Meaning) -> int:
 def wording(meaning: Meaning, called: Callable[[Meaning], str | None] | None = None) -> str:
     """Canonical text of a meaning, in which aggregates stand as ``@id``.
 
-    `called` may give names to meanings, which then stand in the text for what they name.
+    A calendar stands with its version, so that a meaning is another one where the calendar changes. `called` may give
+    names to meanings, which then stand in the text for what they name; such a text is for people and has no versions.
     """
     name = None if called is None else called(meaning)
-    return _worded(meaning, called) if name is None else name
+    if name is not None:
+        return name
+    return _value_worded(meaning, called) if isinstance(meaning, Value) else _condition_worded(meaning, called)
 
 
-def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) -> str:  # noqa: C901, PLR0911 - each kind
+def _value_worded(meaning: Value, called: Callable[[Meaning], str | None] | None) -> str:
     match meaning:
         case Constant(kind, value):
             return _literal(kind, value)
@@ -294,6 +351,15 @@ def _worded(meaning: Meaning, called: Callable[[Meaning], str | None] | None) ->
             return f"{op}({', '.join(wording(part, called) for part in parts)})"
         case ByCase():
             return _cases(meaning, called)
+        case Clocked(_, op, value, calendar):
+            version = "" if called else f" {clock_version(calendar, business_days=op == 'business_day')}"
+            return f'{op}({wording(value, called)}, "{calendar.name}{version}")'
+        case Chosen(_, condition, value, other):
+            return f"choose({wording(condition, called)}, {wording(value, called)}, {wording(other, called)})"
+
+
+def _condition_worded(meaning: Condition, called: Callable[[Meaning], str | None] | None) -> str:
+    match meaning:
         case Comparison(op, left, right):
             return f"{wording(left, called)} {op} {wording(right, called)}"
         case Membership(value, constants, negated):

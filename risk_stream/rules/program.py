@@ -27,9 +27,13 @@ from risk_stream.rules._masks import (
     fill,
 )
 from risk_stream.rules.arithmetic import compute
+from risk_stream.rules.clocked import compute_clocked
 from risk_stream.rules.meaning import (
+    TEXT_FUNCTIONS,
     AggregateValue,
     ByCase,
+    Chosen,
+    Clocked,
     Comparison,
     Computed,
     Condition,
@@ -42,7 +46,11 @@ from risk_stream.rules.meaning import (
     Presence,
     Truth,
     Value,
+    leaves,
+    opposite,
+    texts_read,
 )
+from risk_stream.rules.text_columns import TextColumn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,6 +91,9 @@ class View(Protocol):
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
 
+    def texts(self, name: str, rows: Sequence[int]) -> list[str | None]:
+        """A text field of some rows, None where missing."""
+
     def text_of(self, hashed: int, /) -> str | None:
         """The text that has a hash, where it was kept."""
 
@@ -90,23 +101,41 @@ class View(Protocol):
 class Run:
     """The values and masks of one program over one view, each computed when it is first asked for."""
 
-    __slots__ = ("_program", "_values", "view")
+    __slots__ = ("_distinct", "_values", "program", "view")
 
     def __init__(self, program: Program, view: View) -> None:
-        self._program, self.view = program, view
+        self.program, self.view = program, view
         self._values: list[Any] = [None] * len(program.values)
+        self._distinct: dict[int, tuple[list[int], list[int], NDArray[np.intp]]] = {}
 
     def value(self, slot: int) -> Any:
         """A value: an array of n, or a number that is the same for all."""
         found = self._values[slot]
         if found is None:
-            found = self._values[slot] = self._program.values[slot](self)
+            found = self._values[slot] = self.program.values[slot](self)
         return found
 
     def column(self, slot: int) -> Array:
         """A value as an array of n."""
         found = self.value(slot)
         return found if isinstance(found, np.ndarray) and found.ndim else np.full(self.view.n, found)
+
+    def of(self, value: Value) -> Array:
+        """A value that the program has compiled, as an array of n."""
+        return self.column(self.program.value(value))
+
+    def distinct(self, slot: int) -> tuple[list[int], list[int], NDArray[np.intp]]:
+        """(the hashes in a column of texts, a row that has each, which of them each row has)."""
+        found = self._distinct.get(slot)
+        if found is None:
+            hashes, rows, which = np.unique(self.column(slot), return_index=True, return_inverse=True)
+            found = self._distinct[slot] = hashes.tolist(), rows.tolist(), which
+        return found
+
+    def unlearnt(self, slot: int) -> Mask:
+        """Where a text of an aggregate is known by its hash alone."""
+        hashes, _, which = self.distinct(slot)
+        return np.array([hashed != 0 and self.view.text_of(hashed) is None for hashed in hashes], np.bool_)[which]
 
 
 class Program:
@@ -148,6 +177,13 @@ class Program:
             case Computed(kind, op, parts):
                 slots = [self.value(part) for part in parts]
                 key, asks = (Computed, kind.is_text, op, *slots), self._asked(slots)
+            case Clocked(_, op, part, calendar):
+                slots = [self.value(part)]
+                key, asks = (Clocked, op, calendar, *slots), self._asked(slots)
+            case Chosen(kind, condition, first, other):
+                slots = [self.value(first), self.value(other)]
+                decide = (leaf.aggregate.id for leaf in leaves(condition) if isinstance(leaf, AggregateValue))
+                key, asks = (Chosen, kind.is_text, condition, *slots), (*self._asked(slots), *decide)
             case ByCase(kind, by, cases, otherwise):
                 slots = [self.value(by)]
                 key, asks = (ByCase, kind.is_text, (cases, otherwise), *slots), self._asked(slots)
@@ -173,6 +209,8 @@ class Program:
             part = self._leaf(condition)
             if approximate:
                 part = part._replace(unsure=())
+            else:
+                part = part._replace(reads=tuple(dict.fromkeys(map(self.value, texts_read(condition)))))
         slot = self._part_slots.get(part)
         if slot is None:
             slot = self._part_slots[part] = len(self._parts)
@@ -256,6 +294,8 @@ class Program:
             unsure = view.inexact(id)
             if unsure is not None:
                 table[rows] &= ~unsure
+        for slot, rows in code.texts.items():
+            table[rows] &= ~run.unlearnt(slot)
         fill(code.words, code.limits, code.pool, numbers, texts, table, code.joins_from, len(self._parts))
         return run, table[code.wanted]
 
@@ -274,6 +314,12 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
         case AggregateValue(kind, aggregate):
             id = aggregate.id
             return (lambda run: _text(run.view.aggregate(id))) if kind.is_text else (lambda run: run.view.aggregate(id))
+        case Computed(_, op, _) if op in TEXT_FUNCTIONS:
+            return TextColumn(value, slots[0])
+        case Clocked(_, op, _, calendar):
+            return lambda run: compute_clocked(op, calendar, run.value(slots[0]))
+        case Chosen():
+            return _choice(value, *slots)
         case Computed(kind, op, _):
             if kind.is_text:
                 first, other = slots
@@ -281,6 +327,19 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
             return lambda run: compute(op, [run.value(slot) for slot in slots])
         case ByCase():
             return _by_case(value, *slots)
+
+
+def _choice(chosen: Chosen, first: int, other: int) -> Callable[[Run], Array]:
+    """A value or another. Bounds are taken as they are: what compares the choice is unknown where one is in it."""
+    decides, unknown = Program(), np.int64(0) if chosen.kind.is_text else np.float64(np.nan)
+    for condition in (chosen.condition, opposite(chosen.condition)):
+        decides.add(condition, approximate=True)
+
+    def choose(run: Run) -> Array:
+        _, (holds, fails) = decides.masks(run.view)
+        return np.where(holds, run.value(first), np.where(fails, run.value(other), unknown))
+
+    return choose
 
 
 def _by_case(value: ByCase, slot: int) -> Callable[[Run], Array]:
@@ -313,6 +372,7 @@ class _Part(NamedTuple):
     level: int = 0
     of: tuple[int, ...] = ()  # parts that it joins
     unsure: tuple[str, ...] = ()  # aggregates that must be exact for it to be known
+    reads: tuple[int, ...] = ()  # slots of aggregates of which it needs the text
 
 
 class _Code:
@@ -337,9 +397,13 @@ class _Code:
         self.joins_from = sum(not part.of for part in parts)
         self.wanted = np.array([row_of[slot] for slot in wanted], np.intp)
         guarded: dict[str, list[int]] = {}
+        read: dict[int, list[int]] = {}
         for slot, part in enumerate(parts):
             for id in part.unsure:
                 guarded.setdefault(id, []).append(row_of[slot])
+            for text in part.reads:
+                read.setdefault(text, []).append(row_of[slot])
+        self.texts = {text: np.array(rows, np.intp) for text, rows in read.items()}
         self.guards = {id: np.array(rows, np.intp) for id, rows in guarded.items()}
 
 

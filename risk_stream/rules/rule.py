@@ -15,7 +15,7 @@ from risk_stream.rules.given import TestsReader
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FILE_NODES
 from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import lists_of
+from risk_stream.rules.meaning import calendars_of, lists_of
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rule
 from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope
@@ -136,7 +136,9 @@ class Rules:
         if share is not None and (misfits := unkeyed(share, types, scope.aggregates())):
             self._reader.report(node["mode"], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
-        meanings = (condition, *(band.condition for band in bands), *scope.named.values())
+        meanings = (condition, *(band.condition for band in bands), score, *scope.named.values())
+        for _, asked in chain.from_iterable(map(calendars_of, meanings)):
+            self._loaded.calendars[asked.name] = asked
         rule = Rule(
             id=rule_id,
             file=node.file,

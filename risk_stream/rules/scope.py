@@ -10,6 +10,7 @@ from risk_stream.rules.aggregates import Feature, has_key, shared_field
 from risk_stream.rules.cases import BY, Cases, misfits
 from risk_stream.rules.check import Checker, Noted, Resolver, aggregate_value, field_value, nearest
 from risk_stream.rules.expression import ExpressionError, names
+from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
 from risk_stream.rules.meaning import AggregateValue, ByCase, Constant, FieldValue, Meaning, depth, leaves, size
 
@@ -19,8 +20,10 @@ __all__ = ["Features", "RuleScope"]
 class Features:
     """The features and constants of one file. None stands for what is wrong in itself; what is wrong was reported."""
 
-    def __init__(self, catalogue: Catalogue, report_in: Callable[[Node, ExpressionError], None]) -> None:
-        self.catalogue = catalogue
+    def __init__(
+        self, catalogue: Catalogue, vocabulary: Vocabulary, report_in: Callable[[Node, ExpressionError], None]
+    ) -> None:
+        self.catalogue, self.vocabulary = catalogue, vocabulary
         self.declared: dict[str, Feature | None] = {}
         self.constants: dict[str, Constant | Cases | None] = {}
         self.used: set[str] = set()
@@ -28,7 +31,7 @@ class Features:
         self._meanings: dict[str, Meaning | None] = {}
         self._sizes: dict[str, int] = {}
         self._fits: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._checker = Checker(self._resolve, dict(catalogue.fields))
+        self._checker = Checker(self._resolve, catalogue.fields, vocabulary)
 
     def check(self) -> None:
         """Give every feature its meaning, those that others need first; report what is wrong."""
@@ -183,7 +186,7 @@ class RuleScope:
 
     def __init__(self, features: Features, types: tuple[EventType, ...]) -> None:
         self.named: dict[str, Meaning] = {}
-        self.checker = Checker(self.resolve, dict(features.catalogue.fields))
+        self.checker = Checker(self.resolve, features.catalogue.fields, features.vocabulary)
         self._features, self._types = features, types
 
     def resolve(self, name: str) -> Meaning:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import math
+import re
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
+
+from tests.oracle.clocks import clock
 
 __all__ = ["Value", "evaluate"]
 
@@ -120,15 +125,47 @@ def _function(name: str, args: list[Value]) -> Value:
         return _case(args)
     if name == "coalesce":
         return args[1] if args[0] is None else args[0]
+    if name == "choose":
+        if args[0] is None or len(args) == 1:
+            return args[0]
+        return args[1] if args[0] is True else _function(name, args[2:]) if len(args) > 3 else args[2]
     if None in args:
         return None
+    if name in _CLOCKS:
+        return clock(name, *args)  # type: ignore[arg-type]
+    if name in _TEXTS:
+        found = _TEXTS[name](*args)
+        return None if found == "" else found
+    return _number(name, args)
+
+
+def _number(name: str, args: list[Any]) -> Value:  # noqa: PLR0911 - one for each function
+    if name in _SECONDS:
+        return args[0] * _SECONDS[name]
     match name:
+        case "round":
+            scale = Fraction(10) ** int(args[1])
+            return (-1 if args[0] < 0 else 1) * Fraction(math.floor(abs(args[0]) * scale + Fraction(1, 2))) / scale
+        case "floor":
+            return Fraction(math.floor(args[0]))
+        case "ceil":
+            return Fraction(math.ceil(args[0]))
+        case "sqrt":
+            return None if args[0] < 0 else Fraction(math.sqrt(args[0]))
+        case "log":
+            return None if args[0] <= 0 else Fraction(math.log(args[0]))
+        case "exp":
+            return Fraction(math.exp(args[0]))
+        case "power":
+            return args[0] ** int(args[1])
+        case "clamp":
+            return min(max(args[0], args[1]), args[2])
         case "abs":
-            return abs(args[0])  # type: ignore[arg-type]
+            return abs(args[0])
         case "min":
-            return min(args)  # type: ignore[type-var]
+            return min(args)
         case "max":
-            return max(args)  # type: ignore[type-var]
+            return max(args)
     raise AssertionError(f"the oracle does not know the function {name}")
 
 
@@ -141,3 +178,19 @@ def _case(args: list[Value]) -> Value:
         if one == text:
             return value
     return rest[-1] if len(rest) % 2 else None
+
+
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+
+_CLOCKS = ("minute", "hour", "weekday", "day", "month", "year", "time_of_day", "date", "business_day")
+
+_TEXTS: dict[str, Callable[..., Value]] = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "trim": str.strip,
+    "length": lambda text: Fraction(len(text)),
+    "starts_with": str.startswith,
+    "ends_with": str.endswith,
+    "contains": lambda text, part: part in text,
+    "matches": lambda text, pattern: re.search(pattern, text) is not None,
+}

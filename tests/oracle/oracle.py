@@ -8,18 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
-import risk_stream.calendars
 from risk_stream.catalogue import Catalogue, text_hash
 from risk_stream.features import Aggregate, Op
 from risk_stream.rules import Delay, Plan, Rule
+from tests.oracle.clocks import CALENDARS, is_business_day
 from tests.oracle.logic import Value, evaluate
-from tests.oracle.worlds import house_calendar
 
 __all__ = ["Judged", "Verdict", "judge_all"]
 
@@ -306,19 +304,10 @@ def _due(after: Delay, time: int) -> int:
     left = after.business_days
     while left:
         day += dt.timedelta(days=1)
-        left -= _is_business_day(calendar, day)
+        left -= is_business_day(calendar, day)
     zone = ZoneInfo(calendar["timezone"])
     end = day + dt.timedelta(days=1)
     return round(dt.datetime(end.year, end.month, end.day, tzinfo=zone).timestamp() * 1000)
-
-
-def _calendars() -> dict[str, Any]:
-    folder = Path(risk_stream.calendars.__file__).parent
-    read = [yaml.safe_load(text) for text in (*(p.read_text() for p in folder.glob("*.yaml")), house_calendar)]
-    return {calendar["name"]: calendar for calendar in read}
-
-
-CALENDARS = _calendars()
 
 
 def _period(unit: str, name: str, time: int) -> object:
@@ -338,16 +327,10 @@ def _period(unit: str, name: str, time: int) -> object:
         case "this_year":
             return day.year
         case "business_day":
-            while not _is_business_day(calendar, day):
+            while not is_business_day(calendar, day):
                 day += dt.timedelta(days=1)
             return day
     raise AssertionError(unit)
-
-
-def _is_business_day(calendar: Mapping[str, Any], day: dt.date) -> bool:
-    if day in calendar.get("workdays", ()):
-        return True
-    return day not in calendar.get("holidays", ()) and day.strftime("%A").lower() not in calendar["weekend"]
 
 
 def _features(rule: Rule) -> Iterable[tuple[str, Aggregate | str]]:

@@ -105,10 +105,21 @@ def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str], only: str | N
     if draw(st.booleans()):
         field, values = draw(st.sampled_from(sorted(texts.items())))
         value = draw(st.sampled_from(values))
-        where = draw(st.sampled_from([f'{field} == "{value}"', f'not {field} == "{value}"', f"{field} is missing"]))
+        where = draw(
+            st.sampled_from(
+                [f'{field} == "{value}"', f'not {field} == "{value}"', f"{field} is missing", *_reads(field, value)]
+            )
+        )
         if numbers:
             where = draw(
-                st.sampled_from([where, f"{numbers[0]} > 10.25", f'{numbers[0]} <= 7 or {field} != "{value}"'])
+                st.sampled_from(
+                    [
+                        where,
+                        f'{numbers[0]} > choose({field} == "{value}", 3, 7)',
+                        f"{numbers[0]} > 10.25",
+                        f'{numbers[0]} <= 7 or {field} != "{value}"',
+                    ]
+                )
             )
     ops = ["count", "since", "distinct", "first text", "last text"]
     ops += ["sum", "mean", "min", "max", "std", "first", "last"] * bool(numbers)
@@ -124,6 +135,26 @@ def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str], only: str | N
     return f"{{{op}: {field}, of: {fed}, {tail}}}", texts[field][0] if text else "number"
 
 
+#: Conditions over the clocks and days of calendars.
+CLOCKS = (
+    *('hour(time, "house") < 12', 'weekday(time, "china") in [6, 7]', 'month(time, "house") == month(time)'),
+    *('business_day(time, "house")', 'business_day(time, "china_interbank")', "day(time) >= 30"),
+    *('time_of_day(time, "china") >= hours(9) + minutes(30)', 'date(time, "house") == date(time, "china")'),
+)
+
+
+def _reads(name: str, value: str) -> tuple[str, ...]:
+    """Conditions over a text that is `value` at times, for which the text itself must be read."""
+    return (
+        f'lower({name}) == "{value.lower()}"',
+        f'starts_with({name}, "{value[:1]}")',
+        f"length({name}) < {len(value) + 1}",
+        f'not matches({name}, "{value[-1:]}$")',
+        f'contains(coalesce(upper({name}), "none"), "{value[:2].upper()}")',
+        f'choose(matches({name}, "[a-m]"), "one", "other") != "one"',
+    )
+
+
 @st.composite
 def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: int = 2) -> str:
     if depth and draw(st.booleans()):
@@ -132,21 +163,39 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
     if draw(st.integers(0, 3)) == 0:
         field, values = draw(st.sampled_from(sorted(TYPES[judged][1].items())))
         value = draw(st.sampled_from(values))
-        return draw(st.sampled_from([f'{field} == "{value}"', f'{field} in ["{value}"]', f"{field} is not missing"]))
+        return draw(
+            st.sampled_from(
+                [
+                    f'{field} == "{value}"',
+                    f'{field} in ["{value}"]',
+                    f"{field} is not missing",
+                    *_reads(field, value),
+                    *CLOCKS,
+                ]
+            )
+        )
     name, kind = draw(st.sampled_from(sorted(features.items())))
     if kind not in ("count", "number", "duration"):
-        return draw(st.sampled_from([f'{name} == "{kind}"', f'{name} not in ["{kind}"]', f"{name} is missing"]))
+        return draw(
+            st.sampled_from(
+                [f'{name} == "{kind}"', f'{name} not in ["{kind}"]', f"{name} is missing", *_reads(name, kind)]
+            )
+        )
     if kind == "count":
         return f"{name} {draw(st.sampled_from(['>', '==', '<', '!=']))} {draw(st.integers(1, 4))}"
     limit = draw(st.sampled_from([1.3713, 3.3713] if kind == "duration" else [3.3713, 20.3713, 150.3713]))
     others = sorted(n for n, k in features.items() if k == "number")
     forms = [f"{name} > {limit}", f"{name} < {limit}", f"coalesce({name}, 7) > {limit}", f"{name} is missing"]
+    forms += [f"round({name}, 1) > {limit}", f"clamp(floor({name}), 1, 200) < {limit}"]
+    if kind == "number":
+        forms += [f"sqrt({name} / {name}) + ceil({name}) > {limit}"]
     others = [n for n in others if n != name]
     if others and kind == "number":
         forms += [
             f"{name} / {others[0]} > 0.8713",
             f"abs({name} - {others[0]}) < {limit}",
             f"max({name}, 9) >= {limit}",
+            f"choose({name} > {others[0]}, {name}, {others[0]}) < {limit}",
         ]
     return draw(st.sampled_from(forms))
 

@@ -138,5 +138,8 @@ class Rows:
         value = self._rows[row].get(name)
         return bool(value) if value is not None and self._fields[name].type is FieldType.BOOLEAN else value
 
+    def texts(self, name: str, rows: Sequence[int]) -> list[str | None]:
+        return [self.value(name, row) for row in rows]
+
     def text_of(self, hashed: int, /) -> str | None:
         return self._texts.get(hashed)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 __all__ = ["Moment", "truth", "value"]
 
@@ -157,15 +160,87 @@ def _arithmetic(op: ast.operator, a: Any, b: Any) -> Any:
     return result if math.isfinite(result) else None
 
 
-def _call(name: str, args: list[Any]) -> Any:
+def _call(name: str, args: list[Any]) -> Any:  # noqa: PLR0911 - one for each group of functions
     if name == "coalesce":
         return args[1] if args[0] is None else args[0]
+    if name == "choose":
+        condition, chosen, *others = args
+        if condition is None:
+            return None
+        return chosen if condition else others[0] if len(others) == 1 else _call(name, others)
     if None in args:
         return None
+    if name in _CLOCKS or name == "business_day":
+        return _clock(name, *args)
+    if name in _TEXTS:
+        return _TEXTS[name](*args) or None if name in ("lower", "upper", "trim") else _TEXTS[name](*args)
+    if name in _NUMBERS:
+        try:
+            found = _NUMBERS[name](*args)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+        return found if math.isfinite(found) else None
     units = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
     if name in units:
         return args[0] * units[name]
-    if name in ("hour", "weekday"):
-        when = datetime.fromtimestamp(args[0].ms / 1000, UTC)
-        return float(when.hour if name == "hour" else when.isoweekday())
+    if name == "clamp":
+        return min(max(args[0], args[1]), args[2])
     return {"abs": abs, "min": min, "max": max}[name](*args)
+
+
+def _half_up(number: float, digits: float = 0.0) -> float:
+    """As people round: what is a half to fifteen digits goes away from zero."""
+    if abs(number) * 10.0**digits >= 2**52:
+        return number
+    as_said = Decimal(f"{number:.15g}")
+    return float(as_said.quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP))
+
+
+_NUMBERS: dict[str, Callable[..., float]] = {
+    "round": _half_up,
+    "floor": lambda number: float(math.floor(number)),
+    "ceil": lambda number: float(math.ceil(number)),
+    "sqrt": math.sqrt,
+    "log": math.log,
+    "exp": math.exp,
+    "power": math.pow,
+}
+
+_TEXTS: dict[str, Callable[..., Any]] = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "trim": str.strip,
+    "length": lambda text: float(len(text)),
+    "starts_with": str.startswith,
+    "ends_with": str.endswith,
+    "contains": lambda text, part: part in text,
+    "matches": lambda text, pattern: re.search(pattern, text) is not None,
+}
+
+_CLOCKS: dict[str, Callable[[datetime], Any]] = {
+    "hour": lambda when: float(when.hour),
+    "minute": lambda when: float(when.minute),
+    "weekday": lambda when: float(when.isoweekday()),
+    "day": lambda when: float(when.day),
+    "month": lambda when: float(when.month),
+    "year": lambda when: float(when.year),
+    "time_of_day": lambda when: when.hour * 3600 + when.minute * 60 + when.second + when.microsecond / 1e6,
+    "date": lambda when: Moment(when.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000),
+}
+
+#: Those around the moments of `expressions`: New Year 2026 in China, and the Sunday worked for it.
+_HOLIDAYS = {date(2026, 1, 1), date(2026, 1, 2)}
+_WORKDAYS = {date(2026, 1, 4)}
+
+
+def _clock(name: str, when: Moment, calendar: str = "utc") -> Any:
+    """What a clock shows, or whether it is a business day; `calendar` may have its version behind it."""
+    place = calendar.split(maxsplit=1)[0]
+    zone = ZoneInfo("Asia/Shanghai") if place.startswith("china") else UTC
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=when.ms)).astimezone(zone)
+    if name != "business_day":
+        return _CLOCKS[name](local)
+    if place == "china_interbank" and local.date() in _WORKDAYS:
+        return True
+    holiday = place.startswith("china") and local.date() in _HOLIDAYS
+    return place == "utc" or (local.weekday() < 5 and not holiday)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from risk_stream.rules import Evaluator, Plan, PlanError, Rule
 from risk_stream.rules.evaluate import compiled
-from tests.rules.expressions import Author, looked_up, row
+from tests.rules.expressions import COMPARE, LITERALS, Author, looked_up, row
 from tests.rules.house import FEATURES, Rows, plan_of, rule_file
 from tests.rules.kleene import truth, value
 
@@ -23,7 +23,7 @@ seeds = st.integers(0, 2**40).map(Random)
 #: Reasons for which a random condition may rightly be refused.
 RIGHTLY = (
     *("never changes", "always true", "never true", "division by zero", "never missing", "stands twice"),
-    "no number that can be used",
+    *("no number that can be used", "never gives", "either way", "not below high"),
 )
 
 
@@ -300,3 +300,20 @@ def test_evaluators_of_a_plan_share_what_was_compiled_and_nothing_else() -> None
     assert [rule.id for rule, _ in first.fired(one)] == ["r0", "r1"]
     assert second.fired(other) == []
     assert first.explain(plan.rules[0], one, 0)[0] == {"paid": 6.0}
+
+
+@many
+@given(rng=seeds)
+def test_a_condition_that_is_refused_for_its_bounds_never_changes(rng: Random) -> None:
+    bounded = Author(rng).bounded()
+    op, limit = rng.choice(COMPARE), rng.choice((*LITERALS, "23", "59", "12", "31", "1.5"))
+    when = f"{bounded} {op} {limit}"
+    try:
+        plan_of(rule_file(when, features=FEATURES))
+    except PlanError as error:
+        [problem] = error.problems
+        assert any(reason in problem.message for reason in RIGHTLY), (problem, when)
+        said = {"always true": True, "never true": False}
+        for words, truth in said.items():
+            if words in problem.message:
+                assert {judged(when, row(rng)) for _ in range(20)} <= {truth, None}, (problem, when)
