@@ -101,3 +101,15 @@ def test_a_late_event_changes_alerts_of_the_share_alone(*, inside: bool) -> None
     late = engine.apply(batch([transfer(3, customer)]))
     assert shown([*first.alerts, *late.alerts]) == (["e5", "e3"] if inside else [])
     assert bool(first.shadow or late.shadow) is not inside
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_an_owner_who_is_told_late_brings_an_alert_out_of_shadow_if_of_the_share(*, inside: bool) -> None:
+    text = RULES.replace("when: n > 1", "when: amount > 0").split("    tests:")[0]
+    engine = Engine(plan_of_texts({"rules.yaml": text}, CORE), lateness_ms=10_000)
+    first = engine.apply(batch([transfer(5, None), transfer(6, None)]))
+    assert (len(first.alerts), len(first.shadow)) == (0, 2)
+    owner = {"id": "o", "type": "account", "time": 10**12, "account": "A", "customer": of_share(inside=inside)}
+    late = engine.apply(batch([owner]))
+    assert shown([*first.alerts, *late.alerts]) == (["e5", "e6"] if inside else [])
+    assert {(alert.status, alert.mode) for alert in late.alerts} <= {("raised", "live")}
