@@ -112,7 +112,7 @@ def test_a_difference_is_said_without_a_history_and_with_one(
     file.write_bytes(EVENTS)
     comment = ask("rules", "diff", rules, changed, "--events", file, "--format", "markdown").out
     assert "| busy-account | edited | 3 | 2 | 0 | 1 | 0 |" in comment
-    assert "* `when: sent_1h >= 3  ->  sent_1h >= 4`" in comment
+    assert "* `when: sent_1h >= 3 -> sent_1h >= 4`" in comment
     said = ask("rules", "diff", rules, changed, "--format", "json").json
     assert [one["rule"] for one in said["edited"]] == ["busy-account", "large-transfer"]
 

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: tables, plots as SVG, light and dark, fit for printing."""
+"""A report as one HTML page that needs nothing else: tables, and plots as SVG."""
 
 from __future__ import annotations
 
@@ -8,41 +8,16 @@ from html import escape
 from risk_stream.engine import Alert
 from risk_stream.workbench.backtest.report import Differing, Report, RuleReport
 from risk_stream.workbench.backtest.words import cost_lines, day, headline, line_of, of_edited, share
+from risk_stream.workbench.markup import document, table
 
-__all__ = ["as_page", "page"]
+__all__ = ["as_page"]
 
-_STYLE = """
-:root{color-scheme:light dark;
---ink:#1b2733;--soft:#5c6b7a;--line:#dde3ea;--paper:#fff;--before:#9aa9b8;--after:#1f6feb}
-@media (prefers-color-scheme:dark){
-:root{--ink:#e6edf3;--soft:#93a1b0;--line:#2d3743;--paper:#0f151b;--before:#5c6b7a;--after:#58a6ff}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);
-max-width:60rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin:0}
-h2{font-size:1.1rem;margin:2.2rem 0 .4rem;border-top:1px solid var(--line);padding-top:1rem}
-p{margin:.3rem 0}.soft{color:var(--soft)}code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:14px}
-th{font-weight:500;color:var(--soft);text-align:left}
-th,td{padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}
-.n{text-align:right;font-variant-numeric:tabular-nums}svg{display:block;width:100%;height:auto}
-.key i{display:inline-block;width:.7rem;height:.7rem;border-radius:2px;margin:0 .3rem 0 1rem}
-@media print{body{margin:0;max-width:none}h2{break-after:avoid}svg,tr{break-inside:avoid}}
-"""
 _WIDTH, _HEIGHT, _COLORS = 720, 110, ("var(--before)", "var(--after)")
-
-
-def page(title: str, body: Iterator[str]) -> str:
-    """A whole HTML page; `title` is text, `body` HTML."""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
-        f"<body>\n<h1>{escape(title)}</h1>\n" + "\n".join(body) + "\n</body></html>\n"
-    )
 
 
 def as_page(report: Report, title: str = "Backtest") -> str:
     """The report as a page."""
-    return page(title, _body(report))
+    return document(title, _body(report))
 
 
 def _body(report: Report) -> Iterator[str]:
@@ -61,7 +36,7 @@ def _sides(report: Report) -> str:
         shares = [share(side.judged.precision), share(side.judged.recall)]
         rows.append([name, side.plan, *cells, *shares])
     head = ("", "plan", "rules", "alerts", "a day", "of shadow rules", "precision", "recall")
-    return _table(head, rows, numbers=range(2, 8))
+    return table(head, rows, numbers=range(2, 8))
 
 
 def _rule(rule: RuleReport, report: Report) -> Iterator[str]:
@@ -83,8 +58,8 @@ def _differing(what: str, differing: Differing) -> str:
     known = differing.right + differing.wrong
     right = f", {differing.right:,} of {known:,} right" if known else ""
     rows = [_example(alert) for alert in differing.examples]
-    table = _table(("time (UTC)", "severity", "event", "what happened"), rows)
-    return f"<p><b>{what} {differing.alerts:,}</b>{right}: {keys}{more}</p>{table}"
+    examples = table(("time (UTC)", "severity", "event", "what happened"), rows)
+    return f"<p><b>{what} {differing.alerts:,}</b>{right}: {keys}{more}</p>{examples}"
 
 
 def _example(alert: Alert) -> Sequence[object]:
@@ -110,14 +85,14 @@ def _all_rules(report: Report) -> Iterator[str]:
         for name, count in held
     ]
     head = ("rule", "mode", "alerts", "a day", "customers", "precision", "recall")
-    yield _table(head, rows, numbers=range(2, 7))
+    yield table(head, rows, numbers=range(2, 7))
 
 
 def _together(report: Report) -> Iterator[str]:
     if report.overlaps:
         rows = [[*o.rules, o.events, share(o.share)] for o in report.overlaps]
         yield "<h2>Rules that fire on the same events</h2>"
-        yield _table(("rule", "and", "events", "of the rarer one's"), rows, numbers=(2, 3))
+        yield table(("rule", "and", "events", "of the rarer one's"), rows, numbers=(2, 3))
 
 
 def _per_day(alerts: int, report: Report) -> str:
@@ -156,13 +131,3 @@ def bars(series: Sequence[Sequence[int]], first_day: int) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" font-size="10" fill="currentColor">'
         f"{''.join(shapes)}{ends}</svg>"
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequence[int] = ()) -> str:
-    def cell(tag: str, at: int, value: object) -> str:
-        text = f"{value:,}" if isinstance(value, int) else str(value)
-        return f"<{tag}{' class=n' if at in numbers else ''}>{escape(text)}</{tag}>"
-
-    lines = ["".join(cell("th", at, text) for at, text in enumerate(head))]
-    lines += ["".join(cell("td", at, value) for at, value in enumerate(row)) for row in rows]
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

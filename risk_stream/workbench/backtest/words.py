@@ -9,6 +9,7 @@ from risk_stream.engine import Alert
 from risk_stream.rules.explain import Cost
 from risk_stream.workbench.backtest.edits import Edited
 from risk_stream.workbench.backtest.report import Count, Differing, Report, RuleReport
+from risk_stream.workbench.markup import code, plain
 
 __all__ = ["as_markdown", "as_text", "cost_lines", "day", "headline", "line_of", "of_edited", "share", "sparkline"]
 
@@ -225,12 +226,12 @@ def as_markdown(report: Report | None, edited: Sequence[Edited]) -> Iterator[str
         yield ""
     for one in edited:
         yield f"**{one.rule}** {'' if one.status == 'edited' else one.status}".rstrip()
-        yield from (f"* {_code(line)}" for line in of_edited(one))
+        yield from (f"* {code(line)}" for line in of_edited(one))
         effect = effects.get(one.rule)
         if effect is not None:
             for what, differing in _differences(effect):
-                yield f"* {_WORD[what]} {differing.alerts:,}{_outcomes(differing)}: {_plain(_keys(differing))}"
-                yield from (f"  * {_plain(_example(alert))}" for alert in differing.examples[:3])
+                yield f"* {_WORD[what]} {differing.alerts:,}{_outcomes(differing)}: {plain(_keys(differing))}"
+                yield from (f"  * {plain(_example(alert))}" for alert in differing.examples[:3])
         yield ""
 
 
@@ -245,12 +246,3 @@ def _row(one: Edited, effect: RuleReport | None) -> str:
     found = dict(_differences(effect)) if effect is not None else {}
     cells = [f"{found[what].alerts:,}" if what in found else "0" for what in ("added", "dropped", "changed")]
     return f"| {one.rule} | {one.status} | {' | '.join([*counts, *cells])} |"
-
-
-def _code(line: str) -> str:
-    return f"`{line.replace('`', chr(39))}`"
-
-
-def _plain(text: str) -> str:
-    """A text of others in which nothing is Markdown or HTML."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!~@" else c for c in text)
