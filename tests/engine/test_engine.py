@@ -67,7 +67,7 @@ def assert_same(said: list[Alert], wanted: list[Verdict]) -> None:
 
 
 @slow_start
-@given(text=rule_files(), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5))
+@given(text=rule_files(keyed=True), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5))
 def test_alerts_and_feature_values_equal_the_oracles(
     tmp_path: Path, text: str, stream: list[dict[str, Any]], sizes: list[int]
 ) -> None:
@@ -85,7 +85,9 @@ def test_alerts_and_feature_values_equal_the_oracles(
 
 
 @slow_start
-@given(text=rule_files(later=True), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5))
+@given(
+    text=rule_files(later=True, keyed=True), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5)
+)
 def test_what_is_judged_later_is_the_oracles_however_batches_are_cut(
     tmp_path: Path, text: str, stream: list[dict[str, Any]], sizes: list[int]
 ) -> None:

@@ -178,9 +178,9 @@ class Oracle:
         return any(f.required for f in event_type.all_fields if f.name == event_type.keys.get(kind))
 
     def _written(self, rule: Rule) -> dict[str, Any]:
-        """A rule as its file has it."""
-        [written] = [r for r in _read_file(self.plan.texts[rule.file])["rules"] if r["id"] == rule.id]
-        return dict(written)
+        """A rule as its file has it; nothing of one that a test has made of others."""
+        rules = _read_file(self.plan.texts.get(rule.file, "")).get("rules", ())
+        return next((dict(written) for written in rules if written["id"] == rule.id), {})
 
     def _judges(self, rule: Rule, event: Event) -> bool:
         """Whether the event is of a day that the rule judges, as its file says it."""
@@ -229,7 +229,7 @@ class Oracle:
 
     def _constants(self, file: str) -> dict[str, Any]:
         """What a rule file declares as constants."""
-        constants: dict[str, Any] = _read_file(self.plan.texts[file]).get("constants") or {}
+        constants: dict[str, Any] = _read_file(self.plan.texts.get(file, "")).get("constants") or {}
         return constants
 
     def _field(self, event: Event, name: str) -> Value:
@@ -282,7 +282,7 @@ class Oracle:
 
 @cache
 def _read_file(text: str) -> dict[str, Any]:
-    read: dict[str, Any] = yaml.safe_load(text)
+    read: dict[str, Any] = yaml.safe_load(text) or {}
     return read
 
 

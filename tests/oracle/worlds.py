@@ -233,10 +233,13 @@ def _beyond(draw: st.DrawFn, features: dict[str, str], constant: str) -> str:
 
 
 @st.composite
-def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: bool = False) -> str:
+def rule_files(
+    draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: bool = False, keyed: bool = False
+) -> str:
     """A rule file that loads: one to four rules on some of `types`, each over one to four features of them.
 
-    With `later` most of them judge some time after their event.
+    With `later` most of them judge some time after their event. With `keyed` some have constants with cases, days on
+    which they judge, and shares of keys for which they are live: of these the oracle reads in the plan's texts.
     """
     features, rules, constants = [], [], []
     for r in range(draw(st.integers(1, 4))):
@@ -251,12 +254,12 @@ def rule_files(draw: st.DrawFn, types: Sequence[str] = tuple(TYPES), *, later: b
             mine[f"f{r}_{f}"] = kind
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
-        if draw(st.integers(0, 2)) == 0:
+        if keyed and draw(st.integers(0, 2)) == 0:
             constants.append(f"  c{r}: {draw(_cases(judged, mine))}\n")
             when = f"({when}) {draw(st.sampled_from(['and', 'or']))} {draw(_beyond(mine, f'c{r}'))}"
-        if draw(st.integers(0, 3)) == 0:
+        if keyed and draw(st.integers(0, 3)) == 0:
             after += draw(_days())
-        if draw(st.integers(0, 3)) == 0:
+        if keyed and draw(st.integers(0, 3)) == 0:
             [first] = [line for line in features if line.startswith(f"  f{r}_0:")]
             by = first.split("by: ")[1].split(",")[0]
             after += f"    mode: {{live: {draw(st.sampled_from(['50%', '20.5%']))}, by: {by}}}\n"

@@ -45,7 +45,7 @@ def test_the_shipped_files_are_right_by_it_and_name_it(path: Path) -> None:
 
 
 @settings(max_examples=60)
-@given(rule_files(later=True))
+@given(rule_files(later=True, keyed=True))
 def test_whatever_loads_is_right_by_it(text: str) -> None:
     VALIDATOR.validate(read_yaml(text, "rules.yaml").plain())
 
