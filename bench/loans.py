@@ -146,13 +146,16 @@ def _templates(rng: np.random.Generator) -> tuple[list[Due], NDArray[np.datetime
     methods = [Method.EQUAL_INSTALMENTS, Method.EQUAL_PRINCIPAL, Method.INTEREST_ONLY]
     for number in range(_TEMPLATES):
         start = _FIRST_END + int(rng.integers(-20, 500)) * _DAY
+        first = start + int(rng.integers(15, 45)) * _DAY
+        by_month = number % 4 == 0  # due on the day on which months are judged
         terms = Terms(
             principal=int(rng.integers(10**5, 10**8)),
             annual_rate=f"0.{int(rng.integers(300, 1800)):04}",
             instalments=int(rng.integers(6, 37)),
             start=start,
-            first_due=start + int(rng.integers(15, 45)) * _DAY,
+            first_due=(first.astype("datetime64[M]") + 1).astype("datetime64[D]") - _DAY if by_month else first,
             method=methods[number % len(methods)],
+            end_of_month=by_month,
         )
         found.append(due_of(schedule(terms)))
         starts.append(start)

@@ -104,7 +104,7 @@ from risk_stream.lending.schedules import (
     schedule,
 )
 from risk_stream.lending.scorecard import Characteristic, Scorecard, Scores, load_scorecard
-from risk_stream.lending.stages import StageRules, StageState, load_stage_rules, stage, unstaged
+from risk_stream.lending.stages import StageRules, StageState, load_stage_rules, significant_increase, stage, unstaged
 from risk_stream.lending.suitability import Match, suitability
 from risk_stream.lending.validation import auc, gini, kolmogorov_smirnov, stability, stability_index
 
@@ -219,6 +219,7 @@ __all__ = [
     "schedule",
     "sequence",
     "settle",
+    "significant_increase",
     "split",
     "stability",
     "stability_index",

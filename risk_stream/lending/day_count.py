@@ -47,9 +47,15 @@ class DayCount(Enum):
 
 
 def dates(values: Any) -> Dates:
-    """Dates as datetime64[D]: from ISO text, `datetime.date` or such an array. Raises `LendingError` for all else."""
+    """Dates as datetime64[D]: from ISO text, `datetime.date` or such an array; a time of day is left out.
+
+    Raises `LendingError` for anything else, a number too: whether it counts days or milliseconds nobody can tell.
+    """
+    given = np.asarray(values)
+    if given.size and given.dtype.kind not in "MOUS":
+        raise LendingError(f"{values!r} is no date: write 2025-01-31")
     try:
-        found = np.asarray(values, "datetime64[D]")
+        found = given.astype("datetime64[D]")
     except (ValueError, TypeError) as error:
         raise LendingError(f"{values!r} is no date: write 2025-01-31") from error
     if np.isnat(found).any():

@@ -68,6 +68,14 @@ def month_end(
     """
     if len(held.debtor) != len(loans) or len(previous.stages.stage) != len(loans):
         raise LendingError(f"the book has {len(loans)} loans, but its columns have {len(held.debtor)} rows")
+    for name, numbers, most in (
+        ("debtor", held.debtor, len(held.other_debt)),
+        ("product", held.product, len(class_rules.products)),
+    ):
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < most:
+            raise LendingError(
+                f"{name}s are numbered {numbers.min()} to {numbers.max()}, but there are {most}, counted from 0"
+            )
     lines = class_rules.lines[:, 1]
     limits = tuple(sorted({0, stage_rules.backstop_days, stage_rules.default_days, *lines.tolist()}))
     late = arrears(loans, as_of, limits=limits, materiality=materiality)

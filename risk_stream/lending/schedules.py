@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
@@ -27,8 +27,9 @@ __all__ = [
     "schedule",
 ]
 
-#: Instalments of the longest contract: 50 years of weeks.
-MAX_INSTALMENTS = 2_600
+#: Instalments of the longest contract, months between two, and the highest rate (1,000 % a year): more is a mistake,
+#: and less keeps every sum of a schedule inside an int64.
+MAX_INSTALMENTS, MAX_MONTHS, MAX_RATE = 1_200, 120, 10
 
 
 class Method(Enum):
@@ -107,9 +108,10 @@ def schedule(terms: Terms) -> Schedule:
     last line takes the rest of the principal. Raises `LendingError` for terms that make no schedule.
     """
     rate, start, unadjusted, due = _checked(terms)
-    begins = np.concatenate((start[None], (due if terms.accrual is Accrual.ADJUSTED else unadjusted)[:-1]))
-    rates = _period_rates(terms, rate, begins, due if terms.accrual is Accrual.ADJUSTED else unadjusted)
-    principal_of = _principal(terms, rates, Fraction(rate * terms.months, 12))
+    ends = due if terms.accrual is Accrual.ADJUSTED else unadjusted
+    begins = np.concatenate((start[None], ends[:-1]))
+    rates = _period_rates(terms, rate, begins, ends)
+    principal_of = _principal(terms, rates, rate * terms.months / 12)
     opening, interest, principal = _lines(terms.principal, rates, principal_of)
     return Schedule(begins, unadjusted, due, opening, interest, principal)
 
@@ -124,24 +126,28 @@ def level_instalment(principal: int, annual_rate: Rate, instalments: int, months
 def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:
     """The schedule from the line after number `after` on, when `amount` is paid with that line beside its instalment.
 
-    Either the rest is spread anew over the remaining dates, or instalments stay and end sooner. Level instalments with
-    interest by months only. Raises `LendingError` for an amount over the balance.
+    Either the rest is spread anew over the remaining dates by the same method, or what is repaid with each line stays
+    and the loan ends sooner; where principal is due at the end, both are the same. Raises `LendingError` for an amount
+    over the balance.
     """
-    if terms.method is not Method.EQUAL_INSTALMENTS or terms.accrual is not Accrual.MONTHS:
-        raise LendingError("what is paid early is spread anew for level instalments with interest by months only")
+    rate, start, unadjusted, due = _checked(terms)
     before = schedule(terms)
     if not 1 <= after < len(before):
         raise LendingError(f"there is no instalment {after} with others behind it: the schedule has {len(before)}")
     left = int(before.closing[after - 1]) - int(amounts([amount], "a prepayment")[0])
     if left < 0:
         raise LendingError(f"{amount} is more than the principal of {before.closing[after - 1]} that is left")
-    rates = [Fraction(exact_rate(terms.annual_rate) * terms.months, 12)] * (len(before) - after)
-    level = int(before.payment[0])
+    ends = due if terms.accrual is Accrual.ADJUSTED else unadjusted
+    begins = np.concatenate((start[None], ends[:-1]))
+    rates, nominal = _period_rates(terms, rate, begins, ends), rate * terms.months / 12
     if mode is Prepayment.SMALLER_INSTALMENT:
-        level = _level(left, rates)
-    opening, interest, principal = _lines(left, rates, lambda _, balance, due: min(level - due, balance))
+        rest = replace(terms, principal=left, instalments=terms.instalments - after)
+        principal_of = _principal(rest, rates[after:], nominal)
+    else:
+        principal_of = _principal(terms, rates, nominal)
+    opening, interest, principal = _lines(left, rates[after:] if left else [], principal_of)
     used = slice(after, after + len(opening))
-    return Schedule(before.start[used], before.unadjusted[used], before.due[used], opening, interest, principal)
+    return Schedule(begins[used], unadjusted[used], due[used], opening, interest, principal)
 
 
 def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) -> None:
@@ -169,8 +175,10 @@ def _checked(terms: Terms) -> tuple[Fraction, Dates, Dates, Dates]:
     rate = exact_rate(terms.annual_rate, "the annual rate")
     if not 0 < terms.principal <= MAX_MINOR:
         raise LendingError(f"a principal of {terms.principal} minor units is not between 1 and {MAX_MINOR:,}")
-    if not 1 <= terms.instalments <= MAX_INSTALMENTS or terms.months < 1:
-        raise LendingError(f"a contract has 1 to {MAX_INSTALMENTS:,} instalments, a month or more apart")
+    if rate > MAX_RATE:
+        raise LendingError(f"an annual rate of {terms.annual_rate} is over {MAX_RATE}: 4.35 % is written '0.0435'")
+    if not 1 <= terms.instalments <= MAX_INSTALMENTS or not 1 <= terms.months <= MAX_MONTHS:
+        raise LendingError(f"a contract has 1 to {MAX_INSTALMENTS:,} instalments, 1 to {MAX_MONTHS} months apart")
     if terms.method is Method.BULLET and terms.instalments != 1:
         raise LendingError(f"a bullet loan is repaid on one date, not on {terms.instalments}")
     if terms.adjustment is not Adjustment.UNADJUSTED and terms.calendar is None:

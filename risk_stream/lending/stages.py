@@ -16,7 +16,7 @@ from risk_stream.lending.day_count import Dates, Days, add_months, one_date
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.past_due import NEVER
 
-__all__ = ["StageRules", "StageState", "load_stage_rules", "stage", "unstaged"]
+__all__ = ["StageRules", "StageState", "load_stage_rules", "significant_increase", "stage", "unstaged"]
 
 _KEYS = ("name", "source", "backstop_days", "default_days", "impaired_from", "cure", "house")
 
@@ -66,6 +66,19 @@ def load_stage_rules(path: Path | str = "ifrs9") -> StageRules:
     )
     reader.done()
     return found
+
+
+def significant_increase(
+    pd_now: NDArray[np.float64], pd_at_start: NDArray[np.float64], *, ratio: float, points: float
+) -> NDArray[np.bool_]:
+    """Whether the lifetime risk of default has grown to so many times what it was, and by so many points (5.5.9).
+
+    It is the risk of default that counts, not the expected loss, and that of the life that is left, as both were seen.
+    The standard names no numbers: a house sets both, by product. Raises `LendingError` for what is no probability.
+    """
+    if not all(((pd >= 0) & (pd <= 1)).all() for pd in (pd_now, pd_at_start)):
+        raise LendingError("a probability of default lies between 0 and 1")
+    return np.asarray((pd_now >= ratio * pd_at_start) & (pd_now - pd_at_start >= points))
 
 
 def unstaged(claims: int) -> StageState:

@@ -20,6 +20,7 @@ from risk_stream.lending import (
     load_class_rules,
     load_stage_rules,
     one_date,
+    significant_increase,
     unclassified,
 )
 from risk_stream.lending._tables import TableError
@@ -184,6 +185,13 @@ def test_a_wrong_table_of_stages_is_refused_too(tmp_path: Path) -> None:
     (tmp_path / "stages.yaml").write_text(text)
     with pytest.raises(TableError, match="'bad' is no impaired_from"):
         load_stage_rules(tmp_path / "stages.yaml")
+
+
+def test_risk_has_grown_where_it_is_a_multiple_and_more_by_some_points() -> None:
+    now, then = np.array([0.02, 0.002, 0.02, 0.05]), np.array([0.01, 0.001, 0.015, 0.01])
+    assert significant_increase(now, then, ratio=2, points=0.005).tolist() == [True, False, False, True]
+    with pytest.raises(LendingError, match="between 0 and 1"):
+        significant_increase(now * 100, then, ratio=2, points=0.005)
 
 
 def test_months_are_counted_to_the_day() -> None:

@@ -61,7 +61,7 @@ def test_months_roll_from_the_anchor_and_keep_the_end_of_month_only_where_asked(
     assert kept.astype(str).tolist() == ["2025-03-31", "2025-04-30"]
 
 
-@pytest.mark.parametrize("wrong", ["31/01/2025", "2025-02-30", None, np.datetime64("NaT")])
+@pytest.mark.parametrize("wrong", ["31/01/2025", "2025-02-30", None, np.datetime64("NaT"), 20_250_131, 1.5])
 def test_what_is_no_date_is_refused(wrong: object) -> None:
     with pytest.raises(LendingError, match=r"is no date|is missing"):
         days_between(wrong, "2025-01-01", DayCount.ACT_360)

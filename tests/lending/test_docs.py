@@ -6,6 +6,15 @@ import doctest
 from pathlib import Path
 
 
+def test_every_worked_value_is_a_test() -> None:
+    """No table of tests/lending/data lies there unread."""
+    folder = Path(__file__).parent
+    read = "".join(path.read_text() for path in folder.glob("test_*.py"))
+    tables = sorted(path.stem for path in (folder / "data").glob("*.csv"))
+    assert len(tables) == 30
+    assert [name for name in tables if f'rows("{name}")' not in read] == []
+
+
 def test_every_example_of_the_page_gives_what_it_says() -> None:
     page = Path(__file__).parents[2] / "docs" / "lending.md"
     failed, tried = doctest.testfile(str(page), module_relative=False)

@@ -36,6 +36,7 @@ def months(made: World, until: int, known: np.datetime64) -> list[MonthEnd]:
     return found
 
 
+@pytest.mark.timeout(300)  # the oracle counts 1.5 million days
 @pytest.mark.parametrize(("until", "known_at"), [(36, 35), (12, 11), (12, 14)])
 def test_every_month_end_is_the_oracles_as_known_then_and_as_known_later(
     made: World, until: int, known_at: int
@@ -94,3 +95,11 @@ def test_columns_of_another_book_are_refused(made: World) -> None:
             load_class_rules(),
             load_stage_rules(),
         )
+
+
+@pytest.mark.parametrize(("column", "said"), [("debtor", "debtors are numbered"), ("product", "products are numbered")])
+def test_a_number_of_nothing_is_refused(made: World, column: str, said: str) -> None:
+    held: Holding = replace(made.held(0), **{column: np.full(2_000, 10**6)})
+    rules = load_class_rules(), load_stage_rules()
+    with pytest.raises(LendingError, match=said):
+        month_end(before_first_month(2_000), made.book(made.ends[0]), held, made.ends[0], *rules)

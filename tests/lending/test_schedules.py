@@ -162,7 +162,9 @@ def test_effective_rates_are_the_worked_ones() -> None:
     [
         ({"principal": 0}, "not between 1 and"),
         ({"annual_rate": "-0.01"}, "the annual rate -0.01 is negative"),
-        ({"instalments": 0}, "1 to 2,600 instalments"),
+        ({"annual_rate": "4.35e1"}, "over 10: 4.35 % is written"),
+        ({"instalments": 0}, "1 to 1,200 instalments"),
+        ({"months": 121}, "1 to 120 months apart"),
         ({"first_due": "2025-01-15"}, "due on 2025-01-15, not after the start"),
         ({"method": Method.BULLET}, "on one date, not on 12"),
         ({"adjustment": Adjustment.FOLLOWING}, "a calendar must say"),
@@ -194,3 +196,28 @@ def test_a_schedule_that_does_not_add_up_is_refused(name: str, line: int, by: ob
 def test_more_than_is_left_cannot_be_paid_early() -> None:
     with pytest.raises(LendingError, match="is more than the principal of 6065128 that is left"):
         prepay(terms_of("L01"), 6, 6_065_129, Prepayment.SHORTER_TERM)
+
+
+@given(
+    method=st.sampled_from([m for m in Method if m is not Method.BULLET]),
+    accrual=st.sampled_from(list(Accrual)),
+    mode=st.sampled_from(list(Prepayment)),
+    after=st.integers(1, 11),
+    share=st.integers(0, 100),
+)
+def test_what_is_left_after_money_paid_early_adds_up(
+    method: Method, accrual: Accrual, mode: Prepayment, after: int, share: int
+) -> None:
+    """By every method: the rest is repaid by the old dates, and a shorter term never repays less with a line."""
+    terms = replace(terms_of("L01"), method=method, accrual=accrual)
+    before = schedule(terms)
+    left = int(before.closing[after - 1])
+    amount = left * share // 100
+    rest = prepay(terms, after, amount, mode)
+    if amount < left:
+        check_schedule(rest, left - amount, before.due[after - 1])
+    assert len(rest) <= 12 - after
+    assert int(rest.principal.sum()) == left - amount
+    assert (rest.due == before.due[after : after + len(rest)]).all()
+    if mode is Prepayment.SHORTER_TERM and method is not Method.INTEREST_ONLY:
+        assert (rest.principal[:-1] >= before.principal[after:][: max(len(rest) - 1, 0)]).all()
