@@ -36,7 +36,7 @@ CALENDARS = load_calendars(texts={"house.yaml": house_calendar})
 #: type -> (keys it has, text fields with their values, numeric fields)
 TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]] = {
     "trade": (
-        ("account", "customer", "instrument", "counterparty", "device"),
+        ("account", "position", "customer", "instrument", "counterparty", "device"),
         {"side": ("buy", "sell"), "counter_account": ("A1", "A2", "A3")},
         ("amount", "quantity", "price"),
     ),
@@ -57,6 +57,7 @@ TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, .
     ),
     "account": (("account", "customer"), {"account_kind": ("cash", "margin")}, ()),
     "customer": (("customer", "group"), {"segment": ("retail", "wealth")}, ()),
+    "instrument": (("instrument", "board"), {"instrument_kind": ("share", "fund")}, ()),
 }
 REQUIRED = {
     "trade": ("account", "instrument", "quantity", "price", "amount"),
@@ -65,9 +66,15 @@ REQUIRED = {
     "application": ("loan", "customer", "amount"),
     "account": ("account", "customer"),
     "customer": ("customer",),
+    "instrument": ("instrument",),
 }
 #: Who an event of this type says the owner of its first key is: in these worlds they never disagree.
-TEACHES = {"application": ("loan", "customer"), "account": ("account", "customer"), "customer": ("customer", "group")}
+TEACHES = {
+    "application": ("loan", "customer"),
+    "account": ("account", "customer"),
+    "customer": ("customer", "group"),
+    "instrument": ("instrument", "board"),
+}
 WINDOWS = ("5s", "1m", "10m", "2h", "30d")
 CALENDAR_WINDOWS = (
     *("today", "this_month", "today, calendar: china", "today, calendar: house", "this_week, calendar: house"),
@@ -88,7 +95,7 @@ KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 def _kinds_of(type_name: str) -> set[str]:
     """The kinds of key an event of this type has, or gets from those who know the owner."""
     keys = set(TYPES[type_name][0])
-    return keys | {"group"} if "customer" in keys else keys
+    return keys | {owner for owned, owner in (("customer", "group"), ("instrument", "board")) if owned in keys}
 
 
 @st.composite
