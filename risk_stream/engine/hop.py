@@ -183,7 +183,7 @@ class Hop:
         """Put blocks of one plan into the ring."""
         memory = self._memory
         batch, placed, _ = self._place(group, held)
-        ref = memory.keep(memory.owners.fill(batch), held.plan)
+        ref = memory.keep(memory.owners.fill(batch))
         known = np.flatnonzero(placed.kinds == ring_kernel.KNOWN)
         while len(known):  # each event's first row among these, then its next one
             entries, first = np.unique(placed.entries[known], return_index=True)
@@ -347,7 +347,7 @@ class Hop:
         memory = self._memory
         memory.owners.learn(batch, position)
         batch = memory.owners.fill(batch)
-        memory.keep(batch, held.plan)
+        memory.keep(batch)
         if held.after:
             memory.timers.set(memory.cut(batch, held.plan), held, position)
         values, flags = memory.windows.insert(batch, memory.windows.masks(batch), position, sort=in_disorder)

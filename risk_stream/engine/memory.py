@@ -46,16 +46,19 @@ class Memory:
         self._rows, self._completed = Facts(), Facts()
         self._kinds = frozenset(k.name for k in plan.catalogue.kinds)
         self._stakes: Stakes | None = None
-        self._columns: dict[str, frozenset[str]] = {}  # plan version -> columns that are kept
+        self._columns: dict[tuple[str, ...], frozenset[str]] = {}  # versions of plans -> columns that are kept
 
     @property
     def next_ref(self) -> int:
         """The reference to the next row that is kept."""
         return self._rows.next
 
-    def keep(self, batch: EventBatch, plan: Plan) -> int:
-        """Keep rows as they arrived, as far as later judgements need them; -> the reference to the first."""
-        return self._rows.append(self.cut(batch, plan), self.ring.next)
+    def keep(self, batch: EventBatch) -> int:
+        """Keep rows as they arrived, as far as later judgements need them; -> the reference to the first.
+
+        A copy that came under another plan may stand for the event, so every plan in force has its columns.
+        """
+        return self._rows.append(self.cut(batch, *(held.plan for held in self.plans.held)), self.ring.next)
 
     def complete(self, batch: EventBatch) -> Longs:
         """Keep rows that were completed; -> their references."""
@@ -95,11 +98,13 @@ class Memory:
         self._rows.free(self.ring.oldest)
         self._completed.free(self.ring.oldest)
 
-    def cut(self, batch: EventBatch, plan: Plan) -> EventBatch:
-        """The columns that rules and later hops may need, and no arrays that were computed from them."""
-        wanted = self._columns.get(plan.version)
+    def cut(self, batch: EventBatch, *plans: Plan) -> EventBatch:
+        """The columns that the rules of some plans and later hops may need, and no arrays computed from them."""
+        versions = tuple(plan.version for plan in plans)
+        wanted = self._columns.get(versions)
         if wanted is None:
-            wanted = self._columns[plan.version] = _ENVELOPE | self._kinds | plan.columns
+            wanted = _ENVELOPE.union(self._kinds, *(plan.columns for plan in plans))
+            self._columns[versions] = wanted
         names = batch.table.schema.names
         kept = [i for i, name in enumerate(names) if name in wanted or "." in name]
         return EventBatch(batch.catalogue, batch.table if len(kept) == len(names) else batch.table.select(kept))

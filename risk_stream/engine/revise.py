@@ -60,7 +60,7 @@ def arrive(
     new = kinds <= ring_kernel.BEHIND
     taught = owners.learn(batch, position, new | _mask(known, len(batch)))
     batch = owners.fill(batch)
-    ref = memory.keep(batch, held.plan)
+    ref = memory.keep(batch)
 
     known, same, plan_copies = _differing(memory, batch, entries, known, held)
     late_owned = _late_owned(memory, entries[taught], first, entries[known])

@@ -287,3 +287,32 @@ def test_a_text_that_is_older_than_the_rule_that_asks_for_it_fires_by_its_hash_a
     assert [(a.event, a.status, a.features, a.inexact) for a in said] == [("t2", "raised", {"f": "P"}, [])]
     said = hop.apply([block(3, new, START, transfer("t3", -1, customer="C1", counterparty="R"))]).alerts
     assert [(a.event, a.status, a.was) for a in said] == [(t, "withdrawn", {"f": "P"}) for t in ("t1", "t2")]
+
+
+def test_after_a_restart_a_copy_under_another_plan_takes_no_field_from_an_event(tmp_path: Path) -> None:
+    """Judged again, it is judged by all that its own plan's rules ask, of which the other plan's ask nothing."""
+    text = """
+stage: trading
+features:
+  n: {count: transfer, by: account, window: 1h}
+rules:
+  - id: rent
+    on: transfer
+    when: n >= 2 and purpose == "rent"
+    severity: low
+    owner: desk
+    summary: said
+"""
+    plans = [plan_of(tmp_path, text), plan_of(tmp_path, text.replace(' and purpose == "rent"', ""))]
+    told = [(transfer("t1", 10, purpose="rent"), plans[0]), (transfer("t1", 10, purpose="rent"), plans[1])]
+    told.append((transfer("t0", 5), plans[1]))
+    blocks = [
+        Block(batch_of(event).with_columns({"_stamp": np.array([at << INDEX_BITS])}), plan, event["time"])
+        for at, (event, plan) in enumerate(told)
+    ]
+    first = Hop(plans[0], "account", lateness_ms=600_000, journal=True)
+    assert first.apply(blocks[:2]).alerts == []
+    second = Hop(plans[1], "account", lateness_ms=600_000, journal=True)
+    second.restore(first.images(1 << 30) + first.delta(first.position), {plan.version: plan for plan in plans})
+    second.remember(blocks[first.reads_from : 2])
+    assert [(a.rule, a.event, a.plan) for a in second.apply(blocks[2:]).alerts] == [("rent", "t1", plans[0].version)]
