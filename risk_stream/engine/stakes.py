@@ -54,6 +54,6 @@ class Stakes:
                 if f is None or aggregate.by != self.layout.kind:
                     continue
                 outputs[code] |= np.uint64(1 << f)
-                for of in aggregate.of:
-                    bits[code] |= np.uint64(1 << places[of, aggregate.where])
+                for bit in aggregate.bits:
+                    bits[code] |= np.uint64(1 << places[bit])
         return _Stake(bits.view(np.int64), outputs.view(np.int64))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from risk_stream.features._jit import Ints, Word, inner
-from risk_stream.features._kernel_heap import below, mul_high
+from risk_stream.features._kernel_look import look
+from risk_stream.features._kernel_moments import deviation
 from risk_stream.features._kernel_panes import fold_panes
 from risk_stream.features._kernel_scan import start_of
 from risk_stream.features._words import (
@@ -35,6 +34,7 @@ from risk_stream.features._words import (
     OP_LAST,
     OP_MEAN,
     OP_MIN,
+    OP_SEQUENCE,
     OP_SINCE,
     OP_STD,
     OP_SUM,
@@ -51,26 +51,6 @@ from risk_stream.features._words import (
 )
 
 __all__ = ["emit", "no_outputs"]
-
-
-@inner
-def _deviation(total: int, low: int, high: int, n: int) -> float:
-    """The standard deviation of n integers from their sum and 128-bit sum of squares.
-
-    With k the mean to the nearest integer, sum((v - k)**2) = Q - k (2 S - n k) is exact in 128 bits, and what is left,
-    (mean - k)**2, is at most half of its n-th: nothing cancels.
-    """
-    if n == 0:
-        return np.nan
-    k: Word = np.int64(np.rint(total / n))
-    rest = total - n * k
-    k += np.int64(np.rint(rest / n))
-    rest = total - n * k
-    product = k * (total + rest)
-    d_low = low - product
-    d_high = high - mul_high(k, total + rest) - below(low, product)
-    squares = np.float64(d_high) * 18446744073709551616.0 + np.float64(np.uint64(d_low))
-    return math.sqrt(max(squares / n - (rest / n) * (rest / n), 0.0))
 
 
 @inner
@@ -113,12 +93,32 @@ def _is_bound(heap: Ints, base: int, row: int, cell: int, op: int, unseen: int) 
 
 
 @inner
+def _since(heap: Ints, base: int, row: int, cell: int, time: int) -> float:
+    """The seconds since the latest match before the present event."""
+    at = heap[cell + MATCH_AT]
+    return (time - heap[base + at * row + R_TIME]) / 1000.0 if at >= 0 else np.nan
+
+
+@inner
 def emit(
-    heap: Ints, base: int, time: int, plan: Ints, at: int, panes: int, upto: int, trunc: int, out: Ints, i: int
+    heap: Ints,
+    base: int,
+    stop: int,
+    present: int,
+    time: int,
+    plan: Ints,
+    at: int,
+    panes: int,
+    upto: int,
+    trunc: int,
+    columns: Ints,
+    out: Ints,
+    i: int,
 ) -> Word:
     """Write the outputs of event i, a float64's bits or a text's hash; -> flags, bit f where f is not exact.
 
-    Of the panes, those with nothing behind the time `upto` are taken in.
+    The cells at `at` are as of the event, whose row is `present` or would be there, and of the rows before `stop`. Of
+    the panes, those with nothing behind the time `upto` are taken in.
     """
     row = plan[P_ROW]
     flags = 0
@@ -147,10 +147,11 @@ def emit(
         elif op == OP_DISTINCT:
             result = np.float64(heap[cell + DISTINCT_])
         elif op == OP_SINCE:
-            if heap[cell + MATCH_AT] >= 0:
-                result = (time - heap[base + heap[cell + MATCH_AT] * row + R_TIME]) / 1000.0
+            result = _since(heap, base, row, cell, time)
         elif op == OP_STD:
-            result = _deviation(heap[cell + SUM_], heap[cell + SQ_LOW], heap[cell + SQ_HIGH], values) / scale
+            result = deviation(heap[cell + SUM_], heap[cell + SQ_LOW], heap[cell + SQ_HIGH], values) / scale
+        elif op >= OP_SEQUENCE:
+            result = look(heap, base, stop, present, time, plan, line, at, columns, i)
         else:
             asked = _row_asked(heap, cell, op)
             v = heap[base + asked * row + plan[line + F_COLUMN]] if asked >= 0 else 0

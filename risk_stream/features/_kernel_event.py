@@ -80,8 +80,9 @@ def apply_event(
         write_row(heap, plan[P_SCRATCH_ROW], time, mask, id_hash, plan, columns, i)
         _refuse(heap, chunks, plan, key_hash, keys[i, 0], keys[i, 1], keys[i, 2], mask, time)
         cells = plan[P_SCRATCH_CELLS]
-        scan(heap, plan[P_SCRATCH_ROW], 0, mask != 0, 0, time, plan, cells)
-        return emit(heap, plan[P_SCRATCH_ROW], time, plan, cells, 0, time, time, out, i)
+        stop = 1 if mask != 0 else 0
+        scan(heap, plan[P_SCRATCH_ROW], 0, stop, 0, time, plan, cells)
+        return emit(heap, plan[P_SCRATCH_ROW], stop, 0, time, plan, cells, 0, time, time, columns, out, i)
     # Without a log: of a key that has no rows, or older than all that its key keeps, so judged by itself.
     base = plan[P_SCRATCH_ROW]
     first = place = stop = panes = 0
@@ -116,7 +117,7 @@ def apply_event(
         panes = panes_of(heap, block)
         trunc = heap[block + B_TRUNC]
     cells = _cells_as_of(heap, plan, block, base, first, stop, place, time, alone, inserted)
-    flags = emit(heap, base, time, plan, cells, panes, upto, trunc, out, i)
+    flags = emit(heap, base, stop, place, time, plan, cells, panes, upto, trunc, columns, out, i)
     if alone and block != 0:
         heap[H_BEHIND] += 1
         add_to_panes(heap, block, base, plan[P_ROW], plan)

@@ -95,6 +95,7 @@ FIRST_AT: Final = 7
 LAST_AT: Final = 8  # the latest value before the present row
 MATCH_AT: Final = 9  # the latest match before the present row
 DISTINCT_: Final = 10
+GUESS: Final = 10  # of a cell that counts no distinct values: a value that a quantile may be, any other does as well
 CELL: Final = 11
 
 # pane
@@ -135,6 +136,11 @@ OP_DISTINCT: Final = 6
 OP_FIRST: Final = 7
 OP_LAST: Final = 8
 OP_SINCE: Final = 9
+OP_SEQUENCE: Final = 10  # from here on: what looks at the rows of its window at each event, see `_kernel_look`
+OP_QUANTILE: Final = 11
+OP_ZSCORE: Final = 12
+OP_PERCENTILE: Final = 13
+OP_COMPLETED: Final = 14  # since, of a sequence
 
 # what a cell must know for them
 NEED_SUM: Final = 1
@@ -161,7 +167,7 @@ P_GONE: Final = 13  # rows and panes up to this time may be gone, so none of the
 P_LONGEST: Final = 14  # ms
 P_SLOTS: Final = 15  # rings per key beyond its cap
 P_SCRATCH_ROW: Final = 16  # in heap: the row of an event that is not kept
-P_SCRATCH_STARTS: Final = 17  # window starts before a step
+P_SCRATCH_STARTS: Final = 17  # window starts before a step; behind them a word per row of a key, for what looks
 P_SCRATCH_CELLS: Final = 18  # cells of a key without accel
 P_SCRATCH_SET: Final = 19  # (epoch, value) of distinct values
 P_SHIFT: Final = 20  # hash >> shift is the chunk
@@ -173,7 +179,7 @@ P_SOURCES: Final = 25  # a word per column of the rows: its column in the input,
 P_TEXTS: Final = 26  # a word per column of the rows: 1 where 0 means missing
 P_COLUMNS: Final = 27  # how many
 P_CLOCK: Final = 28  # ms: rows are let go as of this time or their key's newest event, whichever is earlier
-P_STARTS: Final = 29  # in plan: what follows are tables of the periods of calendar windows, see `start_of`
+P_STARTS: Final = 29  # in plan: what follows are tables: of periods, see `start_of`, and of steps, see `completed`
 P_WORDS: Final = 30
 
 
@@ -200,4 +206,5 @@ F_SLOT: Final = 5
 F_KNOWN: Final = 6  # what lies before this time was not all seen
 F_SCALE: Final = 7  # 10**decimals
 F_STARTS: Final = 8  # in plan: the periods of a calendar window, 0 for a sliding one
-F_WORDS: Final = 9
+F_GIVEN: Final = 9  # in plan: a sequence's steps; else a quantile's share in millionths, a baseline's least values
+F_WORDS: Final = 10

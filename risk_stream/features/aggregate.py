@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
+from typing import TypeAlias
 
 import numpy as np
 
 from risk_stream.features._jit import Ints
 
-__all__ = ["Aggregate", "Op", "Periods"]
+__all__ = ["Aggregate", "Bit", "Op", "Periods"]
+
+Bit: TypeAlias = tuple[str, str]
+"""An event type and the canonical text of a condition on its events, "" for none."""
 
 
 class Op(str, Enum):
@@ -27,11 +31,20 @@ class Op(str, Enum):
     FIRST = "first"  # missing
     LAST = "last"  # the one before the present event; missing
     SINCE = "since"  # seconds since the one before the present event; missing
+    SEQUENCE = "sequence"  # how many sequences of steps are complete; 0
+    QUANTILE = "quantile"  # the least value that a share of all values does not exceed; missing
+    ZSCORE = "zscore"  # of the present event's value among those before it; missing
+    PERCENTILE = "percentile"  # of the values before the present event's those below its own, per cent; missing
 
     @property
     def needs_field(self) -> bool:
-        """Whether the operation works on a field's values; count and since work on the events themselves."""
-        return self not in {Op.COUNT, Op.SINCE}
+        """Whether the operation works on a field's values; count, since and sequence work on the events themselves."""
+        return self not in {Op.COUNT, Op.SINCE, Op.SEQUENCE}
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the operation compares the present event's own value with those before it."""
+        return self in {Op.ZSCORE, Op.PERCENTILE}
 
 
 class Periods:
@@ -72,6 +85,10 @@ class Aggregate:
     """One windowed aggregate of a key, as of an event at time t: over matching events with time in (t - window, t].
 
     With `periods`, over those from the start of t's period to t; `window_ms` is then the longest period.
+
+    With `steps` its events are the completions of a sequence: an event of each step after one of the step before, in
+    the order of (time, id), the first less than `within_ms` before the last. No sequence begins before the one before
+    it is complete, and each is complete as early as can be; so there are as many as can be.
     """
 
     id: str  # content hash
@@ -84,3 +101,14 @@ class Aggregate:
     decimals: int = 0  # of the field: its fixed-point value is value * 10**decimals
     text: bool = False  # the result is a text's hash: first or last of a text field
     periods: Periods | None = None  # of a calendar window
+    steps: tuple[tuple[Bit, ...], ...] = ()  # of a sequence: which events each of its steps can be
+    within_ms: int = 0  # of a sequence
+    share: int = 0  # of a quantile, in millionths
+    least: int = 1  # of a baseline: with fewer values before the present event it is missing
+
+    @property
+    def bits(self) -> tuple[Bit, ...]:
+        """Which events it looks at."""
+        if self.steps:
+            return tuple(dict.fromkeys(bit for step in self.steps for bit in step))
+        return tuple((event, self.where) for event in self.of)

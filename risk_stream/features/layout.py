@@ -8,7 +8,7 @@ from typing import Final
 from risk_stream.catalogue import Problem, ProblemsError
 from risk_stream.features.aggregate import Aggregate
 
-__all__ = ["KindLayout"]
+__all__ = ["MOST_STEPS", "KindLayout"]
 
 #: A row says in one 64-bit word which (event type, where) it counts for.
 MOST_BITS: Final = 64
@@ -16,6 +16,8 @@ MOST_BITS: Final = 64
 MOST_OUTPUTS: Final = 63
 #: Rows that a key may keep.
 MOST_ROWS: Final = 1 << 20
+#: Steps of a sequence.
+MOST_STEPS: Final = 8
 
 
 class KindLayout:
@@ -36,7 +38,7 @@ class KindLayout:
         self.cap = max(1, cap)
         self.aggregates = tuple(aggregates)
         self.index = {a.id: f for f, a in enumerate(self.aggregates)}
-        self.bits = tuple(dict.fromkeys((event, a.where) for a in self.aggregates for event in a.of))
+        self.bits = tuple(dict.fromkeys(bit for a in self.aggregates for bit in a.bits))
         self.decimals = {a.field: a.decimals for a in self.aggregates if a.field is not None and a.op.needs_field}
         self.columns = tuple(self.decimals)
         texts = {a.field for a in self.aggregates if a.text} | set(text_fields)
@@ -63,6 +65,8 @@ class KindLayout:
                 faults.append(f'feature {a.id} is by "{a.by}", and this layout is of "{self.kind}"')
             if a.window_ms <= 0:
                 faults.append(f"feature {a.id} has a window of {a.window_ms} ms: a window is longer than nothing")
+            if len(a.steps) > MOST_STEPS:
+                faults.append(f"feature {a.id} is a sequence of {len(a.steps)} steps, and can have {MOST_STEPS}")
             if a.op.needs_field and a.field is None:
                 faults.append(f"feature {a.id} is a {a.op.value} and names no field")
             if a.field is not None and a.op.needs_field and self.decimals[a.field] != a.decimals:

@@ -6,6 +6,7 @@ layout asks for and the rows already say keeps its place, what is new is added b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from risk_stream.features._words import (
     A_WINDOWS,
     C_WORDS,
     CELL,
+    F_GIVEN,
     F_STARTS,
     F_WORDS,
     G_WORDS,
@@ -26,6 +28,7 @@ from risk_stream.features._words import (
     NEED_SQUARES,
     NEED_SUM,
     NEVER,
+    OP_COMPLETED,
     P_BLOCK,
     P_CAP,
     P_CELL_LINES,
@@ -54,7 +57,7 @@ from risk_stream.features._words import (
     R_TIME,
     R_VALUES,
 )
-from risk_stream.features.aggregate import Aggregate, Op, Periods
+from risk_stream.features.aggregate import Aggregate, Bit, Op, Periods
 from risk_stream.features.layout import MOST_BITS, KindLayout
 
 __all__ = ["Schema", "compile_plan", "first_class"]
@@ -70,13 +73,16 @@ _NEED: Final = {
     Op.FIRST: NEED_ROWS,
     Op.LAST: NEED_ROWS,
     Op.SINCE: 0,
+    Op.SEQUENCE: 0,
+    Op.QUANTILE: 0,
+    Op.ZSCORE: NEED_SUM | NEED_SQUARES,
+    Op.PERCENTILE: 0,
 }
 _OPS: Final = tuple(Op)
 _IN_PANES: Final = {Op.COUNT, Op.SUM, Op.MEAN, Op.MIN, Op.MAX}
 #: A column for groups that only count: a word of the row that is never missing.
 _NO_COLUMN: Final = R_TIME
 
-_Bit = tuple[str, str]  # event type, where
 _Column = tuple[str, int, bool]  # field, decimals, whether text
 _Group = tuple[int, int, bool, str]  # mask, word of the row, whether distinct values are counted, a calendar's periods
 _Cell = tuple[_Group, int]  # ms of its window
@@ -92,24 +98,24 @@ def _columns_of(layout: KindLayout) -> list[_Column]:
 class Schema:
     """Which bit and which column of a row means what, and since when; columns are never used for another meaning."""
 
-    bits: dict[_Bit, int] = field(default_factory=dict)
+    bits: dict[Bit, int] = field(default_factory=dict)
     columns: dict[_Column, int] = field(default_factory=dict)
     rings: dict[_Ring, int] = field(default_factory=dict)
-    bits_since: dict[_Bit, int] = field(default_factory=dict)
+    bits_since: dict[Bit, int] = field(default_factory=dict)
     columns_since: dict[_Column, int] = field(default_factory=dict)
     kept_since: int = NEVER
     longest_ms: int = 0
     most_cap: int = 0  # the largest cap so far: a key may have as many rows
     gone_until: int = NEVER  # rows up to this time some run of the same log has let go of, and another may have not
 
-    def retired(self, layout: KindLayout) -> list[_Bit]:
+    def retired(self, layout: KindLayout) -> list[Bit]:
         """The bits that must be taken from the rows, for `layout` to have room for its own; most often none."""
         new = [bit for bit in layout.bits if bit not in self.bits]
         if len(self.bits) + len(new) <= MOST_BITS:
             return []
         return [bit for bit in self.bits if bit not in set(layout.bits)]
 
-    def forget(self, bits: list[_Bit]) -> None:
+    def forget(self, bits: list[Bit]) -> None:
         """Free the numbers of bits that no row has any more."""
         for bit in bits:
             place = 1 << self.bits.pop(bit)
@@ -205,7 +211,7 @@ class Schema:
 
     def known_since(self, aggregate: Aggregate, column: _Column | None) -> int:
         """The time after which nothing that this aggregate is made of went by unseen."""
-        sinces = [self.bits_since[event, aggregate.where] for event in aggregate.of]
+        sinces = [self.bits_since[bit] for bit in aggregate.bits]
         if column is not None:
             sinces.append(self.columns_since[column])
         return max(self.kept_since, *sinces)
@@ -242,10 +248,11 @@ class _Draft:
     cells: dict[_Cell, int] = field(default_factory=dict)  # -> what it must know
 
     def mask(self, a: Aggregate) -> int:
-        mask = 0
-        for event in a.of:
-            mask |= 1 << self.schema.bits[event, a.where]
-        return mask
+        return self.mask_of(a.bits)
+
+    def mask_of(self, bits: Iterable[Bit]) -> int:
+        """The bits of a row's mask that stand for these."""
+        return sum(1 << self.schema.bits[bit] for bit in set(bits))
 
     def column(self, a: Aggregate) -> _Column | None:
         if a.field is None or not a.op.needs_field:
@@ -319,7 +326,7 @@ def compile_plan(
     for f, a in enumerate(layout.aggregates):
         cell = found[a.id]
         outputs[f] = (
-            _OPS.index(a.op),
+            OP_COMPLETED if a.op is Op.SINCE and a.steps else _OPS.index(a.op),
             order.index(cell),
             cell[0][1],
             a.window_ms,
@@ -328,6 +335,7 @@ def compile_plan(
             schema.known_since(a, draft.column(a)),
             10**a.decimals if a.op.needs_field else 1,
             0,
+            a.share if a.op is Op.QUANTILE else a.least,
         )
     sources = np.full(len(schema.columns), -1, np.int64)
     for v, column in enumerate(_columns_of(layout)):
@@ -340,10 +348,10 @@ def compile_plan(
         head[word] = len(head)
         head = np.concatenate([head, part])
     head[P_STARTS] = len(head)
-    return _with_tables(head, layout, windows, periods)
+    return _with_steps(_with_periods(head, layout, windows, periods), layout, draft)
 
 
-def _with_tables(plan: Ints, layout: KindLayout, windows: list[_Window], periods: dict[str, Periods]) -> Ints:
+def _with_periods(plan: Ints, layout: KindLayout, windows: list[_Window], periods: dict[str, Periods]) -> Ints:
     """The plan with the periods of its calendar windows behind it, and where they stand in the lines that need them."""
     outputs = plan[P_OUTPUT_LINES] + F_WORDS * np.arange(len(layout.aggregates))
     for w, (version, longest) in enumerate(windows):
@@ -354,6 +362,16 @@ def _with_tables(plan: Ints, layout: KindLayout, windows: list[_Window], periods
                     plan[outputs[f] + F_STARTS] = len(plan)
             starts = periods[version].starts
             plan = np.concatenate([plan, [len(starts), longest], starts])
+    return plan
+
+
+def _with_steps(plan: Ints, layout: KindLayout, draft: _Draft) -> Ints:
+    """The plan with the steps of its sequences behind it: how many, the ms within which they come, a mask of each."""
+    for f, a in enumerate(layout.aggregates):
+        if a.steps:
+            plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_GIVEN] = len(plan)
+            masks = [_signed(draft.mask_of(step)) for step in a.steps]
+            plan = np.concatenate([plan, np.array([len(masks), a.within_ms, *masks], np.int64)])
     return plan
 
 

@@ -38,6 +38,7 @@ from risk_stream.features._words import (
     P_TABLES_AT,
     P_WINDOWS,
 )
+from risk_stream.features.layout import MOST_STEPS
 
 __all__ = ["ALWAYS", "Store"]
 
@@ -91,11 +92,14 @@ class Store:
         self.heap[[H_NEXT, H_LIVE, H_LIMIT]] = H_WORDS + size * chunks, size * chunks, self._scratch
 
     def place_scratch(self, plan: Ints, cap: int) -> None:
-        """Give a plan its working space: a row, window starts, cells, a set for the `cap` rows of a key, cursors."""
+        """Give a plan its working space: a row, window starts, cells, a set for the `cap` rows of a key, cursors.
+
+        Behind the window starts there is a word for each row of a key, and one for each step of a sequence.
+        """
         slots = 16
         while slots < 2 * (cap + 2):
             slots <<= 1
-        sizes = [0, plan[P_ROW], plan[P_WINDOWS], plan[P_TABLES_AT], 2 * slots]
+        sizes = [0, plan[P_ROW], plan[P_WINDOWS] + max(cap + 2, MOST_STEPS), plan[P_TABLES_AT], 2 * slots]
         places = np.cumsum(sizes) + self._scratch
         self.heap[self._scratch : places[4]] = 0  # the set knows its entries by a small tag
         plan[[P_SCRATCH_ROW, P_SCRATCH_STARTS, P_SCRATCH_CELLS, P_SCRATCH_SET, P_CURSORS]] = places

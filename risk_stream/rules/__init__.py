@@ -9,10 +9,13 @@ A rule file
     owner: retail-credit       # optional: the owner of every rule below that names none
     group: lending             # optional: the group of every rule below that names none
     tags: [lending]            # optional: added to the tags of every rule below
-    import: shared.yaml        # optional: files of constants and features (which have no stage and no rules)
+    import: shared.yaml        # optional: files of constants, patterns, features (which have no stage and no rules)
     constants:                 # optional: names for numbers and texts, which may differ by a text of the event
       large: 50000
       most: {by: channel, app: 5000, otherwise: 10000}
+    patterns:                  # optional: names for events that meet a condition, and for sequences
+      large_out: {of: transfer, where: direction == "out" and amount > large}
+      drained: {sequence: [login: success == false, large_out], within: 10m}
     features:                  # optional; names are known in this file only (equal features are computed once)
       lenders_30d: {distinct: lender, of: application, by: id_number, window: 30d}
       applied_1h:  {count: application, by: device, window: 1h}
@@ -67,17 +70,25 @@ form                                  value                                     
 ``sum: FIELD, of: TYPE``              sum                                         0
 ``mean | min | max | std: FIELD``     of the values (std: population)             missing
 ``first: FIELD | last: FIELD``        the first; the last *before this event*     missing
+``quantile: FIELD, p: 0.95``          least value not exceeded by that share      missing
+``zscore: FIELD``                     standard deviations of the event's own
+                                      value from the mean of those before it      missing
+``percentile: FIELD``                 share of those before it below it, 0-100    missing
+``sequence: [STEP, ...], within:``    how often all steps came one after another  0
 ====================================  ==========================================  ====================
 
-``TYPE`` is an event type or a list of types; ``of`` is required with every operation but count and since. ``by``
+``TYPE`` is an event type or a list of types, or the name of a pattern; ``of`` is required with every operation but
+count, since and sequence. A pattern that is a sequence has count and since. zscore and percentile are unknown with less
+than ``least`` values before the event (10 if left out). A ``STEP`` is a TYPE, or a TYPE and a condition,
+``transfer: amount > 1000``; the first comes less than ``within`` before the last, and sequences do not overlap. ``by``
 (required) is a kind of key, such as customer or device: every type in ``of``, and every type in the ``on`` of a rule
 that uses the feature, must have a key of that kind or one that belongs to it (an account has a customer). ``window``
 (required) is a whole number and a unit, s m h d w: ``45s 10m 1h 30d 2w``, up to 3650d. It reaches back from the event's
 own time and slides; or it is ``today this_week this_month this_quarter this_year`` or ``business_day``, and holds the
 events from the start of that period up to this one, by the ``calendar`` of that name (``utc`` if left out, but for
 business_day; see `risk_stream.calendars`). ``where`` (optional) is a condition over fields of the ``of`` type, not over
-features. sum, mean and std need a money, number or integer field; min and max take a timestamp too; first, last and
-distinct any field.
+features. sum, mean, std, quantile, zscore and percentile need a money, number or integer field; min and max take a
+timestamp too; first, last and distinct any field.
 
 An **expression feature** is an expression over fields and other features of the file, a value or a condition.
 

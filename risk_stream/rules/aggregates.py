@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from hashlib import blake2b
 
 from risk_stream.calendars import UNITS, Calendar, starts
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node
-from risk_stream.features import Aggregate, Op, Periods
-from risk_stream.rules.check import Checker, Resolver, field_value, nearest
+from risk_stream.features import Aggregate, Bit, Op, Periods
+from risk_stream.rules.check import nearest
+from risk_stream.rules.events import Pattern, Reading, events_named, has_key, narrowed, shared_field
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.expression import Node as Tree
-from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_WINDOW_MS
-from risk_stream.rules.meaning import Condition, Meaning, lists_of, wording
+from risk_stream.rules.meaning import Condition, wording
+from risk_stream.rules.patterns import read_sequence
+from risk_stream.rules.words import Report, content_hash, keys, length_ms
 
-__all__ = [
-    "LENGTH",
-    "Feature",
-    "content_hash",
-    "event_types",
-    "has_key",
-    "keys",
-    "length_ms",
-    "read_aggregate",
-    "shared_field",
-]
+__all__ = ["LEAST", "MAX_LEAST", "Feature", "calendar_named", "periods_of", "read_aggregate"]
 
-Report = Callable[[Node, str], None]
-"""Notes a problem at a node."""
-
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-LENGTH = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 _OPERATIONS = tuple(op.value for op in Op)
 _OF_TYPES = (Op.COUNT, Op.SINCE)
+_NUMBERS = (FieldType.MONEY, FieldType.NUMBER, FieldType.INTEGER)
 _WORKS_ON = {
-    **dict.fromkeys((Op.SUM, Op.MEAN, Op.STD), (FieldType.MONEY, FieldType.NUMBER, FieldType.INTEGER)),
-    **dict.fromkeys((Op.MIN, Op.MAX), (FieldType.MONEY, FieldType.NUMBER, FieldType.INTEGER, FieldType.TIMESTAMP)),
+    **dict.fromkeys((Op.SUM, Op.MEAN, Op.STD, Op.QUANTILE, Op.ZSCORE, Op.PERCENTILE), _NUMBERS),
+    **dict.fromkeys((Op.MIN, Op.MAX), (*_NUMBERS, FieldType.TIMESTAMP)),
 }
+#: What every aggregate may have, and what only some do.
+_PARTS = ("of", "by", "window", "where", "calendar")
+_OWN_PARTS = {"within": (Op.SEQUENCE,), "p": (Op.QUANTILE,), "least": (Op.ZSCORE, Op.PERCENTILE)}
+#: Of a quantile's share: millionths in a whole.
+_WHOLE = 1_000_000
+#: With fewer values a baseline is unknown: where a file does not say, and as many as it may ask for.
+LEAST, MAX_LEAST = 10, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +43,7 @@ class Feature:
     name: str
     node: Node
     aggregate: Aggregate | None = None
-    where: Condition | None = None
+    wheres: Mapping[Bit, Condition] = field(default_factory=dict)  # the conditions that the aggregate's events meet
     tree: Tree | None = None
     calendar: Calendar | None = None
 
@@ -69,119 +62,47 @@ class _Window:
         return str(self.ms) if self.periods is None else f"{self.unit} {self.periods.version}"
 
 
-def content_hash(text: str) -> str:
-    """Twelve hex digits that stand for a content."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-
-
-def length_ms(text: object) -> int | None:
-    """The ms of a length such as 10m or 30d; None where it is none."""
-    found = LENGTH.fullmatch(text.strip()) if isinstance(text, str) else None
-    return int(found[1]) * _UNITS[found[2]] if found else None
-
-
-def has_key(catalogue: Catalogue, event_type: EventType, kind: str) -> bool:
-    """Whether events of a type have a key of a kind: as a field, or as the owner of a key that they have."""
-    kinds = set(event_type.keys)
-    pending = list(kinds)
-    while pending:
-        parent = catalogue.kind(pending.pop()).belongs_to
-        if parent is not None and parent not in kinds:
-            kinds.add(parent)
-            pending.append(parent)
-    return kind in kinds
-
-
-def keys(node: Node) -> list[Node]:
-    """The keys of a mapping, with their places."""
-    return [key for key, _ in node.items()]
-
-
-def shared_field(types: tuple[EventType, ...], name: str) -> Field:
-    """A field that all the types have. Raises `ExpressionError`."""
-    lacking = [t.name for t in types if t.field(name) is None]
-    if not lacking:
-        found = types[0].field(name)
-        assert found is not None
-        return found
-    known = {f.name for t in types for f in t.all_fields}
-    if len(lacking) < len(types):
-        raise ExpressionError(f"'{name}' is not a field of {', '.join(lacking)}, which is judged too")
-    raise ExpressionError(f"{lacking[0]} has no field '{name}'{nearest(name, known)}")
-
-
-def event_types(catalogue: Catalogue, node: Node | None, report: Report) -> tuple[EventType, ...] | None:
-    """The event types that a node names: one, or a list of them."""
-    if node is None:
+def read_aggregate(reading: Reading, calendars: Mapping[str, Calendar], name: str, node: Node) -> Feature | None:
+    """The aggregate a mapping declares, or None with everything wrong in it reported."""
+    op = _operation(node, reading.report)
+    if op is None:
         return None
-    items = node.value if node.is_list else [node]
-    found = []
-    for item in items:
-        if not item.is_text or item.value not in catalogue:
-            known = [t.name for t in catalogue.types]
-            advice = nearest(str(item.plain()), known) or f": there are {', '.join(known)}"
-            report(item, f"'{item.plain()}' is no event type{advice}")
-        elif catalogue.type(item.value) in found:
-            report(item, f"'{item.value}' stands twice in the list")
-        else:
-            found.append(catalogue.type(item.value))
-    if not items:
-        report(node, "the list of event types is empty: name at least one")
-    return tuple(found) if found and len(found) == len(items) else None
-
-
-def read_aggregate(
-    catalogue: Catalogue,
-    calendars: Mapping[str, Calendar],
-    name: str,
-    node: Node,
-    report: Report,
-    report_in: Callable[[Node, ExpressionError], None],
-    constant: Callable[[str, Resolver], Meaning | None],
-) -> Feature | None:
-    """The aggregate a mapping declares, or None with everything wrong in it reported.
-
-    `constant` gives what a name of one stands for, where others have the meaning given; None for names of none.
-    """
-    operations = [key for key in keys(node) if key.value in _OPERATIONS]
-    allowed = ("of", "by", "window", "where", "calendar")
-    good = True
-    for key in keys(node):
-        if key.value not in _OPERATIONS and key.value not in allowed:
-            advice = (
-                nearest(key.value, (*_OPERATIONS, *allowed))
-                or f": an aggregate has one of {', '.join(_OPERATIONS)}, and {', '.join(allowed)}"
-            )
-            report(key, f"'{key.value}' is no part of a feature{advice}")
-            good = False
-    if len(operations) != 1:
-        if not good and not operations:  # the misspelt operation is reported
-            return None
-        report(node, f"a feature has exactly one operation of {', '.join(_OPERATIONS)}, and this has {len(operations)}")
+    good = _has_its_parts(op, node, reading.report)
+    pattern = _events(reading, op, node)
+    types = None if pattern is None else tuple(dict.fromkeys(t for step in pattern.steps for t in step.types))
+    by, window = _by(reading.catalogue, node, types, reading.report), _window(calendars, node, reading.report)
+    field = _field(op, node[op.value], types, reading.report) if op.needs_field and types is not None else None
+    share = _share(node, reading.report) if op is Op.QUANTILE else 0
+    least = _least(node, reading.report) if op.is_baseline else 1
+    if pattern is not None and window is not None and pattern.within_ms > window.ms:
+        reading.report(
+            node["window"], "the sequence may take longer than the window: make the window as long as within, or longer"
+        )
         return None
-    op = Op(operations[0].value)
-    target = node[op.value]
-    types = event_types(catalogue, target if op in _OF_TYPES else node.get("of"), report)
-    if op in _OF_TYPES and "of" in node:
-        report(node.key("of"), f"{op.value} names the event type itself: leave 'of' out")
-        good = False
-    if op not in _OF_TYPES and "of" not in node:
-        report(operations[0], f"'of' is missing: of which event type is {op.value} taken? write of: TYPE")
-    by, window = _by(catalogue, node, types, report), _window(calendars, node, report)
-    field, condition = None, None
-    if types is not None:
-        field = None if op in _OF_TYPES else _field(op, target, types, report)
-        if "where" in node:
-            condition = _where(catalogue, Vocabulary(calendars), node["where"], types, report, report_in, constant)
-            good = good and condition is not None
-    if not good or types is None or by is None or window is None or (op not in _OF_TYPES and field is None):
+    if not good or pattern is None or types is None or by is None or window is None:
         return None
-    text = op in (Op.FIRST, Op.LAST) and field is not None and field.type.is_text
-    where = wording(condition) if condition is not None else ""
-    of = tuple(sorted(t.name for t in types))
-    said = f"{op.value} {of} {where} {by} {window} {field.name if field else ''}"
-    aggregate = Aggregate(
-        content_hash(said),
+    if share is None or least is None or (op.needs_field and field is None):
+        return None
+    aggregate = _aggregate(op, pattern, by, window, field, share, least)
+    wheres = {bit: step.where for step in pattern.steps if step.where is not None for bit in step.bits}
+    return Feature(name, node, aggregate, wheres, calendar=window.calendar)
+
+
+def _aggregate(
+    op: Op, pattern: Pattern, by: str, window: _Window, field: Field | None, share: int, least: int
+) -> Aggregate:
+    steps, within = pattern.steps, pattern.within_ms
+    of = tuple(sorted({t.name for step in steps for t in step.types}))
+    sequence = tuple(step.bits for step in steps) if within else ()
+    first = steps[0].where
+    where = "" if within or first is None else wording(first)
+    if op is Op.COUNT and within:
+        op = Op.SEQUENCE
+    what = f"{op.value} {of} {where} {by} {window} {field.name if field else ''}"
+    if within or share or op.is_baseline:
+        what = f"{what} {sequence} {within} {share} {least}"
+    return Aggregate(
+        content_hash(what),
         op,
         of,
         where,
@@ -189,10 +110,96 @@ def read_aggregate(
         window.ms,
         field.name if field else None,
         field.decimals if field else 0,
-        text,
+        op in (Op.FIRST, Op.LAST) and field is not None and field.type.is_text,
         window.periods,
+        sequence,
+        within,
+        share,
+        least,
     )
-    return Feature(name, node, aggregate, condition, calendar=window.calendar)
+
+
+def _operation(node: Node, report: Report) -> Op | None:
+    """What a feature does with its events; None with what is wrong reported."""
+    operations = [key for key in keys(node) if key.value in _OPERATIONS]
+    known = (*_OPERATIONS, *_PARTS, *_OWN_PARTS)
+    unknown = [key for key in keys(node) if key.value not in known]
+    for key in unknown:
+        advice = (
+            nearest(key.value, known) or f": an aggregate has one of {', '.join(_OPERATIONS)}, and {', '.join(_PARTS)}"
+        )
+        report(key, f"'{key.value}' is no part of a feature{advice}")
+    if len(operations) == 1:
+        return Op(operations[0].value)
+    if operations or not unknown:  # a misspelt operation is reported
+        report(node, f"a feature has exactly one operation of {', '.join(_OPERATIONS)}, and this has {len(operations)}")
+    return None
+
+
+def _has_its_parts(op: Op, node: Node, report: Report) -> bool:
+    """Whether a feature has the parts that go with its operation, and no others; if not, it is reported."""
+    good = all(key.value in (op.value, *_PARTS, *_OWN_PARTS) for key in keys(node))
+    for part, ops in _OWN_PARTS.items():
+        if part in node and op not in ops:
+            report(node.key(part), f"'{part}' is a part of {' and '.join(o.value for o in ops)}: leave it out")
+            good = False
+    if op in _OF_TYPES and "of" in node:
+        report(node.key("of"), f"{op.value} names the event type itself: leave 'of' out")
+        good = False
+    if op is Op.SEQUENCE:
+        for part in ("of", "where"):
+            if part in node:
+                report(node.key(part), f"'{part}' is no part of a sequence: each step names its events and condition")
+                good = False
+    if op.needs_field and "of" not in node:
+        report(node.key(op.value), f"'of' is missing: of which event type is {op.value} taken? write of: TYPE")
+    return good
+
+
+def _events(reading: Reading, op: Op, node: Node) -> Pattern | None:
+    """What a feature counts or takes its values of; None with what is wrong reported."""
+    if op is Op.SEQUENCE:
+        return read_sequence(reading, node)
+    named, where = node[op.value] if op in _OF_TYPES else node.get("of"), node.get("where")
+    pattern = events_named(reading, named)
+    if pattern is None or named is None:
+        return None
+    if not pattern.within_ms:
+        step = narrowed(reading, pattern.steps[0], where)
+        return None if step is None else Pattern((step,))
+    if op not in _OF_TYPES:
+        reading.report(named, f"'{named.value}' is a sequence, which has no fields: it has count and since")
+        return None
+    if where is not None:
+        reading.report(node.key("where"), f"the steps of '{named.value}' have their own conditions: leave 'where' out")
+        return None
+    return pattern
+
+
+def _share(node: Node, report: Report) -> int | None:
+    """What `p` says, in millionths; None with what is wrong reported."""
+    said = node.get("p")
+    if said is None:
+        report(node, "'p' is missing: say which share of the values lies below it or at it, such as p: 0.95")
+        return None
+    value = said.value
+    millionths = round(value * _WHOLE) if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if not 0 < millionths <= _WHOLE or abs(millionths - value * _WHOLE) > 1e-6:
+        report(said, "p is a share above 0 and at most 1 with at most six decimals, such as 0.95")
+        return None
+    return millionths
+
+
+def _least(node: Node, report: Report) -> int | None:
+    """What `least` says; None with what is wrong reported."""
+    said = node.get("least")
+    if said is None:
+        return LEAST
+    value = said.value
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_LEAST:
+        report(said, f"least is a whole number, 1 to {MAX_LEAST:,}, of values that it compares with at least")
+        return None
+    return value
 
 
 def _by(catalogue: Catalogue, node: Node, types: tuple[EventType, ...] | None, report: Report) -> str | None:
@@ -274,40 +281,3 @@ def _field(op: Op, target: Node, types: tuple[EventType, ...], report: Report) -
         report(target, f"{op.value} works on {taken} fields, and '{field.name}' is {field.type.value}")
         return None
     return field
-
-
-def _where(
-    catalogue: Catalogue,
-    vocabulary: Vocabulary,
-    node: Node,
-    types: tuple[EventType, ...],
-    report: Report,
-    report_in: Callable[[Node, ExpressionError], None],
-    constant: Callable[[str, Resolver], Meaning | None],
-) -> Condition | None:
-    if not node.is_text:
-        report(node, "where is a condition, such as where: amount > 1000")
-        return None
-
-    def resolve(name: str) -> Meaning:
-        if (known := constant(name, resolve)) is not None:
-            return known
-        try:
-            return field_value(shared_field(types, name))
-        except ExpressionError as error:
-            if "did you mean" in error.message:
-                raise
-            raise ExpressionError(
-                f"{error.message}, and where can name nothing but fields of the events and constants"
-            ) from None
-
-    checker = Checker(resolve, catalogue.fields, vocabulary)
-    condition = checker.condition(node.value)
-    for error in checker.errors:
-        report_in(node, error)
-    if condition is not None and any(lists_of(condition)):
-        report(
-            node, "where cannot ask a list, which may change while events are in the window: ask it in the rule's when"
-        )
-        return None
-    return condition

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from risk_stream.catalogue import Node
-from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import Resolver, nearest
 from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.limits import MAX_LITERAL, MAX_LITERALS, MAX_TEXT
 from risk_stream.rules.meaning import ByCase, Constant, Kind, Value
+from risk_stream.rules.words import keys
 
 __all__ = ["BY", "OTHERWISE", "Cases", "constant_of", "misfits", "read_cases"]
 

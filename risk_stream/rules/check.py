@@ -91,7 +91,7 @@ def aggregate_value(aggregate: Aggregate, field: Field | None) -> AggregateValue
     inner = FieldValue(Kind.NUMBER, "") if field is None else field_value(field)
     infinite = float("inf")
     match aggregate.op:
-        case Op.COUNT | Op.DISTINCT:
+        case Op.COUNT | Op.DISTINCT | Op.SEQUENCE:
             return AggregateValue(Kind.NUMBER, aggregate, True, 0.0)
         case Op.SINCE:
             return AggregateValue(Kind.DURATION, aggregate, False, 0.0, aggregate.window_ms / 1000)
@@ -100,6 +100,10 @@ def aggregate_value(aggregate: Aggregate, field: Field | None) -> AggregateValue
             return AggregateValue(inner.kind, aggregate, never_falls, 0.0 if never_falls else -infinite)
         case Op.STD:
             return AggregateValue(inner.kind, aggregate, False, 0.0)
+        case Op.ZSCORE:
+            return AggregateValue(Kind.NUMBER, aggregate, False)
+        case Op.PERCENTILE:
+            return AggregateValue(Kind.NUMBER, aggregate, False, 0.0, 100.0)
         case _:
             return AggregateValue(inner.kind, aggregate, False, inner.low, inner.high)
 

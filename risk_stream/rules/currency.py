@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from risk_stream.catalogue import Field
+from risk_stream.features import Op
 from risk_stream.rules.meaning import AggregateValue, Chosen, Computed, FieldValue, Value
 
 __all__ = ["currency_of", "different_currencies"]
@@ -17,6 +18,8 @@ __all__ = ["currency_of", "different_currencies"]
 _CODE = re.compile(r"[A-Z]{3}")
 #: Operations whose result is in the currency of what goes in; a product with a rate may be in any.
 _KEEPS = {"+", "-", "%", "negate", "abs", "min", "max", "coalesce", "round", "floor", "ceil", "clamp"}
+#: Aggregates of amounts that are none themselves.
+_NUMBERS = {Op.DISTINCT, Op.ZSCORE, Op.PERCENTILE}
 
 
 def currency_of(value: Value, fields: Mapping[str, Field]) -> str | None:
@@ -24,7 +27,7 @@ def currency_of(value: Value, fields: Mapping[str, Field]) -> str | None:
     match value:
         case FieldValue(_, name):
             field = fields.get(name)
-        case AggregateValue(_, aggregate):
+        case AggregateValue(_, aggregate) if aggregate.op not in _NUMBERS:
             field = fields.get(aggregate.field or "")
         case Chosen(_, _, first, other):
             return currency_of(first, fields) or currency_of(other, fields)

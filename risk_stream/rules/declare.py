@@ -1,4 +1,4 @@
-"""What a rule file declares: constants and features, its own and those of the files that it imports."""
+"""What a rule file declares: constants, patterns and features, its own and those of the files that it imports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.aggregates import Feature, read_aggregate
 from risk_stream.rules.cases import BY, Cases, constant_of, read_cases
 from risk_stream.rules.check import nearest
+from risk_stream.rules.events import Reading
 from risk_stream.rules.expression import RESERVED
+from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_FEATURES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.meaning import calendars_of
+from risk_stream.rules.patterns import read_patterns
 from risk_stream.rules.reading import NAME, Reader, kind_of
 from risk_stream.rules.scope import Features
 
@@ -36,7 +39,7 @@ class Declarations:
         self._loaded, self._known = loaded, known
 
     def imports(self, node: Node | None, libraries: Mapping[str, LoadedFile]) -> None:
-        """Take in the constants and features of other files, named from this one's folder on."""
+        """Take in the constants, patterns and features of other files, named from this one's folder on."""
         if node is None:
             return
         folder = posixpath.dirname(node.file)
@@ -59,19 +62,28 @@ class Declarations:
 
     def _take_in(self, node: Node, library: LoadedFile, theirs: Features) -> None:
         mine = self._known
-        for name in (*theirs.constants, *theirs.declared):
-            if name in mine.constants or name in mine.declared:
+        for name in (*theirs.constants, *theirs.patterns, *theirs.declared):
+            if name in mine.constants or name in mine.patterns or name in mine.declared:
                 self._reader.report(
                     node, f"'{node.value}' declares '{name}', and so does another file that is imported here"
                 )
                 return
         mine.constants.update(theirs.constants)
+        mine.patterns.update(theirs.patterns)
         broken = bool(library.problems)  # they are said there
         mine.declared.update(dict.fromkeys(theirs.declared) if broken else theirs.declared)
         self._loaded.wheres.update(library.wheres)
         self._loaded.calendars.update(library.calendars)
 
-    def constants(self, node: Node | None) -> None:
+    def read(self, root: Node) -> None:
+        """All that the file itself declares, with the meaning of each and what is wrong in it reported."""
+        self._constants(root.get("constants"))
+        self._patterns(root.get("patterns"))
+        self._features(root.get("features"))
+        self._known.check()
+        self._known.check_cases(self.own, self._reader.report)
+
+    def _constants(self, node: Node | None) -> None:
         """Read the names for numbers and texts."""
         for key, child in self._declarations(node, "constants", "numbers and texts"):
             if not self._may_declare(key, "a constant"):
@@ -97,10 +109,28 @@ class Declarations:
             constants[cases.name] = None
             self._reader.report(cases.node[BY], f"'{cases.name}' goes by '{cases.by}', which is no text of an event")
 
-    def settle(self) -> None:
-        """Give every feature its meaning, then check what the constants of this file go by."""
-        self._known.check()
-        self._known.check_cases(self.own, self._reader.report)
+    def _patterns(self, node: Node | None) -> None:
+        """Read the names for what happens."""
+        sound = {}
+        for key, child in self._declarations(node, "patterns", "patterns"):
+            if key.value in self._catalogue:
+                self._reader.report(key, f"'{key.value}' is an event type: give the pattern another name")
+            elif self._may_declare(key, "a pattern"):
+                sound[key.value] = child
+                self.own[key.value] = key
+        self._known.patterns.update(read_patterns(self._reading(), sound))
+
+    def _reading(self) -> Reading:
+        known = self._known
+        return Reading(
+            self._catalogue,
+            self._reader.report,
+            self._reader.report_in,
+            lambda name, resolve: known.constant(name, resolve) if name in known.constants else None,
+            known.patterns,
+            known.used.add,
+            Vocabulary(self._calendars),
+        )
 
     def _declarations(self, node: Node | None, what: str, of: str) -> Iterable[tuple[Node, Node]]:
         """The names that a mapping declares, each with what it stands for; none where it is no mapping or too large."""
@@ -117,7 +147,7 @@ class Declarations:
         return node.items()
 
     def _may_declare(self, key: Node, what: str) -> bool:
-        """Whether a name can be given to a feature or a constant; if not, it is reported."""
+        """Whether a name can be given to a feature, a constant or a pattern; if not, it is reported."""
         name = key.value
         if not NAME.fullmatch(name) or name in RESERVED:
             self._reader.report(
@@ -127,15 +157,16 @@ class Declarations:
             self._reader.report(
                 key, f"'{name}' is a field of the catalogue: give {what.replace('a ', 'the ')} another name"
             )
-        elif name in self._known.constants:
-            self._reader.report(key, f"'{name}' is a constant already: choose another name")
+        elif name in self._known.constants or name in self._known.patterns:
+            is_one = "a constant" if name in self._known.constants else "a pattern"
+            self._reader.report(key, f"'{name}' is {is_one} already: choose another name")
         elif name in self._known.declared:
             self._reader.report(key, f"'{name}' is a feature that is imported: choose another name")
         else:
             return True
         return False
 
-    def features(self, node: Node | None) -> None:
+    def _features(self, node: Node | None) -> None:
         """Read the names for values; what they mean is settled by `Features.check`."""
         declared = self._known.declared
         for key, child in self._declarations(node, "features", "features"):
@@ -154,22 +185,13 @@ class Declarations:
                 )
 
     def _aggregate(self, name: str, node: Node) -> Feature | None:
-        known = self._known
-        feature = read_aggregate(
-            self._catalogue,
-            self._calendars,
-            name,
-            node,
-            self._reader.report,
-            self._reader.report_in,
-            lambda name, resolve: known.constant(name, resolve) if name in known.constants else None,
-        )
+        feature = read_aggregate(self._reading(), self._calendars, name, node)
         if feature is not None and feature.calendar is not None:
             self._loaded.calendars[feature.calendar.name] = feature.calendar
-        if feature is not None and feature.where is not None and feature.aggregate is not None:
-            for type_name in feature.aggregate.of:
-                self._loaded.wheres[type_name, feature.aggregate.where] = feature.where
-            self._loaded.calendars.update((calendar.name, calendar) for _, calendar in calendars_of(feature.where))
+        if feature is not None:
+            self._loaded.wheres.update(feature.wheres)
+            asked = (one for where in feature.wheres.values() for one in calendars_of(where))
+            self._loaded.calendars.update((calendar.name, calendar) for _, calendar in asked)
         return feature
 
     def _expression(self, name: str, node: Node) -> Feature | None:

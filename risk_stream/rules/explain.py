@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from risk_stream.features import Aggregate
+from risk_stream.features import Aggregate, Bit, Op
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.model import Rule, Validity
 from risk_stream.rules.plan import Plan
@@ -320,6 +320,17 @@ def window(aggregate: Aggregate) -> str:
 
 def wording(aggregate: Aggregate) -> str:
     """What an aggregate is, but its key and window: sum amount of transfer where direction == "out"."""
+    if aggregate.steps:
+        steps = " then ".join(_step(step) for step in aggregate.steps)
+        return f"{aggregate.op.value} {steps} within {length(aggregate.within_ms)}"
     types = ", ".join(aggregate.of)
-    what = f"{aggregate.op.value} {aggregate.field} of {types}" if aggregate.field else f"{aggregate.op.value} {types}"
+    op = f"{aggregate.op.value} {aggregate.share / 1e6:g}" if aggregate.op is Op.QUANTILE else aggregate.op.value
+    what = f"{op} {aggregate.field} of {types}" if aggregate.field else f"{aggregate.op.value} {types}"
     return f"{what} where {aggregate.where}" if aggregate.where else what
+
+
+def _step(step: tuple[Bit, ...]) -> str:
+    """One step of a sequence, whose event types share their condition."""
+    where = step[0][1]
+    types = ", ".join(event for event, _ in step)
+    return f"{types} where {where}" if where else types

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from risk_stream.catalogue import Catalogue, EventType, Node
-from risk_stream.rules.aggregates import keys, length_ms
 from risk_stream.rules.check import nearest
 from risk_stream.rules.limits import MAX_GIVEN, MAX_GIVEN_IN_FILE, MAX_GIVEN_TEXT, MAX_TESTS, MAX_WINDOW_MS
 from risk_stream.rules.model import SEVERITIES, Given, RuleTest
 from risk_stream.rules.reading import WRITTEN, Reader, fits, kind_of
+from risk_stream.rules.words import keys, length_ms
 
 __all__ = ["TEST_KEYS", "TestsReader"]
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Node
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import Report, calendar_named, keys, length_ms, periods_of
+from risk_stream.rules.aggregates import calendar_named, periods_of
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.limits import MAX_WINDOW_MS
+from risk_stream.rules.words import Report, keys, length_ms
 
 __all__ = ["misfit", "read_after"]
 
@@ -80,4 +81,7 @@ def misfit(aggregates: Sequence[Aggregate]) -> str:
             f"a rule with 'after' asks one kind of key, and this one has features by {' and by '.join(kinds)}:"
             " keep them by one, or make it two rules"
         )
+    baseline = next((a.op.value for a in aggregates if a.op.is_baseline), "")
+    if baseline:
+        return f"{baseline} compares an event with those before it, so a rule with 'after' cannot ask it"
     return ""

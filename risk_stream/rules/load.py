@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
-from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import nearest
 from risk_stream.rules.declare import Declarations
 from risk_stream.rules.functions import Vocabulary
@@ -17,12 +16,13 @@ from risk_stream.rules.model import STAGES
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
+from risk_stream.rules.words import keys
 
 __all__ = ["LIBRARY_KEYS", "TOP_KEYS", "is_library", "load_file"]
 
 #: What a rule file may hold, and one that is only imported.
-TOP_KEYS = ("stage", "owner", "group", "tags", "import", "constants", "features", "rules")
-LIBRARY_KEYS = ("constants", "features")
+TOP_KEYS = ("stage", "owner", "group", "tags", "import", "constants", "patterns", "features", "rules")
+LIBRARY_KEYS = ("constants", "patterns", "features")
 
 
 def is_library(root: Node) -> bool:
@@ -39,7 +39,7 @@ def load_file(
 ) -> LoadedFile:
     """Check a whole rule file; `source` is its text, for the places of errors within expressions.
 
-    `libraries` are the loaded files, by name, that it may import constants and features of.
+    `libraries` are the loaded files, by name, that it may import constants, patterns and features of.
     """
     loader = _Loader(catalogue, calendars, root, source, libraries or {})
     with suppress(EnoughError):
@@ -71,9 +71,7 @@ class _Loader(Reader):
             return
         if is_library(root):
             self.loaded.features = self.features
-            self.declarations.constants(root.get("constants"))
-            self.declarations.features(root.get("features"))
-            self.declarations.settle()
+            self.declarations.read(root)
             return
         if self._is_unknown(root):
             return
@@ -83,9 +81,7 @@ class _Loader(Reader):
         group = self.word(root, "group", "") if "group" in root else ""
         shared = Shared(stage or STAGES[0], owner or "", group, self.tags(root))
         self.declarations.imports(root.get("import"), self.libraries)
-        self.declarations.constants(root.get("constants"))
-        self.declarations.features(root.get("features"))
-        self.declarations.settle()
+        self.declarations.read(root)
         rules = root.get("rules")
         if rules is None or not rules.is_list or not rules.value:
             self.report(rules or root, "'rules' is missing or empty: a rule file has a list of one rule or more")
@@ -117,5 +113,6 @@ class _Loader(Reader):
             return
         for name, node in self.declarations.own.items():
             if name not in self.features.used:
-                what = "constant" if name in self.features.constants else "feature"
+                known = self.features
+                what = "constant" if name in known.constants else "pattern" if name in known.patterns else "feature"
                 self.loaded.warnings.append(node.problem(f"no rule of this file uses the {what} '{name}'"))

@@ -9,12 +9,13 @@ from pathlib import Path
 from risk_stream.calendars import Calendar, shipped
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError
 from risk_stream.features import Aggregate, KindLayout
-from risk_stream.rules.aggregates import content_hash, has_key
 from risk_stream.rules.delay import Delay
+from risk_stream.rules.events import has_key
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.meaning import Condition, FieldValue, Meaning, calendars_of, leaves
 from risk_stream.rules.model import Rule
+from risk_stream.rules.words import content_hash
 
 __all__ = ["Plan", "calendars_ending", "load_plan", "plan_of_texts"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from risk_stream.catalogue import Field, FieldType, Node, Problem
-from risk_stream.rules.aggregates import keys
 from risk_stream.rules.check import nearest
 from risk_stream.rules.expression import ExpressionError, parse
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_PROBLEMS, MAX_TAGS, MAX_TEXT
 from risk_stream.rules.place import problem_at
+from risk_stream.rules.words import keys
 
 __all__ = ["ID", "NAME", "WRITTEN", "EnoughError", "Reader", "fits", "kind_of"]
 

@@ -9,8 +9,8 @@ from itertools import chain
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import event_types
 from risk_stream.rules.cases import OTHERWISE
+from risk_stream.rules.events import event_types
 from risk_stream.rules.given import TestsReader
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FILE_NODES

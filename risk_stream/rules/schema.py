@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
-from risk_stream.features import Op
-from risk_stream.rules.aggregates import LENGTH
+from risk_stream.features import MOST_STEPS, Op
+from risk_stream.rules.aggregates import LEAST, MAX_LEAST
 from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
@@ -23,6 +23,7 @@ from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.rule import RULE_KEYS
 from risk_stream.rules.share import PERCENT
 from risk_stream.rules.validity import DAY
+from risk_stream.rules.words import LENGTH
 
 __all__ = ["Schema", "rule_schema"]
 
@@ -37,8 +38,9 @@ _SAYS = {
     "stage": "Where in the business it watches.",
     "owner": "Who answers for the rule; at the top of the file, for every rule that names none.",
     "tags": "Words to find rules by; those of the file are added to each rule's.",
-    "import": "Files of constants and features, from this one's folder on.",
+    "import": "Files of constants, patterns and features, from this one's folder on.",
     "constants": "Names for numbers and texts, which may differ by a text of the event, for expressions and summaries.",
+    "patterns": "Names for events that meet a condition, and for sequences: features count them as they count events.",
     "features": "What rules count and compute, by name. Known in this file only; equal ones are computed once.",
     "rules": "The rules, one or more.",
     "id": "The rule's name, unique in the whole plan.",
@@ -69,6 +71,23 @@ _OPS = {
     Op.STD: "Standard deviation of a field (population).",
     Op.FIRST: "First value of a field in the window.",
     Op.LAST: "Last value of a field before this event.",
+    Op.SEQUENCE: "Number of times that all steps came one after another.",
+    Op.QUANTILE: "The least value of a field that a share p of all values does not exceed.",
+    Op.ZSCORE: "How many standard deviations the event's own value lies above the mean of those before it.",
+    Op.PERCENTILE: "Of the values before the event's own the share that is below it, 0 to 100.",
+}
+_SHARE: Schema = {
+    "description": "Which share of the values lies below it or at it.",
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "maximum": 1,
+}
+_LEAST: Schema = {
+    "description": "With fewer values before the event it is unknown.",
+    "type": "integer",
+    "minimum": 1,
+    "maximum": MAX_LEAST,
+    "default": LEAST,
 }
 
 
@@ -85,11 +104,20 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
         "$defs": {
             "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
             "event_types": _one_or_more({"$ref": "#/$defs/event_type"}),
+            # Event types, or the name of a pattern, which this schema does not know.
+            "events": {"anyOf": [{"$ref": "#/$defs/event_types"}, {"type": "string", "pattern": _NAME}]},
             "kind": {"enum": [kind.name for kind in catalogue.kinds]},
             "calendar": {"enum": sorted(calendars)},
             "text": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
             "tags": {"type": "array", "items": {"type": "string", "pattern": _ID}},
             "aggregate": _aggregate(),
+            "step": {
+                "type": "object",
+                "propertyNames": {"anyOf": [{"$ref": "#/$defs/event_type"}, {"pattern": _NAME}]},
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": {"type": ["string", "null"]},
+            },
             "rule": _rule(),
             "test": _test(),
             "given": _given(catalogue),
@@ -124,6 +152,8 @@ def _top(key: str) -> Schema:
         case "constants":
             value: Schema = {"type": ["number", "string", "boolean"]}
             return _said(key, _named_values({"anyOf": [value, _cases(value)]}))
+        case "patterns":
+            return _said(key, _named_values({"anyOf": [_pattern(), _sequence_of({})]}))
         case "features":
             feature = {"anyOf": [{"$ref": "#/$defs/aggregate"}, {"type": "string"}]}
             return _said(key, _named_values(feature))
@@ -205,12 +235,34 @@ def _aggregate() -> Schema:
     }
     forms = []
     for op, meaning in _OPS.items():
+        if op is Op.SEQUENCE:
+            without_where = {key: value for key, value in shared.items() if key != "where"}
+            forms.append(_sequence_of(without_where, ("by", "window")))
+            continue
         of_types = op in (Op.COUNT, Op.SINCE)
-        target: Schema = {"$ref": "#/$defs/event_types"} if of_types else {"type": "string"}
+        target: Schema = {"$ref": "#/$defs/events"} if of_types else {"type": "string"}
         own = {op.value: {"description": meaning, **target}}
-        of = {} if of_types else {"of": {"description": "Of which events.", "$ref": "#/$defs/event_types"}}
-        forms.append(_object({**own, **of, **shared}, required=(*own, *of, "by", "window")))
+        of = {} if of_types else {"of": {"description": "Of which events.", "$ref": "#/$defs/events"}}
+        share = {"p": _SHARE} if op is Op.QUANTILE else {}
+        least = {"least": _LEAST} if op.is_baseline else {}
+        forms.append(_object({**own, **of, **share, **least, **shared}, required=(*own, *of, *share, "by", "window")))
     return {"oneOf": forms}
+
+
+def _pattern() -> Schema:
+    own = {
+        "of": {"description": "Which events it is.", "$ref": "#/$defs/event_types"},
+        "where": {"description": "A condition over fields of the event.", "type": "string"},
+    }
+    return _object(own, required=("of",))
+
+
+def _sequence_of(shared: Schema, required: tuple[str, ...] = ()) -> Schema:
+    step = {"anyOf": [{"$ref": "#/$defs/events"}, {"$ref": "#/$defs/step"}]}
+    steps = {"type": "array", "minItems": 2, "maxItems": MOST_STEPS, "items": step}
+    within = {"description": "In how long all steps come.", "type": "string", "pattern": _LENGTH}
+    own = {"sequence": {"description": _OPS[Op.SEQUENCE], **steps}, "within": within}
+    return _object({**own, **shared}, required=(*own, *required))
 
 
 def _test() -> Schema:

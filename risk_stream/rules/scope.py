@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 
 from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import Feature, has_key, shared_field
+from risk_stream.rules.aggregates import Feature
 from risk_stream.rules.cases import BY, Cases, misfits
 from risk_stream.rules.check import Checker, Noted, Resolver, aggregate_value, field_value, nearest
+from risk_stream.rules.events import Pattern, has_key, shared_field
 from risk_stream.rules.expression import ExpressionError, names
 from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
@@ -18,7 +19,7 @@ __all__ = ["Features", "RuleScope"]
 
 
 class Features:
-    """The features and constants of one file. None stands for what is wrong in itself; what is wrong was reported."""
+    """The features, constants and patterns of one file. None stands for what is wrong in itself, which was reported."""
 
     def __init__(
         self, catalogue: Catalogue, vocabulary: Vocabulary, report_in: Callable[[Node, ExpressionError], None]
@@ -26,6 +27,7 @@ class Features:
         self.catalogue, self.vocabulary = catalogue, vocabulary
         self.declared: dict[str, Feature | None] = {}
         self.constants: dict[str, Constant | Cases | None] = {}
+        self.patterns: dict[str, Pattern | None] = {}
         self.used: set[str] = set()
         self._report_in = report_in
         self._meanings: dict[str, Meaning | None] = {}
@@ -103,6 +105,9 @@ class Features:
                 for event_type in types:
                     if not has_key(self.catalogue, event_type, by):
                         return f"is kept by {by}, and {event_type.name} has no {by}"
+                    if leaf.aggregate.op.is_baseline and event_type.field(leaf.aggregate.field or "") is None:
+                        field = leaf.aggregate.field
+                        return f"compares the event's own {field} with others, and {event_type.name} has no {field}"
             else:
                 try:
                     shared_field(types, leaf.name)

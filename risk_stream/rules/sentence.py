@@ -24,6 +24,10 @@ def template(text: str) -> Callable[[Callable[[str], str]], str]:
     return lambda say: PLACEHOLDER.sub(lambda found: found[0][0] if found[1] is None else say(found[1].strip()), text)
 
 
+#: Operations whose values are whole.
+_COUNTS = (Op.COUNT, Op.DISTINCT, Op.SEQUENCE)
+
+
 def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:
     """A value as it stands in an alert: whole where it counts, a bool where it is one, None where unknown."""
     if value is None or isinstance(value, str | bool):
@@ -34,7 +38,7 @@ def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:
     kind = getattr(meaning, "kind", Kind.BOOLEAN)
     if kind is Kind.BOOLEAN:
         return bool(value)
-    if kind is Kind.TIME or (isinstance(meaning, AggregateValue) and meaning.aggregate.op in (Op.COUNT, Op.DISTINCT)):
+    if kind is Kind.TIME or (isinstance(meaning, AggregateValue) and meaning.aggregate.op in _COUNTS):
         return int(value)
     if isinstance(value, int) or isinstance(meaning, FieldValue) or not value.is_integer():
         return value

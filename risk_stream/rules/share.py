@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from risk_stream.catalogue import Catalogue, EventType, Node, text_hash
 from risk_stream.features import Aggregate
-from risk_stream.rules.aggregates import Report, keys
+from risk_stream.rules.words import Report, keys
 
 __all__ = ["PERCENT", "Share", "read_share", "unkeyed"]
 

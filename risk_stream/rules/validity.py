@@ -8,9 +8,10 @@ from datetime import date, timedelta
 
 from risk_stream.calendars import Calendar, midnight
 from risk_stream.catalogue import Node
-from risk_stream.rules.aggregates import Report, calendar_named
+from risk_stream.rules.aggregates import calendar_named
 from risk_stream.rules.meaning import Comparison, Condition, Constant, Every, FieldValue, Kind
 from risk_stream.rules.model import Rule, Validity
+from risk_stream.rules.words import Report
 
 __all__ = ["DAY", "EXPIRED_DAYS", "expired", "limits_of", "read_validity", "within"]
 

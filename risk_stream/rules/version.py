@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from risk_stream.rules.aggregates import content_hash
 from risk_stream.rules.meaning import Meaning, wording
 from risk_stream.rules.model import Rule
 from risk_stream.rules.sentence import PLACEHOLDER
+from risk_stream.rules.words import content_hash
 
 __all__ = ["version_of"]
 

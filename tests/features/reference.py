@@ -84,27 +84,43 @@ class Reference:
     def _answer(self, a: Aggregate, log: Log, before: list[Event], window: list[Event], event: Event) -> Answer:
         now = event.time
         since = window_start(a, now) - 1
-        value = self._value(a, [e for e in before if e.time > since], [e for e in window if e.time > since], now)
+        earlier, inside = [e for e in before if e.time > since], [e for e in window if e.time > since]
+        if a.op.is_baseline:
+            value = self._standing(a, self._values(a, earlier), event.fields.get(a.field or "", MISSING))
+        else:
+            value = self._value(a, earlier, inside, now)
         if log.gone_until <= since or log.gone_until < self._newest(a, before, since):
             return Answer(value, exact=True)
-        kept = sum(e.time > since and matches(a, e) for e in window)
         others = [e for e in log.gone if all(e is not w for w in window)]
         gone = [e for e in others if since < e.time and e.place <= event.place and matches(a, e)]
-        return Answer(value, exact=False, at_least=kept, at_most=kept + len(gone))
+        whole = sorted([*inside, *gone], key=lambda e: e.place)
+        bounds = len(self._events(a, inside)), len(self._events(a, whole))
+        return Answer(value, exact=False, at_least=bounds[0], at_most=bounds[1])
 
     def _newest(self, a: Aggregate, before: list[Event], since: int) -> int:
         """When the event was that last or since asks for, if it is here: no other that is older matters to these."""
         found = [e.time for e in before if e.time > since and matches(a, e)]
         if a.op is Op.LAST:
             found = [e.time for e in before if e.time > since and self._values(a, [e])]
-        return found[-1] if found and a.op in {Op.LAST, Op.SINCE} else NEVER
+        return found[-1] if found and a.op in {Op.LAST, Op.SINCE} and not a.steps else NEVER
+
+    def _standing(self, a: Aggregate, past: list[int], own: int) -> float | None:
+        """Where the event's own value stands among those before it."""
+        n = len(past)
+        if own == MISSING or n < a.least:
+            return None
+        if a.op is Op.PERCENTILE:
+            return 100 * sum(v < own for v in past) / n
+        mean = Fraction(sum(past), n)
+        spread = math.sqrt(sum((v - mean) ** 2 for v in past) / n)
+        return float(own - mean) / spread if spread else None
 
     def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:
         scale = 10.0**a.decimals
-        if a.op is Op.COUNT:
-            return sum(matches(a, e) for e in window)
+        if a.op in {Op.COUNT, Op.SEQUENCE}:
+            return len(self._events(a, window))
         if a.op is Op.SINCE:
-            times = [e.time for e in before if matches(a, e)]
+            times = [e.time for e in self._events(a, window) if any(e is b for b in before)]
             return (now - times[-1]) / 1000 if times else None
         values = self._values(a, window)
         if a.op is Op.SUM:
@@ -120,11 +136,20 @@ class Reference:
             return value if a.text else value / scale
         if a.op is Op.MEAN:
             return wrapped(sum(values)) / (len(values) * scale)
+        if a.op is Op.QUANTILE:
+            ranked = sorted(values)
+            return (
+                next(v for i, v in enumerate(ranked, 1) if Fraction(i, len(ranked)) >= Fraction(a.share, 10**6)) / scale
+            )
         if a.op is Op.STD:
             n = len(values)
             variance = Fraction(sum(v * v for v in values), n) - Fraction(sum(values), n) ** 2
             return math.sqrt(variance) / scale
         return (min(values) if a.op is Op.MIN else max(values)) / scale
+
+    def _events(self, a: Aggregate, window: list[Event]) -> list[Event]:
+        """Those that count, which of a sequence are its completions."""
+        return completions(a, window) if a.steps else [e for e in window if matches(a, e)]
 
     def _values(self, a: Aggregate, events: list[Event]) -> list[int]:
         assert a.field is not None
@@ -143,7 +168,43 @@ def window_start(a: Aggregate, now: int) -> int:
 
 def matches(a: Aggregate, event: Event) -> bool:
     """Whether an event counts for an aggregate."""
-    return any((event_type, a.where) in event.counts_for for event_type in a.of)
+    return any(bit in event.counts_for for bit in a.bits)
+
+
+def completions(a: Aggregate, events: list[Event]) -> list[Event]:
+    """The events that complete a sequence: with each of them there are more sequences one behind another than before.
+
+    most[j]: as many as there can be, none beginning before another has ended, among the first j.
+    """
+    fits = [[any(bit in event.counts_for for bit in step) for step in a.steps] for event in events]
+    most = [0]
+    found = []
+    for j, last in enumerate(events):
+        with_last = [
+            most[i] + 1
+            for i, first in enumerate(events[:j])
+            if fits[j][-1]
+            and fits[i][0]
+            and last.time - first.time < a.within_ms
+            and _in_order(fits[i + 1 : j], len(a.steps))
+        ]
+        most.append(max([most[-1], *with_last]))
+        if most[-1] > most[-2]:
+            found.append(last)
+    return found
+
+
+def _in_order(fits: list[list[bool]], steps: int) -> bool:
+    """Whether events between the first and the last of so many steps hold the others in order."""
+    step = 1
+    for fitting in fits:
+        step += step < steps - 1 and fitting[step]
+    return step == steps - 1
+
+
+def _quantile(values: list[int], share: Fraction) -> int:
+    """The least value that at least a share of the values does not exceed."""
+    return min(v for v in values if Fraction(sum(other <= v for other in values), len(values)) >= share)
 
 
 def wrapped(n: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from risk_stream.features import Aggregate, KeyState, KindLayout, Op, Periods
+from risk_stream.features import Aggregate, Bit, KeyState, KindLayout, Op, Periods
 from tests.features.reference import MISSING, Answer, Event
 
 LATENESS = 60
@@ -24,6 +24,13 @@ PERIODS = (
     Periods("uneven", [10_050 + 13 * i * i for i in range(35)]),
     Periods("few", [10_090, 10_800, 11_000, 12_900, 13_000]),
 )
+#: Of sequences: two and three steps, one thing twice, steps that an event can be several of.
+STEPS: tuple[tuple[tuple[Bit, ...], ...], ...] = (
+    ((("order", ""),), (("transfer", ""),)),
+    ((("order", "large"),), (("order", "out"), ("transfer", "out")), (("transfer", ""),)),
+    ((("transfer", ""),), (("transfer", ""),), (("transfer", ""),)),
+    ((("order", ""), ("transfer", "large")), (("order", "large"),)),
+)
 BIG = 2**53 - 1
 
 
@@ -35,14 +42,27 @@ def aggregate(
     where: str = "",
     window_ms: int | Periods = 1000,
     name: str = "",
+    share: int = 950_000,
+    least: int = 2,
+    steps: tuple[tuple[Bit, ...], ...] = (),
+    within_ms: int = 100,
 ) -> Aggregate:
     """An aggregate by customer over the fields of these tests; `window_ms` is a sliding window or a calendar's."""
+    if op is Op.SEQUENCE and not steps:
+        steps = STEPS[0]
+    if steps:
+        of, where = tuple(sorted({event for step in steps for event, _ in step})), ""
     used = field if op.needs_field else None
     text = used in TEXTS and op in {Op.FIRST, Op.LAST}
-    id = name or f"{op.value} {used} {of} {where} {window_ms}"
+    given = (share,) if op is Op.QUANTILE else (least,) if op.is_baseline else (steps, within_ms) if steps else ()
+    id = name or f"{op.value} {used} {of} {where} {window_ms} {given}"
     periods = window_ms if isinstance(window_ms, Periods) else None
     ms = window_ms.longest_ms if isinstance(window_ms, Periods) else window_ms
-    return Aggregate(id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods)
+    values = {"share": share if op is Op.QUANTILE else 0, "least": least if op.is_baseline else 1}
+    spans = {"steps": steps, "within_ms": within_ms if steps else 0}
+    return Aggregate(
+        id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods, **spans, **values
+    )
 
 
 def layout(aggregates: Sequence[Aggregate], cap: int = 1024) -> KindLayout:
@@ -58,7 +78,18 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
     name = draw(st.sampled_from([f for f in FIELDS if f not in TEXTS or not numbers_only]))
     of = draw(st.sampled_from([("order",), ("transfer",), TYPES]))
     window = draw(st.sampled_from([*WINDOWS, *PERIODS]))
-    return aggregate(op, name, of=of, where=draw(st.sampled_from(WHERES)), window_ms=window)
+    steps = draw(st.sampled_from(STEPS if op is Op.SEQUENCE else [(), *STEPS] if op is Op.SINCE else [()]))
+    return aggregate(
+        op,
+        name,
+        of=of,
+        where=draw(st.sampled_from(WHERES)),
+        window_ms=window,
+        share=draw(st.sampled_from([1, 70_000, 500_000, 950_000, 999_999, 1_000_000])),
+        least=draw(st.sampled_from([1, 2, 5])),
+        steps=steps,
+        within_ms=draw(st.sampled_from([1, 50, 1000])),
+    )
 
 
 def layouts(*, caps: Sequence[int] = (1024,)) -> st.SearchStrategy[KindLayout]:
@@ -150,14 +181,14 @@ def differs(a: Aggregate, got: float, flagged: bool, want: Answer) -> str:
     if flagged == want.exact:
         return f"flagged {flagged}, exact {want.exact}"
     if flagged:
-        if a.op is Op.COUNT and not want.at_least <= got <= want.at_most:
-            return f"count {got} outside [{want.at_least}, {want.at_most}]"
+        if a.op in {Op.COUNT, Op.SEQUENCE} and not want.at_least <= got <= want.at_most:
+            return f"{a.op.value} {got} outside [{want.at_least}, {want.at_most}]"
         return ""
     if a.text:
         as_hash = int(np.float64(got).view(np.int64))
         return "" if as_hash == (want.value or 0) else f"text {as_hash}, not {want.value}"
     if want.value is None:
         return "" if math.isnan(got) else f"{got}, not missing"
-    if a.op is Op.STD:
+    if a.op in {Op.STD, Op.ZSCORE}:
         return "" if math.isclose(got, want.value, rel_tol=1e-9, abs_tol=0) else f"{got}, not {want.value}"
     return "" if got == want.value else f"{got!r}, not {want.value!r}"

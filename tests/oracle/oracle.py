@@ -241,17 +241,50 @@ class Oracle:
     def _aggregate(self, feature: Aggregate, rows: list[_Row], at: int) -> Value:
         now = rows[at].time
         inside = [(i, r) for i, r in enumerate(rows[: at + 1]) if _in_window(feature, r.time, now)]
-        counted = [(i, r) for i, r in inside if r.event["type"] in feature.of and self._where(feature, r.event)]
-        if feature.op is Op.COUNT:
+        if feature.op.is_baseline:
+            past = [r for i, r in inside if i < at and self._counts(feature, r.event)]
+            return self._standing(feature, past, rows[at].event)
+        if feature.steps:
+            counted = self._completions(feature, inside)
+        else:
+            counted = [(i, r) for i, r in inside if self._counts(feature, r.event)]
+        if feature.op in {Op.COUNT, Op.SEQUENCE}:
             return Fraction(len(counted))
         if feature.op is Op.SINCE:
             earlier = [r.time for i, r in counted if i < at]
             return Fraction(now - earlier[-1], 1000) if earlier else None
         assert feature.field is not None
         values = [(i, self._field(r.event, feature.field)) for i, r in counted]
-        return self._of_values(feature.op, [(i, v) for i, v in values if v is not None], at)
+        return self._of_values(feature, [(i, v) for i, v in values if v is not None], at)
 
-    def _of_values(self, op: Op, values: list[tuple[int, Any]], at: int) -> Value:
+    def _completions(self, feature: Aggregate, inside: list[tuple[int, _Row]]) -> list[tuple[int, _Row]]:
+        """The rows at which one more sequence is complete: each as early as can be, and none begins before that."""
+        found: list[tuple[int, _Row]] = []
+        begun: list[list[_Row]] = []  # every way to begin a sequence behind the last that is complete
+        for i, row in inside:
+            begun = [way for way in begun if row.time - way[0].time < feature.within_ms]
+            begun += [[*way, row] for way in [[], *begun] if self._fits(feature.steps[len(way)], row.event)]
+            if any(len(way) == len(feature.steps) for way in begun):
+                found.append((i, row))
+                begun = []
+        return found
+
+    def _standing(self, feature: Aggregate, past: list[_Row], event: Event) -> Value:
+        """Where the event's own value stands among those of rows before it."""
+        assert feature.field is not None
+        own = self._field(event, feature.field)
+        values: list[Any] = [v for v in (self._field(r.event, feature.field) for r in past) if v is not None]
+        if own is None or len(values) < feature.least:
+            return None
+        assert isinstance(own, Fraction)
+        if feature.op is Op.PERCENTILE:
+            return Fraction(100 * sum(v < own for v in values), len(values))
+        mean = sum(values, Fraction(0)) / len(values)
+        spread = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values))
+        return (own - mean) / Fraction(spread) if spread else None
+
+    def _of_values(self, feature: Aggregate, values: list[tuple[int, Any]], at: int) -> Value:
+        op = feature.op
         if op is Op.LAST:
             earlier = [v for i, v in values if i < at]
             return earlier[-1] if earlier else None
@@ -271,13 +304,23 @@ class Oracle:
                 return max(found)
             case Op.FIRST:
                 return found[0]
+            case Op.QUANTILE:
+                wanted = Fraction(feature.share, 10**6) * len(found)
+                return next(v for n, v in enumerate(sorted(found), 1) if n >= wanted)
             case Op.STD:
                 mean = sum(found, Fraction(0)) / len(found)
                 return Fraction(math.sqrt(sum((v - mean) ** 2 for v in found) / len(found)))
         raise AssertionError(op)
 
-    def _where(self, feature: Aggregate, event: Event) -> bool:
-        return not feature.where or evaluate(feature.where, lambda name: self._field(event, name)) is True
+    def _counts(self, feature: Aggregate, event: Event) -> bool:
+        return self._fits([(of, feature.where) for of in feature.of], event)
+
+    def _fits(self, step: Iterable[tuple[str, str]], event: Event) -> bool:
+        """Whether an event is of one of some types and meets the condition that goes with it."""
+        return any(
+            event["type"] == of and (not where or evaluate(where, lambda name: self._field(event, name)) is True)
+            for of, where in step
+        )
 
 
 @cache

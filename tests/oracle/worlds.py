@@ -89,6 +89,13 @@ AFTER = (
     "{business_days: 2, calendar: weekdays}",
 )
 DAYS = ("2023-11-14", "2023-11-15", "2023-11-16", "2023-11-17", "2024-12-28", "2025-10-26", "2026-02-28")
+#: What values are compared with, by what they are.
+LIMITS = {
+    "number": (3.3713, 20.3713, 150.3713),
+    "duration": (1.3713, 3.3713),
+    "zscore": (0.3713, -0.7713),
+    "percentile": (34.3713, 80.3713),
+}
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 
@@ -99,42 +106,37 @@ def _kinds_of(type_name: str) -> set[str]:
 
 
 @st.composite
-def _aggregate(draw: st.DrawFn, judged: str, types: Sequence[str], only: str | None = None) -> tuple[str, str]:
-    """(YAML of an aggregate for rules on `judged`, what it is: count, number, duration, or a text that it may be).
+def _aggregate(
+    draw: st.DrawFn, judged: str, types: Sequence[str], patterns: list[str], only: str | None = None
+) -> tuple[str, str]:
+    """(YAML of an aggregate for rules on `judged`, what it is: one of `LIMITS` or a count, or a text that it may be).
 
-    It is by some key that they have, or by the `only` one.
+    It is by some key that they have, or by the `only` one. Patterns that it names are put to the others.
     """
     kinds = _kinds_of(judged) if only is None else {only}
     fed = draw(st.sampled_from([t for t in types if _kinds_of(t) & kinds]))
     by = draw(st.sampled_from(sorted(_kinds_of(fed) & kinds)))
     texts, numbers = TYPES[fed][1], TYPES[fed][2]
-    where = ""
-    if draw(st.booleans()):
-        field, values = draw(st.sampled_from(sorted(texts.items())))
-        value = draw(st.sampled_from(values))
-        where = draw(
-            st.sampled_from(
-                [f'{field} == "{value}"', f'not {field} == "{value}"', f"{field} is missing", *_reads(field, value)]
-            )
-        )
-        if numbers:
-            where = draw(
-                st.sampled_from(
-                    [
-                        where,
-                        f'{numbers[0]} > choose({field} == "{value}", 3, 7)',
-                        f"{numbers[0]} > 10.25",
-                        f'{numbers[0]} <= 7 or {field} != "{value}"',
-                    ]
-                )
-            )
-    ops = ["count", "since", "distinct", "first text", "last text"]
-    ops += ["sum", "mean", "min", "max", "std", "first", "last"] * bool(numbers)
+    where = draw(_where(fed))
+    ops = ["count", "since", "distinct", "first text", "last text", "sequence"]
+    ops += ["sum", "mean", "min", "max", "std", "first", "last", "quantile"] * bool(numbers)
+    shared = sorted(set(numbers) & set(TYPES[judged][2]))
+    ops += ["zscore", "percentile"] * bool(shared and only is None)  # what is judged later cannot ask these
     op, _, text = draw(st.sampled_from(ops)).partition(" ")
     window = draw(st.sampled_from(draw(st.sampled_from([WINDOWS, CALENDAR_WINDOWS]))))
+    if op == "sequence":
+        return draw(_sequence(by, window, types, patterns))
+    if draw(st.integers(0, 3)) == 0:
+        fed, where = _named(patterns, f"of: {fed}" + (f", where: '{where}'" if where else "")), draw(_where(fed))
     tail = f"by: {by}, window: {window}" + (f", where: '{where}'" if where else "")
     if op in ("count", "since"):
         return f"{{{op}: {fed}, {tail}}}", "count" if op == "count" else "duration"
+    if op in ("zscore", "percentile"):
+        least = draw(st.sampled_from(["", ", least: 1", ", least: 3"]))
+        return f"{{{op}: {draw(st.sampled_from(shared))}, of: {fed}{least}, {tail}}}", op
+    if op == "quantile":
+        share = draw(st.sampled_from(["0.5", "0.07", "0.95", "1"]))
+        return f"{{quantile: {draw(st.sampled_from(numbers))}, p: {share}, of: {fed}, {tail}}}", "number"
     if op == "distinct":
         field = draw(st.sampled_from([*sorted(texts), *numbers]))
         return f"{{distinct: {field}, of: {fed}, {tail}}}", "count"
@@ -163,6 +165,48 @@ def _reads(name: str, value: str) -> tuple[str, ...]:
 
 
 @st.composite
+def _where(draw: st.DrawFn, fed: str) -> str:
+    """A condition over fields of events of a type, or nothing."""
+    texts, numbers = TYPES[fed][1], TYPES[fed][2]
+    if draw(st.booleans()):
+        return ""
+    field, values = draw(st.sampled_from(sorted(texts.items())))
+    value = draw(st.sampled_from(values))
+    forms = [f'{field} == "{value}"', f'not {field} == "{value}"', f"{field} is missing", *_reads(field, value)]
+    if numbers:
+        forms += [f'{numbers[0]} > choose({field} == "{value}", 3, 7)', f"{numbers[0]} > 10.25"]
+        forms += [f'{numbers[0]} <= 7 or {field} != "{value}"']
+    return draw(st.sampled_from(forms))
+
+
+@st.composite
+def _sequence(draw: st.DrawFn, by: str, window: str, types: Sequence[str], patterns: list[str]) -> tuple[str, str]:
+    """(YAML of a feature about a sequence of two or three steps by a key, what it is)."""
+    steps = []
+    for _ in range(draw(st.integers(2, 3))):
+        fed = draw(st.sampled_from([t for t in types if by in _kinds_of(t)]))
+        where = draw(_where(fed))
+        if draw(st.integers(0, 3)) == 0:
+            fed, where = _named(patterns, f"of: {fed}" + (f", where: '{where}'" if where else "")), draw(_where(fed))
+        steps.append(f"{{{fed}: '{where}'}}" if where else draw(st.sampled_from([fed, f"{{{fed}: }}"])))
+    longest = WINDOWS.index(window) if window in WINDOWS else len(WINDOWS) - 2
+    within = draw(st.sampled_from(WINDOWS[: longest + 1]))
+    sequence = f"sequence: [{', '.join(steps)}], within: {within}"
+    op = draw(st.sampled_from(["sequence", "count", "since"]))
+    if op == "sequence":
+        return f"{{{sequence}, by: {by}, window: {window}}}", "count"
+    kind = "count" if op == "count" else "duration"
+    return f"{{{op}: {_named(patterns, sequence)}, by: {by}, window: {window}}}", kind
+
+
+def _named(patterns: list[str], what: str) -> str:
+    """The name of one more pattern."""
+    name = f"p{len(patterns)}"
+    patterns.append(f"  {name}: {{{what}}}")
+    return name
+
+
+@st.composite
 def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: int = 2) -> str:
     if depth and draw(st.booleans()):
         a, b = draw(_condition(judged, features, depth - 1)), draw(_condition(judged, features, depth - 1))
@@ -182,7 +226,7 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
             )
         )
     name, kind = draw(st.sampled_from(sorted(features.items())))
-    if kind not in ("count", "number", "duration"):
+    if kind not in ("count", *LIMITS):
         return draw(
             st.sampled_from(
                 [f'{name} == "{kind}"', f'{name} not in ["{kind}"]', f"{name} is missing", *_reads(name, kind)]
@@ -190,7 +234,7 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
         )
     if kind == "count":
         return f"{name} {draw(st.sampled_from(['>', '==', '<', '!=']))} {draw(st.integers(1, 4))}"
-    limit = draw(st.sampled_from([1.3713, 3.3713] if kind == "duration" else [3.3713, 20.3713, 150.3713]))
+    limit = draw(st.sampled_from(LIMITS[kind]))
     others = sorted(n for n, k in features.items() if k == "number")
     forms = [f"{name} > {limit}", f"{name} < {limit}", f"coalesce({name}, 7) > {limit}", f"{name} is missing"]
     forms += [f"round({name}, 1) > {limit}", f"clamp(floor({name}), 1, 200) < {limit}"]
@@ -211,7 +255,7 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
 def _cases(draw: st.DrawFn, judged: str, features: dict[str, str]) -> str:
     """A constant with cases, by a text of the event or of a feature."""
     fields = [*sorted(TYPES[judged][1].items())]
-    fields += [(n, (k,)) for n, k in sorted(features.items()) if k not in ("count", "number", "duration")]
+    fields += [(n, (k,)) for n, k in sorted(features.items()) if k not in ("count", *LIMITS)]
     by, texts = draw(st.sampled_from(fields))
     values = [f"{text}: {draw(st.sampled_from([1.3713, 3.3713]))}" for text in texts]
     otherwise = draw(st.sampled_from(["", ", otherwise: 2.3713"]))
@@ -232,7 +276,7 @@ def _days(draw: st.DrawFn) -> str:
 @st.composite
 def _beyond(draw: st.DrawFn, features: dict[str, str], constant: str) -> str:
     """A condition that compares a feature, if one is a number, with a constant."""
-    numbers = [name for name, kind in sorted(features.items()) if kind in ("count", "number", "duration")]
+    numbers = [name for name, kind in sorted(features.items()) if kind in ("count", *LIMITS)]
     if not numbers:
         return f"{constant} {draw(st.sampled_from(['is missing', 'is not missing']))}"
     name = draw(st.sampled_from(numbers))
@@ -248,7 +292,7 @@ def rule_files(
     With `later` most of them judge some time after their event. With `keyed` some have constants with cases, days on
     which they judge, and shares of keys for which they are live: of these the oracle reads in the plan's texts.
     """
-    features, rules, constants = [], [], []
+    features, rules, constants, patterns = [], [], [], list[str]()
     for r in range(draw(st.integers(1, 4))):
         judged = draw(st.sampled_from(sorted(types)))
         mine: dict[str, str] = {}
@@ -257,7 +301,7 @@ def rule_files(
             after = f"    after: {draw(st.sampled_from(AFTER))}\n"
             only = draw(st.sampled_from(sorted(_kinds_of(judged))))
         for f in range(draw(st.integers(1, 4))):
-            text, kind = draw(_aggregate(judged, types, only))
+            text, kind = draw(_aggregate(judged, types, patterns, only))
             mine[f"f{r}_{f}"] = kind
             features.append(f"  f{r}_{f}: {text}")
         when = draw(_condition(judged, mine))
@@ -279,6 +323,7 @@ def rule_files(
             + (f"    summary: 'fired at {{f{r}_0}}'\n" if after else "    summary: fired\n")
         )
     written = "constants:\n" + "".join(constants) if constants else ""
+    written += "patterns:\n" + "\n".join(patterns) + "\n" if patterns else ""
     return "stage: trading\n" + written + "features:\n" + "\n".join(features) + "\nrules:\n" + "".join(rules)
 
 
