@@ -237,7 +237,7 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
     limit = draw(st.sampled_from(LIMITS[kind]))
     others = sorted(n for n, k in features.items() if k == "number")
     forms = [f"{name} > {limit}", f"{name} < {limit}", f"coalesce({name}, 7) > {limit}", f"{name} is missing"]
-    forms += [f"round({name}, 1) > {limit}", f"clamp(floor({name}), 1, 200) < {limit}"]
+    forms += [f"round({name}, 1) > {limit}", f"clamp(floor({name}), -200, 200) < {limit}"]
     if kind == "number":
         forms += [f"sqrt({name} / {name}) + ceil({name}) > {limit}"]
     others = [n for n in others if n != name]
