@@ -36,7 +36,7 @@ from risk_stream.lending.day_count import (
     year_fractions,
 )
 from risk_stream.lending.effective_rate import dated_effective_rate, effective_annual, nominal_annual, periodic_rate
-from risk_stream.lending.errors import LendingError
+from risk_stream.lending.errors import LendingError, TableError
 from risk_stream.lending.losses import (
     cumulative_pd,
     expected_loss,
@@ -155,6 +155,7 @@ __all__ = [
     "Short",
     "StageRules",
     "StageState",
+    "TableError",
     "Terms",
     "add_months",
     "adjust",

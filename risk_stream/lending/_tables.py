@@ -8,21 +8,18 @@ from fractions import Fraction
 from pathlib import Path
 
 from risk_stream.catalogue import Node, Problem, ProblemsError, did_you_mean, read_yaml
+from risk_stream.lending.errors import TableError
 
-__all__ = ["Reader", "TableError", "table"]
+__all__ = ["Reader", "table"]
 
 _OURS = Path(__file__).parent / "tables"
-
-
-class TableError(ProblemsError):
-    """Raised when a table of lending as written cannot be used."""
 
 
 class Reader:
     """One file, read part by part; `problems` grows, `done` raises them."""
 
-    def __init__(self, root: Node, name: str, keys: Sequence[str]) -> None:
-        self.root, self.name = root, name
+    def __init__(self, root: Node, keys: Sequence[str]) -> None:
+        self.root = root
         self.problems: list[Problem] = []
         self.keys(root, keys)
 
@@ -105,11 +102,11 @@ class Reader:
 
 
 def table(path: Path | str, keys: Sequence[str]) -> Reader:
-    """A table by its path, or one of ours by its name. Raises `TableError` where the file cannot be read."""
+    """A table by its path, or one of ours by its name, with all of `keys` and no other; raises `TableError`."""
     file = _OURS / f"{path}.yaml" if isinstance(path, str) else path
     try:
-        return Reader(read_yaml(file, file.name), file.name, keys)
-    except TableError:
-        raise
+        reader = Reader(read_yaml(file, file.name), keys)
     except ProblemsError as error:
         raise TableError(error.problems) from error
+    reader.done()
+    return reader

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -66,12 +65,11 @@ class ClassRules:
     house: tuple[str, ...]  # parts that the table marks as a house's to set
 
 
-@cache
 def load_class_rules(path: Path | str = "china_2023") -> ClassRules:
     """A table of classification, by the name of a shipped one or by path. Raises `TableError` with all its faults."""
     reader = table(path, _KEYS)
     root = reader.root
-    parts = {key: reader.part(root, key) or root for key in _KEYS}
+    parts = {key: root[key] for key in _KEYS}
     products, lines = _read_lines(reader, parts["lines"])
     reader.keys(parts["impairment"], ("doubtful", "loss"))
     reader.keys(parts["debtor"], ("own_share", "all_banks_share", "all_banks_days"))

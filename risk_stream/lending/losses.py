@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_stream.lending.errors import LendingError
-from risk_stream.lending.money import Amounts, Rate, exact_rate, half_up
+from risk_stream.lending.money import Amounts, Rate, amounts, exact_rate, half_up
 
 __all__ = [
     "cumulative_pd",
@@ -94,6 +94,7 @@ def loss_allowance(stage: NDArray[np.int64], twelve_months: Amounts, lifetime: A
 
 def impaired_loss(gross: int, recoveries: Any, years: Any, rate: Rate) -> int:
     """The loss of a credit-impaired claim: gross carrying amount less the recoveries expected, at the original rate."""
+    amounts([gross], "the gross amount")
     cash, when = np.asarray(recoveries), np.asarray(years, np.float64)
     if cash.shape != when.shape or (cash < 0).any() or (when < 0).any():
         raise LendingError("every recovery is 0 or more and has one time, in years from today")
@@ -103,7 +104,10 @@ def impaired_loss(gross: int, recoveries: Any, years: Any, rate: Rate) -> int:
 
 def interest_revenue(stage: int, gross: int, allowance: int, rate: Rate) -> int:
     """A year's interest in minor units: on the gross amount in stages 1 and 2, on the net one in stage 3 (5.4.1)."""
-    return half_up((gross - allowance if stage == 3 else gross) * exact_rate(rate))
+    amounts([gross, allowance], "the gross amount and the allowance")
+    if stage not in {1, 2, 3}:
+        raise LendingError(f"there are stages 1, 2 and 3, not {stage}")
+    return half_up((max(gross - allowance, 0) if stage == 3 else gross) * exact_rate(rate))
 
 
 def _share(values: Any, what: str) -> _Floats:

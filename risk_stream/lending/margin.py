@@ -119,6 +119,9 @@ def available_margin(
     value x ratio - interest and fees (SSE implementing rules on margin trading 2019). Financed shares are not
     also collateral. Ratios are those of the contract's day: 100 % for financing from 19 January 2026, 80 % before.
     """
+    amounts([cash, interest, *(value for value, _ in collateral)], "cash, interest and collateral")
+    amounts([money for one in financed for money in (one.value, one.amount)], "what is financed")
+    amounts([money for one in short for money in (one.sold_for, one.value)], "what is sold short")
     margin = Fraction(cash - interest)
     margin += sum((value * _haircut(haircut) for value, haircut in collateral), Fraction(0))
     for bought in financed:
@@ -134,6 +137,7 @@ def available_margin(
 
 def withdrawable(assets: int, debts: int, available: int, lines: MarginLines | None = None) -> int:
     """What may leave an account, in minor units: min(A - 3 D, available margin), where the ratio is over 300 %."""
+    amounts([assets, debts], "assets and debts")
     least = exact_rate((lines or MarginLines()).withdrawal, "a line")
     return max(min(floor(assets - least * debts), available), 0)
 

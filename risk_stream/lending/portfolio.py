@@ -28,6 +28,7 @@ class Quality:
 
 def quality(classes: NDArray[np.int64], balances: Amounts, allowance: int) -> Quality:
     """The ratios of loans by their `Class` and balance, and the allowance for them; minor units."""
+    amounts([allowance], "the allowance")
     money = amounts(balances, "balances")
     by_class = [int(money[np.asarray(classes) == one].sum()) for one in Class]
     loans, bad = sum(by_class), sum(by_class[Class.SUBSTANDARD :])

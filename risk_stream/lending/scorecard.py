@@ -108,7 +108,7 @@ def load_scorecard(path: Path) -> Scorecard:
         reader.done()
     factor = pdo / log(2)
     offset = float(reader.number(root, "base_score")) - factor * log(odds)
-    parts = reader.part(root, "characteristics") or root
+    parts = root["characteristics"]
     if not parts.is_mapping or not parts.value:
         reader.report(parts, "characteristics are a mapping of names, each with beta and bins")
         reader.done()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +44,13 @@ class StageState:
     increased_on: Dates  # the last that saw a sign of increased risk other than days, or let it out of stage 3
 
 
-@cache
 def load_stage_rules(path: Path | str = "ifrs9") -> StageRules:
     """A table of stages by the name of a shipped one or by its path. Raises `TableError` with all its faults."""
     reader = table(path, _KEYS)
     root = reader.root
-    cure = reader.part(root, "cure") or root
+    cure, house = root["cure"], root["house"]
     reader.keys(cure, ("to_stage_2_months", "to_stage_1_months"))
     names = [c.name.lower() for c in Class]
-    house = reader.part(root, "house")
     found = StageRules(
         reader.text(root, "name"),
         reader.text(root, "source"),
@@ -62,7 +59,7 @@ def load_stage_rules(path: Path | str = "ifrs9") -> StageRules:
         Class(names.index(reader.choice(root, "impaired_from", names))),
         reader.whole(cure, "to_stage_2_months", 0, 120),
         reader.whole(cure, "to_stage_1_months", 0, 120),
-        tuple(str(item) for item in house.plain()) if house is not None and house.is_list else (),
+        tuple(str(item) for item in house.plain()) if house.is_list else (),
     )
     reader.done()
     return found

@@ -12,6 +12,7 @@ import pytest
 from risk_stream.lending import (
     LendingError,
     Match,
+    TableError,
     affordability_breaches,
     debt_service_cover,
     debt_to_income,
@@ -20,7 +21,6 @@ from risk_stream.lending import (
     payment_to_income,
     suitability,
 )
-from risk_stream.lending._tables import TableError
 from tests.lending.facts import DATA, minor, rows
 
 CARD = DATA / "scorecard.yaml"

@@ -14,6 +14,7 @@ from risk_stream.lending import (
     Class,
     ClassState,
     LendingError,
+    TableError,
     add_months,
     class_floor,
     classify,
@@ -23,7 +24,6 @@ from risk_stream.lending import (
     significant_increase,
     unclassified,
 )
-from risk_stream.lending._tables import TableError
 from tests.lending.facts import rows
 
 RULES = load_class_rules()
@@ -169,6 +169,12 @@ def test_a_house_may_load_tables_of_its_own(tmp_path: Path) -> None:
         ),
         ("months: 6", "months: soon", "months is a whole number from 1 to 120, not 'soon'"),
         ("debtor:", "depter:", "debtor is missing"),
+        (
+            "move_up: {periods: 2, months: 6}",
+            "move_up: 6",
+            "a mapping with periods, months meant, not a number",
+        ),
+        ("triggers:", "triggers: often\nmore:", "'more' is not known here"),
         ("name: china_2023", "name: [", r"china.yaml:\d+:\d+: "),
     ],
 )
@@ -178,6 +184,14 @@ def test_a_wrong_table_is_refused_with_its_place(tmp_path: Path, old: str, new: 
     (tmp_path / "china.yaml").write_text(text.replace(old, new))
     with pytest.raises(TableError, match=said):
         load_class_rules(tmp_path / "china.yaml")
+
+
+def test_a_part_that_is_missing_is_the_only_thing_said(tmp_path: Path) -> None:
+    text = (TABLES / "china_2023.yaml").read_text().replace("move_up: {", "# move_up: {")
+    (tmp_path / "china.yaml").write_text(text)
+    with pytest.raises(TableError) as error:
+        load_class_rules(tmp_path / "china.yaml")
+    assert [problem.message for problem in error.value.problems] == ["move_up is missing"]
 
 
 def test_a_wrong_table_of_stages_is_refused_too(tmp_path: Path) -> None:

@@ -124,3 +124,14 @@ def test_concentration_is_the_largest_share_and_the_sum_of_squares() -> None:
     assert concentration([50, 30, 20]) == (Fraction(1, 2), Fraction(38, 100))
     with pytest.raises(LendingError, match="have no concentration"):
         concentration([0, 0])
+
+
+def test_negative_amounts_are_refused() -> None:
+    with pytest.raises(LendingError, match="cash, interest and collateral number 1 is -1: negative"):
+        available_margin(-1, [])
+    with pytest.raises(LendingError, match="what is financed number 2 is -5: negative"):
+        available_margin(0, [], [Financed(1, -5, "0.7")])
+    with pytest.raises(LendingError, match="assets number 1 is -1: negative"):
+        margin_band(np.array([-1]), np.array([1]))
+    with pytest.raises(LendingError, match="assets and debts number 2 is -1: negative"):
+        withdrawable(1, -1, 1)

@@ -115,3 +115,10 @@ def test_a_loss_is_that_of_each_year_of_default_by_its_chance(years: list[tuple[
 def test_figures_that_cannot_be_are_refused(pd: float, lgd: float, ead: float, years: int, said: str) -> None:
     with pytest.raises(LendingError, match=said):
         expected_loss([pd], [lgd], [ead], [years], EIR)
+
+
+def test_a_stage_or_an_amount_that_there_is_not_is_refused() -> None:
+    with pytest.raises(LendingError, match="there are stages 1, 2 and 3, not 4"):
+        interest_revenue(4, 100, 0, EIR)
+    with pytest.raises(LendingError, match="the gross amount number 1 is -1: negative"):
+        impaired_loss(-1, [1], [1.0], EIR)

@@ -37,6 +37,8 @@ def test_the_ratios_of_a_book_are_the_worked_ones() -> None:
     assert float(found.coverage or 0) == items["coverage_ratio"]
     assert float(found.provision or 0) == items["loan_provision_ratio"]
     assert quality(np.array([0]), np.array([0]), 0).npl is None
+    with pytest.raises(LendingError, match="the allowance number 1 is -1: negative"):
+        quality(np.array([0]), np.array([1]), -1)
 
 
 def matrix() -> np.ndarray:
