@@ -162,17 +162,10 @@ def report(tally: Tally, counted: Counted) -> Report:
 
 
 def _side(tally: Tally, name: str) -> SideReport:
-    plan = tally.sides.plans[name]
-    live = [tally.counts[name, rule.id] for rule in plan.judged if tally.sides.is_live(name, rule.id)]
+    plan, live = tally.sides.plans[name], tally.live[name]
     all_of = sum(tally.counts[name, rule.id].alerts for rule in plan.judged)
-    alerts = sum(count.alerts for count in live)
-    judged = Judged.of(
-        sum(count.right for count in live),
-        sum(count.wrong for count in live),
-        len(tally.found[name]),
-        to_find(tally),
-    )
-    return SideReport(plan.version, len(plan.judged), alerts, all_of - alerts, judged)
+    judged = Judged.of(live.right, live.wrong, len(live.found), to_find(tally))
+    return SideReport(plan.version, len(plan.judged), live.alerts, all_of - live.alerts, judged)
 
 
 def to_find(tally: Tally, rule: str = "") -> int:
@@ -203,7 +196,8 @@ def _count(tally: Tally, side: str, rule_id: str, count: RuleCount) -> Count:
     days = tuple(count.days[tally.first_day + day] for day in range(tally.days))
     judged = Judged.of(count.right, count.wrong, len(count.found), to_find(tally, rule_id))
     severities = dict(sorted(count.severities.items()))
-    return Count(str(rule.mode), count.alerts, days, severities, len(count.keys), judged, count.examples.alerts)
+    mode = rule.mode if rule.share is None else f"{rule.mode} {rule.share}"
+    return Count(mode, count.alerts, days, severities, len(count.keys), judged, count.examples.alerts)
 
 
 def _differing(change: Change | None) -> Differing | None:

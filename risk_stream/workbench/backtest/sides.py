@@ -64,7 +64,7 @@ class Sides:
         """A rule as a side has it; None where it has none, or it is off."""
         return self._judged.get((side, rule_id))
 
-    def is_live(self, side: str, rule_id: str) -> bool:
-        """Whether a side shows what a rule says."""
+    def is_live(self, side: str, rule_id: str, keys: Mapping[str, str]) -> bool:
+        """Whether a side shows what a rule says of an event with these keys, by their kinds."""
         rule = self.rule(side, rule_id)
-        return rule is not None and rule.mode == "live"
+        return rule is not None and rule.mode_of(keys) == "live"

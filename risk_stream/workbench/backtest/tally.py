@@ -14,7 +14,7 @@ from risk_stream.engine import Alert
 from risk_stream.workbench.backtest.outcomes import Outcomes
 from risk_stream.workbench.backtest.sides import Sides
 
-__all__ = ["DAY_MS", "Change", "Examples", "RuleCount", "Tally"]
+__all__ = ["DAY_MS", "Change", "Examples", "LiveCount", "RuleCount", "Tally"]
 
 DAY_MS = 86_400_000
 #: Examples kept of each kind.
@@ -57,6 +57,16 @@ class RuleCount:
 
 
 @dataclass(slots=True)
+class LiveCount:
+    """What all rules of one side showed: those that are live, for the keys for which they are."""
+
+    alerts: int = 0
+    right: int = 0
+    wrong: int = 0
+    found: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Change:
     """What becomes of alerts of a rule from the first side to the second: added, dropped, or said otherwise."""
 
@@ -91,7 +101,7 @@ class Tally:
         self.counts: dict[tuple[str, str], RuleCount] = {
             (side, rule.id): RuleCount() for side, plan in sides.plans.items() for rule in plan.judged
         }
-        self.found: dict[str, set[int]] = {side: set() for side in sides.plans}  # by any live rule
+        self.live = {side: LiveCount() for side in sides.plans}
         self.changes: dict[tuple[str, str], Change] = {}  # (rule, added | dropped | changed)
         self.together: Counter[tuple[str, str]] = Counter()  # variants that fired on one event
         self.of_variant: Counter[str] = Counter()
@@ -173,8 +183,12 @@ class Tally:
         count.wrong += right is False
         count.found |= bad
         count.examples.add(alert)
-        if bad and self.sides.is_live(side, rule):
-            self.found[side] |= bad
+        if self.sides.is_live(side, rule, alert.keys):
+            live = self.live[side]
+            live.alerts += 1
+            live.right += right is True
+            live.wrong += right is False
+            live.found |= bad
 
     def _count_change(self, rule: str, said: dict[str, Alert], judged: tuple[bool | None, set[int]]) -> None:
         before, after = (said.get(name) for name in self._names)

@@ -67,6 +67,17 @@ def test_a_promoted_rule_has_the_same_alerts_and_shows_them() -> None:
     assert (report.sides["before"].live, report.sides["after"].live) == (6, 7)
 
 
+def test_a_rule_that_is_live_for_a_share_of_customers_shows_their_alerts_alone() -> None:
+    many = [transfer(n, n * 4_000, account=f"A{n}", customer=f"C{n}", amount=2000.0) for n in range(60)]
+    shared = plan_of(mode="mode: shadow -> mode: {live: 30%, by: customer}")
+    report = judge({"before": plan_of(), "after": shared}, many)
+    live = report.sides["after"].live
+    assert (report.sides["before"].live, report.sides["before"].shadow) == (0, 60)
+    assert 5 < live < 35
+    assert report.sides["after"].shadow == 60 - live
+    assert of(report, "large").sides["after"].mode == "live 30% by customer"
+
+
 def test_a_rule_that_is_new_or_gone_is_named_as_such() -> None:
     without = plan_of(never="""  - id: never
     on: transfer

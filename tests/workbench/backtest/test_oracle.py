@@ -46,6 +46,7 @@ def test_each_side_says_what_the_oracle_says_of_it(
             (sides.variants[alert.rule].rule.id, alert.event): alert
             for alert in final(said)
             if side in sides.variants[alert.rule].sides
+            and sides.is_live(side, sides.variants[alert.rule].rule.id, alert.keys)
         }
         truth = judge_all(((event, plan) for event in accepted), lambda kind, key: clock)
         wanted = {(verdict.rule, verdict.event): verdict for judged in truth for verdict in judged.verdicts}

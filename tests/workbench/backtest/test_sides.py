@@ -29,7 +29,7 @@ def test_a_shadow_rule_is_heard_and_one_that_is_off_is_not_there() -> None:
     assert set(sides.variants) == {"busy", "never"}
     heard = Sides({"rules": plan_of()})
     assert {rule.mode for rule in heard.plan.rules} == {"live"}
-    assert (heard.is_live("rules", "busy"), heard.is_live("rules", "large")) == (True, False)
+    assert (heard.is_live("rules", "busy", {}), heard.is_live("rules", "large", {})) == (True, False)
 
 
 def test_a_new_mode_or_owner_is_no_new_meaning() -> None:
@@ -37,7 +37,7 @@ def test_a_new_mode_or_owner_is_no_new_meaning() -> None:
         {"before": plan_of(), "after": plan_of(mode="    mode: shadow\n -> ", owner="owner: desk -> owner: x")}
     )
     assert set(sides.variants) == {"busy", "large", "never"}
-    assert (sides.is_live("before", "large"), sides.is_live("after", "large")) == (False, True)
+    assert (sides.is_live("before", "large", {}), sides.is_live("after", "large", {})) == (False, True)
 
 
 def test_plans_of_other_event_types_cannot_be_compared(tmp_path: object) -> None:
