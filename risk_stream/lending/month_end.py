@@ -102,7 +102,6 @@ def month_end(
         previous.stages,
         as_of,
         stage_rules,
-        days_past_due=late.days,
         last_late=late.last_day_over(0),
         last_over_backstop=late.last_day_over(stage_rules.backstop_days),
         last_in_default=late.last_day_over(stage_rules.default_days),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from risk_stream.lending._tables import table
 from risk_stream.lending.classification import Class
-from risk_stream.lending.day_count import Dates, Days, add_months, one_date
+from risk_stream.lending.day_count import Dates, add_months, one_date
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.past_due import NEVER
 
@@ -88,7 +88,6 @@ def stage(
     as_of: Any,
     rules: StageRules,
     *,
-    days_past_due: Days,
     last_late: Dates,
     last_over_backstop: Dates,
     last_in_default: Dates,
@@ -112,7 +111,7 @@ def stage(
     day = np.timedelta64(1, "D")
     well = add_months(np.maximum(last_late, impaired_on) + day, rules.to_stage_2_months)
     calm = add_months(np.maximum(last_over_backstop, increased_on) + day, rules.to_stage_1_months)
-    out_of_3 = (previous.stage == 3) & (days_past_due == 0) & (today >= well)
+    out_of_3 = (previous.stage == 3) & (today >= well)
     out_of_2 = (previous.stage == 2) & ~second & (today >= calm)
     now = np.where(out_of_3, 2, np.where(out_of_2, 1, previous.stage))
     now = np.where(third, 3, np.where(second, np.maximum(now, 2), now))

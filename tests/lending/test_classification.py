@@ -127,6 +127,16 @@ def test_a_restructured_claim_is_watched_for_a_year_and_again_after_a_miss() -> 
     assert unsolved.observed_from[0] == one_date("2025-12-20")
 
 
+def test_a_claim_that_stops_performing_while_watched_is_watched_anew() -> None:
+    changed = {"restructured": one_date("2024-11-15"), "observed_from": one_date("2024-12-20")}
+    state = judge(unclassified(1), claims(1, **changed), one_date("2024-11-30"))
+    state = judge(state, claims(1, **changed, floor=int(Class.SUBSTANDARD)), one_date("2025-03-31"))
+    assert state.reported[0] == Class.SUBSTANDARD
+    later = claims(1, **changed, solved=True)
+    assert judge(state, later, one_date("2026-03-30")).reported[0] == Class.SPECIAL_MENTION
+    assert judge(state, later, one_date("2026-03-31")).reported[0] == Class.NORMAL
+
+
 def test_a_second_restructuring_in_the_period_makes_a_claim_substandard() -> None:
     first = claims(1, restructured=one_date("2024-11-15"), observed_from=one_date("2024-12-20"))
     again = claims(1, restructured=one_date("2025-03-01"), observed_from=one_date("2025-04-20"))

@@ -67,7 +67,6 @@ def stage_by_days(dpd: int) -> int:
         before_first_month(1).stages,
         as_of,
         rules,
-        days_past_due=np.array([dpd]),
         last_late=last[0],
         last_over_backstop=last[30],
         last_in_default=last[90],
