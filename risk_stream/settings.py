@@ -87,6 +87,9 @@ class Settings(BaseSettings):
         "127.0.0.1", description="address /metrics listens on; 0.0.0.0 to be scraped from elsewhere"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(9464, description="port of /metrics; 0 for none")
+    metrics_rules: Annotated[int, Field(ge=0)] = Field(
+        1000, description="rules with their own label where each has a series; those later in the plan are `other`"
+    )
     metrics_entities: Annotated[int, Field(ge=0)] = Field(
         50, description="legal entities with their own label; later ones are `other`"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
-from risk_stream.cli import backtest, book, coverage, history, trace, tune
+from risk_stream.cli import backtest, book, coverage, health, history, trace, tune
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.findings import Finding, Format, as_github, as_junit
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
@@ -314,5 +314,6 @@ trace.register(app)
 coverage.register(app)
 backtest.register(app)
 history.register(app)
+health.register(app)
 book.register(app)
 tune.register(app)

@@ -10,6 +10,7 @@ from risk_stream.engine.alert import Alert, alert_id, final
 from risk_stream.engine.block import INDEX_BITS, MAX_INDEX, REVISED, Block, Forward, Result
 from risk_stream.engine.chain import Engine
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
+from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
 from risk_stream.engine.owners import Contradiction
 from risk_stream.engine.ready import Ready, make_ready
@@ -28,6 +29,7 @@ __all__ = [
     "Features",
     "Forward",
     "Hop",
+    "Meter",
     "Ready",
     "Result",
     "View",

@@ -49,6 +49,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     why: str
 
+    @property
+    def revises(self) -> bool:
+        """Whether a late event had it said: it stands for another judgement of its event, not for the first."""
+        return self.status != "raised" or self.was is not None
+
     def to_json(self) -> bytes:
         """One JSON object, members in the order above."""
         return msgspec.json.encode(self)

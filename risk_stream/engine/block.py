@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.alert import Alert
 from risk_stream.engine.owners import Contradiction
-from risk_stream.rules import Plan
+from risk_stream.rules import Failures, Plan, RulesAt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +72,8 @@ class Result:
     forwards: list[Forward] = field(default_factory=list)  # per kind of key in the order of stamps
     judged: int = 0  # events whose journey ended here
     ended: NDArray[np.int64] = field(default_factory=lambda: NO_TIMES)  # when the broker got them (`_at`), ms
-    rule_errors: dict[str, int] = field(default_factory=dict)  # rule id -> evaluations that failed
+    rule_errors: dict[str, Failures] = field(default_factory=dict)  # by rule id
+    judged_by: Counter[RulesAt] = field(default_factory=Counter)  # events judged for the first time
     late: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))  # rows too late (the engine's only)
     behind: int = 0  # events put before newer ones of their key
     revised: int = 0  # events judged again

@@ -8,9 +8,10 @@ from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine.alert import Alert
 from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Result
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
+from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
 from risk_stream.engine.view import broadcast_rows, entry_hops
-from risk_stream.rules import Plan
+from risk_stream.rules import Plan, add_failures
 
 __all__ = ["Engine"]
 
@@ -18,8 +19,8 @@ __all__ = ["Engine"]
 class Engine:
     """All hops in the fixed order of kinds, fed by one origin: a batch is a block of it, in the order it arrived.
 
-    `reserve_mib` and `ring_events` are each hop's. An event more than `lateness_ms` behind the highest time before it
-    is too late: it is not judged.
+    `reserve_mib`, `ring_events` and `meter` are each hop's. An event more than `lateness_ms` behind the highest time
+    before it is too late: it is not judged.
     """
 
     def __init__(
@@ -29,11 +30,19 @@ class Engine:
         reserve_mib: int = 1024,
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
+        meter: Meter | None = None,
     ) -> None:
         self.plan, self.lateness_ms = plan, lateness_ms
         self.clock = MISSING
         self.hops = {
-            k.name: Hop(plan, k.name, reserve_mib=reserve_mib, lateness_ms=lateness_ms, ring_events=ring_events)
+            k.name: Hop(
+                plan,
+                k.name,
+                reserve_mib=reserve_mib,
+                lateness_ms=lateness_ms,
+                ring_events=ring_events,
+                meter=meter,
+            )
             for k in plan.catalogue.kinds
         }
         self._plans = {plan.version: plan}
@@ -156,5 +165,5 @@ def _add(total: Result, result: Result) -> None:
     total.plan_copies += result.plan_copies
     total.contradictions += result.contradictions
     total.plans_dropped += result.plans_dropped
-    for rule, errors in result.rule_errors.items():
-        total.rule_errors[rule] = total.rule_errors.get(rule, 0) + errors
+    add_failures(total.rule_errors, result.rule_errors)
+    total.judged_by.update(result.judged_by)

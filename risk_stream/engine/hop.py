@@ -17,6 +17,7 @@ from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine import _ring_kernel as ring_kernel
 from risk_stream.engine.block import INDEX_BITS, Block, Result
 from risk_stream.engine.due import ask, fire, say_again
+from risk_stream.engine.judge import Meter
 from risk_stream.engine.lists import Lists, changes_of
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.owners import lost_owner
@@ -52,7 +53,7 @@ class Hop:
 
     `reserve_mib` bounds its windows' memory, which is committed as it is used; `lateness_ms` is how far behind its
     clock an event may come; `ring_events` bounds the events that may still be revised. With `journal` it keeps what a
-    checkpoint needs until it is taken.
+    checkpoint needs until it is taken. A `meter` is told of every evaluation.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Hop:
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
         journal: bool = False,
+        meter: Meter | None = None,
     ) -> None:
         self.kind, self.lateness_ms = kind, lateness_ms
         self.clock = MISSING  # the partition's, after the last block
@@ -73,7 +75,13 @@ class Hop:
         self._reads: deque[tuple[int, int]] = deque()  # (first entry in the ring, from where it and later are read)
         self._rank = [k.name for k in plan.catalogue.kinds].index(kind)
         self._memory = Memory(
-            plan, kind, reserve_mib=reserve_mib, lateness_ms=lateness_ms, ring_events=ring_events, journal=journal
+            plan,
+            kind,
+            reserve_mib=reserve_mib,
+            lateness_ms=lateness_ms,
+            ring_events=ring_events,
+            journal=journal,
+            meter=meter,
         )
 
     @property

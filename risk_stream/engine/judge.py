@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from risk_stream.catalogue import EventBatch, EventType
 from risk_stream.engine.alert import Alert, alert_id
 from risk_stream.engine.view import DUE, Features, Rows, View, has_key, rows_of_types
-from risk_stream.rules import Delay, Evaluator, Plan, Rule
+from risk_stream.rules import Delay, Evaluator, Failures, Plan, Rule, add_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Longs = NDArray[np.int64]
 
-__all__ = ["Judge", "Leg", "Said"]
+__all__ = ["Judge", "Leg", "Meter", "Said"]
+
+#: Told of rules and the events that they have just judged, for who measures what rules take; it changes neither.
+Meter: TypeAlias = Callable[[Evaluator, View], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Judge:
 
     plan: Plan
     kind: str
-    errors: dict[str, int] = field(default_factory=dict)  # rule id -> evaluations that failed
+    meter: Meter | None = None
+    errors: dict[str, Failures] = field(default_factory=dict)  # by rule id
     _evaluators: dict[tuple[str, str, Delay | None], Evaluator] = field(default_factory=dict)
 
     def legs(self, batch: EventBatch) -> list[Leg]:
@@ -103,7 +107,9 @@ class Judge:
                         at = int(leg.rows[row])
                         alert = self._alert(batch, leg.type, evaluator, rule, view, row, at, score, int(revisions[at]))
                         said.append(Said(at, rule, alert))
-                self._count(evaluator)
+                add_failures(self.errors, evaluator.take_errors())
+                if self.meter is not None:
+                    self.meter(evaluator, view)
         return sorted(said, key=lambda s: (s.row, s.rule.id))
 
     def explain(
@@ -113,17 +119,13 @@ class Judge:
         type_name = batch.catalogue.types[int(batch.types[row])].name
         evaluator = self._evaluator(self.plan.hop_of(rule, type_name), type_name, rule.after)
         named = evaluator.explain(rule, View(batch.take([row]), np.arange(1), features.take(np.array([row])), texts), 0)
-        self._count(evaluator)
+        add_failures(self.errors, evaluator.take_errors())
         return named
 
-    def take_errors(self) -> dict[str, int]:
+    def take_errors(self) -> dict[str, Failures]:
         """Rule id -> evaluations that failed since this was last asked."""
         errors, self.errors = self.errors, {}
         return errors
-
-    def _count(self, evaluator: Evaluator) -> None:
-        for rule_id, errors in evaluator.take_errors().items():
-            self.errors[rule_id] = self.errors.get(rule_id, 0) + errors
 
     def _evaluator(self, kind: str, type_name: str, after: Delay | None) -> Evaluator:
         evaluator = self._evaluators.get((kind, type_name, after))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from risk_stream.catalogue import EventBatch
+from risk_stream.engine.judge import Meter
 from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.owners import Owners
 from risk_stream.engine.plans import Plans
@@ -34,13 +35,21 @@ class Memory:
     """
 
     def __init__(
-        self, plan: Plan, kind: str, *, reserve_mib: int, lateness_ms: int, ring_events: int, journal: bool
+        self,
+        plan: Plan,
+        kind: str,
+        *,
+        reserve_mib: int,
+        lateness_ms: int,
+        ring_events: int,
+        journal: bool,
+        meter: Meter | None = None,
     ) -> None:
         self.kind = kind
         self.lexicon = Lexicon(journal=journal)
         self.owners = Owners(plan.catalogue, kind, self.lexicon, journal=journal)
         self.windows = Windows(kind, self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
-        self.plans = Plans(plan, kind)
+        self.plans = Plans(plan, kind, meter)
         self.ring = Ring(ring_events)
         self.timers = Timers(kind, journal=journal)
         self._rows, self._completed = Facts(), Facts()

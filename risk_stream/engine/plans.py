@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch, ProblemsError
-from risk_stream.engine.judge import Judge
+from risk_stream.engine.judge import Judge, Meter
 from risk_stream.engine.view import Features, View, rows_of_types
 from risk_stream.features import KindLayout
 from risk_stream.rules import Delay, Plan
@@ -39,8 +39,8 @@ class InForce:
 class Plans:
     """Adopts plans as they come, forgets them when their last event has left the ring, and joins what they need."""
 
-    def __init__(self, plan: Plan, kind: str) -> None:
-        self.kind, self.catalogue = kind, plan.catalogue
+    def __init__(self, plan: Plan, kind: str, meter: Meter | None = None) -> None:
+        self.kind, self.catalogue, self._meter = kind, plan.catalogue, meter
         self.given = plan
         self.held: list[InForce] = []  # the oldest first
         self._next = 0
@@ -65,7 +65,7 @@ class Plans:
         """Judge by one more plan; -> the versions of those whose features had to make room."""
         if plan.catalogue.version != self.catalogue.version:
             raise ValueError("a plan with another catalogue: stop the workers and start them with it")
-        new = InForce(self._next, plan, Judge(plan, self.kind), position, clock)
+        new = InForce(self._next, plan, Judge(plan, self.kind, self._meter), position, clock)
         self._next += 1
         self.held.append(new)
         self._by_number[new.number] = new
@@ -118,7 +118,8 @@ class Plans:
         self.held, self._by_number = [], {}
         for said in state:
             plan = self.given if said["plan"] == self.given.version else known[said["plan"]]
-            held = InForce(self._next, plan, Judge(plan, self.kind), said["position"], said["clock"], said["latest"])
+            judge = Judge(plan, self.kind, self._meter)
+            held = InForce(self._next, plan, judge, said["position"], said["clock"], said["latest"])
             self._next += 1
             self.held.append(held)
             self._by_number[held.number] = held

@@ -17,6 +17,7 @@ from risk_stream.engine.revise import differs
 from risk_stream.engine.view import Features, Mask, Rows
 from risk_stream.engine.windows import carry
 from risk_stream.features import Aggregate
+from risk_stream.rules import RulesAt, add_failures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,6 +77,7 @@ class Tell:
                 index = np.sort(np.concatenate(rows))
                 part = onward if len(index) == len(batch) else onward.take(index)
                 self._pieces.append((kind, held.plan.version, part))
+        self._count_judged(held, legs)
         self._count_errors(held)
 
     def again(
@@ -117,6 +119,7 @@ class Tell:
         for said in held.judge.judge(batch, legs, features, self._texts, revisions):
             self._say(said.alert, position << INDEX_BITS | TIMED)
         self.result.timed += len(batch)
+        self._count_judged(held, legs)
         self._count_errors(held)
 
     def timed_again(
@@ -186,8 +189,13 @@ class Tell:
             self.result.shadow.append(alert)
 
     def _count_errors(self, held: InForce) -> None:
-        for rule, errors in held.judge.take_errors().items():
-            self.result.rule_errors[rule] = self.result.rule_errors.get(rule, 0) + errors
+        add_failures(self.result.rule_errors, held.judge.take_errors())
+
+    def _count_judged(self, held: InForce, legs: list[Leg]) -> None:
+        for leg in legs:
+            for kind in leg.judged_at:
+                at = RulesAt(held.plan.version, kind, leg.type.name, leg.after)
+                self.result.judged_by[at] += len(leg.rows)
 
 
 def _withdrawn(before: Said, after: Said) -> Alert:

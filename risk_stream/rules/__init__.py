@@ -134,7 +134,8 @@ A failed load raises `PlanError` with every problem found, each with file, line,
 from __future__ import annotations
 
 from risk_stream.rules.delay import Delay
-from risk_stream.rules.evaluate import Evaluator, View
+from risk_stream.rules.evaluate import Evaluator, RulesAt, View, program_of
+from risk_stream.rules.failures import Failures, add_failures
 from risk_stream.rules.files import PlanError
 from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest, Validity
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
@@ -146,16 +147,20 @@ __all__ = [
     "STAGES",
     "Delay",
     "Evaluator",
+    "Failures",
     "Given",
     "Plan",
     "PlanError",
     "PlanSource",
     "Rule",
     "RuleTest",
+    "RulesAt",
     "Validity",
     "View",
+    "add_failures",
     "calendars_ending",
     "expired",
     "load_plan",
     "plan_of_texts",
+    "program_of",
 ]

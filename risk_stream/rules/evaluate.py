@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
 from risk_stream.rules.delay import Delay
+from risk_stream.rules.failures import Failures, add_failures, failure
 from risk_stream.rules.meaning import (
     AggregateValue,
     Condition,
@@ -30,7 +31,7 @@ from risk_stream.rules.text_columns import texts_in
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Evaluator", "View", "compiled"]
+__all__ = ["Evaluator", "RulesAt", "View", "compiled", "program_of"]
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +46,26 @@ _Named: TypeAlias = tuple[str, bool]
 _PROGRAMS: WeakKeyDictionary[Plan, WeakValueDictionary[tuple[str, str, Delay | None], Program]] = WeakKeyDictionary()
 
 
+class RulesAt(NamedTuple):
+    """Which rules judge together: those of a plan at a hop on events of a type, so long after them (None: at once)."""
+
+    plan: str  # its version
+    kind: str
+    type: str
+    after: Delay | None = None
+
+
 def compiled(plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> Program:
     """The rules of a hop on one event type as one program, made once for all that use it."""
     programs = _PROGRAMS.setdefault(plan, WeakValueDictionary())
     found = programs.get((kind, type_name, after))
     if found is None:
-        found = programs[kind, type_name, after] = _program(plan.rules_at(kind, type_name, after))
+        found = programs[kind, type_name, after] = program_of(plan.rules_at(kind, type_name, after))
     return found
 
 
-def _program(rules: Iterable[Rule]) -> Program:
+def program_of(rules: Iterable[Rule]) -> Program:
+    """Some rules as one program, in their order."""
     program = Program()
     for rule in rules:
         program.add(rule.condition, approximate=rule.approximate)
@@ -75,11 +86,12 @@ class Evaluator:
     """
 
     def __init__(self, plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> None:
+        self.at = RulesAt(plan.version, kind, type_name, after)
         self.rules: tuple[Rule, ...] = plan.rules_at(kind, type_name, after)
         self._together = list(self.rules)
         self._program = compiled(plan, kind, type_name, after)
         self._alone: dict[str, Program] = {}  # of the rules that failed
-        self._errors: dict[str, int] = {}
+        self._errors: dict[str, Failures] = {}
         self._summaries: dict[str, Callable[[Callable[[str], str]], str]] = {}
         self._named: dict[_Named, Program] = {}  # a condition and its opposite
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
@@ -133,29 +145,29 @@ class Evaluator:
         failing = []
         for rule in self._together:
             try:
-                _program([rule]).masks(view)
+                program_of([rule]).masks(view)
             except Exception:
                 log.exception("rule %s failed and is judged apart from now on, its failures counted", rule.id)
                 failing.append(rule)
         for rule in failing or self._together:
-            self._alone[rule.id] = _program([rule])
+            self._alone[rule.id] = program_of([rule])
         self._together = [rule for rule in self._together if rule.id not in self._alone]
-        self._program = _program(self._together)
+        self._program = program_of(self._together)
 
     def _mask_alone(self, rule: Rule, view: View) -> Mask | None:
         program = self._alone[rule.id]
         try:
             self._runs[program], masks = program.masks(view)
-        except Exception:  # noqa: BLE001  it was logged when it first failed
-            self._count_error(rule)
+        except Exception as error:  # noqa: BLE001  it was logged when it first failed
+            self._count_error(rule, "its condition", error)
             return None
         mask: Mask = masks[0]
         return mask
 
-    def _count_error(self, rule: Rule) -> None:
-        self._errors[rule.id] = self._errors.get(rule.id, 0) + 1
+    def _count_error(self, rule: Rule, what: str, error: Exception) -> None:
+        add_failures(self._errors, {rule.id: failure(what, error)})
 
-    def take_errors(self) -> dict[str, int]:
+    def take_errors(self) -> dict[str, Failures]:
         """Rule id -> evaluations that failed since this was last asked."""
         errors, self._errors = self._errors, {}
         return errors
@@ -164,8 +176,8 @@ class Evaluator:
         """The rule's score on each of some rows; one that is unknown or cannot be computed counts as 0."""
         try:
             scores = self._column(rule, _SCORE, rule.score, view)[rows]
-        except Exception:
-            self._count_error(rule)
+        except Exception as error:
+            self._count_error(rule, "its score", error)
             log.exception("the score of rule %s failed: it counts as 0", rule.id)
             return np.zeros(len(rows))
         return np.nan_to_num(scores.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
@@ -176,8 +188,8 @@ class Evaluator:
             try:
                 if self._truth(rule, f" {band.severity}", band.condition, view, row):
                     return band.severity
-            except Exception:
-                self._count_error(rule)
+            except Exception as error:
+                self._count_error(rule, f"its severity {band.severity}", error)
                 log.exception("whether rule %s is %s cannot be said", rule.id, band.severity)
         return rule.severity
 
@@ -247,8 +259,8 @@ class Evaluator:
             if meaning.kind.is_text:
                 return texts_in(self._run(rule, view), meaning, [row])[0]
             return plain(meaning, float(value))
-        except Exception:
-            self._count_error(rule)
+        except Exception as error:
+            self._count_error(rule, f"'{name}'", error)
             log.exception("'%s' of rule %s cannot be shown", name, rule.id)
             return None
 

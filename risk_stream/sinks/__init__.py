@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from risk_stream.sinks.health import Fired, Health, RuleHealth, WorkerHealth
+from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.prometheus import METRICS, Metric, Metrics
 from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, Keep, Written, without_password
 
-__all__ = ["METRICS", "RECOVERED", "WITHDRAWN", "AlertSink", "Keep", "Metric", "Metrics", "Written", "without_password"]
+__all__ = [
+    "METRICS",
+    "RECOVERED",
+    "WITHDRAWN",
+    "AlertSink",
+    "Fired",
+    "Health",
+    "Keep",
+    "Meter",
+    "Metric",
+    "Metrics",
+    "RuleHealth",
+    "WorkerHealth",
+    "Written",
+    "without_password",
+]

@@ -7,7 +7,7 @@ bounded: the first N have a label of their own, later ones share `other`.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from wsgiref.simple_server import WSGIServer
@@ -97,6 +97,30 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         ("rule",),
         "Evaluations of a rule that failed; its neighbours go on.",
+    ),
+    Metric(
+        "risk_stream_rule_judged_total",
+        "counter",
+        ("rule",),
+        "Events that a rule judged, each once; rules beyond RISK_STREAM_METRICS_RULES share `other`.",
+    ),
+    Metric(
+        "risk_stream_rule_seconds_total",
+        "counter",
+        ("rule",),
+        "What a rule's condition would take if it were judged alone, reckoned from samples; for shares, not for sums.",
+    ),
+    Metric(
+        "risk_stream_rule_last_fired_timestamp_seconds",
+        "gauge",
+        ("rule", "mode"),
+        "When a rule fired last, `live` or in `shadow`, by the worker's clock; nothing for one that did not.",
+    ),
+    Metric(
+        "risk_stream_rule_last_error_timestamp_seconds",
+        "gauge",
+        ("rule",),
+        "When a rule failed last, by the worker's clock; nothing for one that did not.",
     ),
     Metric(
         "risk_stream_plan_info",
@@ -245,6 +269,7 @@ class Metrics(Collector):
         self._histograms: dict[tuple[str, tuple[str, ...]], _Histogram] = {}
         self._entities, self._max_entities = set[str](), entities
         self._refresh: list[Callable[[], None]] = []
+        self._pages: dict[str, Callable[[], bytes]] = {}
         for metric in METRICS:  # a metric without labels is said from the start, as 0
             if metric.kind == "histogram" and not metric.labels:
                 self._histograms[metric.name, ()] = _Histogram(metric.buckets)
@@ -271,7 +296,11 @@ class Metrics(Collector):
 
     def forget(self, name: str) -> None:
         """Drop all values of a gauge: what they spoke of may be gone."""
-        self._values[name] = {}
+        self.replace(name, {})
+
+    def replace(self, name: str, values: Mapping[tuple[str, ...], float]) -> None:
+        """Say all values of a metric that is reckoned elsewhere, by the values of their labels."""
+        self._values[name] = dict(values)
 
     def observe(self, name: str, value: float | np.ndarray[Any, Any], *labels: str) -> None:
         """Put a value, or all of an array, into a histogram."""
@@ -326,7 +355,23 @@ class Metrics(Collector):
         registry.register(self)
         return registry
 
+    def page(self, path: str, content: Callable[[], bytes]) -> None:
+        """Answer with JSON at another path, such as /rules; `content` is called in the server's thread."""
+        self._pages[path] = content
+
     def serve(self, host: str, port: int) -> WSGIServer:
         """Answer at http://host:port/metrics, in a thread. Raises OSError where the port is taken."""
         server, _ = start_http_server(port, host, self.registry())
+        metrics = server.get_app()
+        assert metrics is not None
+
+        def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
+            content = self._pages.get(environ["PATH_INFO"])
+            if content is None:
+                return metrics(environ, start_response)
+            said = content()
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(said)))])
+            return [said]
+
+        server.set_app(answer)
         return server

@@ -119,6 +119,8 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
         state=KafkaStateLog(settings.broker, settings.state_topic, settings.group),
         book=book,
     )
+    metrics.before_scrape(lambda: pipeline.lanes.health.say(metrics, settings.metrics_rules))
+    metrics.page("/rules", pipeline.lanes.health.page)
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
     watcher = PlanWatcher(source, metrics, pipeline.use, book=book, published=plans, named=pipeline.changes.names)
     pipeline.changes.newest = watcher.newest

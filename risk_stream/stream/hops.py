@@ -19,7 +19,7 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result, is_broadcast
-from risk_stream.rules import Plan
+from risk_stream.rules import Failures, Plan, RulesAt, add_failures
 from risk_stream.stream.admission import Record
 from risk_stream.stream.alignment import Patience
 from risk_stream.stream.audit import copy_records, owner_records
@@ -86,7 +86,8 @@ class Applied:
     alerts: list[Alert] = field(default_factory=list)
     shadow: list[Alert] = field(default_factory=list)
     ended: list[Longs] = field(default_factory=list)  # when the broker got the events whose journey ended, ms
-    rule_errors: Counter[str] = field(default_factory=Counter)
+    rule_errors: dict[str, Failures] = field(default_factory=dict)
+    judged_by: Counter[RulesAt] = field(default_factory=Counter)
     batches: list[int] = field(default_factory=list)  # events of each
     poison: Counter[str] = field(default_factory=Counter)  # by topic
     behind: int = 0
@@ -102,7 +103,8 @@ class Applied:
         self.shadow += result.shadow
         if len(result.ended):
             self.ended.append(result.ended)
-        self.rule_errors.update(result.rule_errors)
+        add_failures(self.rule_errors, result.rule_errors)
+        self.judged_by.update(result.judged_by)
         self.behind += result.behind
         self.revised += result.revised
         self.known += result.copies

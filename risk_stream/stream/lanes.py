@@ -17,7 +17,7 @@ from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.engine import Hop
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
-from risk_stream.sinks import Metrics
+from risk_stream.sinks import Health, Metrics
 from risk_stream.stream.alignment import Progress, evenly
 from risk_stream.stream.assignor import Claim
 from risk_stream.stream.channels import Channels
@@ -78,6 +78,7 @@ class Lanes:
         self._counts = {topic: counts[topic] for topic in (*settings.origin_topics, *self._kind_of)}
         self._plans = {plan.version: plan}
         self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
+        self.health = Health(plan, self._plan_of)
         self._work = asyncio.Lock()
         self._closing = set[asyncio.Task[None]]()
         self._promises = Promises(settings.hop_topic)
@@ -91,6 +92,7 @@ class Lanes:
     def use(self, plan: Plan) -> None:
         """Another plan is in force."""
         self.plan = self._plans[plan.version] = plan
+        self.health.use(plan)
 
     def holds(self) -> Claim:
         """What this worker has, for who assigns. Called from another thread."""
@@ -264,6 +266,7 @@ class Lanes:
             lateness_ms=int(self.settings.lateness_seconds * 1000),
             ring_events=self.settings.ring_events,
             journal=self.durable,
+            meter=self.health.meter,
         )
         earlier = self.kinds[: self.kinds.index(kind)]
         channels = Channels(
@@ -442,7 +445,7 @@ class Lanes:
     def _count(self, kind: str, applied: Applied) -> None:
         add = self.metrics.add
         for alert in applied.alerts:
-            if alert.status != "raised" or alert.was is not None:
+            if alert.revises:
                 add("risk_stream_revisions_total", 1, alert.rule, alert.status)
             else:
                 add(
@@ -455,8 +458,9 @@ class Lanes:
                 )
         for alert in applied.shadow:
             add("risk_stream_shadow_alerts_total", 1, alert.rule, alert.severity, alert.stage)
-        for rule, errors in applied.rule_errors.items():
-            add("risk_stream_rule_errors_total", errors, rule)
+        for rule, failures in applied.rule_errors.items():
+            add("risk_stream_rule_errors_total", failures.times, rule)
+        self.health.take(applied.alerts, applied.shadow, applied.rule_errors, applied.judged_by)
         for topic, n in applied.poison.items():
             add("risk_stream_rejects_total", n, topic, "message")
         for name in ("behind", "revised", "known", "dropped", "timed"):

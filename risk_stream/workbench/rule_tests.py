@@ -103,7 +103,8 @@ def _run(alone: Plan, tracer: Tracer, decoder: Decoder, rule: Rule, test: RuleTe
     if rule.after is not None and seen is None:
         message = _not_yet(rule, int(batch.times[last]), engine.clock)
     if judged.rule_errors or until.rule_errors:
-        message = "the rule could not be evaluated: the log says why"
+        failures = until.rule_errors or judged.rule_errors
+        message = f"the rule could not be evaluated: {next(iter(failures.values())).last}"
     traced = {a.event: tracer.steps(a) for a in at_last if a.rule == tracer.rule.id}
     steps = tuple(traced[str(event["id"])] for event in events if event["id"] in traced)
     return _result(rule, test, events, message, seen, {} if seen is None else tracer.features(seen), steps)

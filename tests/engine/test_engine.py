@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,22 @@ def test_alerts_and_feature_values_equal_the_oracles(
         at += len(batch)
     assert accepted == on_time(stream, 60_000)
     assert_same(final(said), [v for judged in judge_all((e, plan) for e in accepted) for v in judged.verdicts])
+
+
+@slow_start
+@given(text=rule_files(keyed=True), stream=events(), sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5))
+def test_every_rule_judges_each_event_of_its_types_once(
+    tmp_path: Path, text: str, stream: list[dict[str, Any]], sizes: list[int]
+) -> None:
+    """However batches are cut, and however often late events had it judged again."""
+    plan = plan_of(tmp_path, text)
+    engine = Engine(plan, reserve_mib=8, lateness_ms=60_000)
+    judged: Counter[str] = Counter()
+    for batch in cuts(stream, sizes):
+        for at, n in engine.apply(batch).judged_by.items():
+            judged.update({rule.id: n for rule in plan.rules_at(at.kind, at.type, at.after)})
+    types = Counter(event["type"] for event in {e["id"]: e for e in on_time(stream, 60_000)}.values())
+    assert {r.id: judged[r.id] for r in plan.judged} == {r.id: sum(types[t] for t in r.on) for r in plan.judged}
 
 
 @slow_start

@@ -28,6 +28,7 @@ BOUNDED = {
     "entity",
     "version",
     "rules",
+    "mode",
 } | {
     "result",
     "kind",

@@ -107,7 +107,7 @@ class Lanes:
                     said.alerts += result.alerts
                     said.revised += result.revised
                     for rule, errors in result.rule_errors.items():
-                        said.errors[rule] = said.errors.get(rule, 0) + errors
+                        said.errors[rule] = said.errors.get(rule, 0) + errors.times
         return said
 
     def _enter(

@@ -1,0 +1,154 @@
+"""Whether each rule is well: what it judged, when it fired, how it failed and what it took, since this worker began."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from risk_stream.engine import Alert
+from risk_stream.rules import Failures, Plan, RulesAt
+from risk_stream.sinks.meter import Meter, Spent
+from risk_stream.sinks.prometheus import OTHER, Metrics
+
+__all__ = ["Fired", "Health", "RuleHealth", "WorkerHealth"]
+
+
+class Fired(msgspec.Struct):
+    """How often a rule fired, and the last time: the latest event's, and the wall clock's when it was said, ms."""
+
+    count: int = 0
+    event_time_ms: int | None = None
+    wall_time_ms: int | None = None
+
+    def take(self, event_time_ms: int, now_ms: int) -> None:
+        """Once more."""
+        self.count += 1
+        self.event_time_ms = max(event_time_ms, event_time_ms if self.event_time_ms is None else self.event_time_ms)
+        self.wall_time_ms = now_ms
+
+
+class RuleHealth(msgspec.Struct):
+    """What one rule did. `judged` counts an event once, however often late ones had it judged again.
+
+    `seconds` is reckoned from `samples` evaluations of the rule alone (`Meter`).
+    """
+
+    rule: str
+    mode: str = "live"
+    judged: int = 0
+    live: Fired = msgspec.field(default_factory=Fired)
+    shadow: Fired = msgspec.field(default_factory=Fired)
+    errors: int = 0
+    last_error: str = ""
+    error_time_ms: int | None = None
+    seconds: float = 0.0
+    samples: int = 0
+
+
+class WorkerHealth(msgspec.Struct):
+    """The rules of one worker's plan, counted since `since_ms`."""
+
+    plan: str
+    since_ms: int
+    rules: list[RuleHealth]
+
+
+class Health:
+    """Counts for the rules of the plan in force; those of a plan before it are kept where a rule is in both.
+
+    `plan_of(version)` gives the plan that judged, `now` the wall clock, s. Written by the worker's loop, read by the
+    thread that serves.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        plan_of: Callable[[str], Plan],
+        meter: Meter | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.meter = meter or Meter()
+        self._plan_of, self._now = plan_of, now
+        self._since = self._now_ms()
+        self._rules: dict[str, RuleHealth] = {}
+        self._judged: dict[RulesAt, int] = {}
+        self._ids: dict[RulesAt, tuple[str, ...]] = {}  # of the rules that judge there
+        self.use(plan)
+
+    def use(self, plan: Plan) -> None:
+        """Another plan is in force."""
+        before = {health.rule: health for health in self._whole()} if self._rules else {}
+        rules = {rule.id: before.get(rule.id, RuleHealth(rule.id)) for rule in plan.judged}
+        for rule in plan.judged:
+            rules[rule.id].mode = rule.mode
+        self.meter.use(plan.version, set(rules))
+        self._rules, self._plan = rules, plan
+        self._judged, self._ids = {}, {}
+
+    def take(
+        self,
+        alerts: Iterable[Alert] = (),
+        shadow: Iterable[Alert] = (),
+        errors: Mapping[str, Failures] | None = None,
+        judged_by: Mapping[RulesAt, int] | None = None,
+    ) -> None:
+        """What judging brought forth; what late events changed of earlier alerts does not count."""
+        now = self._now_ms()
+        for alert in alerts:
+            if not alert.revises and alert.rule in self._rules:
+                self._rules[alert.rule].live.take(alert.time, now)
+        for alert in shadow:
+            if not alert.revises and alert.rule in self._rules:
+                self._rules[alert.rule].shadow.take(alert.time, now)
+        for rule, failures in (errors or {}).items():
+            if (health := self._rules.get(rule)) is not None:
+                health.errors += failures.times
+                health.last_error, health.error_time_ms = failures.last, now
+        for at, n in (judged_by or {}).items():
+            if at not in self._ids:
+                rules = self._plan_of(at.plan).rules_at(at.kind, at.type, at.after)
+                self._ids[at] = tuple(rule.id for rule in rules)
+            self._judged[at] = self._judged.get(at, 0) + n
+
+    def worker(self) -> WorkerHealth:
+        """All of it, as it stands."""
+        return WorkerHealth(self._plan.version, self._since, self._whole())
+
+    def page(self) -> bytes:
+        """All of it as JSON."""
+        return msgspec.json.encode(self.worker())
+
+    def say(self, metrics: Metrics, most: int) -> None:
+        """Put it into the metrics: judgements and time of the first `most` rules under their ids, the rest together."""
+        judged, seconds, fired, failed = (dict[tuple[str, ...], float]() for _ in range(4))
+        for i, health in enumerate(self._whole()):
+            label = (health.rule if i < most else OTHER,)
+            judged[label] = judged.get(label, 0.0) + health.judged
+            seconds[label] = seconds.get(label, 0.0) + health.seconds
+            for mode, last in (("live", health.live), ("shadow", health.shadow)):
+                if last.wall_time_ms is not None:
+                    fired[health.rule, mode] = last.wall_time_ms / 1000
+            if health.error_time_ms is not None:
+                failed[(health.rule,)] = health.error_time_ms / 1000
+        metrics.replace("risk_stream_rule_judged_total", judged)
+        metrics.replace("risk_stream_rule_seconds_total", seconds)
+        metrics.replace("risk_stream_rule_last_fired_timestamp_seconds", fired)
+        metrics.replace("risk_stream_rule_last_error_timestamp_seconds", failed)
+
+    def _whole(self) -> list[RuleHealth]:
+        """Every rule with what it judged and took, in the order of the plan."""
+        judged: dict[str, int] = {}
+        for at, n in list(self._judged.items()):
+            for rule_id in self._ids.get(at, ()):
+                judged[rule_id] = judged.get(rule_id, 0) + n
+        found = []
+        for rule_id, health in list(self._rules.items()):
+            spent = self.meter.spent.get(rule_id, Spent())
+            more = {"judged": health.judged + judged.get(rule_id, 0)}
+            found.append(msgspec.structs.replace(health, **more, seconds=spent.seconds, samples=spent.samples))
+        return found
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
