@@ -112,6 +112,8 @@ def of_rule(rule: RuleUse) -> Iterator[str]:
     yield from _under("when", " ".join(rule.when.split()), indent=2)
     if rule.days:
         yield from _under("days", rule.days, indent=2)
+    if rule.at_most:
+        yield from _under("shown", f"at most {rule.at_most}", indent=2)
     yield from _severity(rule)
     if rule.features:
         yield ""

@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from risk_stream.rules import AtMost
+
 __all__ = ["REVISION_BITS", "Alert", "Status", "alert_id", "final", "revision_of"]
 
 #: What became of an alert: it is said for the first time, said with other values, or taken back; or its event came too
@@ -35,6 +37,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     owner: str
     mode: str
+    at_most: AtMost | None = None  # how many of its rule are shown of one key; None: all
     entity: str
     channel: str
     time: int  # of the event; of a rule that judges later, when it was due

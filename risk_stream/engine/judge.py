@@ -162,6 +162,7 @@ class Judge:
             action=rule.action,
             owner=rule.owner,
             mode=rule.mode_of(keys),
+            at_most=rule.at_most,
             entity=batch.text("entity", index) or "",
             channel=batch.text("channel", index) or "",
             time=int((batch.times if rule.after is None else batch.fixed(DUE))[index]),

@@ -37,6 +37,7 @@ A rule file
         action: refer          # optional, default alert: a word for whoever acts on it (a-z 0-9 . _ -)
         mode: live             # optional, default live: live | shadow (judged, never shown) | off (only checked)
                                # or {live: 10%, by: customer}: live for a share of keys, shadow for the rest
+        at_most: {alerts: 1, per: customer, within: 1d}    # optional: so many alerts are shown, the rest only kept
         tags: [fraud]          # optional
         group: bureau          # optional: a word for rules that belong together (a-z 0-9 . _ -)
         from: 2026-01-01       # optional: the first and the last day that it judges, by the event's time
@@ -133,6 +134,7 @@ A failed load raises `PlanError` with every problem found, each with file, line,
 
 from __future__ import annotations
 
+from risk_stream.rules.at_most import AtMost
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.evaluate import Evaluator, RulesAt, View, program_of
 from risk_stream.rules.failures import Failures, add_failures
@@ -145,6 +147,7 @@ from risk_stream.rules.validity import expired
 __all__ = [
     "SEVERITIES",
     "STAGES",
+    "AtMost",
     "Delay",
     "Evaluator",
     "Failures",

@@ -133,6 +133,7 @@ class RuleUse:
     group: str = ""
     share: str = ""  # of the keys for which it is live, nothing where that is all
     days: str = ""  # that it judges, nothing where those are all
+    at_most: str = ""  # how many of its alerts are shown, nothing where those are all
 
 
 def itineraries(plan: Plan) -> list[Itinerary]:
@@ -227,6 +228,7 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
         rule.group,
         "" if rule.share is None else str(rule.share),
         judged_days(rule.validity),
+        "" if rule.at_most is None else str(rule.at_most),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from risk_stream.features import Aggregate
+from risk_stream.rules.at_most import AtMost
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import Condition, Meaning, Value
 from risk_stream.rules.share import Share
@@ -95,6 +96,7 @@ class Rule:
     after: Delay | None = None  # so long after its event it is judged, as of then
     validity: Validity | None = None  # of which days its events are
     share: Share | None = None  # the keys for which it is live; of all, where it names none
+    at_most: AtMost | None = None  # so many of its alerts are shown; all, where it names none
     group: str = ""  # rules that belong together; nothing where it names none
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 

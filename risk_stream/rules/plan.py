@@ -175,6 +175,8 @@ def _content(rule: Rule) -> str:
     """All of a rule that can be told from outside, but its tests and where it stands."""
     names = [(name, feature.id if isinstance(feature, Aggregate) else "") for name, feature in rule.features]
     more = (rule.group, *((str(rule.share),) if rule.share else ())) if rule.group or rule.share else ()
+    if rule.at_most is not None:
+        more = (*more, f"at most {rule.at_most}")
     return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names, *more))
 
 

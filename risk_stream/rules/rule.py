@@ -9,6 +9,7 @@ from itertools import chain
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.features import Aggregate
+from risk_stream.rules.at_most import read_at_most
 from risk_stream.rules.cases import OTHERWISE
 from risk_stream.rules.events import event_types
 from risk_stream.rules.given import TestsReader
@@ -29,7 +30,8 @@ __all__ = ["RULE_KEYS", "Rules", "Shared"]
 #: What a rule may hold.
 RULE_KEYS = (
     *("id", "on", "when", "severity", "owner", "summary", "why"),
-    *("score", "action", "mode", "tags", "approximate", "after", "from", "until", "calendar", "group", "tests"),
+    *("score", "action", "mode", "at_most", "tags", "approximate"),
+    *("after", "from", "until", "calendar", "group", "tests"),
 )
 
 
@@ -100,6 +102,7 @@ class Rules:
         self._reader.known(node, RULE_KEYS, "a rule")
         rule_id, types = self._id(node), self._types(node)
         mode, share = self._mode(node)
+        at_most = read_at_most(node.get("at_most"), self._catalogue, self._reader.report)
         action = self._reader.word(node, "action", DEFAULT_ACTION)
         owner = self._reader.text(node, "owner", shared.owner or None) or ""
         summary = self._reader.text(node, "summary", None)
@@ -133,8 +136,9 @@ class Rules:
             return None
         if after is not None and (misfits := misfit(scope.aggregates())):
             self._reader.report(node["after"], misfits)
-        if share is not None and (misfits := unkeyed(share, types, scope.aggregates())):
-            self._reader.report(node["mode"], misfits)
+        for key, kind in (("mode", share.by if share else ""), ("at_most", at_most.per if at_most else "")):
+            if kind and (misfits := unkeyed(kind, types, scope.aggregates())):
+                self._reader.report(node[key], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
         meanings = (condition, *(band.condition for band in bands), score, *scope.named.values())
         for _, asked in chain.from_iterable(map(calendars_of, meanings)):
@@ -167,6 +171,7 @@ class Rules:
             after=after,
             validity=validity,
             share=share,
+            at_most=at_most,
             group=group,
             tests=tests,
         )

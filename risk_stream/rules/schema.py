@@ -13,6 +13,7 @@ from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
 from risk_stream.features import MOST_STEPS, Op
 from risk_stream.rules.aggregates import LEAST, MAX_LEAST
+from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
 from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
@@ -52,6 +53,7 @@ _SAYS = {
     "score": "How much an alert weighs: a number or an expression. 0 where nothing is said.",
     "action": f"A word for whoever acts on it; {DEFAULT_ACTION} where nothing is said.",
     "mode": "live, for all or a share of keys; shadow: judged and counted, never shown; off: only checked.",
+    "at_most": "How many of its alerts are shown of one key; others are kept, counted and not shown.",
     "approximate": "Take values that a cap made inexact as if they were exact.",
     "from": "The first day that it judges, by the event's time.",
     "until": "The last day that it judges, by the event's time.",
@@ -188,6 +190,7 @@ def _rule() -> Schema:
         "score": {"type": ["number", "string"]},
         "action": {"type": "string", "pattern": _ID, "default": DEFAULT_ACTION},
         "mode": {"anyOf": [{"enum": list(MODES)}, _share()], "default": MODES[0]},
+        "at_most": _at_most(),
         "tags": {"$ref": "#/$defs/tags"},
         "approximate": {"const": "ok"},
         "from": {"type": "string", "pattern": _DAY},
@@ -214,6 +217,15 @@ def _share() -> Schema:
     return _object(
         {"live": {"type": "string", "pattern": f"^{PERCENT.pattern}$"}, "by": {"$ref": "#/$defs/kind"}}, ("live", "by")
     )
+
+
+def _at_most() -> Schema:
+    values: Schema = {
+        "alerts": {"description": "So many.", "type": "integer", "minimum": 1, "maximum": MAX_ALERTS},
+        "per": {"description": "The kind of key that each is counted for.", "$ref": "#/$defs/kind"},
+        "within": {"description": "In any time of this length.", "type": "string", "pattern": _LENGTH},
+    }
+    return _object({key: values[key] for key in AT_MOST_KEYS}, AT_MOST_KEYS)
 
 
 def _business_days() -> Schema:

@@ -57,18 +57,15 @@ def read_share(node: Node, catalogue: Catalogue, report: Report) -> Share | None
     return Share(millionths, by.value)
 
 
-def unkeyed(share: Share, types: tuple[EventType, ...], aggregates: tuple[Aggregate, ...]) -> str:
-    """Why it is not known of each event whether it is of the share, or nothing.
+def unkeyed(kind: str, types: tuple[EventType, ...], aggregates: tuple[Aggregate, ...]) -> str:
+    """Why it is not known of each event of some types which key of a kind it has, or nothing.
 
     A key that events need not have is filled in where a feature is kept by it, and perhaps not elsewhere.
     """
-    if any(aggregate.by == share.by for aggregate in aggregates):
+    if any(aggregate.by == kind for aggregate in aggregates):
         return ""
     for event_type in types:
-        name = event_type.keys.get(share.by)
+        name = event_type.keys.get(kind)
         if not any(f.required for f in event_type.all_fields if f.name == name):
-            return (
-                f"not each {event_type.name} says its {share.by}: choose a key that all have, "
-                f"or ask a feature by {share.by}"
-            )
+            return f"not each {event_type.name} says its {kind}: choose a key that all have, or ask a feature by {kind}"
     return ""

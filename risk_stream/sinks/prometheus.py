@@ -217,6 +217,12 @@ METRICS: tuple[Metric, ...] = (
         "risk_stream_alerts_revised_total", "counter", (), "Alerts in Redis whose content a later revision replaced."
     ),
     Metric("risk_stream_alerts_withdrawn_total", "counter", (), "Alerts that a late event took back."),
+    Metric(
+        "risk_stream_alerts_suppressed_total",
+        "counter",
+        ("rule",),
+        "Alerts stored in Redis and not shown, for they repeat one that is, by the rule's `at_most`.",
+    ),
     Metric("risk_stream_redis_up", "gauge", (), "1 if the last write to Redis succeeded, 0 while it is away."),
     Metric("risk_stream_redis_failures_total", "counter", (), "Writes to Redis that failed and were tried again."),
     Metric(

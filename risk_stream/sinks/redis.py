@@ -6,12 +6,18 @@
 | `risk:alerts:status:open` | sorted set of ids by event time, ms; one set per status that people give |
 | `risk:alerts:severity:SEVERITY` | the same by severity |
 | `risk:alerts:withdrawn:SEVERITY` | those that no longer hold: in none of the lists above, still to be read here |
+| `risk:alerts:suppressed:SEVERITY` | those that repeat one which is shown: in no list but this one |
+| `risk:alerts:repeats:ID` | of an alert that is shown, the ids of those that repeat it, by event time |
+| `risk:alerts:shown:LEVEL:RULE:KIND:KEY` | what is shown under a limit, at least so severe; for the scripts alone |
 | `risk:alerts:stream` | stream of `id`, `revision`, `state` and `json`, newest last, for those who follow |
 
 An alert has a *state*, which is the machine's (raised, changed, withdrawn, recovered), and a *status*, which is
 people's (open, acknowledged, closed) and which no writing here changes. Of an alert's revisions the highest stands,
 whichever came last; writing one again changes nothing. The stream has each revision that became the alert's content
 once; a follower that sees one twice, as after a rebuild of a lost Redis, knows it by id and revision.
+
+An alert that is limited and repeats one that is shown has its id in `suppressed_by`; the other counts it in `repeats`.
+Followers do not hear of it until it is shown itself.
 
 All is in one Redis, not spread over a cluster: the scripts find an alert's lists by its hash.
 """
@@ -29,12 +35,12 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, TRIM
+
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
 
 __all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "Keep", "Written", "without_password"]
-
-SEVERITIES = ("info", "low", "medium", "high", "critical")
 
 #: States of an alert that does not hold any more, and of one found by judging a too late event afterwards.
 WITHDRAWN, RECOVERED = "withdrawn", "recovered"
@@ -62,101 +68,6 @@ SHOWN = (
 #: forty arguments of each alert by itself takes longer than Redis does to store it.
 PUT_STEP = 100
 
-#: Makes each revision given its alert's content if it is higher than what is there, at once for all its keys.
-#: ARGV: first part of all names, mend, most entries of the stream, and the alerts as MessagePack: of each id, revision,
-#: state, severity, event time, json, then field and value of what is shown, in turn, all text. With mend = 1 the same
-#: revision is written again too, without a word to followers.
-#: Answers for each: 0 nothing new, 1 a new alert, 2 new content, 3 withdrawn.
-_PUT = """
-local prefix, mend, most = ARGV[1], ARGV[2], ARGV[3]
-local lists = prefix .. 'alerts:'
-local function put(alert)
-  local id, revision, state, severity, time, json = unpack(alert, 1, 6)
-  local hash = prefix .. 'alert:' .. id
-  local had = redis.call('HMGET', hash, 'revision', 'status', 'state', 'severity', 'json')
-  local newer = not had[5] or not had[1] or tonumber(had[1]) < tonumber(revision)
-  if not newer and not (mend == '1' and tonumber(had[1]) == tonumber(revision)) then return 0 end
-  local status = had[2] or 'open'
-  if had[5] then
-    redis.call('ZREM', lists .. 'withdrawn:' .. (had[4] or ''), id)
-    if state == 'withdrawn' then redis.call('ZREM', lists .. 'status:' .. status, id) end
-    if state == 'withdrawn' or had[4] ~= severity then
-      redis.call('ZREM', lists .. 'severity:' .. (had[4] or ''), id)
-    end
-  end
-  redis.call('HSET', hash, 'json', json, 'revision', revision, 'state', state, 'status', status, unpack(alert, 7))
-  if state == 'withdrawn' then
-    redis.call('ZADD', lists .. 'withdrawn:' .. severity, time, id)
-  else
-    redis.call('ZADD', lists .. 'status:' .. status, time, id)
-    redis.call('ZADD', lists .. 'severity:' .. severity, time, id)
-  end
-  if not newer then return 0 end
-  redis.call('XADD', lists .. 'stream', 'MAXLEN', '~', most, '*',
-    'id', id, 'revision', revision, 'state', state, 'json', json)
-  if state == 'withdrawn' then return 3 end
-  return had[5] and 2 or 1
-end
-local became = {}
-for i, alert in ipairs(cmsgpack.unpack(ARGV[4])) do became[i] = put(alert) end
-return became
-"""
-
-#: Removes alerts from everywhere, those of ARGV[2..]. ARGV[1]: first part of all names.
-_REMOVE = """
-local prefix, removed = ARGV[1], 0
-local function remove(id)
-  local hash = prefix .. 'alert:' .. id
-  local had = redis.call('HMGET', hash, 'status', 'severity')
-  for _, list in ipairs({'status:' .. (had[1] or ''), 'severity:' .. (had[2] or ''), 'withdrawn:' .. (had[2] or '')}) do
-    redis.call('ZREM', prefix .. 'alerts:' .. list, id)
-  end
-  removed = removed + redis.call('DEL', hash)
-end
-"""
-
-_REMOVE_GIVEN = f"{_REMOVE}\nfor i = 2, #ARGV do remove(ARGV[i]) end\nreturn removed"
-
-#: Removes at most ARGV[4] alerts: those before the event time ARGV[2], and what is more than ARGV[3] in all: the least
-#: severe first, of them the oldest. ARGV[5..] the severities from the least. Withdrawn alerts count as the others do,
-#: so that which ones stay is a function of what was ever written. Answers how many went.
-_TRIM = f"""{_REMOVE}
-local oldest, most, left = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local function lists_of(severity)
-  return prefix .. 'alerts:severity:' .. severity, prefix .. 'alerts:withdrawn:' .. severity
-end
-local excess = -most
-for i = 5, #ARGV do
-  for _, list in ipairs({{lists_of(ARGV[i])}}) do
-    local old = redis.call('ZRANGEBYSCORE', list, '-inf', '(' .. oldest, 'LIMIT', 0, left)
-    for _, id in ipairs(old) do remove(id); redis.call('ZREM', list, id) end
-    left = left - #old
-    excess = excess + redis.call('ZCARD', list)
-  end
-end
-local function first(list, at) return list[at] and tonumber(list[at + 1]) or math.huge, list[at] end
-for i = 5, #ARGV do
-  local n = math.min(excess, left)
-  if n <= 0 then break end
-  local standing, withdrawn = lists_of(ARGV[i])
-  local a = redis.call('ZRANGE', standing, 0, n - 1, 'WITHSCORES')
-  local b = redis.call('ZRANGE', withdrawn, 0, n - 1, 'WITHSCORES')
-  local x, y = 1, 1
-  for _ = 1, n do
-    local s, one = first(a, x)
-    local t, other = first(b, y)
-    if not one and not other then break end
-    if not other or (one and (s < t or (s == t and one < other))) then
-      remove(one); redis.call('ZREM', standing, one); x = x + 2
-    else
-      remove(other); redis.call('ZREM', withdrawn, other); y = y + 2
-    end
-    excess, left = excess - 1, left - 1
-  end
-end
-return tonumber(ARGV[4]) - left
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Keep:
@@ -169,12 +80,16 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch: alerts Redis had not, those it had (or had newer), new contents, withdrawals."""
+    """What became of a batch: alerts Redis had not, those it had (or had newer), new contents, withdrawals.
+
+    `suppressed` names the rule of each that is counted above and became one that repeats another.
+    """
 
     new: int = 0
     repeated: int = 0
     revised: int = 0
     withdrawn: int = 0
+    suppressed: tuple[str, ...] = ()
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -182,6 +97,7 @@ class Written:
             self.repeated + other.repeated,
             self.revised + other.revised,
             self.withdrawn + other.withdrawn,
+            self.suppressed + other.suppressed,
         )
 
 
@@ -190,10 +106,19 @@ def without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
+def _limit(alert: Alert) -> str:
+    """What limits an alert, as the script wants it: nothing where its key is not known."""
+    at_most = alert.at_most
+    key = at_most and alert.keys.get(at_most.per)
+    if at_most is None or not key:
+        return ""
+    return f"{at_most.alerts} {at_most.within_ms} {alert.rule}:{at_most.per}:{key}"
+
+
 def _texts(alert: Alert) -> list[str]:
     """An alert as the script wants it."""
     given = [alert.id, str(alert.revision), alert.status, alert.severity, str(alert.time)]
-    given.append(msgspec.json.encode(alert).decode())
+    given += [msgspec.json.encode(alert).decode(), _limit(alert)]
     given += ["was", "" if alert.was is None else msgspec.json.encode(alert.was).decode()]
     for name in SHOWN:
         given += (name, str(getattr(alert, name)))
@@ -228,19 +153,18 @@ class AlertSink:
         pipe = self._redis.pipeline(transaction=False)
         for at in range(0, len(alerts), PUT_STEP):
             packed = msgspec.msgpack.encode([_texts(alert) for alert in alerts[at : at + PUT_STEP]])
-            pipe.eval(_PUT, 0, self.prefix, int(mend), self.keep.stream, packed)
-        counts = [0, 0, 0, 0]
-        for codes in await pipe.execute():
-            for code in codes:
-                counts[int(code)] += 1
-        return Written(new=counts[1], repeated=counts[0], revised=counts[2], withdrawn=counts[3])
+            pipe.eval(PUT, 0, self.prefix, int(mend), self.keep.stream, packed)
+        codes = [int(code) for answer in await pipe.execute() for code in answer]
+        repeated, new, revised, withdrawn = (sum(code % 4 == became for code in codes) for became in range(4))
+        suppressed = tuple(alert.rule for alert, code in zip(alerts, codes, strict=True) if code >= 4)
+        return Written(new, repeated, revised, withdrawn, suppressed)
 
     async def trim(self, *, now_ms: int | None = None) -> int:
         """Remove what is too old or too many, at most TRIM_STEP; how many went. 0: nothing is left to remove."""
         now = int(time.time() * 1000) if now_ms is None else now_ms
         oldest = int(now - self.keep.days * 86_400_000)
         given = (self.prefix, oldest, self.keep.alerts, TRIM_STEP, *SEVERITIES)
-        return int(await self._redis.eval(_TRIM, 0, *given))
+        return int(await self._redis.eval(TRIM, 0, *given))
 
     async def ids(self) -> set[str]:
         """The ids of all alerts that are there, the withdrawn too."""
@@ -251,5 +175,5 @@ class AlertSink:
         """Remove alerts from everywhere; how many were there."""
         gone = 0
         for at in range(0, len(ids), TRIM_STEP):
-            gone += int(await self._redis.eval(_REMOVE_GIVEN, 0, self.prefix, *ids[at : at + TRIM_STEP]))
+            gone += int(await self._redis.eval(REMOVE, 0, self.prefix, *ids[at : at + TRIM_STEP]))
         return gone

@@ -65,6 +65,8 @@ class AlertStore:
         self.metrics.add("risk_stream_alerts_repeated_total", written.repeated)
         self.metrics.add("risk_stream_alerts_revised_total", written.revised)
         self.metrics.add("risk_stream_alerts_withdrawn_total", written.withdrawn)
+        for rule in written.suppressed:
+            self.metrics.add("risk_stream_alerts_suppressed_total", 1, rule)
         return wrong
 
     async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T:

@@ -95,6 +95,8 @@ def _facts(rule: Rule) -> Iterator[Fact]:
     yield Fact("Score", value_in_words(rule, rule.score))
     yield Fact("Action", rule.action)
     yield Fact("Mode", MODES[rule.mode] if rule.share is None else f"live for {rule.share}, in shadow for the rest")
+    if rule.at_most is not None:
+        yield Fact("Shown", f"at most {rule.at_most}")
     if rule.approximate:
         yield Fact("Approximate", "takes values that a cap made inexact as if they were exact")
     if rule.group:

@@ -45,7 +45,7 @@ class Sink:
 def record(offset: int, **fields: Any) -> FakeRecord:
     given = dict.fromkeys(Alert.__struct_fields__, "x")
     given |= {"score": 1.0, "time": 5, "keys": {}, "features": {}, "inexact": [], "warming": [], "id": f"i{offset}"}
-    given |= {"revision": offset, "status": "raised", "was": None, "event_time": None, **fields}
+    given |= {"revision": offset, "status": "raised", "was": None, "event_time": None, "at_most": None, **fields}
     return FakeRecord(offset, Alert(**given).to_json())
 
 
@@ -68,6 +68,20 @@ def test_alerts_are_stored_and_counted() -> None:
     assert metrics.get("risk_stream_alerts_stored_total") == 2
     assert metrics.get("risk_stream_alerts_repeated_total") == 1
     assert metrics.get("risk_stream_redis_up") == 1
+
+
+def test_suppressed_alerts_are_counted_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among the new ones."""
+    sink = Sink()
+
+    async def suppresses(alerts: list[Alert]) -> Written:
+        return Written(new=len(alerts), suppressed=tuple(alert.rule for alert in alerts[1:]))
+
+    monkeypatch.setattr(sink, "write", suppresses)
+    _, metrics = write(sink, record(1), record(2, rule="many"), record(3, rule="many"), record(4, rule="few"))
+    assert metrics.get("risk_stream_alerts_stored_total") == 4
+    assert metrics.get("risk_stream_alerts_suppressed_total", "many") == 2
+    assert metrics.get("risk_stream_alerts_suppressed_total", "few") == 1
 
 
 def test_it_waits_for_redis_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -101,6 +101,7 @@ CHANGES = {
     "owner": ("owner: desk", "owner: office"),
     "why": ("severity: low", "severity: low\n    why: It is so."),
     "tags": ("owner: desk", "owner: desk\ntags: [fraud]"),
+    "at_most": ("severity: low", "severity: low\n    at_most: {alerts: 1, per: account, within: 1d}"),
     "score": ("severity: low", "severity: low\n    score: 5"),
     "action": ("severity: low", "severity: low\n    action: call"),
     "approximate": ("severity: low", "severity: low\n    approximate: ok"),
@@ -117,7 +118,7 @@ def test_what_changed_is_said_in_a_word(repository: Repository, word: str) -> No
     repository.commit(a=RULES.replace(*CHANGES[word]))
     first, second = repository.history().rules["burst"]
     assert second.changed == (word,)
-    assert (first.version == second.version) == (word in {"mode", "owner", "why", "tags", "group"})
+    assert (first.version == second.version) == (word in {"mode", "owner", "why", "tags", "group", "at_most"})
 
 
 def test_a_constant_in_another_file_makes_a_version_of_the_rule_that_uses_it(repository: Repository) -> None:

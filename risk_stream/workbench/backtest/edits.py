@@ -70,6 +70,7 @@ def _said(rule: Rule | None) -> dict[str, str]:
         "score": meant(rule.score),
         "action": rule.action,
         "mode": str(rule.mode) if rule.share is None else f"{rule.mode} {rule.share}",
+        "at_most": "" if rule.at_most is None else str(rule.at_most),
         "owner": rule.owner,
         "summary": rule.summary,
         "why": rule.why,
