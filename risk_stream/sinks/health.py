@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -55,6 +56,16 @@ class WorkerHealth(msgspec.Struct):
     rules: list[RuleHealth]
 
 
+@dataclass(slots=True)
+class _Book:
+    """What is counted under one plan."""
+
+    plan: str
+    rules: dict[str, RuleHealth]  # by id; `judged` and the figures of time are those of plans before it
+    judged: dict[RulesAt, int] = field(default_factory=dict)
+    ids: dict[RulesAt, tuple[str, ...]] = field(default_factory=dict)  # of the rules that judge there
+
+
 class Health:
     """Counts for the rules of the plan in force; those of a plan before it are kept where a rule is in both.
 
@@ -72,20 +83,17 @@ class Health:
         self.meter = meter or Meter()
         self._plan_of, self._now = plan_of, now
         self._since = self._now_ms()
-        self._rules: dict[str, RuleHealth] = {}
-        self._judged: dict[RulesAt, int] = {}
-        self._ids: dict[RulesAt, tuple[str, ...]] = {}  # of the rules that judge there
+        self._book = _Book(plan.version, {})
         self.use(plan)
 
     def use(self, plan: Plan) -> None:
         """Another plan is in force."""
-        before = {health.rule: health for health in self._whole()} if self._rules else {}
+        before = {health.rule: health for health in self._whole(self._book)}
         rules = {rule.id: before.get(rule.id, RuleHealth(rule.id)) for rule in plan.judged}
         for rule in plan.judged:
             rules[rule.id].mode = rule.mode
         self.meter.use(plan.version, set(rules))
-        self._rules, self._plan = rules, plan
-        self._judged, self._ids = {}, {}
+        self._book = _Book(plan.version, rules)  # at once, as another thread reads it
 
     def take(
         self,
@@ -95,26 +103,27 @@ class Health:
         judged_by: Mapping[RulesAt, int] | None = None,
     ) -> None:
         """What judging brought forth; what late events changed of earlier alerts does not count."""
-        now = self._now_ms()
+        now, book = self._now_ms(), self._book
         for alert in alerts:
-            if not alert.revises and alert.rule in self._rules:
-                self._rules[alert.rule].live.take(alert.time, now)
+            if not alert.revises and alert.rule in book.rules:
+                book.rules[alert.rule].live.take(alert.time, now)
         for alert in shadow:
-            if not alert.revises and alert.rule in self._rules:
-                self._rules[alert.rule].shadow.take(alert.time, now)
+            if not alert.revises and alert.rule in book.rules:
+                book.rules[alert.rule].shadow.take(alert.time, now)
         for rule, failures in (errors or {}).items():
-            if (health := self._rules.get(rule)) is not None:
+            if (health := book.rules.get(rule)) is not None:
                 health.errors += failures.times
                 health.last_error, health.error_time_ms = failures.last, now
         for at, n in (judged_by or {}).items():
-            if at not in self._ids:
+            if at not in book.ids:
                 rules = self._plan_of(at.plan).rules_at(at.kind, at.type, at.after)
-                self._ids[at] = tuple(rule.id for rule in rules)
-            self._judged[at] = self._judged.get(at, 0) + n
+                book.ids[at] = tuple(rule.id for rule in rules)
+            book.judged[at] = book.judged.get(at, 0) + n
 
     def worker(self) -> WorkerHealth:
         """All of it, as it stands."""
-        return WorkerHealth(self._plan.version, self._since, self._whole())
+        book = self._book
+        return WorkerHealth(book.plan, self._since, self._whole(book))
 
     def page(self) -> bytes:
         """All of it as JSON."""
@@ -123,7 +132,7 @@ class Health:
     def say(self, metrics: Metrics, most: int) -> None:
         """Put it into the metrics: judgements and time of the first `most` rules under their ids, the rest together."""
         judged, seconds, fired, failed = (dict[tuple[str, ...], float]() for _ in range(4))
-        for i, health in enumerate(self._whole()):
+        for i, health in enumerate(self._whole(self._book)):
             label = (health.rule if i < most else OTHER,)
             judged[label] = judged.get(label, 0.0) + health.judged
             seconds[label] = seconds.get(label, 0.0) + health.seconds
@@ -137,14 +146,14 @@ class Health:
         metrics.replace("risk_stream_rule_last_fired_timestamp_seconds", fired)
         metrics.replace("risk_stream_rule_last_error_timestamp_seconds", failed)
 
-    def _whole(self) -> list[RuleHealth]:
+    def _whole(self, book: _Book) -> list[RuleHealth]:
         """Every rule with what it judged and took, in the order of the plan."""
         judged: dict[str, int] = {}
-        for at, n in list(self._judged.items()):
-            for rule_id in self._ids.get(at, ()):
+        for at, n in list(book.judged.items()):
+            for rule_id in book.ids[at]:
                 judged[rule_id] = judged.get(rule_id, 0) + n
         found = []
-        for rule_id, health in list(self._rules.items()):
+        for rule_id, health in list(book.rules.items()):
             spent = self.meter.spent.get(rule_id, Spent())
             more = {"judged": health.judged + judged.get(rule_id, 0)}
             found.append(msgspec.structs.replace(health, **more, seconds=spent.seconds, samples=spent.samples))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from risk_stream.catalogue import Decoder, load_catalogue
-from risk_stream.engine import INDEX_BITS, Block, Engine, Hop, Meter
+from risk_stream.engine import INDEX_BITS, Block, Engine, Hop, Meter, View
 from risk_stream.rules import Failures, Plan, plan_of_texts
 from risk_stream.sinks import Health, Metrics, RuleHealth
 from risk_stream.sinks.meter import Spent
@@ -73,6 +73,21 @@ def test_the_latest_event_stands_though_an_earlier_one_fires_afterwards() -> Non
     take(health, judged(plan, [20], start=9))
     take(health, judged(plan, [20], start=1))
     assert rules_of(health)["large"].shadow.event_time_ms == NOON + 9_000
+
+
+def test_a_rule_that_fails_stops_no_neighbour_and_its_error_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the evaluation on: one line, without a traceback."""
+
+    def number(self: View, name: str) -> Any:
+        raise RuntimeError(f"{name} is\non fire")
+
+    monkeypatch.setattr(View, "number", number)
+    health = health_of(plan := plan_of())
+    take(health, judged(plan, [10, 20, 30]))
+    said = rules_of(health)
+    assert (said["busy"].live.count, said["busy"].errors) == (1, 0)
+    assert said["large"].errors > 0
+    assert said["large"].last_error == "its condition failed: RuntimeError: amount is on fire"
 
 
 def test_failures_are_counted_and_the_last_one_speaks() -> None:
