@@ -68,10 +68,10 @@ def program_of(rules: Iterable[Rule]) -> Program:
     """Some rules as one program, in their order."""
     program = Program()
     for rule in rules:
-        program.add(rule.condition, approximate=rule.approximate)
+        program.add(rule.condition, approximate=rule.approximate, reads=rule.reads)
         program.value(rule.score)
         for _, meaning in rule.named:
-            for value in (meaning, *texts_read(meaning)):
+            for value in (meaning, *(texts_read(meaning) if rule.reads else ())):
                 if isinstance(value, Value):
                     program.value(value)
     program.compile()

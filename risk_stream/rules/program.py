@@ -156,10 +156,10 @@ class Program:
 
     # Compiling
 
-    def add(self, condition: Condition, *, approximate: bool = False) -> int:
-        """Compile a condition; -> its row in what `masks` returns."""
+    def add(self, condition: Condition, *, approximate: bool = False, reads: bool = True) -> int:
+        """Compile a condition; -> its row in what `masks` returns. `reads`: a function may read a text in it."""
         self._code = None
-        self._wanted.append(self._condition(condition, approximate))
+        self._wanted.append(self._condition(condition, approximate, reads))
         return len(self._wanted) - 1
 
     def value(self, value: Value) -> int:
@@ -202,14 +202,14 @@ class Program:
         """The aggregates that some values ask."""
         return tuple(dict.fromkeys(id for slot in slots for id in self._asks[slot]))
 
-    def _condition(self, condition: Condition, approximate: bool) -> int:
+    def _condition(self, condition: Condition, approximate: bool, reads: bool) -> int:
         if isinstance(condition, Every | Either):
-            part = self._join(condition, approximate)
+            part = self._join(condition, approximate, reads)
         else:
             part = self._leaf(condition)
             if approximate:
                 part = part._replace(unsure=())
-            else:
+            elif reads:
                 part = part._replace(reads=tuple(dict.fromkeys(map(self.value, texts_read(condition)))))
         slot = self._part_slots.get(part)
         if slot is None:
@@ -217,8 +217,8 @@ class Program:
             self._parts.append(part)
         return slot
 
-    def _join(self, condition: Every | Either, approximate: bool) -> _Part:
-        of = tuple(dict.fromkeys(self._condition(part, approximate) for part in condition.parts))
+    def _join(self, condition: Every | Either, approximate: bool, reads: bool) -> _Part:
+        of = tuple(dict.fromkeys(self._condition(part, approximate, reads) for part in condition.parts))
         level = 1 + max(self._parts[slot].level for slot in of)
         return _Part(ALL if isinstance(condition, Every) else ANY, level=level, of=of)
 

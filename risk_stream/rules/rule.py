@@ -16,7 +16,7 @@ from risk_stream.rules.given import TestsReader
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FILE_NODES
 from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import calendars_of, lists_of
+from risk_stream.rules.meaning import calendars_of, lists_of, texts_read
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rule
 from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope
@@ -167,6 +167,7 @@ class Rules:
             aggregates=scope.aggregates(),
             fields=scope.fields(),
             lists=frozenset(chain.from_iterable(map(lists_of, meanings))),
+            reads=any(any(texts_read(meaning)) for meaning in meanings),
             version="",
             after=after,
             validity=validity,

@@ -17,6 +17,7 @@ from typing import Protocol
 from risk_stream.engine import Ready, make_ready
 from risk_stream.rules import Plan
 from risk_stream.rules.kept import KeptFiles
+from risk_stream.stream.beside import beside
 from risk_stream.stream.planparts import UnknownPlanError, pack_plan, part_key, read_manifest, text_of, unpack_plan
 
 __all__ = ["CURRENT", "PlanBook", "PlanStore", "UnknownPlanError", "event_texts"]
@@ -119,7 +120,7 @@ class PlanBook:
     async def _made_again(self, version: str) -> Plan:
         if self.store is None or (content := (await self.store.get([version])).get(version)) is None:
             raise UnknownPlanError(f"there is no plan {version} in the log of plans: was its topic emptied?")
-        manifest = await asyncio.to_thread(read_manifest, content)
+        manifest = await beside(read_manifest, content)
         known = ChainMap(*self._texts)
         parts = await self.store.get(manifest.missing(known)) if manifest.missing(known) else {}
 
@@ -130,7 +131,7 @@ class PlanBook:
             self._know(plan)
             return plan
 
-        return await asyncio.to_thread(make)
+        return await beside(make)
 
     def _know(self, plan: Plan) -> None:
         """Keep the texts of a plan's rules by their keys: the next plan has most of them too."""
@@ -141,6 +142,6 @@ class PlanBook:
         """Store a plan, if it is not; after it the plan may be named. Raises `UnknownPlanError` and `KafkaError`."""
         store = self.store
         if store is not None and not store.has(plan.version):
-            await store.put(await asyncio.to_thread(pack_plan, plan, self.events, store.has))
-            await asyncio.to_thread(self._know, plan)
+            await store.put(await beside(pack_plan, plan, self.events, store.has))
+            await beside(self._know, plan)
         self.add(plan)

@@ -18,6 +18,7 @@ from risk_stream.catalogue import ProblemsError
 from risk_stream.engine import make_ready
 from risk_stream.rules import Plan, PlanSource, calendars_ending, expired
 from risk_stream.sinks.prometheus import Metrics
+from risk_stream.stream.beside import beside
 from risk_stream.stream.planbook import PlanBook, UnknownPlanError
 from risk_stream.stream.planlog import PlanLog
 
@@ -136,7 +137,7 @@ class PlanWatcher:
 
     async def _look_at_files(self) -> None:
         try:
-            plan = await asyncio.to_thread(self.source.poll)
+            plan = await beside(self.source.poll)
         except ProblemsError as exc:
             self._refuse(exc)
             return
@@ -175,7 +176,7 @@ class PlanWatcher:
     async def _take_over(self, plan: Plan) -> None:
         """Store a plan and make it ready to judge, then use it: batches go on meanwhile."""
         await self.book.keep(plan)
-        self._ready = await asyncio.to_thread(make_ready, plan)
+        self._ready = await beside(make_ready, plan)
         self._waiting = None
         if plan.version == self.plan.version:
             return

@@ -1,0 +1,31 @@
+"""Work in a thread returns or raises as it would here, and Python's own pace comes back when it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from risk_stream.stream.beside import SWITCH, beside
+
+
+def test_threads_take_turns_quickly_while_it_computes_and_as_before_afterwards() -> None:
+    usual = sys.getswitchinterval()
+
+    async def both() -> list[float]:
+        return await asyncio.gather(beside(sys.getswitchinterval), beside(sys.getswitchinterval))
+
+    assert asyncio.run(both()) == pytest.approx([SWITCH, SWITCH])
+    assert sys.getswitchinterval() == usual
+
+
+def test_what_it_raises_is_raised_here_and_the_pace_comes_back() -> None:
+    usual = sys.getswitchinterval()
+
+    def fail(text: str, *, more: str) -> None:
+        raise ValueError(text + more)
+
+    with pytest.raises(ValueError, match="no plan"):
+        asyncio.run(beside(fail, "no ", more="plan"))
+    assert sys.getswitchinterval() == usual
