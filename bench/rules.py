@@ -31,7 +31,7 @@ __all__ = ["run"]
 
 RULES, FILES = 5000, 100
 RATE = 500
-TICKS = 100  # sends a second, each of RATE / TICKS events
+TICKS = 25  # sends a second, each of RATE / TICKS events
 FIRING = 0.5  # of the events fire a rule, so that few ticks have no alert
 WARM = 4.0  # seconds that are not counted
 #: From so many seconds after a change counts on nothing changes for so many: the rival.

@@ -92,6 +92,7 @@ class Rule:
     fields: frozenset[str]  # every field that it looks at, itself or in a feature that is computed
     lists: frozenset[str]  # every list of the house that it asks
     reads: bool  # whether a function reads the text of a feature in it
+    business_days: frozenset[str]  # the calendars whose business days it asks
     version: str
     bands: tuple[Band, ...] = ()  # from the highest severity on: the first whose condition holds
     after: Delay | None = None  # so long after its event it is judged, as of then

@@ -13,7 +13,7 @@ from risk_stream.rules.delay import Delay
 from risk_stream.rules.events import has_key
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.kept import KeptFiles
-from risk_stream.rules.meaning import Condition, FieldValue, Meaning, calendars_of, leaves
+from risk_stream.rules.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.model import Rule
 from risk_stream.rules.words import content_hash
 
@@ -182,12 +182,8 @@ def _content(rule: Rule) -> str:
 
 def calendars_ending(plan: Plan, today: date) -> list[str]:
     """A sentence for each calendar whose business days a rule asks, and whose holidays soon are known no longer."""
-    periods = [a.periods for rule in plan.judged for a in rule.aggregates]
-    periods += [rule.after.periods for rule in plan.judged if rule.after is not None]
-    asked = {p.calendar for p in periods if p is not None and p.unit == "business_day"}
-    meanings: list[Meaning] = [m for r in plan.judged for m in (*r.conditions, r.score, *dict(r.named).values())]
-    meanings += plan.wheres.values()
-    asked |= {c.name for meaning in meanings for op, c in calendars_of(meaning) if op == "business_day"}
+    asked = {name for rule in plan.judged for name in rule.business_days}
+    asked |= {c.name for where in plan.wheres.values() for op, c in calendars_of(where) if op == "business_day"}
     said = []
     for name in sorted(asked & plan.calendars.keys()):
         year = plan.calendars[name].last_year

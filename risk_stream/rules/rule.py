@@ -141,8 +141,11 @@ class Rules:
                 self._reader.report(node[key], misfits)
         features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
         meanings = (condition, *(band.condition for band in bands), score, *scope.named.values())
-        for _, asked in chain.from_iterable(map(calendars_of, meanings)):
-            self._loaded.calendars[asked.name] = asked
+        clocked = list(chain.from_iterable(map(calendars_of, meanings)))
+        self._loaded.calendars |= {asked.name: asked for _, asked in clocked}
+        periods = [a.periods for a in scope.aggregates()] + ([after.periods] if after is not None else [])
+        business = {asked.name for function, asked in clocked if function == "business_day"}
+        business |= {p.calendar for p in periods if p is not None and p.unit == "business_day"}
         rule = Rule(
             id=rule_id,
             file=node.file,
@@ -168,6 +171,7 @@ class Rules:
             fields=scope.fields(),
             lists=frozenset(chain.from_iterable(map(lists_of, meanings))),
             reads=any(any(texts_read(meaning)) for meaning in meanings),
+            business_days=frozenset(business),
             version="",
             after=after,
             validity=validity,
