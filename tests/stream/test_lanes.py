@@ -258,17 +258,33 @@ def test_whatever_dies_the_end_is_that_of_one_engine(seed: int, catalogue: Catal
     play(seed, catalogue, blows=0.07)
 
 
-def play(seed: int, catalogue: Catalogue, *, blows: float) -> None:
-    """Two workers on a stream, with blows, and one engine beside them."""
+@pytest.mark.parametrize("seed", range(2))
+def test_workers_know_the_health_of_their_rules(seed: int, catalogue: Catalogue) -> None:
+    """Every rule has judged each event once, on one worker or the other, and says when it fired."""
+    workers = play(seed, catalogue, blows=0.0).workers
+    rules = [rule for worker in workers for rule in worker.lanes.health.worker().rules]
+    for name in ("account", "both"):
+        of_rule = [rule for rule in rules if rule.rule == name]
+        assert len(of_rule) == len(workers)
+        assert sum(rule.judged for rule in of_rule) == EVENTS
+        assert max(rule.live.event_time_ms or 0 for rule in of_rule) > NOW
+        assert sum(rule.samples for rule in of_rule) > 0
+        assert not any(rule.errors for rule in of_rule)
+
+
+def play(seed: int, catalogue: Catalogue, *, blows: float) -> Play:
+    """Two workers on a stream, with blows, and one engine beside them, which says the same."""
     chance = random.Random(seed)
     plan = plan_of_texts({"rules.yaml": RULES}, catalogue)
     house = House(catalogue, plan)
     events, messages = admitted(house, chance)
-    asyncio.run(Play(house, chance).run(messages, blows))
+    played = Play(house, chance)
+    asyncio.run(played.run(messages, blows))
     batch = Decoder(catalogue).decode([orjson.dumps(e) for e in events], str)[0]
     expected = {a.id: shown(orjson.loads(a.to_json())) for a in Engine(plan).apply(batch).alerts}
     assert len(expected) > EVENTS / 2
     assert house.final() == expected
+    return played
 
 
 class Play:
