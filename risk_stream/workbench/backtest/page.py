@@ -77,6 +77,7 @@ def _all_rules(report: Report) -> Iterator[str]:
             name,
             count.mode,
             count.alerts,
+            count.shown,
             _per_day(count.alerts, report),
             count.about,
             share(count.judged.precision),
@@ -84,8 +85,8 @@ def _all_rules(report: Report) -> Iterator[str]:
         ]
         for name, count in held
     ]
-    head = ("rule", "mode", "alerts", "a day", "customers", "precision", "recall")
-    yield table(head, rows, numbers=range(2, 7))
+    head = ("rule", "mode", "alerts", "shown", "a day", "customers", "precision", "recall")
+    yield table(head, rows, numbers=range(2, 8))
 
 
 def _together(report: Report) -> Iterator[str]:

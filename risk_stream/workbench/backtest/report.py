@@ -56,6 +56,7 @@ class Count:
     about: int  # customers, or other keys where an alert has none
     judged: Judged
     examples: tuple[Alert, ...]
+    shown: int  # of the alerts, were they said in the order of their times: all but where `at_most` limits them
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,8 @@ def _count(tally: Tally, side: str, rule_id: str, count: RuleCount) -> Count:
     judged = Judged.of(count.right, count.wrong, len(count.found), to_find(tally, rule_id))
     severities = dict(sorted(count.severities.items()))
     mode = rule.mode if rule.share is None else f"{rule.mode} {rule.share}"
-    return Count(mode, count.alerts, days, severities, len(count.keys), judged, count.examples.alerts)
+    shown = count.alerts if count.limited is None else count.limited.shown
+    return Count(mode, count.alerts, days, severities, len(count.keys), judged, count.examples.alerts, shown)
 
 
 def _differing(change: Change | None) -> Differing | None:

@@ -12,6 +12,7 @@ from itertools import combinations
 from risk_stream.catalogue import MISSING
 from risk_stream.engine import Alert
 from risk_stream.workbench.backtest.outcomes import Outcomes
+from risk_stream.workbench.backtest.shown import ShownCount
 from risk_stream.workbench.backtest.sides import Sides
 
 __all__ = ["DAY_MS", "Change", "Examples", "LiveCount", "RuleCount", "Tally"]
@@ -54,6 +55,7 @@ class RuleCount:
     wrong: int = 0  # about something that is known to be good
     found: set[int] = field(default_factory=set)  # the bad outcomes that it found
     examples: Examples = field(default_factory=Examples)
+    limited: ShownCount | None = None  # where its rule limits how many are shown
 
 
 @dataclass(slots=True)
@@ -99,7 +101,9 @@ class Tally:
         self.settle_ms = settle_ms
         self.first_day, self.last_day = 1 << 62, MISSING  # with events, since 1970
         self.counts: dict[tuple[str, str], RuleCount] = {
-            (side, rule.id): RuleCount() for side, plan in sides.plans.items() for rule in plan.judged
+            (side, rule.id): RuleCount(limited=None if rule.at_most is None else ShownCount(rule.at_most))
+            for side, plan in sides.plans.items()
+            for rule in plan.judged
         }
         self.live = {side: LiveCount() for side in sides.plans}
         self.changes: dict[tuple[str, str], Change] = {}  # (rule, added | dropped | changed)
@@ -183,6 +187,8 @@ class Tally:
         count.wrong += right is False
         count.found |= bad
         count.examples.add(alert)
+        if count.limited is not None:
+            count.limited.add(alert)
         if self.sides.is_live(side, rule, alert.keys):
             live = self.live[side]
             live.alerts += 1

@@ -89,7 +89,8 @@ def _rule(rule: RuleReport, report: Report) -> Iterator[str]:
     if rule.edited is not None:
         yield from (f"  {line}" for line in of_edited(rule.edited))
     for name, count in rule.sides.items():
-        yield f"  {name:8} {sparkline(count.days)}  {count.alerts:,} alerts ({_per_day(count.alerts, report)})"
+        alerts = f"{count.alerts:,} alerts ({_per_day(count.alerts, report)}){_shown(count)}"
+        yield f"  {name:8} {sparkline(count.days)}  {alerts}"
     for what, differing in _differences(rule):
         yield f"  {_WORD[what]} {differing.alerts:,}{_outcomes(differing)}: {_keys(differing)}"
         yield from (f"    {_example(alert)}" for alert in differing.examples)
@@ -170,6 +171,10 @@ def _per_day(alerts: int, report: Report) -> str:
     return f"{alerts / max(1, report.days):,.1f} a day"
 
 
+def _shown(count: Count) -> str:
+    return "" if count.shown == count.alerts else f", {count.shown:,} shown"
+
+
 def _judged(precision: float | None, recall: float | None) -> str:
     if precision is None and recall is None:
         return ""
@@ -187,7 +192,7 @@ def _all_rules(report: Report) -> Iterator[str]:
         for name, count in fired[:MOST_RULES]:
             mode = "" if count.mode == "live" else f"  {count.mode}"
             judged = _judged(count.judged.precision, count.judged.recall)
-            yield f"  {name:{width}}  {sparkline(count.days, 30)}  {count.alerts:>8,}{mode}{judged}"
+            yield f"  {name:{width}}  {sparkline(count.days, 30)}  {count.alerts:>8,}{_shown(count)}{mode}{judged}"
             if len(fired) <= WITH_EXAMPLES and not report.differing:
                 yield from (f"    {_example(alert)}" for alert in count.examples)
         if len(fired) > MOST_RULES:
