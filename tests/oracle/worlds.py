@@ -290,7 +290,8 @@ def rule_files(
     """A rule file that loads: one to four rules on some of `types`, each over one to four features of them.
 
     With `later` most of them judge some time after their event. With `keyed` some have constants with cases, days on
-    which they judge, and shares of keys for which they are live: of these the oracle reads in the plan's texts.
+    which they judge, and shares of keys for which they are live: of these the oracle reads in the plan's texts. What
+    limits how many alerts are shown (`at_most`) it need not know: it changes no judgement.
     """
     features, rules, constants, patterns = [], [], [], list[str]()
     for r in range(draw(st.integers(1, 4))):
@@ -310,9 +311,11 @@ def rule_files(
             when = f"({when}) {draw(st.sampled_from(['and', 'or']))} {draw(_beyond(mine, f'c{r}'))}"
         if keyed and draw(st.integers(0, 3)) == 0:
             after += draw(_days())
+        [first] = [line for line in features if line.startswith(f"  f{r}_0:")]
+        by = first.split("by: ")[1].split(",")[0]
         if keyed and draw(st.integers(0, 3)) == 0:
-            [first] = [line for line in features if line.startswith(f"  f{r}_0:")]
-            by = first.split("by: ")[1].split(",")[0]
+            after += f"    at_most: {{alerts: {draw(st.integers(1, 3))}, per: {by}, within: 1h}}\n"
+        if keyed and draw(st.integers(0, 3)) == 0:
             after += f"    mode: {{live: {draw(st.sampled_from(['50%', '20.5%']))}, by: {by}}}\n"
         severity = "low"
         if draw(st.integers(0, 2)) == 0:
