@@ -20,13 +20,26 @@ def minutes_ago(minutes: int) -> int:
     return int((time.time() - 60 * minutes) * 1000)
 
 
+def just_fired(health: RuleHealth, minutes: int) -> RuleHealth:
+    """The same, having fired so many minutes before now, whenever the test runs."""
+    return msgspec.structs.replace(
+        health,
+        live=Fired(health.live.count, health.live.event_time_ms, minutes_ago(minutes))
+        if health.live.count
+        else Fired(),
+        shadow=Fired(health.shadow.count, health.shadow.event_time_ms, minutes_ago(minutes))
+        if health.shadow.count
+        else Fired(),
+    )
+
+
 def worker(*rules: RuleHealth, plan: str = "p1") -> WorkerHealth:
     return WorkerHealth(plan, 1_772_366_400_000, list(rules))
 
 
-BUSY = RuleHealth("busy", judged=1_000, live=Fired(7, 1_772_366_460_000, minutes_ago(5)), seconds=3.0, samples=9)
+BUSY = RuleHealth("busy", judged=1_000, live=Fired(7, 1_772_366_460_000, 0), seconds=3.0, samples=9)
 QUIET = RuleHealth("quiet", judged=1_000, seconds=1.0, samples=8)
-TRIED = RuleHealth("tried", "shadow", 10, shadow=Fired(2, 1_772_366_400_000, minutes_ago(180)))
+TRIED = RuleHealth("tried", "shadow", 10, shadow=Fired(2, 1_772_366_400_000, 0))
 UNUSED = RuleHealth("unused")
 BROKEN = RuleHealth("broken", judged=50, errors=3, last_error="its condition failed: KeyError: 'x'", error_time_ms=1)
 
@@ -48,7 +61,9 @@ def serve() -> Iterator[Serve]:
 
 
 def test_each_rule_has_a_state_and_what_needs_a_look_comes_first(ask: Ask, serve: Serve) -> None:
-    answer = ask("rules", "health", "--worker", serve(worker(BUSY, QUIET, TRIED, UNUSED, BROKEN)))
+    answer = ask(
+        "rules", "health", "--worker", serve(worker(just_fired(BUSY, 5), QUIET, just_fired(TRIED, 180), UNUSED, BROKEN))
+    )
     lines = [line.split() for line in answer.out.splitlines() if line.split()[:1] != ["rule"] and "──" not in line]
     assert [words[:2] for words in lines if words] == [
         ["broken", "failing"],
@@ -73,7 +88,7 @@ def test_a_rule_that_fails_is_an_exit_code_and_says_its_last_error(ask: Ask, ser
 
 
 def test_one_rule_tells_all_that_is_known_of_it(ask: Ask, serve: Serve) -> None:
-    answer = ask("rules", "health", "busy", "--worker", serve(worker(BUSY, QUIET)))
+    answer = ask("rules", "health", "busy", "--worker", serve(worker(just_fired(BUSY, 5), QUIET)))
     assert answer.out.splitlines() == [
         "busy: well: it judges and fires",
         "  mode    live",
