@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,11 +16,11 @@ __all__ = [
     "Chunk",
     "Events",
     "Lines",
+    "Reader",
     "Refused",
     "Rows",
     "chunks_of_batches",
     "chunks_of_records",
-    "decode",
     "lines_of",
 ]
 
@@ -34,7 +35,6 @@ class Lines(msgspec.Struct, frozen=True, tag=True):
     name: str
     start: int
     end: int
-    first: int  # the number of its first line
     done: int  # bytes of the history read with it
 
 
@@ -67,14 +67,18 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 def lines_of(path: Path, before: int = 0) -> Iterator[Chunk]:
-    """A file of JSON lines as stretches that end where a line does; `before` bytes of the history were read already."""
-    first, start = 1, 0
+    """A file of JSON lines as stretches that end where a line does; `before` bytes of the history were read already.
+
+    Only their ends are looked for: whoever decodes a stretch reads it.
+    """
     with path.open("rb") as file:
-        while block := file.read(CHUNK_BYTES):
-            block += file.readline()
-            end = start + len(block)
-            yield Lines(str(path), path.name, start, end, first, before + end)
-            first, start = first + block.count(b"\n"), end
+        size, start = file.seek(0, os.SEEK_END), 0
+        while start < size:
+            file.seek(min(start + CHUNK_BYTES, size) - 1)
+            file.readline()
+            end = file.tell()
+            yield Lines(str(path), path.name, start, end, before + end)
+            start = end
 
 
 def chunks_of_records(name: str, batches: Iterable[tuple[Sequence[int], Sequence[bytes], int]]) -> Iterator[Chunk]:
@@ -100,23 +104,49 @@ def chunks_of_batches(batches: Iterable[EventBatch]) -> Iterator[Chunk]:
             yield Events(part.to_ipc(), done)
 
 
-def decode(catalogue: Catalogue, decoder: Decoder, chunk: Chunk) -> tuple[EventBatch, list[Refused]]:
-    """The events of a chunk in its order, and what was refused."""
-    if isinstance(chunk, Events):
-        return EventBatch.from_ipc(catalogue, chunk.message)[0], []
-    numbers, values = _records(chunk) if isinstance(chunk, Lines) else (chunk.numbers, chunk.values)
-    batch, _, rejects = decoder.decode(values, lambda i: f"{chunk.name}/{numbers[i]}")
-    return batch, [Refused(chunk.name, numbers[r.index], r.reason, r.message) for r in rejects]
+class Reader:
+    """Reads and decodes chunks; those of one file in the order in which they stand in it."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue, self._decoder = catalogue, Decoder(catalogue)
+        self._counted: dict[str, tuple[int, int]] = {}  # path -> a place in the file, and the lines before it
+
+    def read(self, chunk: Chunk) -> tuple[EventBatch, list[Refused]]:
+        """The events of a chunk in its order, and what was refused."""
+        if isinstance(chunk, Events):
+            return EventBatch.from_ipc(self._catalogue, chunk.message)[0], []
+        if isinstance(chunk, Rows):
+            return self._decoded(chunk.name, chunk.values, lambda i: chunk.numbers[i])
+        values, places = _records(chunk)
+        return self._decoded(chunk.name, values, lambda i: self._first_line(chunk) + places[i])
+
+    def _decoded(self, name: str, values: list[bytes], line: Callable[[int], int]) -> tuple[EventBatch, list[Refused]]:
+        batch, _, rejects = self._decoder.decode(values, lambda i: f"{name}/{line(i)}")
+        return batch, [Refused(name, line(reject.index), reject.reason, reject.message) for reject in rejects]
+
+    def _first_line(self, lines: Lines) -> int:
+        """The number of a stretch's first line: asked of events without an id and of refused ones alone."""
+        at, before = self._counted.get(lines.path, (0, 0))
+        if at > lines.start:
+            at, before = 0, 0
+        if at < lines.start:
+            with Path(lines.path).open("rb") as file:
+                file.seek(at)
+                while at < lines.start:
+                    block = file.read(min(CHUNK_BYTES, lines.start - at))
+                    at, before = at + len(block), before + block.count(b"\n")
+            self._counted[lines.path] = at, before
+        return before + 1
 
 
-def _records(lines: Lines) -> tuple[Sequence[int], list[bytes]]:
-    """(line numbers, records) of a stretch; blank lines are no records."""
+def _records(lines: Lines) -> tuple[list[bytes], Sequence[int]]:
+    """(records, the place of each among the lines) of a stretch; blank lines are no records."""
     with Path(lines.path).open("rb") as file:
         file.seek(lines.start)
-        records = file.read(lines.end - lines.start).splitlines()
-    numbers = range(lines.first, lines.first + len(records))
-    stripped = [record.strip() for record in records]
-    if all(stripped):
-        return numbers, stripped
-    kept = [(number, record) for number, record in zip(numbers, stripped, strict=True) if record]
-    return [number for number, _ in kept], [record for _, record in kept]
+        records = [record.strip() for record in file.read(lines.end - lines.start).split(b"\n")]
+    if not records[-1]:
+        records.pop()
+    if all(records):
+        return records, range(len(records))
+    kept = [(record, place) for place, record in enumerate(records) if record]
+    return [record for record, _ in kept], [place for _, place in kept]

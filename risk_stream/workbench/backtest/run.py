@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
+from risk_stream.catalogue import MISSING, Catalogue, EventBatch
 from risk_stream.engine import Alert
 from risk_stream.rules import Plan
-from risk_stream.workbench.backtest.history import Chunk, Refused, decode
+from risk_stream.workbench.backtest.history import Chunk, Reader, Refused
 from risk_stream.workbench.backtest.lanes import LANES, Alone, Exchange, Lanes, Part, Said
 
 __all__ = ["RunError", "Spoken", "run"]
@@ -54,12 +54,12 @@ class _Round:
         self.batches = dict[int, EventBatch]()
         self.refused = list[Refused]()
 
-    def decode_one(self, catalogue: Catalogue, decoder: Decoder) -> bool:
+    def decode_one(self, reader: Reader) -> bool:
         """Decode the next chunk; whether there was one."""
         if not self._left:
             return False
         number, chunk = self._left.pop(0)
-        batch, refused = decode(catalogue, decoder, chunk)
+        batch, refused = reader.read(chunk)
         self.refused += refused
         if len(batch):
             self.batches[number] = batch
@@ -70,12 +70,12 @@ class _Work:
     """The lanes of one process, fed with rounds."""
 
     def __init__(self, plan: Plan, lanes: Sequence[int], exchange: Exchange, lateness_ms: int) -> None:
-        self._catalogue, self._decoder = plan.catalogue, Decoder(plan.catalogue)
+        self._reader = Reader(plan.catalogue)
         self._lanes = Lanes(plan, lanes, exchange, lateness_ms=lateness_ms)
 
     def decode_one(self, given: _Round) -> bool:
         """Decode one more chunk of a round; whether there was one."""
-        return given.decode_one(self._catalogue, self._decoder)
+        return given.decode_one(self._reader)
 
     def judge(self, given: _Round) -> Spoken:
         """Judge a round to the end of every event's journey."""
