@@ -17,8 +17,9 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 # A parent that starts a child, says its pid and waits to be ended.
 PARENT = """
-import sys, time
+import signal, sys, time
 from risk_stream.embedded import ChildProcess
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 with ChildProcess("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"]) as child:
     print(child.pid, child.folder, flush=True)
     time.sleep(60)
