@@ -107,13 +107,8 @@ def schedule(terms: Terms) -> Schedule:
     the days, A is solved so that the last balance is 0. Interest is balance x r, rounded half up in each line; the
     last line takes the rest of the principal. Raises `LendingError` for terms that make no schedule.
     """
-    rate, start, unadjusted, due = _checked(terms)
-    ends = due if terms.accrual is Accrual.ADJUSTED else unadjusted
-    begins = np.concatenate((start[None], ends[:-1]))
-    rates = _period_rates(terms, rate, begins, ends)
-    principal_of = _principal(terms, rates, rate * terms.months / 12)
-    opening, interest, principal = _lines(terms.principal, rates, principal_of)
-    return Schedule(begins, unadjusted, due, opening, interest, principal)
+    periods = _periods(terms)
+    return periods.lines(terms.principal, _principal(terms, periods.rates, periods.nominal))
 
 
 def level_instalment(principal: int, annual_rate: Rate, instalments: int, months: int = 1) -> int:
@@ -130,24 +125,18 @@ def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:
     and the loan ends sooner; where principal is due at the end, both are the same. Raises `LendingError` for an amount
     over the balance.
     """
-    rate, start, unadjusted, due = _checked(terms)
-    before = schedule(terms)
+    periods = _periods(terms)
+    principal_of = _principal(terms, periods.rates, periods.nominal)
+    before = periods.lines(terms.principal, principal_of)
     if not 1 <= after < len(before):
         raise LendingError(f"there is no instalment {after} with others behind it: the schedule has {len(before)}")
     left = int(before.closing[after - 1]) - int(amounts([amount], "a prepayment")[0])
     if left < 0:
         raise LendingError(f"{amount} is more than the principal of {before.closing[after - 1]} that is left")
-    ends = due if terms.accrual is Accrual.ADJUSTED else unadjusted
-    begins = np.concatenate((start[None], ends[:-1]))
-    rates, nominal = _period_rates(terms, rate, begins, ends), rate * terms.months / 12
     if mode is Prepayment.SMALLER_INSTALMENT:
         rest = replace(terms, principal=left, instalments=terms.instalments - after)
-        principal_of = _principal(rest, rates[after:], nominal)
-    else:
-        principal_of = _principal(terms, rates, nominal)
-    opening, interest, principal = _lines(left, rates[after:] if left else [], principal_of)
-    used = slice(after, after + len(opening))
-    return Schedule(begins[used], unadjusted[used], due[used], opening, interest, principal)
+        principal_of = _principal(rest, periods.rates[after:], periods.nominal)
+    return periods.lines(left, principal_of, after)
 
 
 def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) -> None:
@@ -170,8 +159,43 @@ def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) 
         raise LendingError(f"the principal of the lines is {abs(total)} {'over' if total > 0 else 'under'} {principal}")
 
 
-def _checked(terms: Terms) -> tuple[Fraction, Dates, Dates, Dates]:
-    """The rate, and the dates of start, of the contract and of payment."""
+@dataclass(frozen=True, slots=True)
+class _Periods:
+    """The dates of a contract and the rate of each period between them; `nominal` is that of months / 12."""
+
+    start: Dates
+    unadjusted: Dates
+    due: Dates
+    rates: list[Fraction]
+    nominal: Fraction
+
+    def lines(self, principal: int, principal_of: Callable[[int, int, int], int], after: int = 0) -> Schedule:
+        """The lines that repay a principal from the period behind number `after` on, until nothing is left."""
+        opening, interest, repaid = _lines(principal, self.rates[after:] if principal else [], principal_of)
+        used = slice(after, after + len(opening))
+        return Schedule(self.start[used], self.unadjusted[used], self.due[used], opening, interest, repaid)
+
+
+def _periods(terms: Terms) -> _Periods:
+    rate = _checked_rate(terms)
+    start, first = dates(terms.start), dates(terms.first_due)
+    if first <= start:
+        raise LendingError(f"the first instalment is due on {first}, not after the start on {start}")
+    after = terms.months * np.arange(terms.instalments)
+    unadjusted = add_months(first, after, end_of_month=terms.end_of_month)
+    due = unadjusted if terms.calendar is None else adjust(unadjusted, terms.calendar, terms.adjustment)
+    ends = due if terms.accrual is Accrual.ADJUSTED else unadjusted
+    begins, nominal = np.concatenate((start[None], ends[:-1])), rate * terms.months / 12
+    if terms.accrual is Accrual.MONTHS:
+        rates = [nominal] * terms.instalments
+    else:
+        numerators, denominator = year_fractions(begins, ends, terms.day_count)
+        rates = [rate * Fraction(int(part), denominator) for part in numerators]
+    return _Periods(begins, unadjusted, due, rates, nominal)
+
+
+def _checked_rate(terms: Terms) -> Fraction:
+    """The yearly rate of terms that can be."""
     rate = exact_rate(terms.annual_rate, "the annual rate")
     if not 0 < terms.principal <= MAX_MINOR:
         raise LendingError(f"a principal of {terms.principal} minor units is not between 1 and {MAX_MINOR:,}")
@@ -183,20 +207,7 @@ def _checked(terms: Terms) -> tuple[Fraction, Dates, Dates, Dates]:
         raise LendingError(f"a bullet loan is repaid on one date, not on {terms.instalments}")
     if terms.adjustment is not Adjustment.UNADJUSTED and terms.calendar is None:
         raise LendingError(f"to move due dates ({terms.adjustment.value}), a calendar must say which days are open")
-    start, first = dates(terms.start), dates(terms.first_due)
-    if first <= start:
-        raise LendingError(f"the first instalment is due on {first}, not after the start on {start}")
-    after = terms.months * np.arange(terms.instalments)
-    unadjusted = add_months(first, after, end_of_month=terms.end_of_month)
-    due = unadjusted if terms.calendar is None else adjust(unadjusted, terms.calendar, terms.adjustment)
-    return rate, start, unadjusted, due
-
-
-def _period_rates(terms: Terms, rate: Fraction, begins: Dates, ends: Dates) -> list[Fraction]:
-    if terms.accrual is Accrual.MONTHS:
-        return [rate * terms.months / 12] * terms.instalments
-    numerators, denominator = year_fractions(begins, ends, terms.day_count)
-    return [rate * Fraction(int(part), denominator) for part in numerators]
+    return rate
 
 
 def _level(principal: int, rates: list[Fraction]) -> int:

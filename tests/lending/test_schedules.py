@@ -21,11 +21,13 @@ from risk_stream.lending import (
     Terms,
     check_schedule,
     dated_effective_rate,
+    due_of,
     effective_annual,
     nominal_annual,
     periodic_rate,
     prepay,
     schedule,
+    year_fractions,
 )
 from tests.lending.facts import interbank, rows
 
@@ -106,8 +108,6 @@ def test_rounding_drifts_no_further_than_was_measured_against_other_libraries(ro
 
 
 def _period_rate(terms: Terms, lines: Schedule) -> np.ndarray:
-    from risk_stream.lending import year_fractions
-
     ends = lines.due if terms.accrual is Accrual.ADJUSTED else lines.unadjusted
     numerators, denominator = year_fractions(lines.start, ends, terms.day_count)
     return float(Fraction(str(terms.annual_rate))) * numerators / denominator
@@ -140,6 +140,18 @@ def test_a_schedule_always_adds_up(
     lines = schedule(terms)
     check_schedule(lines, principal, "2024-01-31")
     assert lines.closing[-1] == 0
+    assert {len(getattr(lines, name)) for name in Schedule.__slots__} == {len(lines)}
+
+
+def test_principal_in_shares_rounded_up_is_repaid_before_the_last_date() -> None:
+    """120 in 80 parts are 2 each: the lines end with the sixtieth, and so do their dates."""
+    terms = replace(terms_of("L01"), principal=120, instalments=80, method=Method.EQUAL_PRINCIPAL)
+    lines = schedule(terms)
+    assert (len(lines), int(lines.principal.sum())) == (60, 120)
+    assert {len(getattr(lines, name)) for name in Schedule.__slots__} == {60}
+    assert int(due_of(lines).amount.sum()) == int(lines.payment.sum())
+    with pytest.raises(LendingError, match="no instalment 60 with others behind it: the schedule has 60"):
+        prepay(terms, 60, 0, Prepayment.SHORTER_TERM)
 
 
 def test_effective_rates_are_the_worked_ones() -> None:
