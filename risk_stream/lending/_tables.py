@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 from risk_stream.catalogue import Node, Problem, ProblemsError, did_you_mean, read_yaml
 from risk_stream.lending.errors import TableError
@@ -13,6 +15,8 @@ from risk_stream.lending.errors import TableError
 __all__ = ["Reader", "table"]
 
 _OURS = Path(__file__).parent / "tables"
+
+_E = TypeVar("_E", bound=Enum)
 
 
 class Reader:
@@ -46,13 +50,9 @@ class Reader:
                 self.report(node, f"{key} is missing")
         return True
 
-    def part(self, node: Node, key: str) -> Node | None:
-        """A part by its key, None where it is missing (which `keys` has noted)."""
-        return node.get(key) if node.is_mapping else None
-
     def whole(self, node: Node, key: str, low: int = 0, high: int = 100_000) -> int:
         """A whole number from `low` to `high`."""
-        found = self.part(node, key)
+        found = node.get(key)
         if found is None:
             return low
         if type(found.value) is not int or not low <= found.value <= high:
@@ -62,7 +62,7 @@ class Reader:
 
     def number(self, node: Node, key: str) -> Fraction:
         """A decimal number, exactly as it is written."""
-        found = self.part(node, key)
+        found = node.get(key)
         if found is None:
             return Fraction(0)
         try:
@@ -81,7 +81,7 @@ class Reader:
 
     def choice(self, node: Node, key: str, choices: Sequence[str]) -> str:
         """One of some words."""
-        found = self.part(node, key)
+        found = node.get(key)
         if found is None:
             return choices[0]
         if found.value not in choices:
@@ -90,9 +90,33 @@ class Reader:
             return choices[0]
         return str(found.value)
 
+    def member(self, node: Node, key: str, kind: type[_E]) -> _E:
+        """One of an enumeration, by its name in small letters."""
+        return kind[self.choice(node, key, [one.name.lower() for one in kind]).upper()]
+
+    def names(self, node: Node, key: str) -> tuple[str, ...]:
+        """A list of words; nothing is an empty one."""
+        found = node.get(key)
+        if found is None or found.value is None:
+            return ()
+        if not found.is_list or not all(one.is_text for one in found.value):
+            self.report(found, f"{key} is a list of words, not {found.plain()!r}")
+            return ()
+        return tuple(str(one.value) for one in found.value)
+
+    def yes(self, node: Node, key: str, otherwise: bool) -> bool:
+        """Whether something is so; `otherwise` where nothing is said."""
+        found = node.get(key)
+        if found is None:
+            return otherwise
+        if not isinstance(found.value, bool):
+            self.report(found, f"{key} is true or false, not {found.plain()!r}")
+            return otherwise
+        return found.value
+
     def text(self, node: Node, key: str) -> str:
         """A text."""
-        found = self.part(node, key)
+        found = node.get(key)
         if found is None:
             return ""
         if not found.is_text or not found.value.strip():

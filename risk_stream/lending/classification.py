@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_stream.catalogue import Node
 from risk_stream.lending._tables import Reader, table
 from risk_stream.lending.day_count import Dates, Days, add_months, one_date
 from risk_stream.lending.errors import LendingError
@@ -44,7 +45,7 @@ class Class(IntEnum):
     LOSS = 4  # 损失
 
 
-_NAMES = tuple(c.name.lower() for c in Class)
+_BEHIND_THE_FIRST = tuple(c.name.lower() for c in Class)[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,7 @@ def load_class_rules(path: Path | str = "china_2023") -> ClassRules:
     products, lines = _read_lines(reader, parts["lines"])
     reader.keys(parts["impairment"], ("doubtful", "loss"))
     reader.keys(parts["debtor"], ("own_share", "all_banks_share", "all_banks_days"))
-    triggers = {}
-    if parts["triggers"].is_mapping:
-        for key in parts["triggers"].value:
-            triggers[key] = Class(_NAMES.index(reader.choice(parts["triggers"], key, _NAMES)))
+    triggers = _read_triggers(reader, parts["triggers"])
     spans = []
     for name in ("move_up", "observation"):
         reader.keys(parts[name], ("periods", "months"))
@@ -84,7 +82,7 @@ def load_class_rules(path: Path | str = "china_2023") -> ClassRules:
     impairment = reader.share(parts["impairment"], "doubtful"), reader.share(parts["impairment"], "loss")
     own, everywhere = (reader.share(parts["debtor"], key) for key in ("own_share", "all_banks_share"))
     days = reader.whole(parts["debtor"], "all_banks_days")
-    house = tuple(str(item) for item in parts["house"].plain()) if parts["house"].is_list else ()
+    house = reader.names(root, "house")
     name, source = reader.text(root, "name"), reader.text(root, "source")
     reader.done()
     frozen = MappingProxyType(triggers)
@@ -94,14 +92,26 @@ def load_class_rules(path: Path | str = "china_2023") -> ClassRules:
     )
 
 
-def _read_lines(reader: Reader, node: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def _read_lines(reader: Reader, node: Node) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     rows: dict[str, list[int]] = {}
-    for key, line in node.items() if node.is_mapping else ():
-        reader.keys(line, _NAMES[1:])
-        rows[str(key.value)] = row = [reader.whole(line, name) for name in _NAMES[1:]]
+    if not node.is_mapping or not node.value:
+        reader.report(node, f"lines are a mapping of products, each with {', '.join(_BEHIND_THE_FIRST)}")
+    for key, line in node.items():
+        reader.keys(line, _BEHIND_THE_FIRST)
+        rows[str(key.value)] = row = [reader.whole(line, name) for name in _BEHIND_THE_FIRST]
         if row != sorted(row):
             reader.report(key, f"the lines of {key.value} must not fall from one class to the next: {row}")
     return tuple(rows), np.array(list(rows.values()), np.int64).reshape(-1, 4)
+
+
+def _read_triggers(reader: Reader, node: Node) -> dict[str, Class]:
+    """The class that each trigger asks for; nothing is none of them."""
+    if node.value is None:
+        return {}
+    if not node.is_mapping:
+        reader.report(node, f"triggers are a mapping of names, each with a class, not a {node.kind}")
+        return {}
+    return {key: reader.member(node, key, Class) for key in node.value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,15 +119,13 @@ def load_scorecard(path: Path) -> Scorecard:
         if not reader.keys(part, _OF_CHARACTERISTIC, optional=("missing", "reason")):
             continue
         edges, woes = _bins(reader, part, str(key.value))
-        missing = reader.part(part, "missing")
+        missing = part.get("missing")
         if missing is not None and reader.keys(missing, ("woe",)):
             woes.append(float(reader.number(missing, "woe")))
         beta = float(reader.number(part, "beta"))
         points = tuple(-(beta * woe + share) * factor + offset / count for woe in woes)
-        reason = reader.part(part, "reason")
-        found.append(
-            Characteristic(str(key.value), edges, points, missing is not None, reason is None or reason.value is True)
-        )
+        is_reason = reader.yes(part, "reason", otherwise=True)
+        found.append(Characteristic(str(key.value), edges, points, missing is not None, is_reason))
     name = reader.text(root, "name")
     reader.done()
     return Scorecard(name, factor, offset, tuple(found))
@@ -135,7 +133,7 @@ def load_scorecard(path: Path) -> Scorecard:
 
 def _bins(reader: Reader, part: Node, name: str) -> tuple[tuple[float, ...], list[float]]:
     """Edges from -inf to inf, and the WOE of each bin; notes bins that overlap and values that have none."""
-    node = reader.part(part, "bins")
+    node = part.get("bins")
     edges, woes = [-inf], []
     if node is None or not node.is_list or not node.value:
         reader.report(node or part, f"bins of {name} are a list such as [{{below: 25, woe: -1}}, {{from: 25, woe: 1}}]")

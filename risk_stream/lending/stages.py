@@ -48,18 +48,17 @@ def load_stage_rules(path: Path | str = "ifrs9") -> StageRules:
     """A table of stages by the name of a shipped one or by its path. Raises `TableError` with all its faults."""
     reader = table(path, _KEYS)
     root = reader.root
-    cure, house = root["cure"], root["house"]
+    cure = root["cure"]
     reader.keys(cure, ("to_stage_2_months", "to_stage_1_months"))
-    names = [c.name.lower() for c in Class]
     found = StageRules(
         reader.text(root, "name"),
         reader.text(root, "source"),
         reader.whole(root, "backstop_days"),
         reader.whole(root, "default_days"),
-        Class(names.index(reader.choice(root, "impaired_from", names))),
+        reader.member(root, "impaired_from", Class),
         reader.whole(cure, "to_stage_2_months", 0, 120),
         reader.whole(cure, "to_stage_1_months", 0, 120),
-        tuple(str(item) for item in house.plain()) if house.is_list else (),
+        reader.names(root, "house"),
     )
     reader.done()
     return found

@@ -128,6 +128,7 @@ def test_a_value_that_is_missing_needs_a_bin(tmp_path: Path) -> None:
         ("pdo: 20", "pdo: 0", "pdo and base_odds are over 0"),
         ("beta: -0.9", "beta: low", "beta is a number, not 'low'"),
         ("woe: 0.10", "woo: 0.10", 'did you mean "woe"'),
+        ("beta: -0.9", "beta: -0.9\n    reason: yes", "reason is true or false, not 'yes'"),
     ],
 )
 def test_a_card_that_cannot_score_is_refused_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,33 @@ def test_a_wrong_table_is_refused_with_its_place(tmp_path: Path, old: str, new: 
     (tmp_path / "china.yaml").write_text(text.replace(old, new))
     with pytest.raises(TableError, match=said):
         load_class_rules(tmp_path / "china.yaml")
+
+
+@pytest.mark.parametrize(
+    ("part", "written", "said"),
+    [
+        (
+            "lines",
+            "[90]",
+            r"china.yaml:\d+:\d+: lines are a mapping of products, each with special_mention, substandard",
+        ),
+        ("triggers", "often", "triggers are a mapping of names, each with a class, not a text"),
+        ("house", "move_up", "house is a list of words, not 'move_up'"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused_and_not_left_out(tmp_path: Path, part: str, written: str, said: str) -> None:
+    text = (TABLES / "china_2023.yaml").read_text()
+    (tmp_path / "china.yaml").write_text(
+        re.sub(rf"^{part}:.*\n(  .*\n)*", f"{part}: {written}\n", text, flags=re.MULTILINE)
+    )
+    with pytest.raises(TableError, match=said):
+        load_class_rules(tmp_path / "china.yaml")
+
+
+def test_a_house_may_have_no_triggers(tmp_path: Path) -> None:
+    text = (TABLES / "china_2023.yaml").read_text()
+    (tmp_path / "china.yaml").write_text(re.sub(r"^triggers:.*\n(  .*\n)*", "triggers:\n", text, flags=re.MULTILINE))
+    assert load_class_rules(tmp_path / "china.yaml").triggers == {}
 
 
 def test_a_part_that_is_missing_is_the_only_thing_said(tmp_path: Path) -> None:
