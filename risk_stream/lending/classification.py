@@ -204,8 +204,8 @@ def classify(
     if today <= previous.judged:
         raise LendingError(f"a judgement of {today} cannot follow one of {previous.judged}")
     open_ = claims.amount > 0
-    by_days = class_by_days(claims.days_past_due, claims.product, rules)
-    fallen = np.maximum(by_days, claims.floor) >= Class.SUBSTANDARD
+    asked = np.maximum(class_by_days(claims.days_past_due, claims.product, rules), claims.floor)
+    fallen = asked >= Class.SUBSTANDARD
     entered = fallen | (claims.last_over > previous.judged)
     observing, observed_from, twice = _observe(previous, claims, today, rules, due_days, entered)
     non_performing = (previous.non_performing | entered | twice) & open_
@@ -213,8 +213,7 @@ def classify(
     ready = _is_clean(claims, today, rules, due_days) & claims.able & ~fallen & ~twice
     blocked = _any_of_debtor(claims, non_performing & ~ready)
     non_performing &= ~ready | blocked
-    own = np.maximum(by_days, claims.floor)
-    own = np.maximum(own, np.where(non_performing, int(Class.SUBSTANDARD), 0))
+    own = np.maximum(asked, np.where(non_performing, int(Class.SUBSTANDARD), 0))
     own = np.where(open_, np.maximum(own, np.where(observing, int(Class.SPECIAL_MENTION), 0)), 0)
 
     hit, elsewhere = _by_debtor(claims, non_performing, rules)

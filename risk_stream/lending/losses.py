@@ -112,8 +112,9 @@ def interest_revenue(stage: int, gross: int, allowance: int, rate: Rate) -> int:
 
 def _share(values: Any, what: str) -> _Floats:
     found = np.asarray(values, np.float64)
-    if not ((found >= 0.0) & (found <= 1.0)).all():
-        raise LendingError(f"{what} lies between 0 and 1, so {found[~((found >= 0.0) & (found <= 1.0))][0]} is none")
+    inside = (found >= 0.0) & (found <= 1.0)
+    if not inside.all():
+        raise LendingError(f"{what} lies between 0 and 1, so {found[~inside][0]} is none")
     return found
 
 

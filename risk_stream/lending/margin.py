@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -87,8 +87,7 @@ def margin_band(assets: Amounts, debts: Amounts, lines: MarginLines | None = Non
 
 def cash_to_line(assets: Amounts, debts: Amounts, line: Rate) -> Amounts:
     """Cash in minor units that lifts each account to a line: t D - A, rounded up; 0 where it is there."""
-    missing = _missing(assets, debts, exact_rate(line, "a line"))
-    return np.array([max(-(-x.numerator // x.denominator), 0) for x in missing], np.int64)
+    return _rounded_up(_missing(assets, debts, exact_rate(line, "a line")))
 
 
 def sale_to_line(assets: Amounts, debts: Amounts, line: Rate) -> Amounts:
@@ -99,8 +98,7 @@ def sale_to_line(assets: Amounts, debts: Amounts, line: Rate) -> Amounts:
     t = exact_rate(line, "a line")
     if t <= 1:
         raise LendingError(f"a line of {float(t):.0%} is reached by no sale: it is over 100 %")
-    missing = [x / (t - 1) for x in _missing(assets, debts, t)]
-    return np.array([max(-(-x.numerator // x.denominator), 0) for x in missing], np.int64)
+    return _rounded_up([missing / (t - 1) for missing in _missing(assets, debts, t)])
 
 
 def available_margin(
@@ -145,6 +143,10 @@ def withdrawable(assets: int, debts: int, available: int, lines: MarginLines | N
 def _missing(assets: Amounts, debts: Amounts, line: Fraction) -> list[Fraction]:
     pairs = zip(amounts(assets, "assets").tolist(), amounts(debts, "debts").tolist(), strict=True)
     return [line * owed - owned for owned, owed in pairs]
+
+
+def _rounded_up(money: list[Fraction]) -> Amounts:
+    return np.array([max(ceil(one), 0) for one in money], np.int64)
 
 
 def _haircut(rate: Rate) -> Fraction:

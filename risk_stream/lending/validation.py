@@ -35,8 +35,9 @@ def stability(index: float) -> str:
 def auc(score: Any, bad: Any) -> float:
     """P(a good one scores higher than a bad one), ties half; high scores are good."""
     good, lost = _parts(score, bad)
-    below = np.searchsorted(np.sort(lost), good, side="left")
-    upto = np.searchsorted(np.sort(lost), good, side="right")
+    lost = np.sort(lost)
+    below = np.searchsorted(lost, good, side="left")
+    upto = np.searchsorted(lost, good, side="right")
     return float((below + upto).sum() / (2.0 * len(good) * len(lost)))
 
 
