@@ -64,10 +64,13 @@ def month_end(
     """Arrears, classes and stages at the end of `as_of`, from the month before and all payments known.
 
     A function of its arguments alone: after a payment with an earlier value date, or a reversal, the months since then
-    are judged again from the one before them. Raises `LendingError` where the columns are not of the book's loans.
+    are judged again from the one before them. Raises `LendingError` where the columns, or the month before, are not of
+    the book's loans.
     """
-    if len(held.debtor) != len(loans) or len(previous.stages.stage) != len(loans):
+    if len(held.debtor) != len(loans):
         raise LendingError(f"the book has {len(loans)} loans, but its columns have {len(held.debtor)} rows")
+    if len(previous.stages.stage) != len(loans):
+        raise LendingError(f"the book has {len(loans)} loans, but the month before {len(previous.stages.stage)}")
     for name, numbers, most in (
         ("debtor", held.debtor, len(held.other_debt)),
         ("product", held.product, len(class_rules.products)),

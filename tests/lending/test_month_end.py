@@ -97,6 +97,12 @@ def test_columns_of_another_book_are_refused(made: World) -> None:
         )
 
 
+def test_the_month_before_of_another_book_is_refused(made: World) -> None:
+    rules = load_class_rules(), load_stage_rules()
+    with pytest.raises(LendingError, match="the book has 2000 loans, but the month before 1999"):
+        month_end(before_first_month(1_999), made.book(made.ends[0]), made.held(0), made.ends[0], *rules)
+
+
 @pytest.mark.parametrize(("column", "said"), [("debtor", "debtors are numbered"), ("product", "products are numbered")])
 def test_a_number_of_nothing_is_refused(made: World, column: str, said: str) -> None:
     held: Holding = replace(made.held(0), **{column: np.full(2_000, 10**6)})
