@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,9 +16,11 @@ from risk_stream.lending import (
     Class,
     Due,
     Holding,
+    Loan,
     Method,
     Terms,
     add_months,
+    book,
     due_of,
     load_class_rules,
     schedule,
@@ -62,24 +64,20 @@ class World:
     reversed_on: NDArray[np.datetime64]  # the day on which it was reversed; far away where it was not
 
     @cached_property
-    def _fixed(self) -> dict[str, Any]:
-        """The columns of the book that payments do not change."""
-        due = [self.templates[t] for t in self.template]
-        by = {(t, o): sequence(items, ORDERS[_ORDERS[o]]) for t, items in enumerate(self.templates) for o in range(4)}
-        return {
-            "start": self.start,
-            "item_at": np.concatenate(([0], np.cumsum([len(items) for items in due]))).astype(np.int64),
-            "due": np.concatenate([items.due.astype(np.int64) for items in due]),
-            "kind": np.concatenate([items.kind for items in due]).astype(np.int64),
-            "amount": np.concatenate([items.amount for items in due]),
-            "by": np.concatenate([by[pair] for pair in zip(self.template.tolist(), self.order.tolist(), strict=True)]),
-        }
+    def _before_payments(self) -> Book:
+        """The book without a payment."""
+        orders = [ORDERS[name] for name in _ORDERS]
+        by = [[sequence(items, order) for order in orders] for items in self.templates]
+        none = np.zeros(0, "datetime64[D]"), np.zeros(0, np.int64)
+        loans = zip(self.start, self.template.tolist(), self.order.tolist(), strict=True)
+        return book(Loan(start, self.templates[t], none, by[t][o]) for start, t, o in loans)
 
     def book(self, known: Any) -> Book:
         """The book with the payments that are known at the end of a day and not reversed by then."""
         counts = (self.booked <= known) & (self.reversed_on > known)
         at = np.searchsorted(self.payer[counts], np.arange(len(self.start) + 1))
-        return Book(**self._fixed, pay_at=at, value=self.value[counts].astype(np.int64), paid=self.paid[counts])
+        value, paid = self.value[counts].astype(np.int64), self.paid[counts]
+        return replace(self._before_payments, pay_at=at, value=value, paid=paid)
 
     def held(self, month: int) -> Holding:
         """What is known beside schedules and payments at a month's end."""
