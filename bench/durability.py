@@ -21,8 +21,8 @@ from typing import Any
 import psutil
 from aiokafka import AIOKafkaProducer
 
-from bench.live import Worker, cpu_seconds, environment_of, exposition, fill, pin, scrape, servers
-from bench.plans import make_events, write_plan
+from bench.live import Worker, cpu_seconds, environment_of, exposition, fill, pin, scrape, servers, write_rules
+from bench.plans import make_events
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
@@ -65,9 +65,7 @@ def _workers(
     """`count` workers of the bench plan that read the topic `trades`; all else is their own."""
     with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
         folder = Path(place)
-        (folder / "rules").mkdir()
-        events, rules = write_plan(folder)
-        rules.rename(folder / "rules" / rules.name)
+        events = write_rules(folder)
         running = []
         for number in range(count):
             made = load_settings(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from typing import Any
 
 import numpy as np
 import orjson
 from aiokafka import AIOKafkaProducer
-from redis.asyncio import Redis
 
-from bench.live import Worker, pin, servers, worker
+from bench.live import Worker, alerts, pin, servers, worker
 from bench.plans import make_events
 from bench.report import table
 
@@ -43,28 +42,22 @@ async def _produce(running: Worker, seconds: float, sent: dict[str, float]) -> N
     await producer.stop()
 
 
-async def _follow(running: Worker, arrived: dict[str, float], done: asyncio.Event) -> None:
-    """Read the stream of alerts as a console would; note when each event's first alert came."""
-    redis: Any = Redis.from_url(running.settings.redis)
-    last = "0"
-    while not done.is_set():
-        for _, entries in await redis.xread({f"{running.settings.redis_prefix}alerts:stream": last}, block=200) or []:
-            now = time.perf_counter()
-            for last, fields in entries:  # noqa: B007 - the last one read is where the next read begins
-                arrived.setdefault(orjson.loads(fields[b"json"])["event"], now)
-    await redis.aclose()
+async def _follow(running: Worker, arrived: dict[str, float]) -> None:
+    """Note when each event's first alert came, until cancelled."""
+    async for now, alert in alerts(running.settings):
+        arrived.setdefault(alert["event"], now)
 
 
 async def _measure(running: Worker, seconds: float) -> tuple[np.ndarray, int]:
     """(seconds from produce to alert of every alerted event after the warm-up, events sent)."""
     sent: dict[str, float] = {}
     arrived: dict[str, float] = {}
-    done = asyncio.Event()
-    follower = asyncio.create_task(_follow(running, arrived, done))
+    follower = asyncio.create_task(_follow(running, arrived))
     await _produce(running, WARM + seconds, sent)
     await asyncio.sleep(2.0)  # the last alerts; counted below, so one that is missing shows
-    done.set()
-    await follower
+    follower.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await follower
     counted = min(sent.values()) + WARM
     waits = [arrived[e] - at for e, at in sent.items() if at >= counted and e in arrived]
     return np.array(waits) * 1000, len(sent)

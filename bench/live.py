@@ -9,13 +9,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psutil
 from aiokafka import AIOKafkaProducer
+from redis.asyncio import Redis
 
 from bench.plans import write_plan
 from risk_stream.catalogue import load_catalogue
@@ -24,7 +26,19 @@ from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import create_topics, wanted_topics
 from tests.live.servers import ROOT, Kafka, RedisServer
 
-__all__ = ["Worker", "cpu_seconds", "environment_of", "exposition", "fill", "pin", "scrape", "servers", "worker"]
+__all__ = [
+    "Worker",
+    "alerts",
+    "cpu_seconds",
+    "environment_of",
+    "exposition",
+    "fill",
+    "pin",
+    "scrape",
+    "servers",
+    "worker",
+    "write_rules",
+]
 
 #: The worker has this core for itself where there are two; everything else shares the others.
 CORE = 1
@@ -102,6 +116,14 @@ class Worker:
         raise SystemExit(f"the worker did not start:\n{self.log.read_text()[-2000:]}")
 
 
+def write_rules(folder: Path, **plan: float) -> Path:
+    """Write the bench plan, its rules into a folder `rules`; -> the file of its event types."""
+    (folder / "rules").mkdir()
+    events, rules = write_plan(folder, **plan)  # type: ignore[arg-type]
+    rules.rename(folder / "rules" / rules.name)
+    return events
+
+
 @contextmanager
 def worker(
     broker: str,
@@ -109,21 +131,16 @@ def worker(
     name: str,
     partitions: int = 2,
     before: Callable[[Settings], None] | None = None,
-    write: Callable[..., Path] | None = None,
+    write: Callable[..., Path] = write_rules,
     **plan: float,
 ) -> Iterator[Worker]:
     """A worker of the bench plan on topics of its own, created first; `before` may fill them before it starts.
 
-    `write` may write another plan, its rules into a folder `rules`, and give the file of its event types.
+    `write` may write another plan, as `write_rules` does.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        if write is not None:
-            events = write(folder, **plan)
-        else:
-            (folder / "rules").mkdir()
-            events, rules = write_plan(folder, **plan)  # type: ignore[arg-type]
-            rules.rename(folder / "rules" / rules.name)
+        events = write(folder, **plan)
         settings = load_settings(
             broker=broker,
             redis=redis,
@@ -164,3 +181,17 @@ async def _fill(broker: str, topic: str, records: Iterable[bytes], partitions: i
 def fill(broker: str, topic: str, records: Iterable[bytes], partitions: int) -> None:
     """Write records to a topic, evenly over its partitions."""
     asyncio.run(_fill(broker, topic, records, partitions))
+
+
+async def alerts(settings: Settings) -> AsyncIterator[tuple[float, dict[str, Any]]]:
+    """The stream of alerts as a console reads it, from its beginning and without an end: each and when it came."""
+    redis: Any = Redis.from_url(settings.redis)
+    key, last = f"{settings.redis_prefix}alerts:stream", "0"
+    try:
+        while True:
+            for _, entries in await redis.xread({key: last}, block=200) or []:
+                now = time.perf_counter()
+                for last, fields in entries:  # noqa: B007 - the last one read is where the next read begins
+                    yield now, orjson.loads(fields[b"json"])
+    finally:
+        await redis.aclose()

@@ -12,14 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 from aiokafka import AIOKafkaProducer
-from redis.asyncio import Redis
 
-from bench.live import Worker, environment_of, pin, servers, worker
+from bench.live import Worker, alerts, environment_of, pin, servers, worker
 from bench.plans import make_events, write_house
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
@@ -128,18 +125,10 @@ async def _produce(running: Worker, stop: asyncio.Event) -> None:
 
 
 async def _follow(running: Worker, seen: _Seen) -> None:
-    """Read the stream of alerts as a console would, until cancelled."""
-    redis: Any = Redis.from_url(running.settings.redis)
-    key, last = f"{running.settings.redis_prefix}alerts:stream", "0"
-    try:
-        while True:
-            for _, entries in await redis.xread({key: last}, block=200) or []:
-                now = time.perf_counter()
-                for last, fields in entries:  # noqa: B007 - the last one read is where the next read begins
-                    seen.times.append(now)
-                    seen.plans.append(orjson.loads(fields[b"json"])["plan"])
-    finally:
-        await redis.aclose()
+    """Note the alerts that come, until cancelled."""
+    async for now, alert in alerts(running.settings):
+        seen.times.append(now)
+        seen.plans.append(alert["plan"])
 
 
 async def _beneath_a_stream(running: Worker, changes: int) -> tuple[_Seen, list[_Change]]:
