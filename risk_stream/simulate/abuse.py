@@ -106,7 +106,7 @@ def limit_price_wall(scene: Scene, episode: Episode, day: int) -> None:
     rng, world = scene.rng, scene.world
     instrument = scene.stage(episode, quiet=True)
     (at,) = world.trading_days(day, 1)
-    limit = world.prices.limit_up(instrument)
+    limit = float(world.prices.allowed()[1][instrument])
     time = scene.time(at, float(rng.choice([rng.uniform(9.8, 10.8), rng.uniform(13.1, 14.2)])))
     scene.book(episode, time, instrument, "buy", limit, _lots(900_000, limit))
     for _ in range(int(rng.integers(2, 5))):

@@ -29,12 +29,13 @@ _INDEX_BASE = 3_000.0
 
 def limits_of_day(day: Day, prices: Prices) -> Table:
     """Each instrument's last close and the prices allowed today, said before the opening."""
+    lowest, highest = prices.allowed()
     columns: dict[str, NDArray[Any]] = {
         "entity": np.full(len(prices.codes), "HQ", object),
         "instrument": prices.codes,
         "previous_close": prices.close,
-        "limit_up": np.round(prices.close * (1 + prices.limit), 2),
-        "limit_down": np.round(prices.close * (1 - prices.limit), 2),
+        "limit_up": highest,
+        "limit_down": lowest,
     }
     return Table("instrument", np.full(len(prices.codes), day.at(8.75), np.int64), columns)
 

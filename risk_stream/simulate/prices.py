@@ -91,9 +91,9 @@ class Prices:
         self.path = np.repeat(self.close[:, None], MINUTES + 1, axis=1)
         self._pushes: dict[int, list[tuple[int, float, float]]] = {}
 
-    def limit_up(self, instrument: int) -> float:
-        """The highest price allowed on the next trading day."""
-        return float(np.round(self.close[instrument] * (1 + self.limit[instrument]), 2))
+    def allowed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The lowest and the highest price of each instrument on the next trading day, yuan."""
+        return np.round(self.close * (1 - self.limit), 2), np.round(self.close * (1 + self.limit), 2)
 
     def push(self, day: int, instrument: int, drift: float, volume: float) -> None:
         """Have an instrument rise by `drift` (log) on a day, on `volume` times its usual turnover."""
