@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from risk_stream.simulate.clock import MINUTE_MS, SECOND_MS
-from risk_stream.simulate.scene import Scene
+from risk_stream.simulate.scene import Scene, lots
 from risk_stream.simulate.truth import Episode
 
 __all__ = [
@@ -16,11 +16,6 @@ __all__ = [
 ]
 
 
-def _lots(money: float, price: float) -> int:
-    """Pieces for so much money, in whole lots of 100."""
-    return 100 * max(1, round(money / price / 100))
-
-
 def ramp_and_reverse(scene: Scene, episode: Episode, day: int) -> None:
     """A quiet instrument is bought up three per cent within minutes and sold again within half an hour."""
     (customer,) = scene.cast(episode, 1)
@@ -29,8 +24,8 @@ def ramp_and_reverse(scene: Scene, episode: Episode, day: int) -> None:
     (at,) = world.trading_days(day, 1)
     price = float(world.prices.close[instrument])
     half_hour = float(world.prices.turnover[instrument]) * 33 / 240
-    quantity = _lots(max(4_000_000.0, 1.5 * half_hour) / 5, price)
-    time = scene.time(at, float(rng.choice([rng.uniform(10.2, 10.8), rng.uniform(13.4, 14.0)])))
+    quantity = lots(max(4_000_000.0, 1.5 * half_hour) / 5, price)
+    time = scene.in_session(at, (10.2, 10.8), (13.4, 14.0))
     for n in range(5):
         quote = round(price * (1 + 0.008 * n), 2)
         scene.trade(episode, time, customer, instrument, "buy", quantity, quote)
@@ -50,7 +45,7 @@ def marking_the_close(scene: Scene, episode: Episode, day: int) -> None:
     evening, morning = world.trading_days(day, 2)
     before = float(world.prices.close[instrument])
     quote = round(before * float(rng.uniform(1.038, 1.045)), 2)
-    quantity = _lots(max(4_500_000.0, 0.2 * float(world.prices.turnover[instrument])), quote)
+    quantity = lots(max(4_500_000.0, 0.2 * float(world.prices.turnover[instrument])), quote)
     scene.tick(episode, scene.time(evening, 14.94), instrument, before, 100)
     close = scene.time(evening, 15)
     scene.tick(episode, close + SECOND_MS, instrument, quote, quantity)
@@ -71,7 +66,7 @@ def auction_spoofing(scene: Scene, episode: Episode, day: int) -> None:
     quote = round(close * 1.07, 2)
     time, orders = scene.time(at, 9.26), []
     for _ in range(3):
-        quantity = _lots(float(rng.uniform(1_500_000, 3_000_000)), quote)
+        quantity = lots(float(rng.uniform(1_500_000, 3_000_000)), quote)
         orders.append((time, scene.order(episode, time, customer, instrument, "buy", quantity, quote)))
         time += int(rng.integers(5, 20)) * SECOND_MS
     total = sum(int(order["quantity"]) for _, order in orders)
@@ -90,9 +85,9 @@ def layering(scene: Scene, episode: Episode, day: int) -> None:
     instrument = scene.stage(episode, quiet=True)
     (at,) = world.trading_days(day, 1)
     price = float(world.prices.close[instrument])
-    time = scene.time(at, float(rng.choice([rng.uniform(9.8, 10.8), rng.uniform(13.1, 14.2)])))
+    time = scene.in_session(at, (9.8, 10.8), (13.1, 14.2))
     for _ in range(int(rng.integers(5, 8))):
-        quantity = _lots(float(rng.uniform(10_500_000, 14_000_000)), price)
+        quantity = lots(float(rng.uniform(10_500_000, 14_000_000)), price)
         order = scene.order(episode, time, customer, instrument, "buy", quantity, price)
         scene.book(episode, time + SECOND_MS, instrument, "buy", round(price + 0.01, 2), quantity)
         scene.trade(episode, time + 3 * SECOND_MS, customer, instrument, "sell", 2_000, round(price + 0.02, 2))
@@ -107,11 +102,11 @@ def limit_price_wall(scene: Scene, episode: Episode, day: int) -> None:
     instrument = scene.stage(episode, quiet=True)
     (at,) = world.trading_days(day, 1)
     limit = float(world.prices.allowed()[1][instrument])
-    time = scene.time(at, float(rng.choice([rng.uniform(9.8, 10.8), rng.uniform(13.1, 14.2)])))
-    scene.book(episode, time, instrument, "buy", limit, _lots(900_000, limit))
+    time = scene.in_session(at, (9.8, 10.8), (13.1, 14.2))
+    scene.book(episode, time, instrument, "buy", limit, lots(900_000, limit))
     for _ in range(int(rng.integers(2, 5))):
         time += SECOND_MS
-        quantity = _lots(float(rng.uniform(11_000_000, 16_000_000)), limit)
+        quantity = lots(float(rng.uniform(11_000_000, 16_000_000)), limit)
         order = scene.order(episode, time, customer, instrument, "buy", quantity, limit)
         scene.book(episode, time + SECOND_MS, instrument, "buy", limit, round(quantity * float(rng.uniform(1.2, 2.0))))
         scene.cancel(episode, time + 90 * SECOND_MS, order, time)
@@ -125,7 +120,7 @@ def quote_stuffing(scene: Scene, episode: Episode, day: int) -> None:
     instrument = scene.stage(episode)
     (at,) = world.trading_days(day, 1)
     price = float(world.prices.close[instrument])
-    time = scene.time(at, float(rng.choice([rng.uniform(9.8, 10.8), rng.uniform(13.1, 14.2)])))
+    time = scene.in_session(at, (9.8, 10.8), (13.1, 14.2))
     for n in range(520):
         placed = time + 5 * n
         quote = round(price - 0.01 * int(rng.integers(1, 4)), 2)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from risk_stream.simulate.truth import Episode
 
-__all__ = ["KEY_FIELD", "TOPIC", "Row", "Slice", "Table", "render_day"]
+__all__ = ["KEY_FIELD", "LEVELS", "TOPIC", "Row", "Slice", "Table", "render_day"]
 
 #: type -> the kind of topic it travels on; the order is that of events of the same millisecond: causes before effects.
 TOPIC = {
@@ -74,11 +74,14 @@ _RANK = {type: rank for rank, type in enumerate(TOPIC)}
 _PREFIX = {type: "".join(part[:3] for part in type.split("_")) for type in TOPIC} | {"trade": "trd", "transfer": "xfr"}
 assert len(set(_PREFIX.values())) == len(TOPIC)
 
+#: Levels of the order book that are said.
+LEVELS = 5
+
 #: Fields that are not text, and how a template writes them.
 _FORMATS = {
     **dict.fromkeys(("quantity", "volume", "cancelled", "placed", "bid_depth", "ask_depth"), "%d"),
-    **{f"{side}_quantity_{level}": "%d" for side in ("bid", "ask") for level in range(1, 6)},
-    **{f"{side}_price_{level}": "%.2f" for side in ("bid", "ask") for level in range(1, 6)},
+    **{f"{side}_quantity_{level}": "%d" for side in ("bid", "ask") for level in range(1, LEVELS + 1)},
+    **{f"{side}_price_{level}": "%.2f" for side in ("bid", "ask") for level in range(1, LEVELS + 1)},
     **dict.fromkeys(("price", "previous_close", "limit_up", "limit_down"), "%.2f"),
     **dict.fromkeys(("amount", "turnover", "cancelled_amount", "index_level", "buy_turnover", "sell_turnover"), "%.2f"),
     **dict.fromkeys(("success", "taker"), "%s"),

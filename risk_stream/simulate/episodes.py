@@ -9,7 +9,7 @@ import numpy as np
 from risk_stream.simulate import abuse
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, day_of
 from risk_stream.simulate.loans import LENDERS
-from risk_stream.simulate.scene import Scene
+from risk_stream.simulate.scene import Scene, lots
 from risk_stream.simulate.truth import Episode
 
 __all__ = ["DURATION_DAYS", "KINDS", "plant"]
@@ -117,17 +117,9 @@ def _pump_and_dump(scene: Scene, episode: Episode, day: int) -> None:
                 # The story's prices follow the planned drift: within a few per cent of the tape's, as limit orders are.
                 quote = round(price * float(np.exp(drift * rng.uniform(0.3, 1.0))), 2)
                 money = float(rng.uniform(250_000, 420_000)) if dumping else float(rng.uniform(90_000, 160_000))
-                quantity = 100 * max(1, round(money / quote / 100))
-                hour = float(rng.choice([rng.uniform(9.55, 11.4), rng.uniform(13.05, 14.9)]))
-                scene.trade(
-                    episode,
-                    scene.time(at, hour),
-                    customer,
-                    instrument,
-                    "sell" if dumping else "buy",
-                    quantity,
-                    quote,
-                )
+                side, quantity = "sell" if dumping else "buy", lots(money, quote)
+                time = scene.in_session(at, (9.55, 11.4), (13.05, 14.9))
+                scene.trade(episode, time, customer, instrument, side, quantity, quote)
         price *= float(np.exp(drift))
 
 
@@ -140,11 +132,11 @@ def _wash_trades(scene: Scene, episode: Episode, day: int) -> None:
     (at,) = world.trading_days(day, 1)
     if one_hand:
         _one_hand(scene, at, first, second)
-    time = scene.time(at, float(rng.choice([rng.uniform(9.6, 10.7), rng.uniform(13.1, 14.2)])))
+    time = scene.in_session(at, (9.6, 10.7), (13.1, 14.2))
     price = float(world.prices.close[instrument])
     usual = float(rng.uniform(80_000, 400_000))
     money = max(usual, float(world.prices.turnover[instrument]) * 0.035) if one_hand else usual
-    quantity = 100 * max(5, round(money / price / 100))
+    quantity = lots(money, price, least=5)
     for n in range(int(rng.integers(8, 14))):
         quote = round(price * float(rng.uniform(0.998, 1.004)), 2)
         sell, buy = (first, second) if n % 2 == 0 else (second, first)

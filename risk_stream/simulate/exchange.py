@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from risk_stream.simulate.clock import HOUR_MS, SECOND_MS, Day
-from risk_stream.simulate.emit import Table
+from risk_stream.simulate.emit import LEVELS, Table
 from risk_stream.simulate.prices import BOARDS, MINUTES, Prices, session_time
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEVELS", "depth_of_day", "indices_of_day", "limits_of_day", "phases_of_day"]
+__all__ = ["depth_of_day", "indices_of_day", "limits_of_day", "phases_of_day"]
 
-#: Levels of the order book that are said.
-LEVELS = 5
 #: Local hours at which a phase of the trading day begins.
 PHASES = {"opening_auction": 9.25, "continuous": 9.5, "closing_auction": 14.95, "closed": 15.0 + 2 / 3600}
 #: Trading minutes at whose end the book's depth is said.

@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 
 from risk_stream.simulate.clock import HOUR_MS, SECOND_MS
+from risk_stream.simulate.emit import LEVELS
 from risk_stream.simulate.loans import LoanBook
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
 
-__all__ = ["Scene"]
+__all__ = ["Scene", "lots"]
+
+
+def lots(money: float, price: float, least: int = 1) -> int:
+    """Pieces for so much money, in whole lots of 100."""
+    return 100 * max(least, round(money / price / 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,10 @@ class Scene:
     def time(self, day: int, hour: float) -> int:
         """A local time of a day, ms."""
         return self.world.day_start(day) + int(hour * HOUR_MS)
+
+    def in_session(self, day: int, morning: tuple[float, float], afternoon: tuple[float, float]) -> int:
+        """A time within local hours of the morning or of the afternoon, ms."""
+        return self.time(day, float(self.rng.choice([self.rng.uniform(*morning), self.rng.uniform(*afternoon)])))
 
     def order(
         self, episode: Episode, time: int, customer: int, instrument: int, side: str, quantity: int, price: float
@@ -106,7 +116,7 @@ class Scene:
         """One side of the order book, a fen between its levels; most of it stands on the best one."""
         name, step = ("bid", -0.01) if side == "buy" else ("ask", 0.01)
         levels: dict[str, float] = {f"{name}_depth": quantity + 4_000}
-        for level in range(1, 6):
+        for level in range(1, LEVELS + 1):
             levels[f"{name}_price_{level}"] = round(best + step * (level - 1), 2)
             levels[f"{name}_quantity_{level}"] = quantity if level == 1 else 1_000
         self.world.tell(time, "book_depth", episode, instrument=self.world.prices.codes[instrument], **levels)
