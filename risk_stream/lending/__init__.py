@@ -1,4 +1,4 @@
-"""A loan's life in figures, as pure functions: no clock, no file but the package's tables, no float for money.
+"""A loan's life in figures, as pure functions: no clock, no file but a table that is loaded, no float for money.
 
 Money is whole minor units (fen, cents) in int64, rates are exact fractions, dates are datetime64[D]. Every formula says
 where it is from; what a house may decide (lines, thresholds, probations) is an argument or a table in YAML that a house
