@@ -94,7 +94,8 @@ def history(paths: Sequence[Path], catalogue: Catalogue, calendars: Mapping[str,
 
 def changed_words(before: Rule, after: Rule) -> tuple[str, ...]:
     """What of a rule is another than before, in words; nothing where it is only written or placed in another way."""
-    words = _differing(before, after, "mode", "owner", "why", "tags", "group", "at_most")
+    words = ["mode"] if (before.mode, before.share) != (after.mode, after.share) else []
+    words += _differing(before, after, "owner", "why", "tags", "group", "at_most")
     if before.version == after.version:
         return tuple(words)
     told = _differing(before, after, "stage", "action", "approximate", "after", "validity")

@@ -121,6 +121,13 @@ def test_what_changed_is_said_in_a_word(repository: Repository, word: str) -> No
     assert (first.version == second.version) == (word in {"mode", "owner", "why", "tags", "group", "at_most"})
 
 
+def test_a_rule_that_is_live_for_more_keys_has_another_mode(repository: Repository) -> None:
+    """For a tenth, for a half, for all."""
+    for mode in ("{live: 10%, by: account}", "{live: 50%, by: account}", "live"):
+        repository.commit(a=RULES.replace("severity: low", f"severity: low\n    mode: {mode}"))
+    assert told(repository.history().rules["burst"]) == [("new",), ("mode",), ("mode",)]
+
+
 def test_a_constant_in_another_file_makes_a_version_of_the_rule_that_uses_it(repository: Repository) -> None:
     """Though its own file is the same."""
     text = RULES.replace("owner: desk", "owner: desk\nimport: shared.yaml").replace(">= 3", ">= most")
