@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -11,6 +12,7 @@ import typer
 from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 from risk_stream.cli.past import (
+    Asked,
     BrokerOption,
     FilesArgument,
     FromOption,
@@ -18,9 +20,6 @@ from risk_stream.cli.past import (
     OutcomesOption,
     ProcessesOption,
     UntilOption,
-    history,
-    outcomes_of,
-    span_of,
 )
 from risk_stream.cli.sides import plan_named
 
@@ -72,10 +71,9 @@ def backtest(
     settings = settings_with(broker=broker)
     plans = {} if against is None else {"before": plan_named(settings, against, rules or ())}
     plans["after" if plans else "rules"] = plan_of(settings, rules or ())
-    asked = _Asked(events, mapping, (start, until), outcomes, processes)
-    report = asked.judge(settings, plans)
+    report = _judge(Asked(events or [], mapping, start, until, outcomes, processes), settings, plans)
     _write_page(html, report)
-    _say(report, list(plans.values()), format)
+    _say(report, format)
 
 
 def diff(
@@ -104,11 +102,10 @@ def diff(
     old = plan_named(settings, before, ())
     new = plan_of(settings) if after is None else plan_named(settings, after, ())
     if events or from_kafka:
-        report = _Asked(events, mapping, (start, until), outcomes, processes).judge(
-            settings, {"before": old, "after": new}
-        )
+        asked = Asked(events or [], mapping, start, until, outcomes, processes)
+        report = _judge(asked, settings, {"before": old, "after": new})
         _write_page(html, report)
-        _say(report, [old, new], format)
+        _say(report, format)
         return
     if html is not None:
         raise CommandError("A page needs a history: give --events FILE or --kafka.")
@@ -125,44 +122,11 @@ def diff(
         errors().print(f"[bold]{len(changed)}[/] rule{'s' * (len(changed) != 1)} differ")
 
 
-class _Asked:
-    """A history as the options name it, to be judged."""
+def _judge(asked: Asked, settings: Settings, plans: dict[str, Plan]) -> Report:
+    """The report of some plans on a history."""
+    from risk_stream.workbench.backtest import backtest as judge
 
-    def __init__(
-        self,
-        files: list[Path] | None,
-        mapping: Path | None,
-        span: tuple[str | None, str | None],
-        outcomes: Path | None,
-        processes: int | None,
-    ) -> None:
-        self.files, self.mapping, self.outcomes = files or [], mapping, outcomes
-        self.span, self.processes = span_of(*span), processes
-
-    def judge(self, settings: Settings, plans: dict[str, Plan]) -> Report:
-        """The report of some plans on it. Raises `CommandError`."""
-        from risk_stream.workbench.backtest import RunError
-        from risk_stream.workbench.backtest import backtest as judge
-
-        catalogue = next(iter(plans.values())).catalogue
-        outcomes = outcomes_of(self.outcomes, catalogue)
-        with history(settings, catalogue, self.files, self.mapping, self.processes) as past:
-            try:
-                report = judge(
-                    plans,
-                    past.chunks,
-                    outcomes=outcomes,
-                    span=self.span,
-                    lateness_ms=round(settings.lateness_seconds * 1000),
-                    processes=past.processes,
-                    progress=past.told,
-                )
-            except RunError as error:
-                raise CommandError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
-        if not report.counted.events:
-            where = f": {report.counted.first_refused}" if report.counted.refused else "."
-            raise CommandError(f"There is no event to judge{where}")
-        return report
+    return asked.judge(settings, next(iter(plans.values())).catalogue, partial(judge, plans))
 
 
 def _write_page(path: Path | None, report: Report) -> None:
@@ -174,14 +138,13 @@ def _write_page(path: Path | None, report: Report) -> None:
     errors().print(f"the report is in {path}", markup=False)
 
 
-def _say(report: Report, plans: list[Plan], format: Format) -> None:
+def _say(report: Report, format: Format) -> None:
     from risk_stream.workbench.backtest.words import as_text
 
     if format == "json":
         typer.echo(msgspec.json.encode(report))
     elif format == "markdown":
-        changed = [rule.edited for rule in report.rules if rule.edited is not None] if len(plans) == 2 else []
-        _say_markdown(report, changed)
+        _say_markdown(report, [rule.edited for rule in report.rules if rule.edited is not None])
     else:
         for line in as_text(report):
             output().print(line, markup=False)
@@ -194,6 +157,5 @@ def _say(report: Report, plans: list[Plan], format: Format) -> None:
 def _say_markdown(report: Report | None, changed: list[Edited]) -> None:
     from risk_stream.workbench.backtest.words import as_markdown
 
-    lines: Any = as_markdown(report, changed)
-    for line in lines:
+    for line in as_markdown(report, changed):
         typer.echo(line)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -22,21 +22,20 @@ if TYPE_CHECKING:
     from risk_stream.catalogue import Catalogue
     from risk_stream.settings import Settings
     from risk_stream.stream.spool import Spooled
-    from risk_stream.workbench.backtest import Chunk, Outcomes
+    from risk_stream.workbench.backtest import Chunk, Outcomes, Report, Tuned
 
 __all__ = [
+    "Asked",
     "BrokerOption",
     "FilesArgument",
     "FromOption",
     "MappingOption",
     "OutcomesOption",
-    "Past",
     "ProcessesOption",
     "UntilOption",
-    "history",
-    "outcomes_of",
-    "span_of",
 ]
+
+Found = TypeVar("Found", "Report", "Tuned")
 
 #: Bytes of a history from which on several processes are worth their start, and about so many of one event.
 WORTH_BYTES, EVENT_BYTES = 50_000_000, 300
@@ -59,7 +58,45 @@ BrokerOption = Annotated[str | None, typer.Option(help="Kafka's address, host:po
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Asked:
+    """A history as the options of a command name it, to be judged."""
+
+    files: Sequence[Path]
+    mapping: Path | None
+    start: str | None
+    until: str | None
+    outcomes: Path | None
+    processes: int | None
+
+    def judge(self, settings: Settings, catalogue: Catalogue, by: Callable[..., Found]) -> Found:
+        """What `by` finds in it: `backtest` or `tune` of the workbench, with all that is not of the history given.
+
+        Raises:
+            CommandError: there is no such history, no event in it, or a process died.
+        """
+        from risk_stream.workbench.backtest import RunError
+
+        span, outcomes = _span(self.start, self.until), _outcomes(self.outcomes, catalogue)
+        with _history(settings, catalogue, self.files, self.mapping, self.processes) as past:
+            try:
+                found = by(
+                    past.chunks,
+                    outcomes=outcomes,
+                    span=span,
+                    lateness_ms=round(settings.lateness_seconds * 1000),
+                    processes=past.processes,
+                    progress=past.told,
+                )
+            except RunError as error:
+                raise CommandError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
+        if not found.counted.events:
+            where = f": {found.counted.first_refused}" if found.counted.refused else "."
+            raise CommandError(f"There is no event to judge{where}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
     """A history to be judged, what is to be told how far it was read, and by how many processes."""
 
     chunks: Iterator[Chunk]
@@ -68,15 +105,15 @@ class Past:
 
 
 @contextlib.contextmanager
-def history(
+def _history(
     settings: Settings, catalogue: Catalogue, files: Sequence[Path], mapping: Path | None, processes: int | None
-) -> Iterator[Past]:
+) -> Iterator[_Past]:
     """The history of files, or of the house's topics where none is named."""
     if files:
         size = sum(file.stat().st_size for file in files if file.exists())
         packed = any(file.suffix == ".gz" for file in files)
         with _progress(size) as told:
-            yield Past(_of_files(catalogue, files, mapping), told, _processes(processes, size * (8 if packed else 1)))
+            yield _Past(_of_files(catalogue, files, mapping), told, _processes(processes, size * (8 if packed else 1)))
         return
     must_answer(settings.broker)
     with tempfile.TemporaryDirectory(prefix="risk-stream-") as folder:
@@ -86,7 +123,7 @@ def history(
 
         with _progress(spooled.events) as told:
             chunks = chunks_of_batches(merged(spooled, round(settings.lateness_seconds * 1000)))
-            yield Past(chunks, told, _processes(processes, spooled.events * EVENT_BYTES))
+            yield _Past(chunks, told, _processes(processes, spooled.events * EVENT_BYTES))
 
 
 def _spool(settings: Settings, catalogue: Catalogue, folder: Path) -> Spooled:
@@ -131,7 +168,7 @@ def _processes(given: int | None, size: int) -> int:
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def span_of(start: str | None, until: str | None) -> tuple[int, int]:
+def _span(start: str | None, until: str | None) -> tuple[int, int]:
     """[start, end) in ms since 1970 UTC."""
     from risk_stream.workbench.backtest import EVER
 
@@ -151,7 +188,7 @@ def _time(option: str, text: str | None, default: int) -> int:
     return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
-def outcomes_of(file: Path | None, catalogue: Catalogue) -> Outcomes | None:
+def _outcomes(file: Path | None, catalogue: Catalogue) -> Outcomes | None:
     """The outcomes of a file, if one is named."""
     if file is None:
         return None

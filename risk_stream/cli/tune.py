@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,7 @@ import typer
 from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 from risk_stream.cli.past import (
+    Asked,
     BrokerOption,
     FilesArgument,
     FromOption,
@@ -19,9 +21,6 @@ from risk_stream.cli.past import (
     OutcomesOption,
     ProcessesOption,
     UntilOption,
-    history,
-    outcomes_of,
-    span_of,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ def tune(
 
     All values are tried in one pass, each with the other thresholds as they are.
     """
-    from risk_stream.workbench.backtest import RunError
     from risk_stream.workbench.backtest import tune as move
 
     settings = settings_with(broker=broker)
@@ -72,24 +70,12 @@ def tune(
         raise CommandError(f"There is no rule {rule!r} in these files.")
     if low >= high:
         raise CommandError("--low must be less than --high.")
-    known = outcomes_of(outcomes, plan.catalogue)
-    with history(settings, plan.catalogue, events or [], mapping, processes) as past:
-        try:
-            tuned = move(
-                plan,
-                found,
-                past.chunks,
-                outcomes=known,
-                span=span_of(start, until),
-                low=low,
-                high=high,
-                steps=steps,
-                lateness_ms=round(settings.lateness_seconds * 1000),
-                processes=past.processes,
-                progress=past.told,
-            )
-        except (RunError, ValueError) as error:
-            raise CommandError(f"{error}.") from error
+    moved = partial(move, plan, found, low=low, high=high, steps=steps)
+    asked = Asked(events or [], mapping, start, until, outcomes, processes)
+    try:
+        tuned = asked.judge(settings, plan.catalogue, moved)
+    except ValueError as error:
+        raise CommandError(f"{error}.") from error
     if format == "json":
         typer.echo(msgspec.json.encode(tuned))
     else:

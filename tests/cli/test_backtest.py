@@ -148,6 +148,7 @@ def test_thresholds_are_moved_and_the_one_in_force_is_marked(ask: Ask, rules: Pa
     [
         (("backtest", "none.jsonl"), "no such file"),
         (("backtest", "empty.jsonl"), "There is no event to judge"),
+        (("tune", "busy-account", "empty.jsonl"), "There is no event to judge"),
         (("backtest", "empty.jsonl", "--from", "soon"), "--from soon is no time"),
         (("backtest", "empty.jsonl", "--from", "2026-01-02", "--until", "2026-01-01"), "--until must be later"),
         (("backtest", "empty.jsonl", "--outcomes", "cases.jsonl"), "cases.jsonl: line 1 has no label"),
