@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from risk_stream.engine import Alert
@@ -156,9 +155,9 @@ def report(tally: Tally, counted: Counted) -> Report:
         len(tally.outcomes.known),
         tally.outcomes.complete,
         tuple(_rule(tally, rule_id, differ.get(rule_id)) for rule_id in ids),
-        _overlaps(tally, last),
+        _overlaps(tally),
         tuple(rule.id for rule in sides.plans[last].judged if not tally.counts[last, rule.id].alerts),
-        _inseparable(tally, last),
+        _inseparable(tally),
     )
 
 
@@ -212,29 +211,23 @@ def _differing(change: Change | None) -> Differing | None:
     )
 
 
-def _overlaps(tally: Tally, side: str) -> tuple[Overlap, ...]:
+def _overlaps(tally: Tally) -> tuple[Overlap, ...]:
     found = []
-    for a, b, events in _pairs(tally, side):
+    for (a, b), events in tally.together.items():
         rarer = min(tally.of_variant[a], tally.of_variant[b])
-        rules = tally.sides.variants[a].rule.id, tally.sides.variants[b].rule.id
-        found.append(Overlap(rules, events, events / rarer))
+        found.append(Overlap(_rules(tally, a, b), events, events / rarer))
     found.sort(key=lambda o: (-o.share, -o.events, o.rules))
     return tuple(found[:MOST_PAIRS])
 
 
-def _inseparable(tally: Tally, side: str) -> tuple[tuple[str, str], ...]:
+def _inseparable(tally: Tally) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (tally.sides.variants[a].rule.id, tally.sides.variants[b].rule.id)
-        for a, b, events in _pairs(tally, side)
+        _rules(tally, a, b)
+        for (a, b), events in sorted(tally.together.items())
         if events == tally.of_variant[a] == tally.of_variant[b]
     )
 
 
-def _pairs(tally: Tally, side: str) -> Sequence[tuple[str, str, int]]:
-    """Two variants of different rules of a side, and the events on which both fired."""
-    variants = tally.sides.variants
-    return [
-        (a, b, events)
-        for (a, b), events in sorted(tally.together.items())
-        if side in variants[a].sides and side in variants[b].sides
-    ]
+def _rules(tally: Tally, a: str, b: str) -> tuple[str, str]:
+    """The ids of the rules of two variants."""
+    return tally.sides.variants[a].rule.id, tally.sides.variants[b].rule.id

@@ -107,8 +107,9 @@ class Tally:
         }
         self.live = {side: LiveCount() for side in sides.plans}
         self.changes: dict[tuple[str, str], Change] = {}  # (rule, added | dropped | changed)
-        self.together: Counter[tuple[str, str]] = Counter()  # variants that fired on one event
+        # Of the last side: how often its variants fired, and two of them on one event.
         self.of_variant: Counter[str] = Counter()
+        self.together: Counter[tuple[str, str]] = Counter()
         self._waiting: dict[str, Alert] = {}
         self._names = tuple(sides.plans)
 
@@ -153,7 +154,8 @@ class Tally:
 
     def _count(self, group: Sequence[Alert]) -> None:
         """Count all that was said of one event at one time."""
-        variants = sorted(alert.rule for alert in group)
+        last = self._names[-1]
+        variants = sorted(alert.rule for alert in group if last in self.sides.variants[alert.rule].sides)
         self.of_variant.update(variants)
         self.together.update(combinations(variants, 2))
         by_rule: dict[str, dict[str, Alert]] = {}
