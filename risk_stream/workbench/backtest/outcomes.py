@@ -63,29 +63,26 @@ class Outcomes:
     known: Sequence[Outcome] = ()
     by_event: dict[str, list[Outcome]] = field(default_factory=dict)
     by_key: dict[tuple[str, str], list[Outcome]] = field(default_factory=dict)
-    _clears: dict[str, bool] = field(default_factory=dict)
+    complete: bool = field(init=False)
+    """Whether what has no outcome was good: so it is where no outcome says of anything that it was."""
+    _rules: frozenset[str] | None = field(init=False)  # for which some outcome counts; None: for all
 
     def __post_init__(self) -> None:
+        self.complete = bool(self.known) and all(outcome.bad for outcome in self.known)
+        rules = frozenset(rule for outcome in self.known for rule in outcome.rules)
+        self._rules = rules if all(outcome.rules for outcome in self.known) else None
         for outcome in self.known:
             for event in outcome.events:
                 self.by_event.setdefault(event, []).append(outcome)
             for key in outcome.keys:
                 self.by_key.setdefault(key, []).append(outcome)
 
-    @property
-    def complete(self) -> bool:
-        """Whether what has no outcome was good: so it is where no outcome says of anything that it was."""
-        return self.known != () and all(outcome.bad for outcome in self.known)
-
     def clears(self, rule: str) -> bool:
         """Whether an alert of a rule about which there is no outcome was wrong.
 
         Nothing can be said of a rule that none of the outcomes counts for.
         """
-        known = self._clears.get(rule)
-        if known is None:
-            known = self._clears[rule] = self.complete and any(o.counts_for(rule) for o in self.known)
-        return known
+        return self.complete and (self._rules is None or rule in self._rules)
 
     def of(self, alert: Alert, rule: str) -> list[Outcome]:
         """Those that an alert of a rule is about."""

@@ -19,7 +19,6 @@ __all__ = [
     "RuleReport",
     "SideReport",
     "report",
-    "to_find",
 ]
 
 #: Keys that are named of those that alerts are about, and pairs of rules.
@@ -164,17 +163,8 @@ def report(tally: Tally, counted: Counted) -> Report:
 def _side(tally: Tally, name: str) -> SideReport:
     plan, live = tally.sides.plans[name], tally.live[name]
     all_of = sum(tally.counts[name, rule.id].alerts for rule in plan.judged)
-    judged = Judged.of(live.right, live.wrong, len(live.found), to_find(tally))
+    judged = Judged.of(live.right, live.wrong, len(live.found), tally.to_find())
     return SideReport(plan.version, len(plan.judged), live.alerts, all_of - live.alerts, judged)
-
-
-def to_find(tally: Tally, rule: str = "") -> int:
-    """The bad outcomes within the history, of all rules or those that one rule is asked to find."""
-    if not tally.days:
-        return 0
-    start, end = tally.first_day * 86_400_000, (tally.last_day + 1) * 86_400_000
-    known = (o for o in tally.outcomes.known if o.bad and o.holds_in(start, end))
-    return sum(not rule or outcome.counts_for(rule) for outcome in known)
 
 
 def _rule(tally: Tally, rule_id: str, edited: Edited | None) -> RuleReport:
@@ -194,7 +184,7 @@ def _count(tally: Tally, side: str, rule_id: str, count: RuleCount) -> Count:
     rule = tally.sides.rule(side, rule_id)
     assert rule is not None
     days = tuple(count.days[tally.first_day + day] for day in range(tally.days))
-    judged = Judged.of(count.right, count.wrong, len(count.found), to_find(tally, rule_id))
+    judged = Judged.of(count.right, count.wrong, len(count.found), tally.to_find(rule_id))
     severities = dict(sorted(count.severities.items()))
     mode = rule.mode if rule.share is None else f"{rule.mode} {rule.share}"
     shown = count.alerts if count.limited is None else count.limited.shown

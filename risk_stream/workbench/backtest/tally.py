@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from heapq import heappush, heapreplace
 from itertools import combinations
@@ -138,6 +139,18 @@ class Tally:
     def days(self) -> int:
         """Days of the history, from the first with events to the last."""
         return max(0, self.last_day - self.first_day + 1) if self.last_day != MISSING else 0
+
+    def to_find(self, rule: str = "") -> int:
+        """The bad outcomes within the history that is over, of all rules or those that one rule is asked to find."""
+        bad, for_all, of_rule = self._bad
+        return for_all + of_rule[rule] if rule else bad
+
+    @cached_property
+    def _bad(self) -> tuple[int, int, Counter[str]]:
+        """The bad outcomes within the history: all, those that count for every rule, and of each rule the others."""
+        start, end = self.first_day * DAY_MS, (self.last_day + 1) * DAY_MS
+        known = [o for o in self.outcomes.known if o.bad and o.holds_in(start, end)] if self.days else []
+        return len(known), sum(not o.rules for o in known), Counter(rule for o in known for rule in o.rules)
 
     def _settle(self, until: int) -> None:
         settled = [alert for alert in self._waiting.values() if alert.time <= until]

@@ -12,7 +12,7 @@ from risk_stream.rules.words import content_hash
 from risk_stream.workbench.backtest.backtest import EVER, tally_of
 from risk_stream.workbench.backtest.history import Chunk
 from risk_stream.workbench.backtest.outcomes import Outcomes
-from risk_stream.workbench.backtest.report import Counted, Judged, to_find
+from risk_stream.workbench.backtest.report import Counted, Judged
 from risk_stream.workbench.backtest.sides import Sides
 
 __all__ = ["Curve", "Point", "Tuned", "thresholds", "tune", "values_around"]
@@ -123,7 +123,7 @@ def tune(
 
     def point(side: str, value: float) -> Point:
         count = tally.counts[side, rule.id]
-        judged = Judged.of(count.right, count.wrong, len(count.found), to_find(tally, rule.id))
+        judged = Judged.of(count.right, count.wrong, len(count.found), tally.to_find(rule.id))
         return Point(value, side == "", count.alerts, count.alerts / max(1, tally.days), judged)
 
     names = {meaning: name for name, meaning in rule.named}
