@@ -60,7 +60,7 @@ def tally_of(
     """The closed tally of a history, and what was counted beside it."""
     settle_ms = 2 * lateness_ms + 1
     tally = Tally(sides, outcomes, *span, settle_ms)
-    counted, started = Counted(processes=processes, errors={}), time.perf_counter()
+    counted, started = Counted(processes=processes), time.perf_counter()
     for spoken in run(sides.plan, history, processes=processes, lateness_ms=lateness_ms):
         tally.add(spoken.alerts, spoken.clock)
         if spoken.first != MISSING:
@@ -82,6 +82,5 @@ def _add(counted: Counted, spoken: Spoken) -> None:
     if spoken.refused and not counted.first_refused:
         first = spoken.refused[0]
         counted.first_refused = f"{first.name}, line {first.line}: {first.message}"
-    assert counted.errors is not None
     for rule, errors in spoken.errors.items():
         counted.errors[rule] = counted.errors.get(rule, 0) + errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from risk_stream.engine import Alert
 from risk_stream.rules.explain import Cost, explain_rule
@@ -113,7 +113,7 @@ class Counted:
     revised: int = 0
     seconds: float = 0.0
     processes: int = 1
-    errors: dict[str, int] | None = None  # rule -> evaluations that failed
+    errors: dict[str, int] = field(default_factory=dict)  # rule -> evaluations that failed
 
 
 @dataclass(frozen=True, slots=True)

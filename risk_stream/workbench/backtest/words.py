@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from risk_stream.engine import Alert
 from risk_stream.rules.explain import Cost
@@ -45,13 +45,9 @@ def headline(report: Report) -> str:
     """What was judged, in a sentence."""
     span = ""
     if report.days:
-        span = f" of {report.days} day{'s' * (report.days != 1)} ({day(report.first_day)} to {_last(report)})"
+        last = day(report.first_day + report.days - 1)
+        span = f" of {report.days} day{'s' * (report.days != 1)} ({day(report.first_day)} to {last})"
     return f"{report.counted.events:,} events{span}"
-
-
-def _last(report: Report) -> str:
-    last = datetime.fromtimestamp(report.first_day * 86_400, UTC) + timedelta(days=report.days - 1)
-    return f"{last:%Y-%m-%d}"
 
 
 def as_text(report: Report) -> Iterator[str]:
@@ -77,7 +73,7 @@ def _doubts(report: Report) -> Iterator[str]:
         yield f"  {counted.refused:,} records refused; the first: {counted.first_refused}"
     if counted.late:
         yield f"  {counted.late:,} events came too late to be judged"
-    for rule, errors in sorted((counted.errors or {}).items()):
+    for rule, errors in sorted(counted.errors.items()):
         yield f"  {rule} failed on {errors:,} events"
     if report.outcomes:
         others = "all that has none counts as good" if report.others_good else "what has none counts as unknown"
@@ -106,7 +102,7 @@ def line_of(rule: RuleReport) -> str:
         if what == "changed":
             said.append(f"{differing.alerts:,} with another severity, score or action")
         else:
-            said.append(f"{_WORD[what]} {differing.alerts:,} alert{'s' * (differing.alerts != 1)}")
+            said.append(f"{_WORD[what]} {_number(differing.alerts, 'alert')}")
     modes = [count.mode for count in rule.sides.values()]
     if len(set(modes)) > 1:
         said.append(f"goes from {modes[0]} to {modes[-1]}")
@@ -129,12 +125,9 @@ def of_edited(edited: Edited) -> Iterator[str]:
 
 def cost_lines(cost: Cost) -> Iterator[str]:
     """What a rule costs, or that it costs nothing that is not there already."""
-    said = [
-        f"{len(hops)} hop{'s' * (len(hops) != 1)} more for {name}: {', '.join(hops)}"
-        for name, hops in cost.hops.items()
-    ]
+    said = [f"{_number(len(hops), 'hop')} more for {name}: {', '.join(hops)}" for name, hops in cost.hops.items()]
     if cost.features:
-        said.append(f"{len(cost.features)} feature{'s' * (len(cost.features) != 1)} more: {', '.join(cost.features)}")
+        said.append(f"{_number(len(cost.features), 'feature')} more: {', '.join(cost.features)}")
     said += [
         f"events by {kind} are kept {now}, without it {had or 'not at all'}" for kind, (had, now) in cost.longer.items()
     ]
