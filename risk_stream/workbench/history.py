@@ -14,16 +14,12 @@ from risk_stream.rules.files import read, rule_files
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.load import is_library
 from risk_stream.rules.meaning import wording
-from risk_stream.workbench.revision import GitError, git
+from risk_stream.workbench.revision import GitError, contents, files_at, git
 
 __all__ = ["NEW", "REMOVED", "Commit", "History", "RuleVersion", "Unread", "changed_words", "history"]
 
 #: The words for a rule's first version, and for its end.
 NEW, REMOVED = "new", "removed"
-_ENDINGS = (".yaml", ".yml")
-_PLAIN_FILE = ("100644", "100755")
-#: Blobs that git is asked for at once.
-_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +150,7 @@ class _Reader:
     def at(self, blobs: Mapping[str, str], commit: str, before: Mapping[str, Rule]) -> dict[str, Rule]:
         """The rules by id of files given as name -> blob."""
         missing = [blob for blob in blobs.values() if blob not in self._texts]
-        self._texts.update(_contents(self.top, missing))
+        self._texts.update((blob, _text(data)) for blob, data in contents(self.top, missing))
         return self.read({name: self._texts[blob] for name, blob in blobs.items()}, commit, before)
 
     def read(self, texts: Mapping[str, str], commit: str, before: Mapping[str, Rule]) -> dict[str, Rule]:
@@ -238,35 +234,16 @@ def _commits(top: Path, inside: Sequence[str]) -> Iterator[Commit]:
 
 
 def _blobs(top: Path, commit: str, inside: Sequence[str]) -> dict[str, str]:
-    """The rule files at a commit, name -> blob; what is hidden, linked or too large is none of them."""
-    found = {}
-    listed = git(top, "--literal-pathspecs", "ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *inside).decode(
-        errors="replace"
-    )
-    for line in filter(None, listed.split("\0")):
-        facts, _, name = line.partition("\t")
-        mode, _, blob, size = facts.split()
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if mode in _PLAIN_FILE and name.endswith(_ENDINGS) and not hidden and int(size) <= MAX_FILE_BYTES:
-            found[name] = blob
-    return found
+    """The rule files at a commit, name -> blob; what is too large is none of them."""
+    return {file.name: file.blob for file in files_at(top, commit, inside) if file.size <= MAX_FILE_BYTES}
 
 
-def _contents(top: Path, blobs: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The texts of blobs, some hundred at once; one that is no UTF-8 is empty, which no rule file is."""
-    for first in range(0, len(blobs), _AT_ONCE):
-        asked = blobs[first : first + _AT_ONCE]
-        said = git(top, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in asked).encode())
-        at = 0
-        for blob in asked:
-            head_end = said.index(b"\n", at)
-            size = int(said[at:head_end].split()[2])
-            data = said[head_end + 1 : head_end + 1 + size]
-            at = head_end + size + 2
-            try:
-                yield blob, data.decode("utf-8-sig")
-            except UnicodeDecodeError:
-                yield blob, ""
+def _text(data: bytes) -> str:
+    """The text of a blob; one that is no UTF-8 is empty, which no rule file is."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return ""
 
 
 def _texts_now(top: Path, paths: Sequence[Path]) -> Iterator[tuple[str, str]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["GitError", "git", "texts_at"]
+__all__ = ["GitError", "Listed", "contents", "files_at", "git", "texts_at"]
 
 #: How long git may take, s.
 PATIENCE = 30.0
-_ENDINGS = {".yaml", ".yml"}
+_ENDINGS = (".yaml", ".yml")
+_PLAIN_FILE = ("100644", "100755")
+#: Blobs that git is asked for at once.
+_AT_ONCE = 200
 
 
 class GitError(Exception):
@@ -41,6 +45,47 @@ def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     return done.stdout
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A rule file as git knows it: its name from the folder that was asked on, its content's id, and bytes."""
+
+    name: str
+    blob: str
+    size: int
+
+
+def files_at(folder: Path, commit: str, inside: Sequence[str]) -> Iterator[Listed]:
+    """The rule files below some paths of a folder at a commit; what is hidden or linked is none of them.
+
+    Raises:
+        GitError: there is no git, or no such commit.
+    """
+    asked = ("--literal-pathspecs", "ls-tree", "-r", "-z", "-l", commit, "--", *inside)
+    for line in filter(None, git(folder, *asked).decode(errors="replace").split("\0")):
+        facts, _, name = line.partition("\t")
+        mode, _, blob, size = facts.split()
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        if mode in _PLAIN_FILE and name.endswith(_ENDINGS) and not hidden:
+            yield Listed(name, blob, int(size))
+
+
+def contents(folder: Path, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """What blobs of a repository hold, in their order; git is asked for some hundred at once.
+
+    Raises:
+        GitError: there is no git.
+    """
+    for first in range(0, len(blobs), _AT_ONCE):
+        asked = blobs[first : first + _AT_ONCE]
+        said = git(folder, "cat-file", "--batch", given="".join(f"{blob}\n" for blob in asked).encode())
+        at = 0
+        for blob in asked:
+            head_end = said.index(b"\n", at)
+            size = int(said[at:head_end].split()[2])
+            yield blob, said[head_end + 1 : head_end + 1 + size]
+            at = head_end + size + 2
+
+
 def texts_at(revision: str, paths: Sequence[Path]) -> dict[str, str]:
     """The rule files below some files and folders of a repository as they were at a revision, name -> text.
 
@@ -54,11 +99,9 @@ def texts_at(revision: str, paths: Sequence[Path]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in paths:
         folder = path if path.is_dir() else path.parent
-        git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        inside = "." if path.is_dir() else f"./{path.name}"
-        listed = git(folder, "ls-tree", "-r", "-z", "--name-only", revision, "--", inside).decode()
-        for name in sorted(filter(None, listed.split("\0"))):
-            place = PurePosixPath(name)
-            if place.suffix in _ENDINGS and not any(part.startswith(".") for part in place.parts):
-                found[str(folder / name)] = git(folder, "show", f"{revision}:./{name}").decode("utf-8-sig")
+        asked = git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        inside = "." if path.is_dir() else path.name
+        listed = list(files_at(folder, asked.decode().split()[-1], [inside]))
+        held = dict(contents(folder, [file.blob for file in listed]))
+        found |= {str(folder / file.name): held[file.blob].decode("utf-8-sig") for file in listed}
     return found
