@@ -122,6 +122,9 @@ def test_rules_that_fire_on_the_same_events_are_named() -> None:
     report = judge({"rules": plan_of(twin)}, EVENTS)
     assert report.inseparable == (("busy", "twin"),)
     assert report.overlaps[0].events == 6
+    report = judge({"before": plan_of(twin), "after": plan_of(twin, when="sent_1h > 2 -> sent_1h > 3")}, EVENTS)
+    assert report.inseparable == ()  # of what is to be
+    assert [(one.rules, one.events, one.share) for one in report.overlaps] == [(("busy", "twin"), 4, 1.0)]
 
 
 def test_examples_and_counts_are_the_same_whatever_order_events_come_in() -> None:
