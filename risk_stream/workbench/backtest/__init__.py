@@ -3,14 +3,12 @@
 `backtest` judges the past by several plans in one pass: `Sides` joins them into one plan, in which equal features are
 computed once; `Lanes` are the hops of one process, which hand events to each other as workers do, so that `run` says
 the same with any number of processes. `Tally` counts what is said, held against `Outcomes`, and `report` makes data of
-it. `edits` says what changed in the files; `tune` moves
-the thresholds of one rule.
+it. `edits` says what changed in the files; `tune` moves the thresholds of one rule.
 """
 
-from risk_stream.workbench.backtest.backtest import EVER, backtest, tally_of
+from risk_stream.workbench.backtest.backtest import EVER, backtest
 from risk_stream.workbench.backtest.edits import Edit, Edited, edits
 from risk_stream.workbench.backtest.history import Chunk, chunks_of_batches, chunks_of_records, lines_of
-from risk_stream.workbench.backtest.lanes import LANES
 from risk_stream.workbench.backtest.outcomes import Outcome, OutcomeError, Outcomes, read_outcomes
 from risk_stream.workbench.backtest.report import (
     Count,
@@ -29,7 +27,6 @@ from risk_stream.workbench.backtest.tune import Curve, Point, Tuned, thresholds,
 
 __all__ = [
     "EVER",
-    "LANES",
     "Chunk",
     "Count",
     "Counted",
@@ -58,7 +55,6 @@ __all__ = [
     "read_outcomes",
     "report",
     "run",
-    "tally_of",
     "thresholds",
     "tune",
 ]
