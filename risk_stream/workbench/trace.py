@@ -29,7 +29,7 @@ from risk_stream.rules.meaning import (
 )
 from risk_stream.rules.sentence import said
 
-__all__ = ["Seen", "Step", "Traced", "Tracer", "lines_of", "trace_event"]
+__all__ = ["Seen", "Step", "Traced", "Tracer", "bare", "lines_of", "trace_event"]
 
 #: What a second rule's id has behind the first one's: no rule's id holds a space.
 TRACED = " traced"
@@ -104,9 +104,9 @@ class Tracer:
 
     def _written(self, condition: Condition) -> str:
         if isinstance(condition, Comparison) and self._called(condition) is None:
-            left, right = (_bare(wording(part, self._called)) for part in (condition.left, condition.right))
+            left, right = (bare(wording(part, self._called)) for part in (condition.left, condition.right))
             return f"{left} {condition.op} {right}"
-        return _bare(wording(condition, self._called))
+        return bare(wording(condition, self._called))
 
     def _called(self, meaning: Meaning) -> str | None:
         """The author's name of a meaning: of a condition's opposite, `not` and the name."""
@@ -126,7 +126,7 @@ class Tracer:
             if isinstance(meaning, Constant) or text in told:
                 continue
             told.add(text)
-            yield _bare(text), self._name(meaning), meaning
+            yield bare(text), self._name(meaning), meaning
             pending += parts_of(meaning)
 
     def _name(self, meaning: Meaning) -> str:
@@ -190,7 +190,7 @@ def trace_event(
     return sorted(found, key=lambda one: one.rule)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """A text without the parentheses that hold all of it."""
     if not (text.startswith("(") and text.endswith(")")):
         return text

@@ -19,6 +19,7 @@ from risk_stream.rules.meaning import (
     Value,
     wording,
 )
+from risk_stream.workbench.trace import bare
 
 __all__ = ["in_words", "value_in_words"]
 
@@ -79,19 +80,7 @@ class _Speaker:
         if isinstance(value, Constant) and isinstance(value.value, float) and value.kind in _NUMBERS:
             ms = value.value * 1000
             return length(int(ms)) if lasts and ms > 0 and ms.is_integer() else f"{value.value:,.15g}"
-        said = wording(value, self._called)
-        whole = said.startswith("(") and said.endswith(")") and _closes_last(said)
-        return said[1:-1] if whole else said
+        return bare(wording(value, self._called))
 
     def _called(self, meaning: Meaning) -> str | None:
         return self.names.get(meaning)
-
-
-def _closes_last(text: str) -> bool:
-    """Whether the bracket that opens a text is closed by its last character."""
-    level = 0
-    for at, character in enumerate(text):
-        level += (character == "(") - (character == ")")
-        if level == 0:
-            return at == len(text) - 1
-    return False
