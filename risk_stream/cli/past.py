@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -181,11 +180,12 @@ def _span(start: str | None, until: str | None) -> tuple[int, int]:
 def _time(option: str, text: str | None, default: int) -> int:
     if text is None:
         return default
+    from risk_stream.catalogue.explain import parse_time
+
     try:
-        moment = datetime.fromisoformat(text)
+        return parse_time(text)
     except ValueError:
         raise CommandError(f"{option} {text} is no time: write 2026-01-31 or 2026-01-31T09:30:00Z.") from None
-    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
 def _outcomes(file: Path | None, catalogue: Catalogue) -> Outcomes | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from risk_stream.catalogue.explain import parse_time
 from risk_stream.engine import Alert
 
 __all__ = ["GOOD", "Outcome", "OutcomeError", "Outcomes", "read_outcomes"]
@@ -151,9 +151,8 @@ def _time(number: int, said: Mapping[str, Any], name: str, default: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
-        moment = datetime.fromisoformat(value)
+        return parse_time(value)
     except (TypeError, ValueError):
         raise OutcomeError(
             f"line {number}: {name} is a time, such as 2026-01-31 or 2026-01-31T09:30:00Z, or ms since 1970"
         ) from None
-    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
