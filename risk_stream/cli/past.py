@@ -20,7 +20,6 @@ from risk_stream.cli.reading import open_records
 if TYPE_CHECKING:
     from risk_stream.catalogue import Catalogue
     from risk_stream.settings import Settings
-    from risk_stream.stream.spool import Spooled
     from risk_stream.workbench.backtest import Chunk, Outcomes, Report, Tuned
 
 __all__ = [
@@ -115,26 +114,16 @@ def _history(
             yield _Past(_of_files(catalogue, files, mapping), told, _processes(processes, size * (8 if packed else 1)))
         return
     must_answer(settings.broker)
-    with tempfile.TemporaryDirectory(prefix="risk-stream-") as folder:
-        spooled = _spool(settings, catalogue, Path(folder))
-        from risk_stream.stream.spool import merged
-        from risk_stream.workbench.backtest import chunks_of_batches
+    import asyncio
 
+    from risk_stream.stream.spool import merged, spool
+    from risk_stream.workbench.backtest import chunks_of_batches
+
+    with tempfile.TemporaryDirectory(prefix="risk-stream-") as folder:
+        spooled = asyncio.run(spool(settings, catalogue, Path(folder)))
         with _progress(spooled.events) as told:
             chunks = chunks_of_batches(merged(spooled, round(settings.lateness_seconds * 1000)))
             yield _Past(chunks, told, _processes(processes, spooled.events * EVENT_BYTES))
-
-
-def _spool(settings: Settings, catalogue: Catalogue, folder: Path) -> Spooled:
-    import asyncio
-
-    from risk_stream.stream.spool import spool
-    from risk_stream.stream.topics import BrokerError
-
-    try:
-        return asyncio.run(spool(settings, catalogue, folder))
-    except BrokerError as error:
-        raise CommandError(str(error)) from error
 
 
 def _of_files(catalogue: Catalogue, files: Sequence[Path], mapping: Path | None) -> Iterator[Chunk]:

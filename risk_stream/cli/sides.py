@@ -60,14 +60,14 @@ def _published(settings: Settings) -> Plan:
 
     from risk_stream.stream.planlog import published_plan
     from risk_stream.stream.planparts import UnknownPlanError
-    from risk_stream.stream.topics import BrokerError, partition_counts
+    from risk_stream.stream.topics import partition_counts
 
     must_answer(settings.broker)
     try:
         if settings.plans_topic not in partition_counts(settings.broker):
             raise CommandError(f"There is no topic {settings.plans_topic}: risk-stream topics create.")
         plan = asyncio.run(published_plan(settings.broker, settings.plans_topic, catalogue_of(settings)))
-    except (BrokerError, UnknownPlanError) as error:
+    except UnknownPlanError as error:
         raise CommandError(f"{error}.") from error
     except KafkaError as error:
         raise CommandError(f"{settings.broker} did not give the published rules: {error!r}.") from error
