@@ -1,6 +1,7 @@
 """Writes the parts of docs/ that say what the code says.
 
-These are events.md, commands.md, scenarios.md, rules.schema.json and the tables of operations.md and scale.md.
+These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json and the tables of operations.md and
+scale.md.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from docs.language import reference_page
 from docs.scenarios import scenarios_page
 from docs.tables import rows
 from risk_stream.calendars import shipped
@@ -257,6 +259,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
+        DOCS / "reference.md": reference_page(),
         DOCS / "scenarios.md": scenarios_page(),
         DOCS / "rules.schema.json": json.dumps(rule_schema(load_catalogue(), shipped()), indent=1) + "\n",
         operations: with_tables(operations.read_text(), settings=settings_table(), metrics=metrics_table()),

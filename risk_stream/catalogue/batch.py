@@ -9,7 +9,7 @@ for missing, `h.ID` int64 text hashes and `t.ID` the texts behind them, `x.ID` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -168,6 +168,12 @@ class EventBatch:
         batch = EventBatch(self.catalogue, pa.RecordBatch.from_arrays(arrays, names))
         batch._cache = {key: kept for key, kept in self._cache.items() if key[1] not in columns}
         return batch
+
+    def only(self, names: Collection[str]) -> EventBatch:
+        """With those of its columns that are named, and those that carry aggregates; nothing computed is kept."""
+        known = self.table.schema.names
+        kept = [at for at, name in enumerate(known) if name in names or "." in name]
+        return EventBatch(self.catalogue, self.table if len(kept) == len(known) else self.table.select(kept))
 
     def without(self, name: str) -> EventBatch:
         """Without a column."""

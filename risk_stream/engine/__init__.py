@@ -12,6 +12,7 @@ from risk_stream.engine.chain import Engine
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
+from risk_stream.engine.memory import columns_of
 from risk_stream.engine.owners import Contradiction
 from risk_stream.engine.ready import Ready, make_ready
 from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast, rows_of_types
@@ -35,6 +36,7 @@ __all__ = [
     "View",
     "alert_id",
     "broadcast_rows",
+    "columns_of",
     "entry_hops",
     "final",
     "is_broadcast",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Longs = NDArray[np.int64]
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "columns_of"]
 
 _ENVELOPE = frozenset({"id", "type", "time", "entity", "channel", "_at"})
 
@@ -53,7 +53,6 @@ class Memory:
         self.ring = Ring(ring_events)
         self.timers = Timers(kind, journal=journal)
         self._rows, self._completed = Facts(), Facts()
-        self._kinds = frozenset(k.name for k in plan.catalogue.kinds)
         self._stakes: Stakes | None = None
         self._columns: dict[tuple[str, ...], frozenset[str]] = {}  # versions of plans -> columns that are kept
 
@@ -112,8 +111,11 @@ class Memory:
         versions = tuple(plan.version for plan in plans)
         wanted = self._columns.get(versions)
         if wanted is None:
-            wanted = _ENVELOPE.union(self._kinds, *(plan.columns for plan in plans))
-            self._columns[versions] = wanted
-        names = batch.table.schema.names
-        kept = [i for i, name in enumerate(names) if name in wanted or "." in name]
-        return EventBatch(batch.catalogue, batch.table if len(kept) == len(names) else batch.table.select(kept))
+            wanted = self._columns[versions] = columns_of(*plans)
+        return batch.only(wanted)
+
+
+def columns_of(*plans: Plan) -> frozenset[str]:
+    """The columns of events that the hops and rules of some plans, and what they say, may need."""
+    kinds = (kind.name for kind in plans[0].catalogue.kinds)
+    return _ENVELOPE.union(kinds, *(plan.columns for plan in plans))

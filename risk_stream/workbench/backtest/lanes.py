@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch
-from risk_stream.engine import INDEX_BITS, Alert, Block, Hop, Result, broadcast_rows, entry_hops, late
+from risk_stream.engine import INDEX_BITS, Alert, Block, Hop, Result, broadcast_rows, columns_of, entry_hops, late
 from risk_stream.rules import Plan
 
 __all__ = ["LANES", "Alone", "Exchange", "Lanes", "Part", "Said"]
@@ -78,6 +78,7 @@ class Lanes:
         # Only these are ever handed events by an earlier hop: before each of them all processes meet.
         routes = [plan.itinerary(event_type.name) for event_type in plan.catalogue.types]
         self._receive = {kind for route in routes for kind in route[1:]}
+        self._columns = columns_of(plan)
         self._clock, self._offset = MISSING, 0
 
     def round(self, chunks: Mapping[int, EventBatch]) -> Said:
@@ -123,7 +124,8 @@ class Lanes:
         if len(told):
             lists = batch.take(told)
             yield from ((lane, "", (0, chunk), lists) for lane in range(LANES))
-        accepted = batch if len(rows) == len(batch) else batch.take(rows)
+        needed = batch.only(self._columns)
+        accepted = needed if len(rows) == len(batch) else needed.take(rows)
         for kind, at in entry_hops(accepted).items():
             part = accepted if len(at) == len(accepted) else accepted.take(at)
             yield from _split(part, kind, (0, chunk))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import multiprocessing
 import queue
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +27,10 @@ __all__ = ["RunError", "Spoken", "run"]
 
 #: Rounds handed out before the first of them is done, so that no process waits for the reading.
 AHEAD = 2
+#: Bytes that lie between two processes: as many as Linux lets anybody ask for.
+PIPE_BYTES = 1 << 20
+#: So long, s, the thread that sends waits for the interpreter behind one that computes, while others wait for it.
+SWITCH = 0.0002
 
 
 class RunError(Exception):
@@ -116,17 +122,18 @@ class _Processes:
 
     def __init__(self, plan: Plan, count: int, lateness_ms: int) -> None:
         context = multiprocessing.get_context("spawn")
-        pairs = {pair: context.Pipe() for pair in itertools.combinations(range(count), 2)}
+        # (from, to) -> (where the one hears, where the other speaks)
+        pipes = {pair: _wide_pipe(context) for pair in itertools.permutations(range(count), 2)}
         self._count, self._own, self._processes = count, list[Connection](), list[Any]()
         for me in range(count):
             own, theirs = context.Pipe()
-            peers = {other: pairs[min(me, other), max(me, other)][me > other] for other in range(count) if other != me}
+            peers = {other: (pipes[other, me][0], pipes[me, other][1]) for other in range(count) if other != me}
             process = context.Process(target=_serve, args=(plan, me, count, theirs, peers, lateness_ms), daemon=True)
             process.start()
             theirs.close()
             self._own.append(own)
             self._processes.append(process)
-        for ends in pairs.values():
+        for ends in pipes.values():
             for end in ends:
                 end.close()
         self._encoder = msgspec.msgpack.Encoder()
@@ -183,9 +190,21 @@ class _Processes:
         return whole
 
 
-def _serve(plan: Plan, me: int, count: int, own: Connection, peers: dict[int, Connection], lateness_ms: int) -> None:
+def _wide_pipe(context: Any) -> tuple[Connection, Connection]:
+    """(where one hears, where one speaks) of a pipe that holds much, so that few letters wait for their reader."""
+    hears, speaks = context.Pipe(duplex=False)
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+        with contextlib.suppress(OSError):  # this user has too many of them: then it holds less
+            fcntl.fcntl(speaks.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return hears, speaks
+
+
+def _serve(
+    plan: Plan, me: int, count: int, own: Connection, peers: dict[int, tuple[Connection, Connection]], lateness_ms: int
+) -> None:
     """One of the processes: rounds in, what is said out, until the first process has no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends the others
+    sys.setswitchinterval(SWITCH)
     encoder, decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(dict[int, Chunk])
     ahead = deque[_Round]()
 
@@ -218,7 +237,7 @@ class _Pipes:
         catalogue: Catalogue,
         me: int,
         count: int,
-        peers: Mapping[int, Connection],
+        peers: Mapping[int, tuple[Connection, Connection]],
         meanwhile: Callable[[], bool],
     ) -> None:
         self._catalogue, self._me, self._count, self._peers = catalogue, me, count, peers
@@ -244,22 +263,22 @@ class _Pipes:
     def clocks(self, own: Mapping[int, int]) -> Mapping[int, int]:
         """Every process' highest times by chunk, for one's own."""
         letter = self._encoder.encode(own)
-        for peer in self._peers.values():
-            self._letters.put((peer, letter))
+        for _, speaks in self._peers.values():
+            self._letters.put((speaks, letter))
         found = dict(own)
-        for peer in self._peers.values():
-            found |= self._clocks.decode(self._hear(peer))
+        for hears, _ in self._peers.values():
+            found |= self._clocks.decode(self._hear(hears))
         return found
 
     def parts(self, parts: list[Part]) -> list[Part]:
         """What all processes send to one's own lanes, for what one sends to all lanes."""
-        for other, peer in self._peers.items():
+        for other, (_, speaks) in self._peers.items():
             theirs = [
                 (lane, kind, at, batch.to_ipc()) for lane, kind, at, batch in parts if lane % self._count == other
             ]
-            self._letters.put((peer, self._encoder.encode(theirs)))
+            self._letters.put((speaks, self._encoder.encode(theirs)))
         found = [part for part in parts if part[0] % self._count == self._me]
-        for peer in self._peers.values():
-            for lane, kind, at, message in self._parts.decode(self._hear(peer)):
+        for hears, _ in self._peers.values():
+            for lane, kind, at, message in self._parts.decode(self._hear(hears)):
                 found.append((lane, kind, at, EventBatch.from_ipc(self._catalogue, message)[0]))
         return found
