@@ -180,15 +180,15 @@ def completions(a: Aggregate, events: list[Event]) -> list[Event]:
     most = [0]
     found = []
     for j, last in enumerate(events):
-        with_last = [
-            most[i] + 1
-            for i, first in enumerate(events[:j])
-            if fits[j][-1]
+        # One more than there were so far: so it begins where there were as many already.
+        more = fits[j][-1] and any(
+            most[i] == most[-1]
             and fits[i][0]
             and last.time - first.time < a.within_ms
             and _in_order(fits[i + 1 : j], len(a.steps))
-        ]
-        most.append(max([most[-1], *with_last]))
+            for i, first in enumerate(events[:j])
+        )
+        most.append(most[-1] + more)
         if most[-1] > most[-2]:
             found.append(last)
     return found
