@@ -17,6 +17,12 @@ settings.register_profile("house", deadline=None)  # how long a machine takes is
 settings.load_profile("house")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Live tests come first: the longest file is one of them, and whoever is given it last is waited for."""
+    items.sort(key=lambda item: "live" not in item.keywords)
+
+
 def _live(report: pytest.TestReport) -> bool:
     return "live" in report.keywords
 
