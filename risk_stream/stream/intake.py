@@ -428,7 +428,8 @@ class Intake:
 
 def _stages_of_types(plan: Plan) -> list[tuple[str, ...]]:
     """For each event type by code, the business stages of the rules that look at it."""
-    return [
-        tuple(sorted({rule.stage for rule in plan.rules if t.name in rule.on and rule.mode != "off"}))
-        for t in plan.catalogue.types
-    ]
+    stages: dict[str, set[str]] = {t.name: set() for t in plan.catalogue.types}
+    for rule in plan.judged:
+        for event_type in rule.on:
+            stages[event_type].add(rule.stage)
+    return [tuple(sorted(found)) for found in stages.values()]
