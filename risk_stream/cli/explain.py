@@ -103,13 +103,14 @@ def _rest(ways: Sequence[Itinerary]) -> Iterator[str]:
     )
 
 
-def of_rule(rule: RuleUse) -> Iterator[str]:
-    """The lines of one rule."""
+def of_rule(rule: RuleUse, words: str) -> Iterator[str]:
+    """The lines of one rule; `words` are its condition as a sentence."""
     mode = f"{rule.mode} for {rule.share}, shadow for the rest" if rule.share else rule.mode
     yield f"{rule.rule} ({mode})  {rule.file}:{rule.line}"
     if rule.group:
         yield from _under("group", rule.group, indent=2)
     yield from _under("when", " ".join(rule.when.split()), indent=2)
+    yield from _under("that is", words, indent=2)
     if rule.days:
         yield from _under("days", rule.days, indent=2)
     if rule.at_most:

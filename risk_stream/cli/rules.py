@@ -135,22 +135,26 @@ def explain(
     """Say which hops events visit and why; of one rule its features, where it is decided, and what it costs."""
     from risk_stream.cli.explain import of_plan, of_rule, of_type
     from risk_stream.rules.explain import explain_rule, hops, itineraries, itinerary_of
+    from risk_stream.workbench.words import in_words
 
     plan = plan_of(settings_with(), rules or ())
     chosen = selected(plan, group=group, tag=tag, stage=stage, owner=owner)
     if chosen is not None and name is not None:
         raise CommandError("Name a rule or an event type, or choose rules by group, tag, stage or owner, not both.")
+    words = {rule.id: in_words(rule, rule.condition) for rule in plan.rules}
     if chosen is not None:
         each = [explain_rule(plan, rule.id) for rule in chosen]
         said: object = {"plan": plan.version, "rules": each}
-        lines: Iterator[str] = (line for i, one in enumerate(each) for line in (*([""] if i else []), *of_rule(one)))
+        lines: Iterator[str] = (
+            line for i, one in enumerate(each) for line in (*([""] if i else []), *of_rule(one, words[one.rule]))
+        )
     elif name is None:
         ways, kept = itineraries(plan), hops(plan)
         said = {"plan": plan.version, "types": ways, "hops": kept}
         lines = of_plan(ways, kept)
-    elif any(rule.id == name for rule in plan.rules):
+    elif name in words:
         rule = explain_rule(plan, name)
-        said, lines = {"plan": plan.version, "rule": rule}, of_rule(rule)
+        said, lines = {"plan": plan.version, "rule": rule}, of_rule(rule, words[name])
     elif name in plan.catalogue:
         way = itinerary_of(plan, name)
         said, lines = {"plan": plan.version, "types": [way]}, of_type(way)

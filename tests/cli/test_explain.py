@@ -52,6 +52,7 @@ def test_a_rule_is_shown_with_its_features_its_hop_and_its_cost(ask: Ask, house:
     assert said[0] == f"lent-on (live) {house / 'loans.yaml'}:7"
     assert "lent_7d customer 7d sum amount of drawdown" in said
     assert "1 hop more for transfer: customer" in said
+    assert "that is lent_7d is more than 0 and amount is more than 10" in " ".join(" ".join(said).split())
     assert "2 hops more for drawdown: account, customer" in said
     assert "1 feature more: lent_7d" in said
     assert "on transfer at once, at customer: account > [customer]" in " ".join(said)
@@ -67,7 +68,7 @@ def test_a_severity_by_value_is_shown_level_by_level(ask: Ask, house: Path) -> N
         MORE.replace("severity: low", "severity: {critical: lent_7d > 9, medium: amount > 5, low: otherwise}")
     )
     said = [" ".join(line.split()) for line in ask("rules", "explain", "lent-on", "--rules", house).out.splitlines()]
-    assert said[2:5] == ["severity critical lent_7d > 9", "medium amount > 5", "low otherwise"]
+    assert said[3:6] == ["severity critical lent_7d > 9", "medium amount > 5", "low otherwise"]
     rule = ask("rules", "explain", "lent-on", "--rules", house, "--format", "json").json["rule"]
     assert (rule["severity"], rule["levels"]) == ("low", {"critical": "lent_7d > 9", "medium": "amount > 5"})
     assert "severity medium" in " ".join(ask("rules", "explain", "large-transfer", "--rules", house).out.split())
