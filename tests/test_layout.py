@@ -24,6 +24,7 @@ FLOORS = {
     "rules": 2,
     "lending": 2,
     "engine": 3,
+    "decisions": 4,
     "workbench": 4,
     "settings": 4,
     "embedded": 4,
@@ -35,7 +36,7 @@ FLOORS = {
     "__main__": 7,
 }
 FRIENDS = {("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
-CORE = {"catalogue", "calendars", "features", "rules", "lending", "engine"}
+CORE = {"catalogue", "calendars", "features", "rules", "lending", "engine", "decisions"}
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {
     *("faust", "mode", "aiokafka", "kafka", "redis", "prometheus_client", "asyncio", "aiohttp", "typer", "rich"),

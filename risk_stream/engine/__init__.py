@@ -9,6 +9,7 @@ the worker said. Time is the event's time.
 from risk_stream.engine.alert import Alert, alert_id, final
 from risk_stream.engine.block import INDEX_BITS, MAX_INDEX, REVISED, Block, Forward, Result
 from risk_stream.engine.chain import Engine
+from risk_stream.engine.decided import Decided, Verdict
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
@@ -26,6 +27,7 @@ __all__ = [
     "Alert",
     "Block",
     "Contradiction",
+    "Decided",
     "Engine",
     "Features",
     "Forward",
@@ -33,6 +35,7 @@ __all__ = [
     "Meter",
     "Ready",
     "Result",
+    "Verdict",
     "View",
     "alert_id",
     "broadcast_rows",

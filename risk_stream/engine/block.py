@@ -10,6 +10,7 @@ import numpy as np
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.alert import Alert
+from risk_stream.engine.decided import Decided
 from risk_stream.engine.owners import Contradiction
 from risk_stream.rules import Failures, Plan, RulesAt
 
@@ -69,6 +70,7 @@ class Result:
     alerts: list[Alert] = field(default_factory=list)  # of each block first judgements, then revisions
     stamps: list[int] = field(default_factory=list)  # of the events of `alerts`, side by side
     shadow: list[Alert] = field(default_factory=list)  # of rules in mode `shadow`: counted, never shown
+    decisions: list[Decided] = field(default_factory=list)  # of tables that are live, in the order of `alerts`
     forwards: list[Forward] = field(default_factory=list)  # per kind of key in the order of stamps
     judged: int = 0  # events whose journey ended here
     ended: NDArray[np.int64] = field(default_factory=lambda: NO_TIMES)  # when the broker got them (`_at`), ms

@@ -156,6 +156,7 @@ def _rows_of_ids(batch: EventBatch) -> dict[str, int]:
 def _add(total: Result, result: Result) -> None:
     """Count what one hop did; where it says something is added by the caller."""
     total.shadow += result.shadow
+    total.decisions += result.decisions
     total.judged += result.judged
     total.behind += result.behind
     total.revised += result.revised

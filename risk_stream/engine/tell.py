@@ -1,4 +1,4 @@
-"""Collects what a hop says of blocks: alerts raised, changed and withdrawn, and the events that travel on."""
+"""Collects what a hop says of blocks: alerts and decisions raised, changed and withdrawn, and the events that travel on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.alert import Alert, revision_of
 from risk_stream.engine.block import INDEX_BITS, REVISED, TIMED, Forward, Result
+from risk_stream.engine.decided import Decided
 from risk_stream.engine.judge import Leg, Said
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.revise import differs
@@ -182,11 +183,13 @@ class Tell:
         return _replace(after.alert, status="changed", was=before.alert.features)
 
     def _say(self, alert: Alert, stamp: int) -> None:
-        if alert.mode == "live":
+        if alert.mode != "live":
+            self.result.shadow.append(alert)
+        elif isinstance(alert, Decided):
+            self.result.decisions.append(alert)
+        else:
             self.result.alerts.append(alert)
             self.result.stamps.append(stamp)
-        else:
-            self.result.shadow.append(alert)
 
     def _count_errors(self, held: InForce) -> None:
         add_failures(self.result.rule_errors, held.judge.take_errors())
