@@ -122,7 +122,7 @@ def _line(alert: Alert) -> Text:
     text = Text(f"{at:%d %b %H:%M:%S}  ", "dim")
     text.append(f"{severity.upper():<8}", "dim" if gone else severity_style(severity))
     text.append(f"  {alert.stage:<9}", "dim")
-    text.append(f"  {alert.rule:<24} ", "dim" if gone else "bold")
+    text.append(f"  {alert.rule:<28} ", "dim" if gone else "bold")
     text.append(f" {alert.summary}", "dim strike" if gone else "")
     if word := _WORDS.get(alert.status):
         text.append(f"  [{word}{_difference(alert)}]", "magenta")
