@@ -246,7 +246,7 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
             f"{name} / {others[0]} > 0.8713",
             f"abs({name} - {others[0]}) < {limit}",
             f"max({name}, 9) >= {limit}",
-            f"choose({name} > {others[0]} + 0.5, {name}, {others[0]}) < {limit}",  # + 0.5: the two may be equal in all
+            f"choose({name} > {others[0]} + 0.5, {name} + 1, {others[0]}) < {limit}",  # the two may be one feature
         ]
     return draw(st.sampled_from(forms))
 
