@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -19,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
+from bench.data import data_folder
 from bench.report import table
 from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.engine import Engine
 from risk_stream.rules import load_plan
 
-__all__ = ["average_precision", "card_precision", "data_folder", "run"]
+__all__ = ["FILES", "average_precision", "card_precision", "run"]
 
 FILES = ("fdh_2018-06-15_2018-07-14.csv.gz", "fdh_2018-07-15_2018-08-14.csv.gz")
 WEEK = [date(2018, 8, 8) + timedelta(days=d) for d in range(7)]
@@ -56,16 +56,6 @@ class Payment(NamedTuple):
 
     def _what(self) -> dict[str, object]:
         return {"customer": self.customer, "terminal": self.terminal, "amount": self.amount}
-
-
-def data_folder() -> Path:
-    """Where the data are; raises SystemExit with a sentence where they are not."""
-    folder = Path(os.environ.get("RISK_STREAM_DATA", "../shared/data"))
-    if not all((folder / name).exists() for name in FILES):
-        raise SystemExit(
-            f"cards: no card transactions in {folder}; set RISK_STREAM_DATA to the folder that holds {FILES[0]}"
-        )
-    return folder
 
 
 def read(folder: Path) -> list[Payment]:
@@ -156,7 +146,7 @@ def score(payments: Sequence[Payment]) -> dict[str, float]:
 
 def run(quick: bool) -> dict[str, float]:
     """Replay both months, or the last five weeks, and measure the week."""
-    payments = read(data_folder())
+    payments = read(data_folder(FILES))
     if quick:
         payments = [p for p in payments if p.time.date() >= date(2018, 7, 10)]
     scores = score(payments)

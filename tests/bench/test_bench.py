@@ -13,6 +13,7 @@ import pytest
 
 from bench import cards, engine, rules
 from bench.__main__ import BENCHMARKS
+from bench.data import data_folder
 from bench.plans import make_events, write_house, write_plan
 from risk_stream.catalogue import load_catalogue
 from risk_stream.rules import load_plan
@@ -96,7 +97,7 @@ def test_average_precision_takes_ties_together(scores: list[float], hits: list[i
 @pytest.mark.timeout(300)
 def test_the_card_rule_pack_finds_what_it_must() -> None:
     try:
-        cards.data_folder()
+        data_folder(cards.FILES)
     except SystemExit as absent:
         pytest.skip(str(absent))
     figures = cards.run(quick=True)

@@ -25,6 +25,7 @@ CORE_TYPES = {
         "business_date",
     ),
     *("order_cancel", "book_depth", "index_value", "trading_phase", "financial_report"),
+    *("statement", "news"),
 }
 
 
@@ -35,7 +36,7 @@ def problems(path: Path) -> list[str]:
 
 
 def test_the_core_is_what_the_house_trades_and_lends_by(core: Catalogue) -> None:
-    """32 event types, 10 kinds of key in hop order."""
+    """34 event types, 10 kinds of key in hop order."""
     assert {t.name for t in core.types} == CORE_TYPES
     assert [k.name for k in core.kinds] == [
         *("loan", "account", "position", "customer", "counterparty", "instrument", "board", "device", "group"),
