@@ -100,8 +100,7 @@ class Node:
         if isinstance(record, dict):
             for channel, front in record.items():
                 channels.fronts[channel] = max(channels.fronts.get(channel, MISSING), front)
-            nothing = EventBatch.empty(self.cluster.catalogue)
-            return Block(nothing, self.hop.plan, self.clock(channels), offset)
+            return Block(self.cluster.nothing, self.hop.plan, self.clock(channels), offset)
         batch, meta = EventBatch.from_ipc(self.cluster.catalogue, record)
         channel = meta["channel"]
         stamps = (offset << INDEX_BITS) + np.arange(len(batch))
@@ -157,7 +156,11 @@ class Cluster:
         self.catalogue, self.settings, self.random = catalogue, settings, random
         self.order, self.plans = list(plans), {plan.version: plan for plan in plans}
         self.decoder = Decoder(catalogue)
-        self.kinds = [k.name for k in catalogue.kinds]
+        self.nothing = EventBatch.empty(catalogue)
+        said = {name for stream in streams for event in stream for name in event}
+        keys = [k.name for k in catalogue.kinds if k.name in said]  # a hop that no event can come to has nothing to say
+        owners = {catalogue.kind(key).belongs_to for key in keys}
+        self.kinds = [k.name for k in catalogue.kinds if k.name in keys or k.name in owners]
         self.origins = [Origin(f"house/{i}", s, w) for i, (s, w) in enumerate(zip(streams, switches, strict=True))]
         self.logs: dict[Place, list[bytes | dict[str, int]]] = defaultdict(list)
         places = [(kind, p) for kind in self.kinds for p in range(settings.partitions)]
