@@ -23,7 +23,11 @@ Every key, aggregate and function, in a line each. [Rules](rules.md) explains th
 marks what cannot be left out.
 """
 #: Sections: title, and where in the schema the keys are.
-SECTIONS = (("The file", ()), ("A rule", ("$defs", "rule")), ("A test of a rule", ("$defs", "test")))
+SECTIONS = (
+    ("The file", ("$defs", "rules")),
+    ("A rule", ("$defs", "rule")),
+    ("A test of a rule", ("$defs", "test")),
+)
 #: Definitions of the schema, in words.
 WORDS = {
     "event_types": "an event type, or a list of them",

@@ -13,6 +13,7 @@ from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
+from risk_stream.rules.policy import is_policy, read_policy
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
@@ -69,6 +70,9 @@ class _Loader(Reader):
         if not root.is_mapping:
             self.report(root, "a rule file is a mapping with stage, features and rules; this is " + kind_of(root))
             return
+        if is_policy(root):
+            read_policy(self, root, self.loaded)
+            return
         if is_library(root):
             self.loaded.features = self.features
             self.declarations.read(root)
@@ -104,7 +108,7 @@ class _Loader(Reader):
         self.report(
             first,
             f"a file that begins with '{first.value}' is of no kind that is known here: one of rules has stage and"
-            " rules, one that others import has constants, features or both",
+            " rules, one that others import has constants, features or both, one of profiles begins with profile",
         )
         return True
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Node, Problem
+from risk_stream.profiles import Policy
 from risk_stream.rules.meaning import Condition
 from risk_stream.rules.model import Rule
 from risk_stream.rules.scope import Features
@@ -24,3 +25,6 @@ class LoadedFile:
     features: Features | None = None  # that others may import, with its constants
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    policy: Policy | None = None  # of a file of profiles
+    policy_at: Node | None = None  # where that begins, sound or not
+    policy_names: list[tuple[str, Node]] = field(default_factory=list)  # "id" or "tag" of rules, and where it is named

@@ -9,12 +9,14 @@ from pathlib import Path
 from risk_stream.calendars import Calendar, shipped
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError
 from risk_stream.features import Aggregate, KindLayout
+from risk_stream.profiles import Policy, resolve
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.events import has_key
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.model import Rule
+from risk_stream.rules.policy import more_than_one, named_by_nobody
 from risk_stream.rules.words import content_hash
 
 __all__ = ["Plan", "calendars_ending", "load_plan", "plan_of_texts"]
@@ -40,6 +42,7 @@ class Plan:
         warnings: Iterable[Problem] = (),
         texts: Mapping[str, str] | None = None,
         calendars: Mapping[str, Calendar] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.calendars = dict(calendars or {})  # that features of these files go by
@@ -61,7 +64,9 @@ class Plan:
         self._itineraries = {t.name: self._route(t.name, needs[t.name]) for t in catalogue.types}
         visited = {kind for route in self._itineraries.values() for kind in route}
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
-        self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules)]))
+        self.profiles = None if policy is None else resolve(policy, {rule.id: rule.tags for rule in self.rules})
+        more = [] if policy is None else [policy.content]
+        self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules), *more]))
         self._rules_at: dict[tuple[str, str, Delay | None], tuple[Rule, ...]] = {}
         self._afters: dict[str, dict[str, tuple[Delay, ...]]] = {}
         self._asked: dict[str, frozenset[Aggregate]] = {}
@@ -237,19 +242,22 @@ def plan_of_texts(
                 found.append(
                     place.problem(f"the id '{rule_id}' is taken by the rule at {where}: choose another", rule_id)
                 )
+    found += more_than_one(files)
     if found:
         order = {name: place for place, name in enumerate(texts)}
         found.sort(key=lambda p: (order.get(p.file, -1), p.file, p.line, p.column))
         raise PlanError(dict.fromkeys(found))
+    rules = [rule for file in files for rule in file.rules]
     wheres = {key: condition for file in files for key, condition in file.wheres.items()}
     try:
         return Plan(
             catalogue,
-            (rule for file in files for rule in file.rules),
+            rules,
             wheres,
-            (w for file in files for w in file.warnings),
+            [*(w for file in files for w in file.warnings), *named_by_nobody(files)],
             texts,
             {name: calendar for file in files for name, calendar in file.calendars.items()},
+            next((file.policy for file in files if file.policy is not None), None),
         )
     except ProblemsError as error:
         raise PlanError(error.problems) from None

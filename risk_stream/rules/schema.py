@@ -20,6 +20,7 @@ from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
+from risk_stream.rules.policy_schema import policy_schema
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.rule import RULE_KEYS
 from risk_stream.rules.share import PERCENT
@@ -95,15 +96,20 @@ _LEAST: Schema = {
 
 def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Schema:
     """The schema of a rule file of this house."""
-    beside = [key for key in TOP_KEYS if key not in LIBRARY_KEYS]
+    beside = [{"required": [key]} for key in TOP_KEYS if key not in LIBRARY_KEYS]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "risk-stream rules",
         "description": "A rule file. `risk-stream rules check` says the rest.",
-        **_object({key: _top(key) for key in TOP_KEYS}),
-        # A file of rules, or one that others import.
-        "anyOf": [{"required": ["stage", "rules"]}, {"not": {"anyOf": [{"required": [key]} for key in beside]}}],
+        "type": "object",
+        **_by_first_key({"profile": "profile"}, "rules"),
         "$defs": {
+            "rules": {
+                **_object({key: _top(key) for key in TOP_KEYS}),
+                # A file of rules, or one that others import.
+                "anyOf": [{"required": ["stage", "rules"]}, {"not": {"anyOf": beside}}],
+            },
+            "profile": policy_schema(),
             "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
             "event_types": _one_or_more({"$ref": "#/$defs/event_type"}),
             # Event types, or the name of a pattern, which this schema does not know.
@@ -125,6 +131,14 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
             "given": _given(catalogue),
         },
     }
+
+
+def _by_first_key(kinds: dict[str, str], otherwise: str) -> Schema:
+    """Which definition a file is held to: one of `kinds` (key -> definition) where it has that key."""
+    said: Schema = {"$ref": f"#/$defs/{otherwise}"}
+    for key, definition in reversed(kinds.items()):
+        said = {"if": {"required": [key]}, "then": {"$ref": f"#/$defs/{definition}"}, "else": said}
+    return said
 
 
 def _object(properties: Schema, required: Iterable[str] = (), **more: Any) -> Schema:

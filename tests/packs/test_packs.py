@@ -16,7 +16,8 @@ from risk_stream.workbench import TestResult, cover, run_tests
 RULES = Path(__file__).parents[2] / "rules"
 FILES = sorted(RULES.rglob("*.yaml"))
 SHARED = [path for path in FILES if path.stem.endswith("_parameters")]  # no rules: what others import
-PACKS = [path for path in FILES if path not in SHARED]
+PROFILE = RULES / "profile.yaml"  # no rules either: how their alerts add up
+PACKS = [path for path in FILES if path not in SHARED and path != PROFILE]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,15 @@ def test_each_file_loads_with_what_it_imports_and_stands_in_the_folder_of_its_st
     plan = load_plan([file, *SHARED], load_catalogue())
     assert plan.rules
     assert {rule.stage for rule in plan.rules} == {file.parent.name}
+
+
+def test_the_policy_of_profiles_names_rules_and_tags_that_there_are(plan):
+    """A label that no rule gives never stands, and nobody would notice."""
+    assert plan.profiles is not None
+    assert plan.profiles.policy.marks
+    assert [str(warning) for warning in plan.warnings if warning.file == str(PROFILE)] == []
+    given = {mark.name for marks in plan.profiles.marks.values() for mark in marks}
+    assert given == {mark.name for mark in plan.profiles.policy.marks}
 
 
 def test_every_rule_says_what_an_officer_needs(plan):

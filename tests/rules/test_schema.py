@@ -30,7 +30,8 @@ def test_it_is_a_schema_of_its_draft() -> None:
 
 
 def test_every_key_has_a_text_to_hover_over() -> None:
-    objects = [SCHEMA, SCHEMA["$defs"]["rule"], SCHEMA["$defs"]["test"], *SCHEMA["$defs"]["aggregate"]["oneOf"]]
+    known = SCHEMA["$defs"]
+    objects = [*(known[name] for name in ("rules", "rule", "test", "profile")), *known["aggregate"]["oneOf"]]
     for said in objects:
         for key, value in said["properties"].items():
             assert value.get("description", "").endswith("."), key
