@@ -12,7 +12,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
-from risk_stream.sinks.prometheus import METRICS
+from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS, Metric
 
 DOCS = Path(__file__).parent
 
@@ -121,11 +121,11 @@ def shown(default: Any) -> str:
     return str(default)
 
 
-def metrics_table() -> str:
-    """Every metric of a worker, with its labels and meaning."""
+def metrics_table(metrics: Sequence[Metric]) -> str:
+    """Every metric of a process, with its labels and meaning."""
     return rows(
         ("metric", "kind", "labels", "meaning"),
-        ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in METRICS),
+        ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in metrics),
     )
 
 
@@ -262,7 +262,12 @@ def pages() -> dict[Path, str]:
         DOCS / "reference.md": reference_page(),
         DOCS / "scenarios.md": scenarios_page(),
         DOCS / "rules.schema.json": json.dumps(rule_schema(load_catalogue(), shipped()), indent=1) + "\n",
-        operations: with_tables(operations.read_text(), settings=settings_table(), metrics=metrics_table()),
+        operations: with_tables(
+            operations.read_text(),
+            settings=settings_table(),
+            metrics=metrics_table(METRICS),
+            server_metrics=metrics_table(SERVER_METRICS),
+        ),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
     }
 

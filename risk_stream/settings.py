@@ -94,6 +94,26 @@ class Settings(BaseSettings):
         50, description="legal entities with their own label; later ones are `other`"
     )
 
+    decisions_host: str = Field(
+        "127.0.0.1", description="address decisions are asked for at; others can reach it only behind a proxy with TLS"
+    )
+    decisions_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="port decisions are asked for at, served beside the worker; 0 for none"
+    )
+    decisions_deadline_ms: Annotated[int, Field(ge=10)] = Field(
+        1000, description="an answer takes no longer where a request does not say how long it may, ms"
+    )
+    decisions_longest_ms: Annotated[int, Field(ge=10)] = Field(
+        30_000, description="the longest deadline that a request may say, ms"
+    )
+    decisions_in_flight: Annotated[int, Field(ge=1)] = Field(
+        1000, description="requests that wait for an answer at once; more are refused, to be asked again a second later"
+    )
+    decisions_days: Annotated[float, Field(gt=0)] = Field(
+        30, description="how long an answer is kept, and given to who asks again; 0.6 KiB of memory each"
+    )
+    decisions_reply_topics: list[str] = Field([], description="topics that a request on Kafka may name for its answer")
+
     redis_prefix: str = Field("risk:", description="first part of every key in Redis")
     redis_alerts: Annotated[int, Field(ge=1)] = Field(
         200_000, description="most alerts kept in Redis; the oldest go first"
@@ -133,7 +153,7 @@ class Settings(BaseSettings):
     @property
     def origin_topics(self) -> tuple[str, ...]:
         """The topics whose records are admitted: each of their partitions is an origin, with a clock of its own."""
-        return (*self.house_topics.values(), self.mended_topic)
+        return (*self.house_topics.values(), self.mended_topic, self.requests_topic)
 
     @property
     def alerts_topic(self) -> str:
@@ -164,6 +184,16 @@ class Settings(BaseSettings):
     def mended_topic(self) -> str:
         """Refused records that were mended and are judged again: an origin of our own."""
         return f"{self.prefix}mended"
+
+    @property
+    def requests_topic(self) -> str:
+        """Applications that somebody waits for the decision of: an origin of our own."""
+        return f"{self.prefix}requests"
+
+    @property
+    def decisions_topic(self) -> str:
+        """Decisions on applications: the first of each is the answer."""
+        return f"{self.prefix}decisions"
 
 
 def load_settings(**given: object) -> Settings:

@@ -1,4 +1,4 @@
-"""A decision as it is recorded and answered: the judgement of a table about an application, or that none came in time."""
+"""A decision as it is recorded and answered: what a table judged of an application, or that none did in time."""
 
 from __future__ import annotations
 

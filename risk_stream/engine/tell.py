@@ -1,4 +1,4 @@
-"""Collects what a hop says of blocks: alerts and decisions raised, changed and withdrawn, and the events that travel on."""
+"""Collects what a hop says of blocks: alerts and decisions raised, changed, withdrawn, and events that travel on."""
 
 from __future__ import annotations
 

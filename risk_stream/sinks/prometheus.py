@@ -22,7 +22,7 @@ from risk_stream import __version__
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
 
-__all__ = ["METRICS", "Metric", "Metrics"]
+__all__ = ["METRICS", "SERVER_METRICS", "Metric", "Metrics"]
 
 #: Upper bounds of the latency histogram, s.
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -85,6 +85,18 @@ METRICS: tuple[Metric, ...] = (
         "counter",
         ("rule", "severity", "stage", "entity"),
         "Alerts said. An alert that is said again after a restart counts again; Redis has it once.",
+    ),
+    Metric(
+        "risk_stream_decisions_total",
+        "counter",
+        ("verdict", "table", "by"),
+        "Answers to applications: the verdict, the table that decided, and by whom: `engine`, or `deadline`.",
+    ),
+    Metric(
+        "risk_stream_decisions_differing_total",
+        "counter",
+        ("answered", "judged"),
+        "Later records of an application with another verdict than was answered, each an alert to an officer.",
     ),
     Metric(
         "risk_stream_shadow_alerts_total",
@@ -240,7 +252,27 @@ METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_info", "gauge", ("release",), "1, by release of risk-stream."),
 )
 
-_BY_NAME = {metric.name: metric for metric in METRICS}
+#: What a server of decisions says of itself, at /metrics of its own port.
+SERVER_METRICS: tuple[Metric, ...] = (
+    Metric(
+        "risk_stream_decision_requests_total",
+        "counter",
+        ("way", "outcome"),
+        "Requests by way (`http`, `kafka`): `answered`, `deadline`, `known`, `conflict`, `bad`, `overloaded`, `lost`.",
+    ),
+    Metric(
+        "risk_stream_decision_seconds",
+        "histogram",
+        ("way",),
+        "From a request to its answer, of those that were not known.",
+        LATENCY_BUCKETS,
+    ),
+    Metric("risk_stream_decisions_in_flight", "gauge", (), "Requests that wait for an answer."),
+    Metric("risk_stream_decisions_kept", "gauge", (), "Answers that are given again to who asks again."),
+    Metric("risk_stream_decisions_ready", "gauge", (), "1 when all that was answered before is known; 0 until then."),
+)
+
+_BY_NAME = {metric.name: metric for metric in (*METRICS, *SERVER_METRICS)}
 
 
 class _Histogram:
@@ -268,22 +300,27 @@ class _Histogram:
 
 
 class Metrics(Collector):
-    """The numbers of one worker. `add` and `set` name a metric and its labels' values, in the metric's order."""
+    """The numbers of one process, `of` these metrics; a worker's, where nothing else is said.
 
-    def __init__(self, *, entities: int = 50) -> None:
-        self._values: dict[str, dict[tuple[str, ...], float]] = {m.name: {} for m in METRICS if m.kind != "histogram"}
+    `add` and `set` name a metric and its labels' values, in the metric's order.
+    """
+
+    def __init__(self, *, entities: int = 50, of: Sequence[Metric] = METRICS) -> None:
+        self._of = of
+        self._values: dict[str, dict[tuple[str, ...], float]] = {m.name: {} for m in of if m.kind != "histogram"}
         self._histograms: dict[tuple[str, tuple[str, ...]], _Histogram] = {}
         self._entities, self._max_entities = set[str](), entities
         self._refresh: list[Callable[[], None]] = []
         self._pages: dict[str, Callable[[], bytes]] = {}
-        for metric in METRICS:  # a metric without labels is said from the start, as 0
+        for metric in of:  # a metric without labels is said from the start, as 0
             if metric.kind == "histogram" and not metric.labels:
                 self._histograms[metric.name, ()] = _Histogram(metric.buckets)
             elif not metric.labels:
                 self._values[metric.name][()] = 0.0
-        self.set("risk_stream_info", 1.0, __version__)
-        for result in ("loaded", "refused"):
-            self.add("risk_stream_plan_reloads_total", 0.0, result)
+        if of is METRICS:
+            self.set("risk_stream_info", 1.0, __version__)
+            for result in ("loaded", "refused"):
+                self.add("risk_stream_plan_reloads_total", 0.0, result)
 
     # Counting
 
@@ -334,10 +371,10 @@ class Metrics(Collector):
         self._refresh.append(refresh)
 
     def collect(self) -> Iterator[Family]:
-        """Everything, in the order of METRICS."""
+        """Everything, in the order of the metrics."""
         for refresh in self._refresh:
             refresh()
-        for metric in METRICS:
+        for metric in self._of:
             if metric.kind == "histogram":
                 yield self._histogram(metric)
             else:

@@ -140,6 +140,7 @@ def make_app(
     for kind in pipeline.catalogue.kinds:
         work = partial(pipeline.hop, kind=kind.name)
         agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(work, turn=turn))
+    agent("decisions", [settings.decisions_topic], Inbox(pipeline.decisions))
     agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))
 
     async def assigned(*_: Any, **__: Any) -> None:  # awaited by Faust before any partition is read

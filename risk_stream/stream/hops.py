@@ -18,13 +18,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch
-from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Decided, Forward, Hop, Result, is_broadcast
+from risk_stream.decisions import decision_of
+from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result, is_broadcast
 from risk_stream.rules import Failures, Plan, RulesAt, add_failures
 from risk_stream.stream.admission import Record
 from risk_stream.stream.alignment import Patience
 from risk_stream.stream.audit import copy_records, owner_records
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import Standing
+from risk_stream.stream.decisions import decision_records
 from risk_stream.stream.hold import Cut, Hold, Released
 from risk_stream.stream.marks import Marks
 from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
@@ -52,13 +54,18 @@ def position_of(offset: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a hop's messages go; `counts(kind)` is the partitions of a kind's hop topic, "" of alerts'."""
+    """Where a hop's messages go; `counts(kind)` is the partitions of a kind's hop topic, "" of alerts'.
+
+    `decisions` are the partitions of the topic of decisions.
+    """
 
     hop_topic: Callable[[str], str]
     alerts_topic: str
     rejects_topic: str
     audit_topic: str
+    decisions_topic: str
     counts: Callable[[str], int]
+    decisions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,6 @@ class Applied:
     outgoing: list[Outgoing] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     shadow: list[Alert] = field(default_factory=list)
-    decisions: list[Decided] = field(default_factory=list)  # what tables decided, to be said as decisions
     ended: list[Longs] = field(default_factory=list)  # when the broker got the events whose journey ended, ms
     rule_errors: dict[str, Failures] = field(default_factory=dict)
     judged_by: Counter[RulesAt] = field(default_factory=Counter)
@@ -102,7 +108,6 @@ class Applied:
         """Add what the engine says, but where it goes."""
         self.alerts += result.alerts
         self.shadow += result.shadow
-        self.decisions += result.decisions
         if len(result.ended):
             self.ended.append(result.ended)
         add_failures(self.rule_errors, result.rule_errors)
@@ -361,6 +366,8 @@ class HopPartition:
             applied.outgoing.append(
                 Outgoing(self.address.alerts_topic, alert.to_json(), key=alert.id.encode(), partition=partition)
             )
+        said = [decision_of(judged) for judged in result.decisions if judged.status != "withdrawn"]
+        applied.outgoing += decision_records(self.address.decisions_topic, said, self.address.decisions)
         applied.outgoing += copy_records(self.address.audit_topic, self.channel, result.plan_copies)
         applied.outgoing += owner_records(self.address.audit_topic, self.channel, result.contradictions)
         return result.forwards

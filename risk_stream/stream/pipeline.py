@@ -13,6 +13,7 @@ from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Record
 from risk_stream.stream.assignor import LaneAssignor
 from risk_stream.stream.changes import Changes
+from risk_stream.stream.decisions import DecisionWatch
 from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
 from risk_stream.stream.lanes import Lanes
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Admission (`intake`), the hops (`lanes`) and the way of alerts into Redis (`store`) of one worker.
+    """Admission (`intake`), the hops (`lanes`), what was decided, and the way of alerts into Redis (`store`).
 
     `fatal` is called with one sentence where the process cannot go on; it does not return. `state` is the topic that
     windows are kept in; without it they are not.
@@ -57,6 +58,7 @@ class Pipeline:
         fronts = Fronts([(k.name, settings.hop_topic(k.name), of[k.name]) for k in catalogue.kinds])
         self.changes = Changes(self.intake, fronts)
         self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state, self.book.must)
+        self.decided = DecisionWatch(settings, self.runs, metrics, of[""])
         self.changes.hops = self.lanes
         self.intake.hops_are_behind = self.lanes.are_behind
         self.intake.promised = self.lanes.promised
@@ -84,6 +86,7 @@ class Pipeline:
         self.runs.keep_only(mine)
         await self.lanes.assigned(mine)
         await self.intake.assigned(mine)
+        await self.decided.assigned(mine)
         self.changes.begin()
         self.metrics.set("risk_stream_partitions", len(mine))
         self.metrics.add("risk_stream_rebalances_total")
@@ -102,6 +105,10 @@ class Pipeline:
     async def hop(self, runs: Sequence[Sequence[Any]], kind: str) -> float | None:
         """Runs of the hop topic of a kind of key; -> as `admit`."""
         return await self.lanes.apply(kind, runs)
+
+    async def decisions(self, runs: Sequence[Sequence[Any]]) -> None:
+        """Runs of decisions: alerts where a later one differs from the answer."""
+        await self.decided.apply(runs)
 
     async def alerts(self, runs: Sequence[Sequence[Any]]) -> None:
         """Runs of alerts: into Redis."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
@@ -85,9 +86,17 @@ class Producer:
             self._producer = None
 
     async def send(
-        self, topic: str, value: bytes, *, key: bytes | None = None, partition: int | None = None
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
     ) -> asyncio.Future[RecordMetadata]:
         """Hand a message over; the future is done when the broker has stored it, and raises if it has not."""
         assert self._producer is not None, "start() first"
-        sent: asyncio.Future[RecordMetadata] = await self._producer.send(topic, value, key=key, partition=partition)
+        sent: asyncio.Future[RecordMetadata] = await self._producer.send(
+            topic, value, key=key, partition=partition, headers=list(headers)
+        )
         return sent

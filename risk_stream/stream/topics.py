@@ -107,6 +107,8 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
         topic(settings.alerts_topic, "alerts and their revisions, by id", kept),
         topic(settings.rejects_topic, "records that were refused, and why", kept),
         topic(settings.mended_topic, "refused records that were mended, judged again", kept),
+        topic(settings.requests_topic, "applications that somebody waits for the decision of", kept),
+        topic(settings.decisions_topic, "decisions; the first of an application answers", settings.decisions_days * 24),
         topic(
             settings.audit_topic, "decisions beside the events: lifted clocks, changes of plan", FOR_EVER, partitions=1
         ),

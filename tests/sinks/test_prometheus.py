@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 from prometheus_client import generate_latest
 
-from risk_stream.sinks import METRICS, Metrics
+from risk_stream.sinks import METRICS, SERVER_METRICS, Metrics
 
 #: Labels whose values are chosen by the house's own configuration or by us; none is an id of the business.
 BOUNDED = {
+    "verdict",
+    "table",
+    "by",
+    "answered",
+    "judged",
+    "way",
+    "outcome",
     "topic",
     "type",
     "stage",
@@ -54,7 +61,7 @@ def filled() -> Metrics:
     return metrics
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.name)
+@pytest.mark.parametrize("metric", [*METRICS, *SERVER_METRICS], ids=lambda m: m.name)
 def test_a_metric_is_named_by_the_conventions(metric: object) -> None:
     """Counters end in _total, units are base units, and each has a meaning."""
     from risk_stream.sinks import Metric

@@ -120,7 +120,7 @@ def random_log(seed: int, records: int) -> list[FakeRecord]:
 
 def new_hop(*, holds: bool = True) -> HopPartition:
     first = PLANS[min(PLANS)]
-    address = Address(lambda kind: f"hop.{kind}", "alerts", "rejects", "audit", lambda _: 2)
+    address = Address(lambda kind: f"hop.{kind}", "alerts", "rejects", "audit", "decisions", lambda _: 2, 2)
     hop = Hop(first, "account", reserve_mib=64, lateness_ms=LATENESS_MS, journal=True)
     return HopPartition(hop, 0, address, Channels([f"trades/{i}" for i in range(3)]), PLANS.__getitem__, 0, holds=holds)
 

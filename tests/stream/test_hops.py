@@ -30,7 +30,7 @@ decoder_of = cache(Decoder)
 
 
 def hop_at(plan: Plan, kind: str, partition: int = 0) -> HopPartition:
-    address = Address(lambda k: f"hop.{k}", "alerts", "rejects", "audit", lambda _: PARTITIONS)
+    address = Address(lambda k: f"hop.{k}", "alerts", "rejects", "audit", "decisions", lambda _: PARTITIONS, PARTITIONS)
     channels = Channels(["trades/0"])
     return HopPartition(Hop(plan, kind, reserve_mib=64), partition, address, channels, lambda _: plan, 0)
 
