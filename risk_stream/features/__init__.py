@@ -2,7 +2,7 @@
 
 from risk_stream.features._parts import PartError
 from risk_stream.features.aggregate import Aggregate, Bit, Op, Periods
-from risk_stream.features.layout import MOST_STEPS, KindLayout
+from risk_stream.features.layout import MOST_STEPS, MOST_VALUES, KindLayout
 from risk_stream.features.state import KeyState
 
-__all__ = ["MOST_STEPS", "Aggregate", "Bit", "KeyState", "KindLayout", "Op", "PartError", "Periods"]
+__all__ = ["MOST_STEPS", "MOST_VALUES", "Aggregate", "Bit", "KeyState", "KindLayout", "Op", "PartError", "Periods"]

@@ -28,6 +28,7 @@ from risk_stream.features._words import (
     NEVER,
     OP_COMPLETED,
     OP_QUANTILE,
+    OP_SEEN,
     OP_SEQUENCE,
     OP_ZSCORE,
     P_CELL_LINES,
@@ -74,6 +75,8 @@ def look(
         return (time - last) / 1000.0 if last != NEVER else np.nan
     mask = plan[of + C_MASK]
     column = plan[of + C_COLUMN]
+    if op == OP_SEEN:
+        return np.float64(_seen(heap, base, start, min(stop, present), plan, mask, column, given))
     cell = at + plan[P_CELLS_AT] + plan[line + F_CELL] * CELL
     n = heap[cell + VALUES]
     if op == OP_QUANTILE:
@@ -165,6 +168,34 @@ def _completed(heap: Ints, base: int, start: int, stop: int, plan: Ints, table: 
         if mask & plan[masks] != 0:
             heap[began] = time
     return count, last
+
+
+@inner
+def _seen(heap: Ints, base: int, start: int, stop: int, plan: Ints, mask: int, column: int, table: int) -> Word:
+    """Which of some values rows [start, stop) that match have: bit b is set for the b-th of them.
+
+    At plan[table] stand how many they are, they in ascending order, and of each which it is.
+    """
+    row = plan[P_ROW]
+    n = plan[table]
+    first = table + 1
+    bits = 0
+    for j in range(start, stop):
+        r = base + j * row
+        if peek(heap, r + R_MASK) & mask == 0:
+            continue
+        v = peek(heap, r + column)
+        low = first
+        high = first + n
+        while low < high:
+            middle = (low + high) >> 1
+            if plan[middle] < v:
+                low = middle + 1
+            else:
+                high = middle
+        if low < first + n and plan[low] == v:
+            bits |= 1 << plan[low + n]
+    return bits
 
 
 @inner

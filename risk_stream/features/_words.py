@@ -140,7 +140,8 @@ OP_SEQUENCE: Final = 10  # from here on: what looks at the rows of its window at
 OP_QUANTILE: Final = 11
 OP_ZSCORE: Final = 12
 OP_PERCENTILE: Final = 13
-OP_COMPLETED: Final = 14  # since, of a sequence
+OP_SEEN: Final = 14
+OP_COMPLETED: Final = 15  # since, of a sequence
 
 # what a cell must know for them
 NEED_SUM: Final = 1
@@ -179,7 +180,7 @@ P_SOURCES: Final = 25  # a word per column of the rows: its column in the input,
 P_TEXTS: Final = 26  # a word per column of the rows: 1 where 0 means missing
 P_COLUMNS: Final = 27  # how many
 P_CLOCK: Final = 28  # ms: rows are let go as of this time or their key's newest event, whichever is earlier
-P_STARTS: Final = 29  # in plan: what follows are tables: of periods, see `start_of`, and of steps, see `completed`
+P_STARTS: Final = 29  # in plan: what follows are tables: of periods, see `start_of`, of what `look` looks for
 P_WORDS: Final = 30
 
 
@@ -206,5 +207,6 @@ F_SLOT: Final = 5
 F_KNOWN: Final = 6  # what lies before this time was not all seen
 F_SCALE: Final = 7  # 10**decimals
 F_STARTS: Final = 8  # in plan: the periods of a calendar window, 0 for a sliding one
-F_GIVEN: Final = 9  # in plan: a sequence's steps; else a quantile's share in millionths, a baseline's least values
+#: In plan: a sequence's steps, the values looked for; else a quantile's share in millionths, a baseline's least values.
+F_GIVEN: Final = 9
 F_WORDS: Final = 10

@@ -35,6 +35,7 @@ class Op(str, Enum):
     QUANTILE = "quantile"  # the least value that a share of all values does not exceed; missing
     ZSCORE = "zscore"  # of the present event's value among those before it; missing
     PERCENTILE = "percentile"  # of the values before the present event's those below its own, per cent; missing
+    SEEN = "seen"  # which of some texts came before the present event, a bit for each; none
 
     @property
     def needs_field(self) -> bool:
@@ -105,6 +106,7 @@ class Aggregate:
     within_ms: int = 0  # of a sequence
     share: int = 0  # of a quantile, in millionths
     least: int = 1  # of a baseline: with fewer values before the present event it is missing
+    values: tuple[str, ...] = ()  # of seen: the texts that are looked for; bit b of its value is that of the b-th
 
     @property
     def bits(self) -> tuple[Bit, ...]:

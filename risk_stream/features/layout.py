@@ -8,7 +8,7 @@ from typing import Final
 from risk_stream.catalogue import Problem, ProblemsError
 from risk_stream.features.aggregate import Aggregate
 
-__all__ = ["MOST_STEPS", "KindLayout"]
+__all__ = ["MOST_STEPS", "MOST_VALUES", "KindLayout"]
 
 #: A row says in one 64-bit word which (event type, where) it counts for.
 MOST_BITS: Final = 64
@@ -18,6 +18,8 @@ MOST_OUTPUTS: Final = 63
 MOST_ROWS: Final = 1 << 20
 #: Steps of a sequence.
 MOST_STEPS: Final = 8
+#: Texts that one aggregate looks for: a float64 holds so many bits and one more exactly.
+MOST_VALUES: Final = 52
 
 
 class KindLayout:
@@ -67,6 +69,8 @@ class KindLayout:
                 faults.append(f"feature {a.id} has a window of {a.window_ms} ms: a window is longer than nothing")
             if len(a.steps) > MOST_STEPS:
                 faults.append(f"feature {a.id} is a sequence of {len(a.steps)} steps, and can have {MOST_STEPS}")
+            if len(a.values) > MOST_VALUES:
+                faults.append(f"feature {a.id} looks for {len(a.values)} values, and can look for {MOST_VALUES}")
             if a.op.needs_field and a.field is None:
                 faults.append(f"feature {a.id} is a {a.op.value} and names no field")
             if a.field is not None and a.op.needs_field and self.decimals[a.field] != a.decimals:

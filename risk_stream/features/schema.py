@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from risk_stream.catalogue import text_hash
 from risk_stream.features._jit import Bools, Ints
 from risk_stream.features._words import (
     A_WINDOWS,
@@ -77,6 +78,7 @@ _NEED: Final = {
     Op.QUANTILE: 0,
     Op.ZSCORE: NEED_SUM | NEED_SQUARES,
     Op.PERCENTILE: 0,
+    Op.SEEN: 0,
 }
 _OPS: Final = tuple(Op)
 _IN_PANES: Final = {Op.COUNT, Op.SUM, Op.MEAN, Op.MIN, Op.MAX}
@@ -348,7 +350,7 @@ def compile_plan(
         head[word] = len(head)
         head = np.concatenate([head, part])
     head[P_STARTS] = len(head)
-    return _with_steps(_with_periods(head, layout, windows, periods), layout, draft)
+    return _with_values(_with_steps(_with_periods(head, layout, windows, periods), layout, draft), layout)
 
 
 def _with_periods(plan: Ints, layout: KindLayout, windows: list[_Window], periods: dict[str, Periods]) -> Ints:
@@ -372,6 +374,17 @@ def _with_steps(plan: Ints, layout: KindLayout, draft: _Draft) -> Ints:
             plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_GIVEN] = len(plan)
             masks = [_signed(draft.mask_of(step)) for step in a.steps]
             plan = np.concatenate([plan, np.array([len(masks), a.within_ms, *masks], np.int64)])
+    return plan
+
+
+def _with_values(plan: Ints, layout: KindLayout) -> Ints:
+    """The plan with the values looked for behind it: how many, their hashes in order, the place of each in its list."""
+    for f, a in enumerate(layout.aggregates):
+        if a.op is Op.SEEN:
+            plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_GIVEN] = len(plan)
+            hashes = np.array([text_hash(value) for value in a.values], np.int64)
+            order = np.argsort(hashes)
+            plan = np.concatenate([plan, [len(hashes)], hashes[order], order.astype(np.int64)])
     return plan
 
 

@@ -75,6 +75,8 @@ form                                  value                                     
 ``zscore: FIELD``                     standard deviations of the event's own
                                       value from the mean of those before it      missing
 ``percentile: FIELD``                 share of those before it below it, 0-100    missing
+``seen: FIELD, values: [A, ...]``       which of these texts came before      none
+                                      this event, for has(x, "A")
 ``sequence: [STEP, ...], within:``    how often all steps came one after another  0
 ====================================  ==========================================  ====================
 
@@ -89,7 +91,7 @@ own time and slides; or it is ``today this_week this_month this_quarter this_yea
 events from the start of that period up to this one, by the ``calendar`` of that name (``utc`` if left out, but for
 business_day; see `risk_stream.calendars`). ``where`` (optional) is a condition over fields of the ``of`` type, not over
 features. sum, mean, std, quantile, zscore and percentile need a money, number or integer field; min and max take a
-timestamp too; first, last and distinct any field.
+timestamp too; first, last and distinct any field; seen a text.
 
 An **expression feature** is an expression over fields and other features of the file, a value or a condition.
 
@@ -109,6 +111,7 @@ Expressions
     function  := abs min max clamp round floor ceil sqrt log exp power      of numbers
                | lower upper trim length starts_with ends_with contains matches      of texts
                | minute hour weekday day month year date time_of_day business_day    of times, by a calendar
+               | has(x, "A")     whether a seen feature x saw a text
                | seconds(n)  minutes(n)  hours(n)  days(n)  coalesce(x, default)  choose(condition, x, otherwise)
 
 * Amounts are in major units, as on the wire: ``amount > 50000.10`` is fifty thousand yuan and ten fen, to the fen.

@@ -8,7 +8,7 @@ from functools import cache
 
 from risk_stream.calendars import UNITS, Calendar, starts
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node
-from risk_stream.features import Aggregate, Bit, Op, Periods
+from risk_stream.features import MOST_VALUES, Aggregate, Bit, Op, Periods
 from risk_stream.rules.check import nearest
 from risk_stream.rules.events import Pattern, Reading, events_named, has_key, narrowed, shared_field
 from risk_stream.rules.expression import ExpressionError
@@ -26,10 +26,16 @@ _NUMBERS = (FieldType.MONEY, FieldType.NUMBER, FieldType.INTEGER)
 _WORKS_ON = {
     **dict.fromkeys((Op.SUM, Op.MEAN, Op.STD, Op.QUANTILE, Op.ZSCORE, Op.PERCENTILE), _NUMBERS),
     **dict.fromkeys((Op.MIN, Op.MAX), (*_NUMBERS, FieldType.TIMESTAMP)),
+    Op.SEEN: (FieldType.STRING, FieldType.CHOICE),
 }
 #: What every aggregate may have, and what only some do.
 _PARTS = ("of", "by", "window", "where", "calendar")
-_OWN_PARTS = {"within": (Op.SEQUENCE,), "p": (Op.QUANTILE,), "least": (Op.ZSCORE, Op.PERCENTILE)}
+_OWN_PARTS = {
+    "within": (Op.SEQUENCE,),
+    "p": (Op.QUANTILE,),
+    "least": (Op.ZSCORE, Op.PERCENTILE),
+    "values": (Op.SEEN,),
+}
 #: Of a quantile's share: millionths in a whole.
 _WHOLE = 1_000_000
 #: With fewer values a baseline is unknown: where a file does not say, and as many as it may ask for.
@@ -74,6 +80,7 @@ def read_aggregate(reading: Reading, calendars: Mapping[str, Calendar], name: st
     field = _field(op, node[op.value], types, reading.report) if op.needs_field and types is not None else None
     share = _share(node, reading.report) if op is Op.QUANTILE else 0
     least = _least(node, reading.report) if op.is_baseline else 1
+    values = _values(node, field, reading.report) if op is Op.SEEN else ()
     if pattern is not None and window is not None and pattern.within_ms > window.ms:
         reading.report(
             node["window"], "the sequence may take longer than the window: make the window as long as within, or longer"
@@ -81,15 +88,22 @@ def read_aggregate(reading: Reading, calendars: Mapping[str, Calendar], name: st
         return None
     if not good or pattern is None or types is None or by is None or window is None:
         return None
-    if share is None or least is None or (op.needs_field and field is None):
+    if share is None or least is None or values is None or (op.needs_field and field is None):
         return None
-    aggregate = _aggregate(op, pattern, by, window, field, share, least)
+    aggregate = _aggregate(op, pattern, by, window, field, share, least, values)
     wheres = {bit: step.where for step in pattern.steps if step.where is not None for bit in step.bits}
     return Feature(name, node, aggregate, wheres, calendar=window.calendar)
 
 
 def _aggregate(
-    op: Op, pattern: Pattern, by: str, window: _Window, field: Field | None, share: int, least: int
+    op: Op,
+    pattern: Pattern,
+    by: str,
+    window: _Window,
+    field: Field | None,
+    share: int,
+    least: int,
+    values: tuple[str, ...],
 ) -> Aggregate:
     steps, within = pattern.steps, pattern.within_ms
     of = tuple(sorted({t.name for step in steps for t in step.types}))
@@ -101,6 +115,8 @@ def _aggregate(
     what = f"{op.value} {of} {where} {by} {window} {field.name if field else ''}"
     if within or share or op.is_baseline:
         what = f"{what} {sequence} {within} {share} {least}"
+    if values:
+        what = f"{what} {values}"
     return Aggregate(
         content_hash(what),
         op,
@@ -116,6 +132,7 @@ def _aggregate(
         within,
         share,
         least,
+        values,
     )
 
 
@@ -200,6 +217,32 @@ def _least(node: Node, report: Report) -> int | None:
         report(said, f"least is a whole number, 1 to {MAX_LEAST:,}, of values that it compares with at least")
         return None
     return value
+
+
+def _values(node: Node, field: Field | None, report: Report) -> tuple[str, ...] | None:
+    """The texts that `values` lists; None with what is wrong reported."""
+    said = node.get("values")
+    if said is None:
+        report(node, f"'values' is missing: list the texts that are looked for, at most {MOST_VALUES}")
+        return None
+    items = said.value if said.is_list else []
+    if not 0 < len(items) <= MOST_VALUES or not all(item.is_text and item.value for item in items):
+        report(
+            said,
+            f"values is a list of 1 to {MOST_VALUES} texts that are looked for: put numbers in quotes, and make two"
+            " features of more",
+        )
+        return None
+    good = True
+    for place, item in enumerate(items):
+        if any(item.value == other.value for other in items[:place]):
+            report(item, f"'{item.value}' stands twice in the list")
+            good = False
+        elif field is not None and field.choices and item.value not in field.choices:
+            advice = nearest(item.value, field.choices) or f": it is one of {', '.join(field.choices)}"
+            report(item, f"'{field.name}' is never \"{item.value}\"{advice}")
+            good = False
+    return tuple(item.value for item in items) if good else None
 
 
 def _by(catalogue: Catalogue, node: Node, types: tuple[EventType, ...] | None, report: Report) -> str | None:

@@ -102,6 +102,8 @@ def aggregate_value(aggregate: Aggregate, field: Field | None) -> AggregateValue
             return AggregateValue(inner.kind, aggregate, False, 0.0)
         case Op.ZSCORE:
             return AggregateValue(Kind.NUMBER, aggregate, False)
+        case Op.SEEN:
+            return AggregateValue(Kind.SET, aggregate, True)
         case Op.PERCENTILE:
             return AggregateValue(Kind.NUMBER, aggregate, False, 0.0, 100.0)
         case _:
@@ -184,10 +186,7 @@ class Checker:
                     return meaning
                 if meaning.kind is Kind.BOOLEAN:
                     return Truth(meaning, wanted=True)
-                example = {Kind.TEXT: '== "..."', Kind.TIME: '> "2024-01-31"'}.get(meaning.kind, "> 1")
-                raise ExpressionError(
-                    f"'{name}' is {meaning.kind.value}, not a condition: compare it, as in {name} {example}", at
-                )
+                raise ExpressionError(_no_condition(name, meaning.kind), at)
             case Call():
                 given = self._functions.value(node)
                 if given.kind is not Kind.BOOLEAN:
@@ -398,6 +397,14 @@ class Checker:
         if right.kind is Kind.TIME:
             return folded(kind, "later", (right, left), node.at)
         return folded(kind, node.op, (left, right), node.at)
+
+
+def _no_condition(name: str, kind: Kind) -> str:
+    """The sentence about a name of a value that stands where a condition is expected."""
+    if kind is Kind.SET:
+        return f"'{name}' is {kind.value}, not a condition: ask for one of them, as in has({name}, \"...\")"
+    example = {Kind.TEXT: '== "..."', Kind.TIME: '> "2024-01-31"'}.get(kind, "> 1")
+    return f"'{name}' is {kind.value}, not a condition: compare it, as in {name} {example}"
 
 
 def _result(op: str, left: Kind, right: Kind) -> Kind | None:

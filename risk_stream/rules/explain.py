@@ -328,6 +328,8 @@ def wording(aggregate: Aggregate) -> str:
     types = ", ".join(aggregate.of)
     op = f"{aggregate.op.value} {aggregate.share / 1e6:g}" if aggregate.op is Op.QUANTILE else aggregate.op.value
     what = f"{op} {aggregate.field} of {types}" if aggregate.field else f"{aggregate.op.value} {types}"
+    if aggregate.values:
+        what = f"{what} among {', '.join(aggregate.values)}"
     return f"{what} where {aggregate.where}" if aggregate.where else what
 
 

@@ -24,6 +24,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "ends_with": ('ends_with(x, "b")', "a condition: whether the text ends with b"),
     "exp": ("exp(x)", "e to the power of x"),
     "floor": ("floor(x)", "the greatest whole number that is not above x"),
+    "has": ('has(seen, "a")', "a condition: whether the text is among those that a `seen` feature saw"),
     "hour": ("hour(t)", "the hour of the day, 0 to 23"),
     "hours": ("hours(n)", "a duration of n hours"),
     "length": ("length(x)", "the number of characters of a text"),

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from risk_stream.calendars import Calendar
 from risk_stream.rules.expression import Call, ExpressionError, Node
 from risk_stream.rules.kinds import COUNTED, ORDERED, as_time, folded, must_be, nearest, quoted, wording_of
-from risk_stream.rules.meaning import Chosen, Clocked, Computed, Condition, Constant, Kind, Value
+from risk_stream.rules.meaning import AggregateValue, Chosen, Clocked, Computed, Condition, Constant, Kind, Value
 from risk_stream.rules.texts import CHANGES, PatternError, changed, compiled
 
 __all__ = ["FUNCTIONS", "Functions", "Vocabulary"]
@@ -34,7 +34,7 @@ FUNCTIONS = tuple(
     sorted(
         (
             *(*_SECONDS, *_OF_TIMES, *_OF_PLAIN_NUMBERS, *_OF_COUNTED, *_CONTAINED, *_ONE_OF, *CHANGES),
-            *("business_day", "choose", "clamp", "length", "matches", "model", "power", "round"),
+            *("business_day", "choose", "clamp", "has", "length", "matches", "model", "power", "round"),
         )
     )
 )
@@ -91,6 +91,7 @@ class Functions:
         others = {
             "choose": self._choose,
             "clamp": self._clamp,
+            "has": self._has,
             "model": self._model,
             "power": self._power,
             "round": self._round,
@@ -157,6 +158,22 @@ class Functions:
         except PatternError as error:
             raise ExpressionError(str(error), at) from None
         return Computed(Kind.BOOLEAN, node.function, (value, sought))
+
+    def _has(self, node: Call) -> Value:
+        """Whether a text is among those seen."""
+        seen, sought = self._arguments(node, 2, 2)
+        if not isinstance(seen, AggregateValue) or seen.kind is not Kind.SET:
+            raise ExpressionError(
+                f"has() asks a feature {{seen: FIELD, values: [...], ...}} for a value, and this is {seen.kind.value}",
+                node.arguments[0].at,
+            )
+        text, values = self._written(sought, "a text", node.arguments[1].at), seen.aggregate.values
+        if text not in values:
+            advice = nearest(text, values) or f": it looks for {', '.join(values)}"
+            raise ExpressionError(
+                f'{node.function}() of this feature never finds "{text}"{advice}', node.arguments[1].at
+            )
+        return Computed(Kind.BOOLEAN, "has", (seen, sought))
 
     # Times
 

@@ -59,6 +59,7 @@ class Kind(str, Enum):
     TIME = "a time"
     BOOLEAN = "true or false"
     TEXT = "text"
+    SET = "which texts were seen"
 
     @property
     def is_text(self) -> bool:

@@ -234,7 +234,9 @@ class Program:
                 op_code = (MISSING if missing else PRESENT) + TEXT * value.kind.is_text
                 return self._of_one(op_code, self.value(value))
             case Truth(value, wanted):
-                return self._of_one(_EQUAL, self.value(value), limit=1.0 if wanted else 0.0)
+                part = self._of_one(_EQUAL, self.value(value), limit=1.0 if wanted else 0.0)
+                # What a cap loses can only make fewer texts seen: one that was, was.
+                return part._replace(unsure=()) if wanted and _is_seen(value) else part
         raise AssertionError(leaf)
 
     def _of_one(self, op: int, slot: int, *, limit: float = 0.0, members: tuple[int, ...] | None = None) -> _Part:
@@ -300,6 +302,11 @@ class Program:
         return run, table[code.wanted]
 
 
+def _is_seen(value: Value) -> bool:
+    """Whether it asks for one of the texts that were seen."""
+    return isinstance(value, Computed) and value.op == "has"
+
+
 def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
     """What computes a value; `slots` are those of the parts of one that is computed."""
     match value:
@@ -314,6 +321,8 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
         case AggregateValue(kind, aggregate):
             id = aggregate.id
             return (lambda run: _text(run.view.aggregate(id))) if kind.is_text else (lambda run: run.view.aggregate(id))
+        case Computed(_, "has", (AggregateValue(_, aggregate), Constant(_, text))):
+            return _bit(aggregate.values.index(str(text)), slots[0])
         case Computed(_, op, _) if op in TEXT_FUNCTIONS:
             return TextColumn(value, slots[0])
         case Clocked(_, op, _, calendar):
@@ -321,12 +330,20 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
         case Chosen():
             return _choice(value, *slots)
         case Computed(kind, op, _):
-            if kind.is_text:
-                first, other = slots
-                return lambda run: np.where(run.value(first) == 0, run.value(other), run.value(first))
-            return lambda run: compute(op, [run.value(slot) for slot in slots])
+            return _first_of(*slots) if kind.is_text else lambda run: compute(op, [run.value(slot) for slot in slots])
         case ByCase():
             return _by_case(value, *slots)
+
+
+def _bit(place: int, slot: int) -> Callable[[Run], Any]:
+    """Whether a bit is set in a number that holds up to 53 of them."""
+    worth = 2.0**place
+    return lambda run: np.floor(run.value(slot) / worth) % 2.0
+
+
+def _first_of(first: int, other: int) -> Callable[[Run], Any]:
+    """A text, or another where it is missing."""
+    return lambda run: np.where(run.value(first) == 0, run.value(other), run.value(first))
 
 
 def _choice(chosen: Chosen, first: int, other: int) -> Callable[[Run], Array]:

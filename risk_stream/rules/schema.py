@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
-from risk_stream.features import MOST_STEPS, Op
+from risk_stream.features import MOST_STEPS, MOST_VALUES, Op
 from risk_stream.rules.aggregates import LEAST, MAX_LEAST
 from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
 from risk_stream.rules.cases import BY, OTHERWISE
@@ -77,6 +77,7 @@ _OPS = {
     Op.SEQUENCE: "Number of times that all steps came one after another.",
     Op.QUANTILE: "The least value of a field that a share p of all values does not exceed.",
     Op.ZSCORE: "How many standard deviations the event's own value lies above the mean of those before it.",
+    Op.SEEN: "Which of some texts a field had in the events before this one: for has().",
     Op.PERCENTILE: "Of the values before the event's own the share that is below it, 0 to 100.",
 }
 _SHARE: Schema = {
@@ -84,6 +85,14 @@ _SHARE: Schema = {
     "type": "number",
     "exclusiveMinimum": 0,
     "maximum": 1,
+}
+_VALUES: Schema = {
+    "description": "The texts that are looked for.",
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MOST_VALUES,
+    "uniqueItems": True,
+    "items": {"type": "string"},
 }
 _LEAST: Schema = {
     "description": "With fewer values before the event it is unknown.",
@@ -270,8 +279,10 @@ def _aggregate() -> Schema:
         own = {op.value: {"description": meaning, **target}}
         of = {} if of_types else {"of": {"description": "Of which events.", "$ref": "#/$defs/events"}}
         share = {"p": _SHARE} if op is Op.QUANTILE else {}
+        sought = {"values": _VALUES} if op is Op.SEEN else {}
         least = {"least": _LEAST} if op.is_baseline else {}
-        forms.append(_object({**own, **of, **share, **least, **shared}, required=(*own, *of, *share, "by", "window")))
+        must = {**own, **of, **share, **sought}
+        forms.append(_object({**must, **least, **shared}, required=(*must, "by", "window")))
     return {"oneOf": forms}
 
 

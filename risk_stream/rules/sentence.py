@@ -29,12 +29,17 @@ _COUNTS = (Op.COUNT, Op.DISTINCT, Op.SEQUENCE)
 
 
 def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:
-    """A value as it stands in an alert: whole where it counts, a bool where it is one, None where unknown."""
+    """A value as it stands in an alert: whole where it counts, a bool where it is one, None where unknown.
+
+    Texts that were seen stand one after the other.
+    """
     if value is None or isinstance(value, str | bool):
         return value
     assert isinstance(value, int | float)
     if isinstance(value, float) and math.isnan(value):
         return None
+    if isinstance(meaning, AggregateValue) and meaning.kind is Kind.SET:
+        return ", ".join(text for bit, text in enumerate(meaning.aggregate.values) if int(value) >> bit & 1) or "none"
     kind = getattr(meaning, "kind", Kind.BOOLEAN)
     if kind is Kind.BOOLEAN:
         return bool(value)

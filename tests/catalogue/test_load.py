@@ -25,7 +25,7 @@ CORE_TYPES = {
         "business_date",
     ),
     *("order_cancel", "book_depth", "index_value", "trading_phase", "financial_report"),
-    *("statement", "news"),
+    *("statement", "news", "process_step"),
 }
 
 
@@ -36,7 +36,7 @@ def problems(path: Path) -> list[str]:
 
 
 def test_the_core_is_what_the_house_trades_and_lends_by(core: Catalogue) -> None:
-    """34 event types, 10 kinds of key in hop order."""
+    """35 event types, 10 kinds of key in hop order."""
     assert {t.name for t in core.types} == CORE_TYPES
     assert [k.name for k in core.kinds] == [
         *("loan", "account", "position", "customer", "counterparty", "instrument", "board", "device", "group"),
@@ -51,7 +51,7 @@ def test_every_core_field_says_what_it_means(core: Catalogue) -> None:
     assert all(f.meaning.endswith(".") for t in core.types for f in t.fields)
     assert all(f.unit for t in core.types for f in t.fields if f.type is FieldType.MONEY)
     personal = {f.name for f in core.fields.values() if f.personal}
-    assert personal == {"id_number", "name", "phone", "birth_date", "employer", "address", "member"}
+    assert personal == {"id_number", "name", "phone", "birth_date", "employer", "address", "member", "by"}
     price = core.field("price")
     assert price is not None
     assert (price.type, price.decimals) == (FieldType.NUMBER, 8)

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from risk_stream.catalogue import text_hash
 from risk_stream.features import Aggregate, KindLayout, Op
 
 MISSING = -(2**63)
@@ -47,7 +48,7 @@ class Answer:
 
     value: float | int | None
     exact: bool
-    at_least: float = -math.inf  # what a flagged count must reach, and must not exceed
+    at_least: float = -math.inf  # what a flagged count must reach, and must not exceed; of seen, the bits it may have
     at_most: float = math.inf
 
 
@@ -94,6 +95,9 @@ class Reference:
         others = [e for e in log.gone if all(e is not w for w in window)]
         gone = [e for e in others if since < e.time and e.place <= event.place and matches(a, e)]
         whole = sorted([*inside, *gone], key=lambda e: e.place)
+        if a.op is Op.SEEN:
+            past = [e for e in whole if e.place < event.place]
+            return Answer(value, exact=False, at_most=self._value(a, past, past, now) or 0)
         bounds = len(self._events(a, inside)), len(self._events(a, whole))
         return Answer(value, exact=False, at_least=bounds[0], at_most=bounds[1])
 
@@ -115,13 +119,18 @@ class Reference:
         spread = math.sqrt(sum((v - mean) ** 2 for v in past) / n)
         return float(own - mean) / spread if spread else None
 
-    def _value(self, a: Aggregate, before: list[Event], window: list[Event], now: int) -> float | int | None:
+    def _value(  # noqa: PLR0911 - one for each operation
+        self, a: Aggregate, before: list[Event], window: list[Event], now: int
+    ) -> float | int | None:
         scale = 10.0**a.decimals
         if a.op in {Op.COUNT, Op.SEQUENCE}:
             return len(self._events(a, window))
         if a.op is Op.SINCE:
             times = [e.time for e in self._events(a, window) if any(e is b for b in before)]
             return (now - times[-1]) / 1000 if times else None
+        if a.op is Op.SEEN:
+            found = set(self._values(a, before))
+            return sum(2**b for b, text in enumerate(a.values) if text_hash(text) in found)
         values = self._values(a, window)
         if a.op is Op.SUM:
             return wrapped(sum(values)) / scale

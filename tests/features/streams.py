@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
+from risk_stream.catalogue import text_hash
 from risk_stream.features import Aggregate, Bit, KeyState, KindLayout, Op, Periods
 from tests.features.reference import MISSING, Answer, Event
 
@@ -32,6 +33,8 @@ STEPS: tuple[tuple[tuple[Bit, ...], ...], ...] = (
     ((("order", ""), ("transfer", "large")), (("order", "large"),)),
 )
 BIG = 2**53 - 1
+#: Texts that are looked for: some come, and more than a half never does.
+SOUGHT = tuple(f"text {n}" for n in range(52))
 
 
 def aggregate(
@@ -46,6 +49,7 @@ def aggregate(
     least: int = 2,
     steps: tuple[tuple[Bit, ...], ...] = (),
     within_ms: int = 100,
+    values: tuple[str, ...] = SOUGHT,
 ) -> Aggregate:
     """An aggregate by customer over the fields of these tests; `window_ms` is a sliding window or a calendar's."""
     if op is Op.SEQUENCE and not steps:
@@ -54,14 +58,28 @@ def aggregate(
         of, where = tuple(sorted({event for step in steps for event, _ in step})), ""
     used = field if op.needs_field else None
     text = used in TEXTS and op in {Op.FIRST, Op.LAST}
-    given = (share,) if op is Op.QUANTILE else (least,) if op.is_baseline else (steps, within_ms) if steps else ()
+    given = (
+        (values,)
+        if op is Op.SEEN
+        else (share,)
+        if op is Op.QUANTILE
+        else (least,)
+        if op.is_baseline
+        else (steps, within_ms)
+        if steps
+        else ()
+    )
     id = name or f"{op.value} {used} {of} {where} {window_ms} {given}"
     periods = window_ms if isinstance(window_ms, Periods) else None
     ms = window_ms.longest_ms if isinstance(window_ms, Periods) else window_ms
-    values = {"share": share if op is Op.QUANTILE else 0, "least": least if op.is_baseline else 1}
+    values_of = {
+        "share": share if op is Op.QUANTILE else 0,
+        "least": least if op.is_baseline else 1,
+        "values": values if op is Op.SEEN else (),
+    }
     spans = {"steps": steps, "within_ms": within_ms if steps else 0}
     return Aggregate(
-        id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods, **spans, **values
+        id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods, **spans, **values_of
     )
 
 
@@ -76,6 +94,8 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
     op = draw(st.sampled_from(Op))
     numbers_only = op not in {Op.DISTINCT, Op.FIRST, Op.LAST}
     name = draw(st.sampled_from([f for f in FIELDS if f not in TEXTS or not numbers_only]))
+    if op is Op.SEEN:
+        name = "merchant"
     of = draw(st.sampled_from([("order",), ("transfer",), TYPES]))
     window = draw(st.sampled_from([*WINDOWS, *PERIODS]))
     steps = draw(st.sampled_from(STEPS if op is Op.SEQUENCE else [(), *STEPS] if op is Op.SINCE else [()]))
@@ -89,6 +109,7 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
         least=draw(st.sampled_from([1, 2, 5])),
         steps=steps,
         within_ms=draw(st.sampled_from([1, 50, 1000])),
+        values=draw(st.sampled_from([SOUGHT, SOUGHT[:1], SOUGHT[2:]])),
     )
 
 
@@ -98,9 +119,11 @@ def layouts(*, caps: Sequence[int] = (1024,)) -> st.SearchStrategy[KindLayout]:
     return st.builds(layout, lists, st.sampled_from(caps))
 
 
+HASHES = tuple(text_hash(text) for text in SOUGHT)
 VALUES = st.one_of(
     st.just(MISSING), st.integers(-3, 3), st.integers(-(10**6), 10**6), st.sampled_from([BIG, -BIG, BIG - 1])
 )
+OF_TEXTS = st.one_of(VALUES, st.sampled_from(HASHES[::5]))
 
 
 @st.composite
@@ -120,7 +143,7 @@ def streams(draw: st.DrawFn, *, most: int = 90, twice: bool = True) -> list[Even
         event_type = draw(st.sampled_from(["login", *TYPES, *TYPES]))
         wheres = {""} | draw(st.sets(st.sampled_from(WHERES)))
         counts_for = frozenset((event_type, where) for where in wheres if event_type != "login")
-        fields = {name: draw(VALUES) for name in FIELDS}
+        fields = {name: draw(OF_TEXTS if name in TEXTS else VALUES) for name in FIELDS}
         events.append(Event(now - late, counts_for, fields, draw(keys), draw(ids)))
     return events if twice else list({(e.key, e.place): e for e in events}.values())
 
@@ -136,7 +159,7 @@ def seeded_stream(
         event_type = ("login", *TYPES, *TYPES)[rng.integers(5)]
         wheres = {"", *(w for w in WHERES if rng.random() < 0.4)}
         fields = {f: int(rng.integers(-span, span)) if rng.random() < 0.9 else MISSING for f in FIELDS}
-        fields["merchant"] = int(rng.integers(0, 30)) * 0x9E3779B97F4A7C
+        fields["merchant"] = HASHES[n % 52] if (n := int(rng.integers(0, 60))) % 2 else n * 0x9E3779B97F4A7C
         behind = int(rng.integers(0, LATENESS)) if rng.random() < late else 0
         counts_for = frozenset((event_type, w) for w in wheres if event_type != "login")
         events.append(
@@ -183,6 +206,8 @@ def differs(a: Aggregate, got: float, flagged: bool, want: Answer) -> str:
     if flagged:
         if a.op in {Op.COUNT, Op.SEQUENCE} and not want.at_least <= got <= want.at_most:
             return f"{a.op.value} {got} outside [{want.at_least}, {want.at_most}]"
+        if a.op is Op.SEEN and int(got) & ~int(want.at_most):
+            return f"seen {int(got):b}, and there was {int(want.at_most):b}"
         return ""
     if a.text:
         as_hash = int(np.float64(got).view(np.int64))

@@ -26,7 +26,9 @@ from tests.features.streams import (
 )
 
 EVERYTHING = [
-    aggregate(op, "merchant" if op in {Op.DISTINCT, Op.FIRST} else "amount", of=of, where=where, window_ms=window)
+    aggregate(
+        op, "merchant" if op in {Op.DISTINCT, Op.FIRST, Op.SEEN} else "amount", of=of, where=where, window_ms=window
+    )
     for op, of, where, window in zip(
         list(Op) * 4,
         [("order",), TYPES, ("transfer",)] * 14,

@@ -17,7 +17,7 @@ from tests.oracle.clocks import clock
 
 __all__ = ["Value", "evaluate"]
 
-Value = Fraction | str | bool | None
+Value = Fraction | str | bool | tuple[str, ...] | None
 
 
 def evaluate(text: str, lookup: Callable[[str], Value]) -> Value:
@@ -131,6 +131,8 @@ def _function(name: str, args: list[Value]) -> Value:
         return args[1] if args[0] is True else _function(name, args[2:]) if len(args) > 3 else args[2]
     if None in args:
         return None
+    if name == "has":
+        return args[1] in args[0]  # type: ignore[operator]
     if name in _CLOCKS:
         return clock(name, *args)  # type: ignore[arg-type]
     if name in _TEXTS:

@@ -255,6 +255,9 @@ class Oracle:
             return Fraction(now - earlier[-1], 1000) if earlier else None
         assert feature.field is not None
         values = [(i, self._field(r.event, feature.field)) for i, r in counted]
+        if feature.op is Op.SEEN:
+            earlier_values = {v for i, v in values if i < at}
+            return tuple(text for text in feature.values if text in earlier_values)
         return self._of_values(feature, [(i, v) for i, v in values if v is not None], at)
 
     def _completions(self, feature: Aggregate, inside: list[tuple[int, _Row]]) -> list[tuple[int, _Row]]:

@@ -96,6 +96,8 @@ LIMITS = {
     "zscore": (0.3713, -0.7713),
     "percentile": (34.3713, 80.3713),
 }
+#: Before one of the texts that a feature looks for.
+SEEN = "seen "
 KEY_VALUES = ("1", "2", "3", "a key that is longer than twenty-three bytes")
 
 
@@ -118,7 +120,7 @@ def _aggregate(
     by = draw(st.sampled_from(sorted(_kinds_of(fed) & kinds)))
     texts, numbers = TYPES[fed][1], TYPES[fed][2]
     where = draw(_where(fed))
-    ops = ["count", "since", "distinct", "first text", "last text", "sequence"]
+    ops = ["count", "since", "distinct", "first text", "last text", "sequence", "seen text"]
     ops += ["sum", "mean", "min", "max", "std", "first", "last", "quantile"] * bool(numbers)
     shared = sorted(set(numbers) & set(TYPES[judged][2]))
     ops += ["zscore", "percentile"] * bool(shared and only is None)  # what is judged later cannot ask these
@@ -141,6 +143,9 @@ def _aggregate(
         field = draw(st.sampled_from([*sorted(texts), *numbers]))
         return f"{{distinct: {field}, of: {fed}, {tail}}}", "count"
     field = draw(st.sampled_from(sorted(texts) if text else list(numbers)))
+    if op == "seen":
+        values = draw(st.permutations(texts[field]))
+        return f"{{seen: {field}, values: [{', '.join(values)}], of: {fed}, {tail}}}", SEEN + values[0]
     return f"{{{op}: {field}, of: {fed}, {tail}}}", texts[field][0] if text else "number"
 
 
@@ -226,6 +231,9 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
             )
         )
     name, kind = draw(st.sampled_from(sorted(features.items())))
+    if kind.startswith(SEEN):
+        asked = f'has({name}, "{kind.removeprefix(SEEN)}")'
+        return draw(st.sampled_from([asked, f"not {asked}", f"{asked} == false", f"choose({asked}, 2, 1) > 1.5"]))
     if kind not in ("count", *LIMITS):
         return draw(
             st.sampled_from(
@@ -255,7 +263,7 @@ def _condition(draw: st.DrawFn, judged: str, features: dict[str, str], depth: in
 def _cases(draw: st.DrawFn, judged: str, features: dict[str, str]) -> str:
     """A constant with cases, by a text of the event or of a feature."""
     fields = [*sorted(TYPES[judged][1].items())]
-    fields += [(n, (k,)) for n, k in sorted(features.items()) if k not in ("count", *LIMITS)]
+    fields += [(n, (k,)) for n, k in sorted(features.items()) if k not in ("count", *LIMITS) and SEEN not in k]
     by, texts = draw(st.sampled_from(fields))
     values = [f"{text}: {draw(st.sampled_from([1.3713, 3.3713]))}" for text in texts]
     otherwise = draw(st.sampled_from(["", ", otherwise: 2.3713"]))
