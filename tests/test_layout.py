@@ -32,9 +32,10 @@ FLOORS = {
     "simulate": 4,
     "sinks": 4,
     "stream": 5,
+    "service": 6,
     "console": 5,
-    "cli": 6,
-    "__main__": 7,
+    "cli": 7,
+    "__main__": 8,
 }
 FRIENDS = {("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
 CORE = {"catalogue", "calendars", "features", "profiles", "rules", "lending", "engine", "decisions"}

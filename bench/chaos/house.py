@@ -165,8 +165,9 @@ class House:
     def partitions(self) -> list[TopicPartition]:
         """All that workers read and commit."""
         house = [TopicPartition(*self.origin(i)) for i in range(len(ORIGINS))]
-        ours = [t.name for t in self.wanted if ".hop." in t.name] + [self.settings.mended_topic]
-        return house + [TopicPartition(t, p) for t in (*ours, self.settings.alerts_topic) for p in range(LANES)]
+        ours = [t.name for t in self.wanted if ".hop." in t.name]
+        ours += [self.settings.mended_topic, self.settings.requests_topic, self.settings.alerts_topic]
+        return house + [TopicPartition(t, p) for t in ours for p in range(LANES)]
 
     def read(self, topic: str) -> list[Read]:
         """A topic from its beginning to its end; empty where there is no such topic."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from risk_stream import __version__
-from risk_stream.cli import demo, doctor, events, rebuild, rejects, replay, rules, simulate, topics, worker
+from risk_stream.cli import decisions, demo, doctor, events, rebuild, rejects, replay, rules, simulate, topics, worker
 from risk_stream.cli.output import CommandError, errors, examples
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ for _module in (demo, worker, simulate, replay, rebuild, events, doctor):
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")
 app.add_typer(rejects.app, name="rejects")
+app.add_typer(decisions.app, name="decisions")
 
 
 @app.command("version", epilog=examples("risk-stream version"))

@@ -8,6 +8,7 @@ compiled code: so a spare process waits with all of that done, and goes to work 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -34,6 +35,9 @@ PATIENCE = 20.0
 #: A spare is started when a process has been at work for so long, s: its own start costs some seconds of a core.
 SPARE_AFTER = 10.0
 
+#: A server of decisions that ended is started again so long after its last start at the soonest, s.
+SERVER_AGAIN = 5.0
+
 #: How often a broker that does not answer is tried, s.
 BROKER_WAIT = 1.0
 
@@ -53,6 +57,8 @@ class Supervisor:
         self.settings = settings
         self.child: subprocess.Popen[bytes] | None = None
         self._spare: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None  # of decisions
+        self._server_began = -math.inf
         self._told = threading.Event()
 
     def run(self) -> int:
@@ -62,6 +68,8 @@ class Supervisor:
         finally:
             if self._spare is not None:
                 self._dismiss(self._spare)
+            if self._server is not None:
+                self._end_child(self._server)
 
     def _run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -114,6 +122,7 @@ class Supervisor:
         self.child, began = self._take_spare() or self._start(), time.monotonic()
         try:
             while True:
+                self._keep_server()
                 try:
                     return self.child.wait(0.2 if self._told.is_set() else 1.0)
                 except subprocess.TimeoutExpired:
@@ -128,6 +137,20 @@ class Supervisor:
         environment = {**os.environ, VARIABLE: self.settings.model_dump_json()}
         command = [sys.executable, "-m", "risk_stream.stream.child", *how]
         return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+
+    def _keep_server(self) -> None:
+        """Have a server of decisions where the settings want one: it goes on while the worker's process is replaced."""
+        if self.settings.decisions_port == 0 or self._told.is_set():
+            return
+        if self._server is not None:
+            if self._server.poll() is None or time.monotonic() - self._server_began < SERVER_AGAIN:
+                return
+            _close(self._server)
+            _say(f"the server of decisions {_how_it_ended(self._server.returncode)}; it is started again")
+        environment = {**os.environ, VARIABLE: self.settings.model_dump_json()}
+        command = [sys.executable, "-m", "risk_stream.service.process"]
+        self._server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        self._server_began = time.monotonic()
 
     def _take_spare(self) -> subprocess.Popen[bytes] | None:
         """The spare, sent to work; None where there is none that lives."""

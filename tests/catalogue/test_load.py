@@ -10,7 +10,16 @@ from risk_stream.catalogue import Catalogue, CatalogueError, FieldType, load_cat
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 CORE_TYPES = {
-    *("loan", "repayment_reversal", "restructuring", "write_off", "recovery", "loan_review", "loan_status", "loan_opening"),
+    *(
+        "loan",
+        "repayment_reversal",
+        "restructuring",
+        "write_off",
+        "recovery",
+        "loan_review",
+        "loan_status",
+        "loan_opening",
+    ),
     *("order", "trade", "transfer", "login", "profile_change", "price", "application", "bureau_report", "decision"),
     *(
         "drawdown",
