@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that say what the code says.
 
-These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json and the tables of operations.md and
-scale.md.
+These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the tables of operations.md and
+scale.md, and the dashboards of the stages of lending.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from docs.dashboards import dashboards
 from docs.language import reference_page
 from docs.scenarios import scenarios_page
 from docs.tables import rows
@@ -269,6 +270,7 @@ def pages() -> dict[Path, str]:
             server_metrics=metrics_table(SERVER_METRICS),
         ),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
+        **dashboards(),
     }
 
 

@@ -63,6 +63,7 @@ class _Book:
 
     plan: str
     rules: dict[str, RuleHealth]  # by id; `judged` and the figures of time are those of plans before it
+    stages: dict[str, str] = field(default_factory=dict)  # by id
     judged: dict[RulesAt, int] = field(default_factory=dict)
     ids: dict[RulesAt, tuple[str, ...]] = field(default_factory=dict)  # of the rules that judge there
 
@@ -94,7 +95,8 @@ class Health:
         for rule in plan.judged:
             rules[rule.id].mode = rule.mode
         self.meter.use(plan.version, set(rules))
-        self._book = _Book(plan.version, rules)  # at once, as another thread reads it
+        stages = {rule.id: rule.stage for rule in plan.judged}
+        self._book = _Book(plan.version, rules, stages)  # at once, as another thread reads it
 
     def take(
         self,
@@ -131,10 +133,13 @@ class Health:
         return msgspec.json.encode(self.worker())
 
     def say(self, metrics: Metrics, most: int) -> None:
-        """Put it into the metrics: judgements and time of the first `most` rules under their ids, the rest together."""
-        judged, seconds, fired, failed = (dict[tuple[str, ...], float]() for _ in range(4))
-        for i, health in enumerate(self._whole(self._book)):
+        """Put it into the metrics: what all of the first `most` rules say under their ids, the rest together."""
+        judged, seconds, fired, failed, info = (dict[tuple[str, ...], float]() for _ in range(5))
+        book = self._book
+        for i, health in enumerate(self._whole(book)):
             label = (health.rule if i < most else OTHER,)
+            if i < most:
+                info[health.rule, book.stages[health.rule], health.mode] = 1.0
             judged[label] = judged.get(label, 0.0) + health.judged
             seconds[label] = seconds.get(label, 0.0) + health.seconds
             for mode, last in (("live", health.live), ("shadow", health.shadow)):
@@ -142,6 +147,7 @@ class Health:
                     fired[health.rule, mode] = last.wall_time_ms / 1000
             if health.error_time_ms is not None:
                 failed[(health.rule,)] = health.error_time_ms / 1000
+        metrics.replace("risk_stream_rule_info", info)
         metrics.replace("risk_stream_rule_judged_total", judged)
         metrics.replace("risk_stream_rule_seconds_total", seconds)
         metrics.replace("risk_stream_rule_last_fired_timestamp_seconds", fired)

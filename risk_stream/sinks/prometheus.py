@@ -111,6 +111,12 @@ METRICS: tuple[Metric, ...] = (
         "Evaluations of a rule that failed; its neighbours go on.",
     ),
     Metric(
+        "risk_stream_rule_info",
+        "gauge",
+        ("rule", "stage", "mode"),
+        "1 for each rule that is judged, by its stage and mode, for the first RISK_STREAM_METRICS_RULES.",
+    ),
+    Metric(
         "risk_stream_rule_judged_total",
         "counter",
         ("rule",),

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DASHBOARDS = Path(__file__).parents[2] / "dashboards"
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = ROOT / "dashboards"
+#: The rules by which Prometheus records ratios.
+RATIOS = ROOT / "docker" / "prometheus" / "ratios.yml"
 #: What a histogram's and a counter's series are called beside its own name.
 SUFFIXES = ("_bucket", "_sum", "_count")
 
@@ -26,9 +31,9 @@ class Query:
 
     @property
     def names(self) -> set[str]:
-        """The metrics it reads."""
-        found = re.findall(r"\brisk_stream_\w+", self.expression)
-        return {next((n.removesuffix(s) for s in SUFFIXES if n.endswith(s)), n) for n in found}
+        """The metrics it reads; of what Prometheus records, the recorded name."""
+        found = [word for word in re.findall(r"[a-zA-Z_][\w:]*", self.expression) if "risk_stream_" in word]
+        return {_whole(name) for name in found}
 
     def concrete(self, window: str = "1m") -> str:
         """The query as Grafana sends it with every entity and stage chosen."""
@@ -36,6 +41,31 @@ class Query:
         for variable in ("$__rate_interval", "$__range", "$__interval"):
             text = text.replace(variable, window)
         return re.sub(r"\$(entity|stage)", ".*", text)
+
+
+def grouped(expression: str) -> set[str]:
+    """The labels that a query groups by, histograms' `le` aside."""
+    by = re.findall(r"by \(([^)]*)\)", expression)
+    return {label.strip() for labels in by for label in labels.split(",")} - {"le"}
+
+
+def chosen(expression: str) -> dict[str, set[str]]:
+    """Of each metric that a query reads, the labels by whose values it chooses."""
+    found: dict[str, set[str]] = {}
+    for name, labels in re.findall(r"([a-zA-Z_][\w:]*)\{([^}]*)\}", expression):
+        found.setdefault(_whole(name), set()).update(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", labels))
+    return found
+
+
+def _whole(name: str) -> str:
+    """A metric's own name, of any of its series."""
+    return next((name.removesuffix(s) for s in SUFFIXES if name.endswith(s)), name)
+
+
+def recorded() -> list[Query]:
+    """What Prometheus records for the dashboards, under the names it gives."""
+    (group,) = yaml.safe_load(RATIOS.read_text())["groups"]
+    return [Query("recorded", rule["record"], rule["expr"]) for rule in group["rules"]]
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -156,10 +156,11 @@ def test_grafana_finds_its_data_source_and_dashboards() -> None:
     ("tool", "arguments"),
     [
         ("promtool", ["check", "rules", "docker/prometheus/rules.yml"]),
+        ("promtool", ["check", "rules", "docker/prometheus/ratios.yml"]),
         ("promtool", ["check", "config", "--syntax-only", "docker/prometheus/prometheus.yml"]),
         ("amtool", ["check-config", "docker/alertmanager/alertmanager.yml"]),
     ],
-    ids=["prometheus rules", "prometheus", "alertmanager"],
+    ids=["prometheus rules", "prometheus ratios", "prometheus", "alertmanager"],
 )
 def test_its_own_tool_accepts_the_configuration(tool: str, arguments: list[str]) -> None:
     """As the server itself would read it."""

@@ -5,6 +5,7 @@ Kafka comes from the jars that `tests/live/install.sh` puts into .servers/, or f
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -201,19 +203,21 @@ class RedisServer(_Server):
 
 
 class Prometheus(_Server):
-    """A Prometheus that scrapes one target once a second."""
+    """A Prometheus that scrapes its targets once a second, and as often reckons by its rules."""
 
     name = "prometheus"
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, *targets: str, rules: Sequence[Path] = ()) -> None:
         self.binary = _binary("prometheus")
         super().__init__()
-        config = {"global": "{scrape_interval: 1s}"}
         self.config = self.folder / "prometheus.yml"
-        self.config.write_text(
-            f"global: {config['global']}\n"
-            f"scrape_configs:\n  - job_name: risk-stream\n    static_configs:\n      - targets: ['{target}']\n"
-        )
+        scraped = {"job_name": "risk-stream", "static_configs": [{"targets": targets}]}
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(path) for path in rules],
+            "scrape_configs": [scraped],
+        }
+        self.config.write_text(json.dumps(config))  # JSON is YAML
 
     @property
     def url(self) -> str:

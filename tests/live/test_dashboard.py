@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import urllib.parse
 import urllib.request
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.dashboards.queries import Query, queries
+from risk_stream.decisions import Decider, Decision
+from risk_stream.decisions.answers import partition_of
+from tests.dashboards.queries import RATIOS, Query, queries
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import Prometheus
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
 
 ROUNDS = 4
+
+#: On what a rule of each stage of lending fires in this house, beside those of trading.
+STAGES = {"pre_loan": "application", "mid_loan": "drawdown", "post_loan": "repayment"}
+
+#: Events that a panel counts, with what they cannot be without; each has a loan and a customer.
+TOLD: dict[str, dict[str, Any]] = {
+    "application": {"amount": 5000},
+    "bureau_report": {"score": 600},
+    "decision": {"verdict": "refer"},
+    "drawdown": {"amount": 5000},
+    "collateral_valuation": {"collateral_value": 9000},
+    "financial_report": {},
+    "instalment_due": {"amount": 500},
+    "repayment": {"amount": 500},
+    "statement": {"balance": 500},
+}
 
 
 def samples(prometheus: Prometheus, expression: str) -> list[float]:
@@ -27,17 +47,55 @@ def samples(prometheus: Prometheus, expression: str) -> list[float]:
     return [float(series["value"][1]) for series in result]
 
 
+def rules_of(stage: str, kind: str) -> str:
+    """A rule file of a stage: one rule that fires on each event of a type."""
+    rule = {"id": f"any-{kind}", "on": kind, "when": "seen > 0", "severity": "high", "summary": "{customer}"}
+    features = {"seen": {"count": kind, "by": "customer", "window": "1d"}}
+    return json.dumps({"stage": stage, "owner": "desk", "features": features, "rules": [rule]})  # JSON is YAML
+
+
+def decision(id: str, by: Decider, **more: Any) -> bytes:
+    """A record of the log of decisions."""
+    rest = {"version": "1", "plan": "1", "time": 0, "reasons": []}
+    said = {"id": id, "loan": id, "customer": "C1", "verdict": "refer", "table": "policy", "by": by, **rest, **more}
+    return Decision(**said).to_json()
+
+
+def tell(house: House, number: int) -> None:
+    """Events of all stages that are judged and alerted, one that is refused, and answers to applications."""
+    accounts = [f"A8{number}{i:04}" for i in range(5)]
+    house.send([transfer(f"dash-{a}-{i}", a, 9500, device=a) for a in accounts for i in range(3)])
+    house.send([b"no event"])
+    now = int(time.time() * 1000)
+    who = {"time": now, "loan": f"L{number}", "customer": f"C{number}", "entity": "Alpha"}
+    house.send([{"id": f"dash-{t}-{number}", "type": t, **who, **more} for t, more in TOLD.items()], "loans")
+    for id, by in ((f"dash-{number}", "engine"), (f"dash-late-{number}", "deadline")):
+        house.send([decision(id, by)], "decisions", partition=partition_of(id, 2))
+
+
 @pytest.fixture(scope="module")
-def scraped(house: House, worker: Worker, prometheus: Prometheus) -> Prometheus:
-    """A Prometheus that has seen a worker judge, alert and refuse, over several scrapes."""
-    for number in range(ROUNDS):
-        before = sum(samples(prometheus, "risk_stream_rejects_total") or [0.0])
-        accounts = [f"A8{number}{i:04}" for i in range(5)]
-        house.send([transfer(f"dash-{a}-{i}", a, 9500, device=a) for a in accounts for i in range(3)])
-        house.send([b"no event"])
-        assert eventually(lambda before=before: sum(samples(prometheus, "risk_stream_rejects_total")) > before)
-        assert eventually(lambda number=number: f"dash-A8{number}0004-2" in house.said("large"))
-    return prometheus
+def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
+    """A Prometheus that has seen a worker judge, alert, answer and refuse, over several scrapes."""
+    house = new_house("dashboards")
+    for stage, kind in STAGES.items():
+        (house.rules / f"{stage}.yaml").write_text(rules_of(stage, kind))
+    worker = Worker(house).start()
+    try:
+        with Prometheus(f"127.0.0.1:{worker.ready().metrics_port}", rules=[RATIOS]) as prometheus:
+            for number in range(ROUNDS):
+                tell(house, number)
+                wanted = {
+                    "large": f"dash-A8{number}0004-2",
+                    **{f"any-{t}": f"dash-{t}-{number}" for t in STAGES.values()},
+                }
+                for rule, event in wanted.items():
+                    assert eventually(lambda rule=rule, event=event: event in house.said(rule)), (rule, worker.log)
+                for metric, least in (("rejects", number), ("decisions", 2 * number + 1)):
+                    name = f"risk_stream_{metric}_total"
+                    assert eventually(lambda n=name, m=least: sum(samples(prometheus, n)) > m), (name, worker.log)
+            yield prometheus
+    finally:
+        worker.stop()
 
 
 @pytest.mark.parametrize("query", queries(), ids=str)

@@ -119,9 +119,26 @@ def test_rules_have_a_bounded_number_of_series() -> None:
         health.say(metrics, most)
         values = metrics._values["risk_stream_rule_seconds_total"]
         assert {label: value for (label,), value in values.items()} == labels
+    assert metrics._values["risk_stream_rule_info"] == {("busy", "trading", "live"): 1.0}
     assert metrics.get("risk_stream_rule_judged_total", "other") == 3
     assert metrics.get("risk_stream_rule_last_fired_timestamp_seconds", "large", "shadow") == NOW
     assert ("unused", "live") not in metrics._values["risk_stream_rule_last_fired_timestamp_seconds"]
+
+
+def test_each_rule_says_its_stage_and_mode() -> None:
+    """Those of the plan in force, judged in whatever mode."""
+    first, second = (
+        plan_of(),
+        plan_of(RULES.replace("mode: shadow", "mode: live").replace("stage: trading", "stage: mid_loan")),
+    )
+    health, metrics = health_of(first, second), Metrics()
+    health.say(metrics, 10)
+    assert metrics.get("risk_stream_rule_info", "large", "trading", "shadow") == 1
+    health.use(second)
+    health.say(metrics, 10)
+    assert set(metrics._values["risk_stream_rule_info"]) == {
+        (r, "mid_loan", "live") for r in ("busy", "large", "unused")
+    }
 
 
 def test_a_worker_serves_it_beside_its_metrics() -> None:
