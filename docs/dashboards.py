@@ -18,6 +18,20 @@ DOCS = Path(__file__).parent
 FOLDER = DOCS.parent / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
+#: The way to the other dashboards, keeping the time range and the entity.
+LINKS = {
+    "type": "dashboards",
+    "title": "risk-stream",
+    "tags": ["risk-stream"],
+    "asDropdown": True,
+    "includeVars": True,
+    "keepTime": True,
+    "icon": "external link",
+    "tooltip": "",
+    "url": "",
+    "targetBlank": False,
+}
+
 #: Columns of Grafana's grid, and the height of a row of panels in its units, by the kind of its panels.
 COLUMNS = 24
 HEIGHT = {"stat": 4, "lines": 8, "stack": 8, "bars": 9, "table": 9}
@@ -65,7 +79,7 @@ def _dashboard(one: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any
         "refresh": "10s",
         "time": {"from": "now-6h", "to": "now"},
         "timepicker": overview["timepicker"],
-        "links": [],
+        "links": [LINKS],
         "annotations": overview["annotations"],
         "templating": {"list": variables},
         "panels": list(_panels(rows)),
