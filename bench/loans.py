@@ -41,7 +41,8 @@ FAR = np.datetime64("2999-12-31", "D")
 class World:
     """Loans (a row each), their payments (a row each, by loan) and what is known at each month's end."""
 
-    templates: list[Due]
+    terms: list[Terms]
+    templates: list[Due]  # what each of the terms makes due
     ends: NDArray[np.datetime64]
     template: NDArray[np.int64]
     start: NDArray[np.datetime64]
@@ -103,14 +104,16 @@ def world(loans: int, months: int = 36, seed: int = 1) -> World:
     """A book of so many loans over so many months' ends, the same for the same seed."""
     rng = np.random.default_rng(seed)
     ends = add_months(_FIRST_END, np.arange(months), end_of_month=True)
-    templates, starts = _templates(rng)
+    terms = _terms(rng)
+    templates = [due_of(schedule(one)) for one in terms]
     template = rng.integers(_TEMPLATES, size=loans)
     debtor = np.sort(rng.integers(max(loans * 2 // 3, 1), size=loans))
     debtors = int(debtor.max()) + 1
     firm = rng.random(debtors) < 0.3
-    start = starts[template]
+    start = np.array([one.start for one in terms], "datetime64[D]")[template]
     change = start[:, None] + rng.integers(60, 500, size=(loans, 2)) * _DAY
     change.sort(axis=1)
+    change[:, 1] += (change[:, 1] == change[:, 0]) * _DAY
     kept = rng.random((loans, 1)) < np.array([[0.06, 0.02]])
     kept[:, 1] &= kept[:, 0]
     wide = (months, loans)
@@ -118,6 +121,7 @@ def world(loans: int, months: int = 36, seed: int = 1) -> World:
     other_debt = np.where(firm & (rng.random(debtors) < 0.5), rng.integers(10**5, 10**8, size=debtors), 0)
     late = (rng.random((months, debtors)) < 0.02).cumsum(axis=0) % 2 == 1
     return World(
+        terms=terms,
         templates=templates,
         ends=ends,
         template=template,
@@ -138,26 +142,26 @@ def world(loans: int, months: int = 36, seed: int = 1) -> World:
     )
 
 
-def _templates(rng: np.random.Generator) -> tuple[list[Due], NDArray[np.datetime64]]:
+def _terms(rng: np.random.Generator) -> list[Terms]:
     """Contracts of all methods, of 6 to 36 months, that begin in the first year and a half."""
-    found, starts = [], []
+    found = []
     methods = [Method.EQUAL_INSTALMENTS, Method.EQUAL_PRINCIPAL, Method.INTEREST_ONLY]
     for number in range(_TEMPLATES):
         start = _FIRST_END + int(rng.integers(-20, 500)) * _DAY
         first = start + int(rng.integers(15, 45)) * _DAY
         by_month = number % 4 == 0  # due on the day on which months are judged
-        terms = Terms(
-            principal=int(rng.integers(10**5, 10**8)),
-            annual_rate=f"0.{int(rng.integers(300, 1800)):04}",
-            instalments=int(rng.integers(6, 37)),
-            start=start,
-            first_due=(first.astype("datetime64[M]") + 1).astype("datetime64[D]") - _DAY if by_month else first,
-            method=methods[number % len(methods)],
-            end_of_month=by_month,
+        found.append(
+            Terms(
+                principal=int(rng.integers(10**5, 10**8)),
+                annual_rate=f"0.{int(rng.integers(300, 1800)):04}",
+                instalments=int(rng.integers(6, 37)),
+                start=start,
+                first_due=(first.astype("datetime64[M]") + 1).astype("datetime64[D]") - _DAY if by_month else first,
+                method=methods[number % len(methods)],
+                end_of_month=by_month,
+            )
         )
-        found.append(due_of(schedule(terms)))
-        starts.append(start)
-    return found, np.array(starts, "datetime64[D]")
+    return found
 
 
 def _payments(

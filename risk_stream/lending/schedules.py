@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -22,6 +22,8 @@ __all__ = [
     "Schedule",
     "Terms",
     "check_schedule",
+    "check_terms",
+    "level_factor",
     "level_instalment",
     "prepay",
     "schedule",
@@ -177,10 +179,8 @@ class _Periods:
 
 
 def _periods(terms: Terms) -> _Periods:
-    rate = _checked_rate(terms)
+    rate = check_terms(terms)
     start, first = dates(terms.start), dates(terms.first_due)
-    if first <= start:
-        raise LendingError(f"the first instalment is due on {first}, not after the start on {start}")
     after = terms.months * np.arange(terms.instalments)
     unadjusted = add_months(first, after, end_of_month=terms.end_of_month)
     due = unadjusted if terms.calendar is None else adjust(unadjusted, terms.calendar, terms.adjustment)
@@ -194,8 +194,8 @@ def _periods(terms: Terms) -> _Periods:
     return _Periods(begins, unadjusted, due, rates, nominal)
 
 
-def _checked_rate(terms: Terms) -> Fraction:
-    """The yearly rate of terms that can be."""
+def check_terms(terms: Terms) -> Fraction:
+    """The yearly rate of terms that can be; raises `LendingError` for those that make no schedule."""
     rate = exact_rate(terms.annual_rate, "the annual rate")
     if not 0 < terms.principal <= MAX_MINOR:
         raise LendingError(f"a principal of {terms.principal} minor units is not between 1 and {MAX_MINOR:,}")
@@ -207,11 +207,20 @@ def _checked_rate(terms: Terms) -> Fraction:
         raise LendingError(f"a bullet loan is repaid on one date, not on {terms.instalments}")
     if terms.adjustment is not Adjustment.UNADJUSTED and terms.calendar is None:
         raise LendingError(f"to move due dates ({terms.adjustment.value}), a calendar must say which days are open")
+    start, first = dates(terms.start), dates(terms.first_due)
+    if first <= start:
+        raise LendingError(f"the first instalment is due on {first}, not after the start on {start}")
     return rate
 
 
 def _level(principal: int, rates: list[Fraction]) -> int:
-    """The level instalment that leaves nothing after the last period: P over the sum of the discount factors.
+    """The level instalment that leaves nothing after the last period: P over the sum of the discount factors."""
+    scale, annuity = level_factor(rates)
+    return half_up(Fraction(principal * scale, annuity))
+
+
+def level_factor(rates: Sequence[Fraction]) -> tuple[int, int]:
+    """A scale, and the sum of the discount factors of periods with these rates in parts of it.
 
     The factors are of 60 decimals: exact fractions of a long contract have as many digits as its lines, and no half of
     a minor unit is decided beyond the 60th.
@@ -221,7 +230,7 @@ def _level(principal: int, rates: list[Fraction]) -> int:
     for rate in rates:
         factor = factor * rate.denominator // (rate.denominator + rate.numerator)
         annuity += factor
-    return half_up(Fraction(principal * scale, annuity))
+    return scale, annuity
 
 
 def _principal(terms: Terms, rates: list[Fraction], nominal: Fraction) -> Callable[[int, int, int], int]:

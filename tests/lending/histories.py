@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
 
 from bench.loans import FAR, World
-from risk_stream.lending import ORDERS, Class, Kind, MonthEnd, load_class_rules
+from risk_stream.lending import (
+    ORDERS,
+    Class,
+    Kind,
+    MonthEnd,
+    before_first_month,
+    load_class_rules,
+    load_stage_rules,
+    month_end,
+)
+from risk_stream.lending.ledger import Ledger
 from tests.oracle import lending as slow
 
 
@@ -20,9 +31,7 @@ def slow_loans(world: World, chosen: np.ndarray) -> list[slow.Loan]:
     for loan in chosen.tolist():
         items = world.templates[world.template[loan]]
         mine = range(at[loan], at[loan + 1])
-        rows = [
-            (f"P{i}", *(_day(column[i]) for column in (world.value, world.booked)), int(world.paid[i])) for i in mine
-        ]
+        rows = [(f"P{i}", _day(world.value[i]), _day(world.booked[i]), int(world.paid[i])) for i in mine]
         changes = zip(world.restructured[loan], world.observed_from[loan], strict=True)
         found.append(
             slow.Loan(
@@ -71,3 +80,18 @@ def slow_figures(found: list[list[slow.Verdict]], month: int) -> np.ndarray:
 def _day(when: np.datetime64) -> date:
     found: date = when.astype(object)
     return found
+
+
+def month_ends(found: Ledger, ends: Sequence[np.datetime64]) -> list[MonthEnd]:
+    """Every month's end of a ledger."""
+    state, states = before_first_month(len(found)), []
+    for end in ends:
+        state = month_end(state, found.book(end), found.held(end), end, load_class_rules(), load_stage_rules())
+        states.append(state)
+    return states
+
+
+def rows_of(found: Ledger) -> np.ndarray:
+    """The number in the world of each loan of a ledger."""
+    names = found.contracts.batch.texts("loan", range(len(found)))
+    return np.array([int(name[1:]) for name in names if name], np.int64)

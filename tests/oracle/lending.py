@@ -6,9 +6,10 @@ It shares no code with `risk_stream.lending` and reads none of its tables: the n
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TypeAlias
 
 __all__ = ["ORDERS", "Day", "Loan", "Verdict", "judge_months", "walk"]
 
@@ -24,12 +25,17 @@ ORDERS = {
 }
 
 
+Item: TypeAlias = tuple[date, str, int]
+#: What a new contract makes due, by what was unpaid the evening before.
+Replaced: TypeAlias = Callable[[int], list[Item]]
+
+
 @dataclass
 class Loan:
     """A contract with all that became known of it."""
 
     start: date
-    items: list[tuple[date, str, int]]
+    items: list[Item]
     payments: list[tuple[str, date, date, int]]  # id, value date, booked on, amount
     reversals: dict[str, date] = field(default_factory=dict)  # id of a payment, booked on
     order: str = "cn561"
@@ -41,6 +47,8 @@ class Loan:
     increased: set[date] = field(default_factory=set)
     unsolved: set[date] = field(default_factory=set)
     unable: set[date] = field(default_factory=set)
+    replaced: list[tuple[date, Replaced]] = field(default_factory=list)  # new terms from a day on
+    written_off: date | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +60,7 @@ class Day:
     material_days: int
     outstanding: int
     missed: bool  # what became due on it was not paid on it
+    due: bool  # something became due on it
     last_over: dict[int, date]  # the last day on which it was more days past due than 0, 30, 90
 
 
@@ -69,7 +78,15 @@ def walk(loan: Loan, until: date, known: date) -> dict[date, Day]:
     debts: list[list] = []  # due and unpaid
     money, material, days, day = 0, 0, {}, loan.start
     last_over = dict.fromkeys((0, 30, 90), date.min)
+    new_terms = dict(loan.replaced)
     while day <= until:
+        if day in new_terms:
+            unpaid = owed + sum(item[2] for item in debts if item[1] != "principal")
+            items = new_terms[day](unpaid)
+            debts, due_on = [], {due: found for due, found in due_on.items() if due < day}
+            owed = sum(amount for _, kind, amount in items if kind == "principal")
+            for due, kind, amount in items:
+                due_on.setdefault(due, []).append([due, kind, amount])
         debts += [item for item in due_on.get(day, []) if item[2]]
         money += paid.get(day, 0)
         if money and debts:
@@ -82,6 +99,10 @@ def walk(loan: Loan, until: date, known: date) -> dict[date, Day]:
                     money -= part
                     owed -= part if item[1] == "principal" else 0
             debts = [item for item in debts if item[2]]
+        if day == loan.written_off:
+            for item in debts:
+                item[2] = 0
+            debts, owed, due_on = [], 0, {day: due_on.get(day, [])}
         past, late, outstanding = 0, 0, owed
         if debts:
             past = sum(amount for due, _, amount in debts if due < day)
@@ -91,7 +112,7 @@ def walk(loan: Loan, until: date, known: date) -> dict[date, Day]:
         missed = any(item[2] for item in due_on.get(day, []))
         if late:
             last_over = {limit: day if late > limit else last for limit, last in last_over.items()}
-        days[day] = Day(late, past, material, outstanding, missed, last_over)
+        days[day] = Day(late, past, material, outstanding, missed, day in due_on, last_over)
         day += DAY
     return days
 
@@ -133,6 +154,7 @@ def judge_months(
 ) -> list[list[Verdict]]:
     """Each loan at each month's end; `elsewhere[month][debtor]` is the debt at other banks and what is late of it."""
     days = [walk(loan, ends[-1], known) for loan in loans]
+    dues = [[day for day, found in walked.items() if found.due] for walked in days]
     memories = [_Memory() for _ in loans]
     families: dict[int, list[int]] = {}
     for number, loan in enumerate(loans):
@@ -141,7 +163,7 @@ def judge_months(
     before: date | None = None
     for end, others in zip(ends, elsewhere, strict=True):
         for debtor, family in families.items():
-            claims = [_Claim(loans[n], days[n], memories[n], end, before) for n in family]
+            claims = [_Claim(loans[n], days[n], dues[n], memories[n], end, before) for n in family]
             for claim, reported in zip(claims, _classes(claims, others.get(debtor, (0, 0))), strict=True):
                 claim.reported = reported
             for n, claim in zip(family, claims, strict=True):
@@ -155,11 +177,12 @@ def judge_months(
 class _Claim:
     """One loan at one month's end, with what it remembers of the month before."""
 
-    def __init__(self, loan: Loan, days: dict[date, Day], memory: _Memory, end: date, before: date | None) -> None:
-        self.loan, self.days, self.memory, self.end, self.before = loan, days, memory, end, before
-        self.today = days.get(end, Day(0, 0, 0, 0, False, dict.fromkeys((0, 30, 90), date.min)))
+    def __init__(
+        self, loan: Loan, days: dict[date, Day], dues: list[date], memory: _Memory, end: date, before: date | None
+    ) -> None:
+        self.loan, self.days, self.dues, self.memory, self.end, self.before = loan, days, dues, memory, end, before
+        self.today = days.get(end, Day(0, 0, 0, 0, False, False, dict.fromkeys((0, 30, 90), date.min)))
         self.open = self.today.outstanding > 0
-        self.dues = sorted({due for due, _, _ in loan.items})
         self.reported = 0
 
     def ever_over(self, limit: int) -> bool:

@@ -1,0 +1,231 @@
+"""What changes a contract on its way: restructuring, money paid early, write-off; each makes its amounts due anew.
+
+A loan that was changed has several versions of its amounts due, each from a day on. What a change clears without money
+(arrears that become part of a new schedule, a debt that is written off) is settled by a clearing: it counts like a
+payment of that day, and nobody paid it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from risk_stream.lending.business_days import Adjustment
+from risk_stream.lending.day_count import Dates, one_date
+from risk_stream.lending.errors import LendingError
+from risk_stream.lending.money import Amounts, half_up
+from risk_stream.lending.payments import Due, Kind, Order, due_of, sequence, settle
+from risk_stream.lending.schedules import Accrual, Terms, schedule
+
+__all__ = ["Change", "Early", "Restructured", "Version", "WrittenOff", "versions"]
+
+_DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True, slots=True)
+class Restructured:
+    """New terms from a day on; the start and, where `principal` is None, the principal are found from the account."""
+
+    day: np.datetime64
+    terms: Terms
+    principal: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """Money of this day, of which what is over all that is due repays principal that is not yet due."""
+
+    day: np.datetime64
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenOff:
+    """A debt that leaves the book on a day: so much of it, or all."""
+
+    day: np.datetime64
+    amount: int | None
+
+
+Change: TypeAlias = Restructured | Early | WrittenOff
+
+
+@dataclass(frozen=True)
+class Version:
+    """A loan from a day on: what is due, what is paid with the clearings, and what was written off."""
+
+    since: np.datetime64
+    due: Due
+    paid: tuple[Dates, Amounts]
+    written_off: int = 0
+    ended: bool = False  # written off as a whole: money that comes now is a recovery
+
+
+@dataclass
+class _Account:
+    """A loan while its changes are gone through in their order."""
+
+    terms: Terms
+    start: np.datetime64
+    order: Order
+    money: tuple[Dates, Amounts]  # that came in
+    due: Due
+    cleared: list[tuple[np.datetime64, int]]
+    written_off: int = 0
+    ended: np.datetime64 | None = None
+
+    def paid(self) -> tuple[Dates, Amounts]:
+        """Money and clearings in the order of their days; none behind the end."""
+        value, amount = self.money
+        if self.ended is not None:
+            kept = value <= self.ended
+            value, amount = value[kept], amount[kept]
+        days = np.concatenate((value, np.array([day for day, _ in self.cleared], "datetime64[D]")))
+        sums = np.concatenate((amount, np.array([cleared for _, cleared in self.cleared], np.int64)))
+        order = np.argsort(days, kind="stable")
+        return days[order], sums[order]
+
+    def left(self, until: np.datetime64) -> tuple[Amounts, int]:
+        """What is unpaid of each amount, and money that waits, at the end of a day."""
+        account = settle(self.due, sequence(self.due, self.order), self.paid(), self.start, until)
+        return account.unpaid, account.credit
+
+    def version(self, day: np.datetime64) -> Version:
+        return Version(day, self.due, self.paid(), self.written_off, self.ended is not None)
+
+
+def versions(
+    terms: Terms,
+    start: np.datetime64,
+    due: Due,
+    order: Order,
+    money: tuple[Dates, Amounts],
+    changes: list[Change],
+) -> tuple[list[Version], dict[int, str]]:
+    """The versions of a loan after each of its changes, which are in the order of their days; why others cannot be."""
+    account = _Account(terms, start, order, money, due, [])
+    found: list[Version] = []
+    faults: dict[int, str] = {}
+    for number, change in enumerate(changes):
+        try:
+            if account.ended is not None:
+                raise LendingError(f"it was written off on {account.ended}")
+            if change.day < start:
+                raise LendingError(f"it begins on {change.day}, before the contract of {start}")
+            _apply(account, change)
+        except LendingError as error:
+            faults[number] = str(error)
+        else:
+            found.append(account.version(change.day))
+    return found, faults
+
+
+def _apply(account: _Account, change: Change) -> None:
+    if isinstance(change, Restructured):
+        _restructure(account, change)
+    elif isinstance(change, Early):
+        _repay_early(account, change.day)
+    else:
+        _write_off(account, change)
+
+
+def _restructure(account: _Account, change: Restructured) -> None:
+    """What was due before the day is cleared, what would come is replaced by the new schedule."""
+    unpaid, _ = account.left(change.day - _DAY)
+    before = account.due.due < change.day
+    principal = change.principal
+    if principal is None:
+        principal = int(unpaid[before].sum() + unpaid[~before & (account.due.kind == Kind.PRINCIPAL)].sum())
+    if principal == 0:
+        raise LendingError("nothing is owed that could be restructured")
+    terms = replace(change.terms, principal=principal, start=change.day)
+    new = due_of(schedule(terms))
+    if arrears := int(unpaid[before].sum()):
+        account.cleared.append((change.day, arrears))
+    account.due = _joined(_some(account.due, before), new)
+    account.terms = terms
+
+
+def _repay_early(account: _Account, day: np.datetime64) -> None:
+    """Money over what is due repays principal with the interest on it to the day; the rest of the schedule shrinks.
+
+    The interest on what is repaid is the share of the running period's that its days have passed.
+    """
+    unpaid, waiting = account.left(day)
+    due = account.due
+    coming = due.due > day
+    rest = int(unpaid[coming & (due.kind == Kind.PRINCIPAL)].sum())
+    if waiting == 0 or rest == 0:
+        return
+    following = np.unique(due.due[coming])
+    earlier = due.due[~coming]
+    begun = max(earlier.max() if len(earlier) else one_date(account.terms.start), one_date(account.terms.start))
+    running = int(due.amount[(due.due == following[0]) & (due.kind == Kind.INTEREST)].sum())
+    passed, period = (int((end - begun).astype(np.int64)) for end in (day, following[0]))
+    share = Fraction(running * passed, rest * period) if period else Fraction(0)
+    repaid = min(rest, int(waiting / (1 + share)))
+    interest = half_up(repaid * share)
+    repaid = min(repaid, waiting - interest)
+    if repaid <= 0:
+        return
+    now = Due(
+        np.array([day, day]), np.array([Kind.INTEREST, Kind.PRINCIPAL], np.int8), np.array([interest, repaid], np.int64)
+    )
+    kept = _joined(_some(due, ~coming), now)
+    if repaid < rest:
+        terms = replace(
+            account.terms,
+            principal=rest - repaid,
+            instalments=len(following),
+            start=begun,
+            first_due=following[0],
+            adjustment=Adjustment.UNADJUSTED,
+            accrual=account.terms.accrual if account.terms.accrual is Accrual.MONTHS else Accrual.UNADJUSTED,
+        )
+        lines = schedule(terms)
+        lines = replace(lines, due=following[: len(lines)])
+        kept = _joined(kept, due_of(lines))
+        account.terms = terms
+    account.due = kept
+
+
+def _write_off(account: _Account, change: WrittenOff) -> None:
+    """All that is owed leaves the book; of a part, principal that is due last goes first."""
+    unpaid, waiting = account.left(change.day)
+    due = account.due
+    coming = due.due > change.day
+    later = coming & (due.kind == Kind.PRINCIPAL)
+    owed = int(unpaid[~coming].sum() + unpaid[later].sum()) - waiting
+    amount = owed if change.amount is None else change.amount
+    if not 0 < amount <= owed:
+        raise LendingError(f"{amount / 100:,.2f} cannot be written off where {max(owed, 0) / 100:,.2f} is owed")
+    account.written_off += amount
+    if amount == owed:
+        arrears = int(unpaid[~coming].sum())
+        if arrears:
+            account.cleared.append((change.day, arrears))
+        account.due = _some(due, ~coming)
+        account.ended = change.day
+        return
+    amounts = due.amount.copy()
+    for at in np.flatnonzero(later)[::-1].tolist():
+        part = min(amount, int(amounts[at]))
+        amounts[at] -= part
+        amount -= part
+    if amount:
+        account.cleared.append((change.day, amount))
+    account.due = Due(due.due, due.kind, amounts)
+
+
+def _some(due: Due, which: Any) -> Due:
+    return Due(due.due[which], due.kind[which], due.amount[which])
+
+
+def _joined(first: Due, second: Due) -> Due:
+    """Amounts due of both, the oldest first."""
+    pairs = zip((first.due, first.kind, first.amount), (second.due, second.kind, second.amount), strict=True)
+    day, kind, amount = (np.concatenate(pair) for pair in pairs)
+    order = np.lexsort((kind, day))
+    return Due(day[order], kind[order], amount[order])

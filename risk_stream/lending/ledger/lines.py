@@ -1,0 +1,146 @@
+"""The instalments of many contracts as columns: what `schedule` makes of each, at the speed of a whole book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk_stream.lending.business_days import Adjustment, adjust
+from risk_stream.lending.day_count import Dates, add_months
+from risk_stream.lending.errors import LendingError
+from risk_stream.lending.ledger import _lines_kernel as kernel
+from risk_stream.lending.money import Amounts, half_up
+from risk_stream.lending.schedules import Accrual, Method, Terms, check_terms, level_factor, schedule
+
+__all__ = ["Lines", "lines_of", "starts"]
+
+#: Twice a balance times the numerator of a rate stays below this in the kernel.
+_MOST = 1 << 61
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Instalments as columns: `at[i]` to `at[i + 1]` are those of contract i; money in minor units."""
+
+    at: NDArray[np.int64]
+    due: Dates
+    interest: Amounts
+    principal: Amounts
+
+
+def starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of some runs begins in one column, and where the last ends."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
+
+
+def lines_of(terms: Sequence[Terms]) -> tuple[Lines, dict[int, str]]:
+    """The instalments of each contract, and for each that makes no schedule (it has no line) why.
+
+    Contracts whose interest is counted by months are made by the kernel, others one by one; both are what `schedule`
+    gives, to the last minor unit.
+    """
+    faults: dict[int, str] = {}
+    count = np.zeros(len(terms), np.int64)
+    fast: list[tuple[int, Fraction]] = []
+    made: dict[int, tuple[Dates, Amounts, Amounts]] = {}
+    for number, one in enumerate(terms):
+        try:
+            rate = check_terms(one) * one.months / 12
+            if one.accrual is Accrual.MONTHS and 2 * one.principal * rate.numerator + rate.denominator < _MOST:
+                fast.append((number, rate))
+                count[number] = one.instalments
+            else:
+                lines = schedule(one)
+                made[number] = lines.due, lines.interest, lines.principal
+                count[number] = len(lines)
+        except LendingError as error:
+            faults[number] = str(error)
+    at = starts(count)
+    total = int(at[-1])
+    due = np.zeros(total, "datetime64[D]")
+    interest, principal, used = np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.bool_)
+    for number, (days, of_interest, of_principal) in made.items():
+        place = slice(at[number], at[number + 1])
+        due[place], interest[place], principal[place], used[place] = days, of_interest, of_principal, True
+    _by_kernel(terms, fast, at, (due, interest, principal, used))
+    kept = starts(used.astype(np.int64))[at]
+    return Lines(kept, due[used], interest[used], principal[used]), faults
+
+
+def _by_kernel(
+    terms: Sequence[Terms],
+    chosen: Sequence[tuple[int, Fraction]],
+    at: NDArray[np.int64],
+    columns: tuple[Dates, Amounts, Amounts, NDArray[np.bool_]],
+) -> None:
+    """Make the lines of the chosen contracts in their places of the columns."""
+    if not chosen:
+        return
+    due, interest, principal, used = columns
+    numbers = np.array([number for number, _ in chosen], np.int64)
+    some = [terms[number] for number, _ in chosen]
+    rates = [rate for _, rate in chosen]
+    count = np.array([one.instalments for one in some], np.int64)
+    mine = starts(count)
+    place = np.repeat(at[numbers] - mine[:-1], count) + np.arange(mine[-1])
+    level = [_level(one, rate) for one, rate in zip(some, rates, strict=True)]
+    share = [
+        half_up(Fraction(one.principal, one.instalments))
+        if one.method is Method.EQUAL_PRINCIPAL
+        else 0
+        if one.method in {Method.INTEREST_ONLY, Method.BULLET}
+        else -1
+        for one in some
+    ]
+    out = np.zeros(int(mine[-1]), np.int64), np.zeros(int(mine[-1]), np.int64), np.zeros(int(mine[-1]), np.bool_)
+    kernel.fill(
+        mine,
+        np.array([one.principal for one in some], np.int64),
+        np.array([rate.numerator for rate in rates], np.int64),
+        np.array([rate.denominator for rate in rates], np.int64),
+        np.array(level, np.int64),
+        np.array(share, np.int64),
+        *out,
+    )
+    interest[place], principal[place], used[place] = out
+    due[place] = _due_dates(some, count, mine)
+
+
+def _level(terms: Terms, rate: Fraction) -> int:
+    """The level instalment, of the methods that have one."""
+    if terms.method not in {Method.EQUAL_INSTALMENTS, Method.FORMULA_INSTALMENTS}:
+        return 0
+    scale, annuity = _factor(rate, terms.instalments)
+    return half_up(Fraction(terms.principal * scale, annuity))
+
+
+@lru_cache(maxsize=100_000)
+def _factor(rate: Fraction, instalments: int) -> tuple[int, int]:
+    return level_factor([rate] * instalments)
+
+
+def _due_dates(terms: Sequence[Terms], count: NDArray[np.int64], at: NDArray[np.int64]) -> Dates:
+    """The due date of every line, moved to business days where the contract says so."""
+    first = np.repeat(np.array([one.first_due for one in terms], "datetime64[D]"), count)
+    months = np.repeat(np.array([one.months for one in terms], np.int64), count)
+    number = np.arange(int(at[-1])) - np.repeat(at[:-1], count)
+    last = np.repeat(np.array([one.end_of_month for one in terms], np.bool_), count)
+    due = add_months(first, months * number)
+    if last.any():
+        due[last] = add_months(first[last], (months * number)[last], end_of_month=True)
+    ways = {(one.calendar.name, one.adjustment) for one in terms if one.calendar and one.adjustment is not _STAYS}
+    for name, how in ways:
+        at_it = [one.calendar is not None and one.calendar.name == name and one.adjustment is how for one in terms]
+        calendar = terms[at_it.index(True)].calendar
+        assert calendar is not None
+        moved = np.repeat(np.array(at_it), count)
+        due[moved] = adjust(due[moved], calendar, how)
+    return due
+
+
+_STAYS = Adjustment.UNADJUSTED

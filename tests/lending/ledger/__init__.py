@@ -1,0 +1,1 @@
+"""What a book made of events promises."""

@@ -1,0 +1,101 @@
+"""Money paid early, new terms, write-offs and recoveries change a loan as its papers say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from risk_stream.lending import Kind, arrears
+from risk_stream.lending.ledger import Ledger
+from tests.lending.ledger.said import book_of, event, loan, paid
+
+
+def owed(found: Ledger, day: str) -> tuple[int, int, int]:
+    """Days past due, amount past due, outstanding of the only loan."""
+    late = arrears(found.book(day), day)
+    return int(late.days[0]), int(late.amount[0]), int(late.outstanding[0])
+
+
+def test_a_reversed_payment_never_was() -> None:
+    events = [loan(), paid("2026-02-15", id="P1")]
+    assert owed(book_of(*events), "2026-02-20") == (0, 0, 11_053_81)
+    back = event("repayment_reversal", "2026-02-18", repayment="P1", amount=1_066.19)
+    assert owed(book_of(*events, back), "2026-02-20") == (5, 1_066_19, 12_120_00)
+    assert owed(book_of(*events, back, known="2026-02-17"), "2026-02-17") == (0, 0, 11_053_81)
+
+
+def test_a_payment_counts_from_its_value_date() -> None:
+    found = book_of(loan(), paid("2026-02-25", value_date="2026-02-15"))
+    assert owed(found, "2026-02-20") == (0, 0, 11_053_81)
+
+
+def test_the_day_of_an_event_is_that_of_the_house() -> None:
+    """17:00 in UTC is one in the morning of the next day in Shanghai."""
+    late = paid("2026-02-15") | {"time": "2026-02-15T17:00:00Z"}
+    assert owed(book_of(loan(), late), "2026-02-15")[2] == 12_120_00
+    assert owed(book_of(loan(), late), "2026-02-16") == (0, 0, 11_053_81)
+
+
+def test_money_paid_early_waits_unless_it_prepays() -> None:
+    found = book_of(loan(), paid("2026-02-15", amount=6_066.19))
+    assert owed(found, "2026-02-20") == (0, 0, 11_053_81)
+    assert arrears(found.book("2026-02-20"), "2026-02-20").credit.tolist() == [5_000_00]
+
+
+def test_money_paid_early_makes_later_instalments_smaller() -> None:
+    """5,000.00 with the first instalment leave 6,053.81 in eleven instalments."""
+    found = book_of(loan(), paid("2026-02-15", amount=6_066.19, prepays=True))
+    assert owed(found, "2026-02-20") == (0, 0, 6_053_81)
+    due = found.version(0, np.datetime64("2026-02-20"))
+    assert due is not None
+    later = due.due.due > np.datetime64("2026-02-15")
+    assert int(due.due.amount[later & (due.due.kind == Kind.PRINCIPAL)].sum()) == 6_053_81
+    assert due.due.amount[later].reshape(-1, 2).sum(axis=1).tolist()[:2] == [583_91, 583_91]
+
+
+def test_a_loan_paid_off_between_two_dates_owes_the_interest_of_the_days() -> None:
+    """On 1 March, 14 of 28 days of 110.54 have passed: 55.27 with 11,053.81."""
+    first = paid("2026-02-15")
+    off = paid("2026-03-01", amount=11_109.08, prepays=True)
+    found = book_of(loan(), first, off)
+    assert owed(found, "2026-03-01") == (0, 0, 0)
+    assert owed(found, "2026-12-31") == (0, 0, 0)
+    short = book_of(loan(), first, off | {"amount": 11_109.07})
+    assert owed(short, "2026-03-02")[2] == 1
+
+
+@pytest.mark.parametrize("late_days", [0, 40])
+def test_new_terms_take_all_that_is_unpaid(late_days: int) -> None:
+    day = str(np.datetime64("2026-02-10") + late_days)
+    change = event("restructuring", day, first_due="2026-04-20", instalments=6, in_difficulty=True)
+    found = book_of(loan(), change)
+    before, after = owed(found, str(np.datetime64(day) - 1)), owed(found, day)
+    assert after == (0, 0, before[2])
+    held = found.held(day)
+    assert held.restructured.astype(str).tolist() == [day]
+    assert held.observed_from.astype(str).tolist() == ["2026-04-20"]
+    assert owed(found, "2026-04-21")[0] == 1
+
+
+def test_new_terms_of_a_smaller_principal_forgive_the_rest() -> None:
+    change = event(
+        "restructuring", "2026-03-20", first_due="2026-04-20", instalments=6, in_difficulty=True, principal=10_000
+    )
+    assert owed(book_of(loan(), change), "2026-03-20") == (0, 0, 10_000_00)
+
+
+def test_what_is_written_off_leaves_the_book_and_comes_back_as_a_recovery() -> None:
+    found = book_of(loan(), event("write_off", "2026-05-20"), event("recovery", "2026-06-01", amount=700))
+    assert owed(found, "2026-05-19")[0] == 93
+    assert owed(found, "2026-05-20") == (0, 0, 0)
+    amount, ended = found.written_off("2026-05-20")
+    assert (amount.tolist(), ended.tolist()) == ([12_000_00 + 120_00 + 110_54 + 100_98 + 91_33], [True])
+    assert found.written_off("2026-05-19")[0].tolist() == [0]
+    assert found.recoveries("2026-06-30").tolist() == [700_00]
+    assert found.recoveries("2026-05-31").tolist() == [0]
+
+
+def test_a_part_is_written_off_from_what_is_due_last() -> None:
+    found = book_of(loan(), event("write_off", "2026-03-20", amount=2_000))
+    assert owed(found, "2026-03-20") == (33, 2_132_38, 10_230_54)
+    assert found.written_off("2026-03-20")[1].tolist() == [False]
