@@ -35,7 +35,8 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 
 def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
-    assert {"kafka", "redis", "prometheus", "alertmanager", "grafana", "worker", "topics", "simulator"} == set(SERVICES)
+    around = {"kafka", "redis", "prometheus", "alertmanager", "grafana"}
+    assert around | {"worker", "topics", "decisions", "simulator"} == set(SERVICES)
 
 
 @services
@@ -125,6 +126,16 @@ def test_prometheus_scrapes_the_port_the_worker_serves() -> None:
     assert str(scraped["port"]) == SERVICES["worker"]["environment"]["RISK_STREAM_METRICS_PORT"]
     assert SERVICES["worker"]["environment"]["RISK_STREAM_METRICS_HOST"] == "0.0.0.0"
     assert "ports" not in SERVICES["worker"]
+
+
+def test_prometheus_scrapes_the_servers_of_decisions() -> None:
+    """At the port they answer at, which is published to this machine alone."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    scraped = jobs["risk-stream-decisions"]["dns_sd_configs"][0]
+    served = SERVICES["decisions"]["environment"]["RISK_STREAM_DECISIONS_PORT"]
+    assert (scraped["names"], str(scraped["port"])) == (["decisions"], served)
+    assert SERVICES["decisions"]["ports"] == [f"127.0.0.1:{served}:{served}"]
 
 
 def test_the_image_is_small_and_runs_without_rights() -> None:

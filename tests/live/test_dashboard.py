@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from risk_stream.decisions import Decider, Decision
+from risk_stream.decisions import Decision
 from risk_stream.decisions.answers import partition_of
+from risk_stream.embedded import free_port
 from tests.dashboards.queries import RATIOS, Query, queries
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import Prometheus
@@ -54,11 +55,11 @@ def rules_of(stage: str, kind: str) -> str:
     return json.dumps({"stage": stage, "owner": "desk", "features": features, "rules": [rule]})  # JSON is YAML
 
 
-def decision(id: str, by: Decider, **more: Any) -> bytes:
-    """A record of the log of decisions."""
-    rest = {"version": "1", "plan": "1", "time": 0, "reasons": []}
-    said = {"id": id, "loan": id, "customer": "C1", "verdict": "refer", "table": "policy", "by": by, **rest, **more}
-    return Decision(**said).to_json()
+def decision(id: str) -> bytes:
+    """A record of the log of decisions, as of a table."""
+    return Decision(
+        id=id, loan=id, customer="C1", verdict="approve", reasons=[], table="policy", version="1", plan="1", time=0
+    ).to_json()
 
 
 def tell(house: House, number: int) -> None:
@@ -69,8 +70,26 @@ def tell(house: House, number: int) -> None:
     now = int(time.time() * 1000)
     who = {"time": now, "loan": f"L{number}", "customer": f"C{number}", "entity": "Alpha"}
     house.send([{"id": f"dash-{t}-{number}", "type": t, **who, **more} for t, more in TOLD.items()], "loans")
-    for id, by in ((f"dash-{number}", "engine"), (f"dash-late-{number}", "deadline")):
-        house.send([decision(id, by)], "decisions", partition=partition_of(id, 2))
+    id = f"dash-{number}"
+    house.send([decision(id)], "decisions", partition=partition_of(id, 2))
+
+
+def ask(port: int, number: int) -> dict[str, Any]:
+    """A server's answer to an application that no table decides: at the deadline."""
+    asked = {"application": f"ask-{number}", "loan": f"K{number}", "customer": "C1", "amount": 5000, "deadline_ms": 100}
+    url = f"http://127.0.0.1:{port}/v1/decisions"
+    with urllib.request.urlopen(url, data=json.dumps(asked).encode(), timeout=10) as answer:
+        said: dict[str, Any] = json.load(answer)
+    return said
+
+
+def answers(port: int) -> bool:
+    """Whether a server has read back what was answered before."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +98,15 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     house = new_house("dashboards")
     for stage, kind in STAGES.items():
         (house.rules / f"{stage}.yaml").write_text(rules_of(stage, kind))
-    worker = Worker(house).start()
+    port = free_port()
+    worker = Worker(house, DECISIONS_PORT=port).start()
     try:
-        with Prometheus(f"127.0.0.1:{worker.ready().metrics_port}", rules=[RATIOS]) as prometheus:
+        targets = [f"127.0.0.1:{served}" for served in (worker.ready().metrics_port, port)]
+        with Prometheus(*targets, rules=[RATIOS]) as prometheus:
+            assert eventually(lambda: answers(port)), worker.log
             for number in range(ROUNDS):
                 tell(house, number)
+                assert ask(port, number)["verdict"] == "refer"
                 wanted = {
                     "large": f"dash-A8{number}0004-2",
                     **{f"any-{t}": f"dash-{t}-{number}" for t in STAGES.values()},
