@@ -13,7 +13,20 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from risk_stream import __version__
-from risk_stream.cli import decisions, demo, doctor, events, rebuild, rejects, replay, rules, simulate, topics, worker
+from risk_stream.cli import (
+    decisions,
+    demo,
+    doctor,
+    events,
+    population,
+    rebuild,
+    rejects,
+    replay,
+    rules,
+    simulate,
+    topics,
+    worker,
+)
 from risk_stream.cli.output import CommandError, errors, examples
 
 if TYPE_CHECKING:
@@ -47,7 +60,7 @@ def _root(
         typer.echo(context.get_help())
 
 
-for _module in (demo, worker, simulate, replay, rebuild, events, doctor):
+for _module in (demo, worker, simulate, replay, rebuild, events, doctor, population):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")

@@ -1,4 +1,4 @@
-"""What `rules backtest`, `diff` and `tune` share: the history they judge, how they are told of it, how far they are."""
+"""What commands over a history share: the options that name it, reading it, how far they are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
+import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -18,9 +19,9 @@ from risk_stream.cli.output import CommandError, errors
 from risk_stream.cli.reading import open_records
 
 if TYPE_CHECKING:
-    from risk_stream.catalogue import Catalogue
+    from risk_stream.catalogue import Catalogue, EventBatch
     from risk_stream.settings import Settings
-    from risk_stream.workbench.backtest import Chunk, Outcomes, Report, Tuned
+    from risk_stream.workbench.backtest import Chunk, Outcomes, Refused, Report, Tuned
 
 __all__ = [
     "Asked",
@@ -91,6 +92,17 @@ class Asked:
             where = f": {found.counted.first_refused}" if found.counted.refused else "."
             raise CommandError(f"There is no event to judge{where}")
         return found
+
+    def read(self, settings: Settings, catalogue: Catalogue) -> Iterator[tuple[EventBatch, list[Refused]]]:
+        """The events of the history whose times lie in its span, batch by batch, and what was refused with each."""
+        from risk_stream.workbench.backtest import Reader
+
+        reader, (start, end) = Reader(catalogue), _span(self.start, self.until)
+        with _history(settings, catalogue, self.files, self.mapping, 1) as past:
+            for chunk in past.chunks:
+                batch, refused = reader.read(chunk)
+                yield batch.take(np.flatnonzero((batch.times >= start) & (batch.times < end))), refused
+                past.told(chunk.done)
 
 
 @dataclass(frozen=True, slots=True)

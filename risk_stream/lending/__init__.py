@@ -91,6 +91,7 @@ from risk_stream.lending.payments import (
     settle,
 )
 from risk_stream.lending.pledge import Pledge, PledgeLines, concentration, pledge_breaches, pledge_ratio
+from risk_stream.lending.population import Population
 from risk_stream.lending.portfolio import Quality, forward_rolls, quality, roll_forward, roll_rates, vintages
 from risk_stream.lending.schedules import (
     Accrual,
@@ -144,6 +145,7 @@ __all__ = [
     "Payment",
     "Pledge",
     "PledgeLines",
+    "Population",
     "Prepayment",
     "Quality",
     "Rate",

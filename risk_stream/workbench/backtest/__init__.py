@@ -8,7 +8,14 @@ it. `edits` says what changed in the files; `tune` moves the thresholds of one r
 
 from risk_stream.workbench.backtest.backtest import EVER, backtest
 from risk_stream.workbench.backtest.edits import Edit, Edited, edits
-from risk_stream.workbench.backtest.history import Chunk, chunks_of_batches, chunks_of_records, lines_of
+from risk_stream.workbench.backtest.history import (
+    Chunk,
+    Reader,
+    Refused,
+    chunks_of_batches,
+    chunks_of_records,
+    lines_of,
+)
 from risk_stream.workbench.backtest.outcomes import Outcome, OutcomeError, Outcomes, read_outcomes
 from risk_stream.workbench.backtest.report import (
     Count,
@@ -40,6 +47,8 @@ __all__ = [
     "Outcomes",
     "Overlap",
     "Point",
+    "Reader",
+    "Refused",
     "Report",
     "RuleReport",
     "RunError",
