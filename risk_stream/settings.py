@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         return f"{self.prefix}plans"
 
     @property
+    def profiles_topic(self) -> str:
+        """Each change of a customer's or group's profile; the last one stays."""
+        return f"{self.prefix}profiles"
+
+    @property
     def mended_topic(self) -> str:
         """Refused records that were mended and are judged again: an origin of our own."""
         return f"{self.prefix}mended"

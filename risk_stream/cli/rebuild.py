@@ -1,4 +1,4 @@
-"""`risk-stream rebuild`: Redis filled again from what Kafka keeps of the alerts."""
+"""`risk-stream rebuild`: Redis filled again from what Kafka keeps of alerts and profiles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rebuild(
         bool, typer.Option("--prune", help="Remove alerts from Redis that the log does not have.")
     ] = False,
 ) -> None:
-    """Fill Redis again from risk.alerts, whatever happened to it; workers and consoles may go on meanwhile.
+    """Fill Redis again from risk.alerts and risk.profiles, whatever happened to it; workers and consoles may go on.
 
     What is there is mended in place; what people made of an alert stays. Followers of the stream hear of alerts that
     were missing, some for the second time: an entry's id and revision say which.
@@ -62,6 +62,11 @@ def _say(rebuilt: Rebuilt, redis: str, topic: str) -> None:
         f" {rebuilt.seconds:.1f} s: {changed:,} were missing or old there",
         markup=False,
     )
+    if rebuilt.profiles or rebuilt.contributions:
+        output().print(
+            f"{rebuilt.profiles:,} records of profiles and {rebuilt.contributions:,} contributions to them were missing"
+            " or old there"
+        )
     if rebuilt.wrong:
         output().print(f"{rebuilt.wrong:,} records of {topic} are no alerts: they were passed over")
     for span in rebuilt.cut:

@@ -31,6 +31,7 @@ from risk_stream.profiles.profile import (
     profile_of,
     worth,
 )
+from risk_stream.profiles.record import Past, Record, changes, in_words, past_of, record_of
 
 __all__ = [
     "DEFAULT_MOST",
@@ -43,16 +44,22 @@ __all__ = [
     "Kind",
     "Label",
     "Mark",
+    "Past",
     "Policy",
     "Profile",
     "Reason",
+    "Record",
     "Resolved",
     "Rest",
     "Selector",
     "Weight",
     "at",
+    "changes",
+    "in_words",
     "next_change",
+    "past_of",
     "profile_of",
+    "record_of",
     "resolve",
     "worth",
 ]

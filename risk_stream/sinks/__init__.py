@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from risk_stream.sinks.health import Fired, Health, RuleHealth, WorkerHealth
 from risk_stream.sinks.meter import Meter
+from risk_stream.sinks.profiles import ProfileSink
 from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS, Metric, Metrics
 from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, Keep, Written, without_password
 
@@ -19,6 +20,7 @@ __all__ = [
     "Meter",
     "Metric",
     "Metrics",
+    "ProfileSink",
     "RuleHealth",
     "WorkerHealth",
     "Written",

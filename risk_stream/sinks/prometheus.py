@@ -241,6 +241,21 @@ METRICS: tuple[Metric, ...] = (
         ("rule",),
         "Alerts stored in Redis and not shown, for they repeat one that is, by the rule's `at_most`.",
     ),
+    Metric(
+        "risk_stream_profiles",
+        "gauge",
+        ("kind", "grade"),
+        "Customers and groups by their standing grade; said by the worker that has partition 0 of `risk.alerts`.",
+    ),
+    Metric(
+        "risk_stream_profile_changes_total", "counter", ("kind",), "Changes of profiles published in `risk.profiles`."
+    ),
+    Metric(
+        "risk_stream_profile_alerts_forgotten_total",
+        "counter",
+        (),
+        "Alerts whose part in a profile has faded, or was one of more than are kept of a customer.",
+    ),
     Metric("risk_stream_redis_up", "gauge", (), "1 if the last write to Redis succeeded, 0 while it is away."),
     Metric("risk_stream_redis_failures_total", "counter", (), "Writes to Redis that failed and were tried again."),
     Metric(

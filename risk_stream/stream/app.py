@@ -73,6 +73,8 @@ class RiskApp(faust.App):
         await self.watcher.stop()
         await self.pipeline.producer.stop()
         await self.pipeline.store.sink.close()
+        if self.pipeline.keeper is not None:
+            await self.pipeline.keeper.sink.close()
 
     def _create_directories(self) -> None:
         """None: there are no tables."""
@@ -160,6 +162,8 @@ def make_app(
 
     app.on_rebalance_complete.connect(assigned, weak=False)
     app.task(decide)
+    if pipeline.keeper is not None:
+        app.task(pipeline.keeper.run)
     app.task(refresh)
     app.task(_watch_pauses)
     return app

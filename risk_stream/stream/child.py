@@ -24,8 +24,9 @@ from aiokafka.errors import KafkaError
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.rules import PlanSource
 from risk_stream.settings import Settings
-from risk_stream.sinks import AlertSink, Keep, Metrics
+from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
+from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.planbook import PlanBook, event_texts
@@ -104,6 +105,8 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     session = max(settings.session_seconds, least if least is not None else DEFAULT_SESSION)
     keep = Keep(settings.redis_alerts, settings.redis_days, settings.redis_stream)
     sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
+    profiles = ProfileSink(settings.redis, prefix=settings.redis_prefix, spread=counts[settings.alerts_topic])
+    keeper = Keeper(settings.profiles_topic, profiles, metrics, source.plan)
     producer = Producer(settings.broker)
     plans = PlanLog(settings.broker, settings.plans_topic, producer, partitions=counts[settings.plans_topic])
     book = PlanBook(source.plan, event_texts(settings.events), plans, source.kept)
@@ -113,11 +116,12 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
         source.plan,
         counts=counts,
         producer=producer,
-        store=AlertStore(sink, metrics),
+        store=AlertStore(sink, metrics, keeper),
         metrics=metrics,
         fatal=lambda sentence: _end(AGAIN, sentence),
         state=KafkaStateLog(settings.broker, settings.state_topic, settings.group),
         book=book,
+        keeper=keeper,
     )
     metrics.before_scrape(lambda: pipeline.lanes.health.say(metrics, settings.metrics_rules))
     metrics.page("/rules", pipeline.lanes.health.page)

@@ -20,7 +20,7 @@ import numpy as np
 from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
-from risk_stream.catalogue import Catalogue
+from risk_stream.catalogue import Catalogue, EventBatch
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -161,6 +161,8 @@ class Intake:
         self.promised: Callable[[], Mapping[str, int]] = dict
         self.targets: list[Target] = []
         self.heard_generation: Callable[[], int] = lambda: 0  # the highest that a hop here has heard of
+        self.time_passed: Callable[[int], None] = lambda _: None  # told of business dates, ms
+        self._passes_time = np.array([t.passes_time for t in catalogue.types])  # by type code
         self._lateness_ms = int(settings.lateness_seconds * 1000)
         self._said_unknown = False
         self._one_at_a_time = asyncio.Lock()
@@ -306,6 +308,8 @@ class Intake:
                 for _, origin, part, position in taken:
                     if part is None:
                         self.pass_over(origin, position)
+                    else:
+                        self._pass_time(part.batch)
                 self.admission.tell_owed([(d.origin, has_more) for d, has_more in more.items() if d.origin], admitted)
                 for desk, *_ in taken:
                     desk.busy = True
@@ -387,6 +391,11 @@ class Intake:
             if n or position > origin.position or (desk.open and desk.open[0].offset < origin.position):
                 taken.append((desk, origin, part, position))
         return taken, again
+
+    def _pass_time(self, batch: EventBatch) -> None:
+        passes = self._passes_time[batch.types]
+        if passes.any():
+            self.time_passed(int(batch.times[passes].max()))
 
     @staticmethod
     def pass_over(origin: Origin, offset: int) -> None:

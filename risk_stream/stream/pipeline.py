@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan
@@ -16,6 +19,7 @@ from risk_stream.stream.changes import Changes
 from risk_stream.stream.decisions import DecisionWatch
 from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
+from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.lanes import Lanes
 from risk_stream.stream.messages import Outgoing, reject_message
 from risk_stream.stream.planbook import PlanBook
@@ -49,9 +53,10 @@ class Pipeline:
         fatal: Callable[[str], None],
         state: StateLog | None = None,
         book: PlanBook | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.settings, self.catalogue, self.book = settings, catalogue, book or PlanBook(plan)
-        self.producer, self.store, self.metrics = producer, store, metrics
+        self.producer, self.store, self.metrics, self.keeper = producer, store, metrics, keeper
         of = {k.name: counts[settings.hop_topic(k.name)] for k in catalogue.kinds} | {"": counts[settings.alerts_topic]}
         self.runs = Runs(producer, metrics, fatal)
         self.intake = Intake(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
@@ -63,6 +68,8 @@ class Pipeline:
         self.intake.hops_are_behind = self.lanes.are_behind
         self.intake.promised = self.lanes.promised
         self.intake.heard_generation = self._heard_generation
+        if keeper is not None:
+            keeper.publish, self.intake.time_passed = self._publish, keeper.pass_time
         self.assignor = LaneAssignor([settings.hop_topic(k.name) for k in catalogue.kinds], self.lanes.holds)
 
     # What the app tells
@@ -79,6 +86,8 @@ class Pipeline:
         self.intake.use(plan)
         self.lanes.use(plan)
         self.changes.poke()
+        if self.keeper is not None:
+            self.keeper.use(plan)
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """These and no other partitions are this worker's now: what it holds of others is dropped."""
@@ -88,6 +97,8 @@ class Pipeline:
         await self.intake.assigned(mine)
         await self.decided.assigned(mine)
         self.changes.begin()
+        if self.keeper is not None:
+            self.keeper.assigned(partition for topic, partition in mine if topic == self.settings.alerts_topic)
         self.metrics.set("risk_stream_partitions", len(mine))
         self.metrics.add("risk_stream_rebalances_total")
 
@@ -120,6 +131,13 @@ class Pipeline:
                 outgoing = [self._not_an_alert(messages[0], record, why) for record, why in wrong]
             tp = messages[0].topic, messages[0].partition
             self.runs.acknowledge(tp, mine, await self.runs.hand_over(outgoing))
+
+    async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Returns when the broker has stored these messages; the process ends where it has not."""
+        try:
+            await asyncio.gather(*await self.runs.hand_over(outgoing))
+        except KafkaError as exc:
+            self.runs.lost(exc)
 
     def _not_an_alert(self, message: Any, record: Record, why: str) -> Outgoing:
         self.metrics.add("risk_stream_rejects_total", 1, message.topic, "message")

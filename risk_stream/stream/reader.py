@@ -70,6 +70,10 @@ class Reader:
         if self._consumer is not None:
             await self._consumer.stop()
 
+    async def has(self, topic: str) -> bool:
+        """Whether a topic is there. Raises `BrokerError`."""
+        return topic in await asyncio.to_thread(partition_counts, self.broker)
+
     async def spans(self, topics: Iterable[str], *, since_ms: int | None = None) -> list[Span]:
         """What there is to read of topics now, by partition; with `since_ms` only what the broker got from then on.
 

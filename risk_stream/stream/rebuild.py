@@ -1,4 +1,4 @@
-"""Redis filled again from `risk.alerts`: everything the log has, by the same writing that a worker does.
+"""Redis filled again from `risk.alerts` and `risk.profiles`: all the logs have, by the same writing as a worker's.
 
 What is there is mended in place and never removed first, so a console sees no empty list meanwhile, people's status of
 an alert stays, and workers may go on writing: of each alert the highest revision stands whoever writes it.
@@ -6,6 +6,7 @@ an alert stays, and workers may go on writing: of each alert the highest revisio
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ import msgspec
 from redis.exceptions import RedisError
 
 from risk_stream.engine import Alert
+from risk_stream.profiles import Record
 from risk_stream.settings import Settings
-from risk_stream.sinks import AlertSink, Keep, Written
+from risk_stream.sinks import AlertSink, Keep, ProfileSink, Written
 from risk_stream.stream.reader import Reader, Span
 from risk_stream.stream.store import ROUND_TRIP
 
@@ -41,6 +43,8 @@ class Rebuilt:
     removed: int  # of those
     cut: tuple[Span, ...]  # partitions whose first records are gone
     seconds: float
+    profiles: int  # records of profiles that were missing or old in Redis
+    contributions: int  # of alerts to profiles that were
 
 
 async def rebuild(
@@ -48,7 +52,9 @@ async def rebuild(
 ) -> Rebuilt:
     """Write all of `risk.alerts`, as it is now, into Redis. With `prune` also remove what the log does not have.
 
-    Where the beginning of the log is gone nothing is removed: what Redis has and the log has not may be from there.
+    Where there is a log of profiles, those that were published are written first, with their history, then what alerts
+    contribute: workers say of each profile what is another now. Where the beginning of the log of alerts is gone
+    nothing is removed: what Redis has and the log has not may be from there.
     `progress` hears how many records were read, of how many.
 
     Raises:
@@ -58,12 +64,15 @@ async def rebuild(
     began = time.monotonic()
     keep = Keep(settings.redis_alerts, settings.redis_days, settings.redis_stream)
     sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
-    done = 0
+    profiles, published, done = None, 0, 0
     try:
         unseen = await sink.ids()  # before the log's end is asked: all of these were in the log by then
         async with Reader(settings.broker) as reader:
             spans = await reader.spans([settings.alerts_topic])
-            writing = _Writing(sink)
+            if await reader.has(settings.profiles_topic):
+                profiles = ProfileSink(settings.redis, prefix=settings.redis_prefix, spread=len(spans))
+                published = await _published(reader, settings, profiles)
+            writing = _Writing(sink, profiles)
             of = sum(map(len, spans))
             async for records in reader.read(spans):
                 alerts = writing.decoded([record.value for record in records])
@@ -83,6 +92,8 @@ async def rebuild(
         ) from exc
     finally:
         await sink.close()
+        if profiles is not None:
+            await profiles.close()
     return Rebuilt(
         revisions=writing.revisions,
         wrong=writing.wrong,
@@ -92,14 +103,30 @@ async def rebuild(
         removed=removed,
         cut=cut,
         seconds=time.monotonic() - began,
+        profiles=published,
+        contributions=writing.contributions,
     )
+
+
+async def _published(reader: Reader, settings: Settings, profiles: ProfileSink) -> int:
+    """Write the profiles that the log has, and their history; how many records were missing or old."""
+    decode, news = msgspec.json.Decoder(Record).decode, 0
+    async for records in reader.read(await reader.spans([settings.profiles_topic])):
+        heard = []
+        for record in records:
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # none of ours
+                heard.append(decode(record.value or b""))
+        for at in range(0, len(heard), ROUND_TRIP):
+            news += await profiles.heard(heard[at : at + ROUND_TRIP])
+    return news
 
 
 class _Writing:
     """Alerts on their way into Redis, counted."""
 
-    def __init__(self, sink: AlertSink) -> None:
-        self.sink, self.written, self.revisions, self.wrong = sink, Written(), 0, 0
+    def __init__(self, sink: AlertSink, profiles: ProfileSink | None) -> None:
+        self.sink, self.profiles = sink, profiles
+        self.written, self.revisions, self.wrong, self.contributions = Written(), 0, 0, 0
         self._decode = msgspec.json.Decoder(Alert).decode
         self._untrimmed = 0
 
@@ -115,7 +142,10 @@ class _Writing:
 
     async def write(self, alerts: list[Alert]) -> None:
         for at in range(0, len(alerts), ROUND_TRIP):
-            self.written += await self.sink.write(alerts[at : at + ROUND_TRIP], mend=True)
+            part = alerts[at : at + ROUND_TRIP]
+            self.written += await self.sink.write(part, mend=True)
+            if self.profiles is not None:
+                self.contributions += await self.profiles.take(part)
         self._untrimmed += len(alerts)
         if self._untrimmed >= TRIM_AFTER:
             await self.trim()

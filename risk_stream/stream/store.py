@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from risk_stream.engine import Alert
 from risk_stream.sinks import AlertSink, Metrics, Written
 from risk_stream.stream.admission import Record
+from risk_stream.stream.keeper import Keeper
 
 __all__ = ["AlertStore"]
 
@@ -38,8 +39,8 @@ TRIM_EVERY = 30.0
 class AlertStore:
     """Writes runs of alert records; `write` returns when they are in Redis, however long that takes."""
 
-    def __init__(self, sink: AlertSink, metrics: Metrics) -> None:
-        self.sink, self.metrics = sink, metrics
+    def __init__(self, sink: AlertSink, metrics: Metrics, keeper: Keeper | None = None) -> None:
+        self.sink, self.metrics, self.keeper = sink, metrics, keeper
         self.away = False
         self._decode = msgspec.json.Decoder(Alert).decode
         self._trimmed = time.monotonic()
@@ -57,6 +58,7 @@ class AlertStore:
         for at in range(0, len(alerts), ROUND_TRIP):
             part = alerts[at : at + ROUND_TRIP]
             written += await self._until_it_answers(lambda part=part: self.sink.write(part))  # type: ignore[misc]
+            await self._contribute(part)
         if time.monotonic() - self._trimmed >= TRIM_EVERY:
             while await self._until_it_answers(self.sink.trim):
                 pass
@@ -68,6 +70,13 @@ class AlertStore:
         for rule in written.suppressed:
             self.metrics.add("risk_stream_alerts_suppressed_total", 1, rule)
         return wrong
+
+    async def _contribute(self, alerts: Sequence[Alert]) -> None:
+        """What the alerts add to their customers' profiles: stored before the alerts count as read."""
+        keeper = self.keeper
+        if keeper is not None and keeper.policy is not None:
+            await self._until_it_answers(lambda: keeper.sink.take(alerts))
+            keeper.poke()
 
     async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Redis' answer, asked as often as it takes: what is asked may be asked twice."""

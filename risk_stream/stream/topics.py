@@ -105,6 +105,13 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
             segment_bytes=STATE_SEGMENT,
         ),
         topic(settings.alerts_topic, "alerts and their revisions, by id", kept),
+        topic(
+            settings.profiles_topic,
+            "profiles of customers and groups, each change; compaction leaves the last",
+            FOR_EVER,
+            cleanup_policy="compact",
+            min_compaction_lag_ms=int(kept * _HOUR_MS),
+        ),
         topic(settings.rejects_topic, "records that were refused, and why", kept),
         topic(settings.mended_topic, "refused records that were mended, judged again", kept),
         topic(settings.requests_topic, "applications that somebody waits for the decision of", kept),

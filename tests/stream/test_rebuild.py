@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from aiokafka import AIOKafkaProducer
@@ -15,7 +16,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
 from risk_stream.settings import Settings
-from risk_stream.sinks import WITHDRAWN, AlertSink, Keep, Metrics
+from risk_stream.sinks import WITHDRAWN, AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.sinks.redis import SEVERITIES
 from risk_stream.stream import BrokerError, Topic, create_topics
 from risk_stream.stream import store as store_module
@@ -23,7 +24,10 @@ from risk_stream.stream.reader import Reader
 from risk_stream.stream.rebuild import RebuildError, rebuild
 from risk_stream.stream.store import AlertStore
 from tests.live.servers import Kafka, RedisServer
+from tests.sinks.test_profiles import of
 from tests.sinks.test_redis import alert
+from tests.stream.test_keeper import Topic as ProfilesTopic
+from tests.stream.test_keeper import Worker as KeepingWorker
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -55,12 +59,12 @@ def house(kafka: Kafka, redis_server: RedisServer, name: str, **more: Any) -> Se
     return settings
 
 
-def send(settings: Settings, values: list[tuple[bytes, bytes]]) -> None:
+def send(settings: Settings, values: list[tuple[bytes, bytes]], topic: str = "") -> None:
     async def run() -> None:
         producer = AIOKafkaProducer(bootstrap_servers=settings.broker)
         await producer.start()
         try:
-            for sent in [await producer.send(settings.alerts_topic, value, key=key) for key, value in values]:
+            for sent in [await producer.send(topic or settings.alerts_topic, value, key=key) for key, value in values]:
                 await sent
         finally:
             await producer.stop()
@@ -198,3 +202,42 @@ def test_what_is_away_is_one_sentence(kafka: Kafka, redis_server: RedisServer) -
         asyncio.run(rebuild(settings.model_copy(update={"broker": f"127.0.0.1:{free_port()}"})))
     with pytest.raises(BrokerError, match=r"there is no topic nowhere\.alerts"):
         asyncio.run(rebuild(settings.model_copy(update={"prefix": "nowhere."})))
+
+
+def test_profiles_come_back_with_their_history_and_are_not_said_again(
+    kafka: Kafka, client: redis.Redis, redis_server: RedisServer
+) -> None:
+    """From an empty Redis: what was published, and what alerts contribute; a keeper then finds nothing to say."""
+    settings = house(kafka, redis_server, "rebuild-profiles")
+    create_topics(kafka.address, [Topic(settings.profiles_topic, 2, 1)])
+    alerts = [of(n, f"C{n % 3}", "G1") for n in range(9)]
+    send(settings, [(one.id.encode(), one.to_json()) for one in alerts])
+    topic = ProfilesTopic()
+
+    async def keep() -> dict[str, list[str]]:
+        sink = ProfileSink(settings.redis, prefix=settings.redis_prefix, spread=3)
+        try:
+            worker = KeepingWorker(sink, topic)
+            for one in alerts:
+                await worker.take(one)
+            await worker.keeper.settle()
+            return {
+                subject: [past.changed[0] for past in await sink.history(subject)]
+                for subject in ("customer:C1", "group:G1")
+            }
+        finally:
+            await sink.close()
+
+    before = asyncio.run(keep())
+    said = len(topic.records)
+    to_topic = [(f"{one.kind}:{one.key}".encode(), msgspec.json.encode(one)) for one in topic.records]
+    send(settings, to_topic, settings.profiles_topic)
+    for key in client.scan_iter("rebuild-profiles:*"):
+        client.delete(key)
+    rebuilt = asyncio.run(rebuild(settings))
+    assert (rebuilt.profiles, rebuilt.contributions) == (said, 9)
+    alerts.clear()
+    assert asyncio.run(keep()) == before
+    assert len(topic.records) == said
+    again = asyncio.run(rebuild(settings))
+    assert (again.profiles, again.contributions) == (0, 0)
