@@ -27,6 +27,11 @@ SECTIONS = (
     ("The file", ("$defs", "rules")),
     ("A rule", ("$defs", "rule")),
     ("A test of a rule", ("$defs", "test")),
+    ("A decision table", ("$defs", "table")),
+    ("A row of a decision table", ("$defs", "row")),
+    ("A test of a decision table", ("$defs", "decision_test")),
+    ("A scorecard", ("$defs", "scorecard")),
+    ("A characteristic of a scorecard", ("$defs", "characteristic")),
 )
 #: Definitions of the schema, in words.
 WORDS = {
@@ -39,6 +44,9 @@ WORDS = {
     "given": "an event, or `{after: 1m, times: 9, EVENT TYPE: {…}}`",
     "rule": "a rule",
     "test": "a test",
+    "row": "a row",
+    "decision_test": "a test",
+    "characteristic": "a characteristic",
     "aggregate": "an aggregate",
     "step": "a step",
 }
@@ -107,6 +115,7 @@ def takes(said: dict[str, Any]) -> str:
     if kinds == ["array"]:
         return f"a list; each is {takes(said['items'])}"
     words = {"string": "text", "number": "a number", "integer": "a whole number", "object": "names and what they are"}
+    words["boolean"] = "true or false"
     return ", or ".join(words[kind] for kind in kinds) + limits(said)
 
 

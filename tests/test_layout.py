@@ -37,7 +37,7 @@ FLOORS = {
     "cli": 7,
     "__main__": 8,
 }
-FRIENDS = {("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
+FRIENDS = {("rules", "lending"), ("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
 CORE = {"catalogue", "calendars", "features", "profiles", "rules", "lending", "engine", "decisions"}
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {

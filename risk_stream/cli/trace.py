@@ -80,7 +80,11 @@ def lines_of_all(traced: list[Traced]) -> Iterator[str]:
 
     for one in sorted(traced, key=lambda t: not t.fired):
         mode = "" if one.mode == "live" else f", {one.mode}"
-        yield f"{one.rule} ({one.severity}{mode}): {'fires' if one.fired else 'is quiet'}"
+        if one.verdict:
+            yield f"{one.rule} (decides{mode}): {one.verdict}"
+            yield from (f"  because {reason}" for reason in one.reasons)
+        else:
+            yield f"{one.rule} ({one.severity}{mode}): {'fires' if one.fired else 'is quiet'}"
         yield from lines_of(one.step, "  ")
         if one.warming:
             yield f"  still warming: {', '.join(one.warming)}"

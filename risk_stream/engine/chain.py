@@ -96,6 +96,9 @@ class Engine:
         )
         total.stamps = [row for row, *_ in order]
         total.alerts = [said[i] for *_, i in order]
+        if total.decisions:
+            rows_of = rows_of or _rows_of_ids(batch)
+            total.decisions.sort(key=lambda d: (rows_of.get(d.event, -1) if d.was is None else -1, d.time, d.rule))
         return total
 
     def advance(self, clock: int) -> Result:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from risk_stream.engine.alert import Alert
+from risk_stream.rules import REQUEST, Ruling
 
-__all__ = ["Decided", "Verdict"]
+__all__ = ["REQUEST", "Decided", "Verdict", "decided"]
 
 #: What becomes of an application: it is granted, a person looks at it, or it is refused.
 Verdict: TypeAlias = Literal["approve", "refer", "decline"]
@@ -29,3 +30,11 @@ class Decided(Alert, frozen=True, kw_only=True):
     points: float | None = None
     reasons: list[str]
     request: str | None = None
+
+
+def decided(alert: Alert, ruling: Ruling, request: str | None) -> Decided:
+    """What a table's rule says of an event, with what the table makes of it."""
+    said = {name: getattr(alert, name) for name in Alert.__struct_fields__}
+    said["summary"] = f"{ruling.verdict}: {'; '.join(ruling.reasons)}"
+    ruled = {name: getattr(ruling, name) for name in Ruling.__slots__}
+    return Decided(**said, **ruled, request=request)

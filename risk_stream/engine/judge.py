@@ -10,6 +10,7 @@ import numpy as np
 
 from risk_stream.catalogue import EventBatch, EventType
 from risk_stream.engine.alert import Alert, alert_id
+from risk_stream.engine.decided import REQUEST, decided
 from risk_stream.engine.view import DUE, Features, Rows, View, has_key, rows_of_types
 from risk_stream.rules import Delay, Evaluator, Failures, Plan, Rule, add_failures
 
@@ -149,7 +150,7 @@ class Judge:
         event = batch.text("id", index) or ""
         features, inexact, warming = evaluator.explain(rule, view, row)
         keys = {k.name: text for k in batch.catalogue.kinds if (text := batch.text(k.name, index))}
-        return Alert(
+        alert = Alert(
             id=alert_id(rule.id, event),
             revision=revision,
             rule=rule.id,
@@ -176,3 +177,7 @@ class Judge:
             summary=evaluator.sentence(rule, view, row),
             why=rule.why,
         )
+        if rule.table is None:
+            return alert
+        ruling = evaluator.decide(rule, view, row, features, inexact)
+        return decided(alert, ruling, batch.text(REQUEST, index))

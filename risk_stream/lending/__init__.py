@@ -104,7 +104,7 @@ from risk_stream.lending.schedules import (
     prepay,
     schedule,
 )
-from risk_stream.lending.scorecard import Characteristic, Scorecard, Scores, load_scorecard
+from risk_stream.lending.scorecard import CARD_KEYS, Characteristic, Scorecard, Scores, load_scorecard, read_scorecard
 from risk_stream.lending.stages import StageRules, StageState, load_stage_rules, significant_increase, stage, unstaged
 from risk_stream.lending.suitability import Match, suitability
 from risk_stream.lending.validation import auc, gini, kolmogorov_smirnov, stability, stability_index
@@ -112,6 +112,7 @@ from risk_stream.lending.validation import auc, gini, kolmogorov_smirnov, stabil
 __all__ = [
     "BANDS",
     "BUCKETS",
+    "CARD_KEYS",
     "MAX_MINOR",
     "NEVER",
     "ORDERS",
@@ -216,6 +217,7 @@ __all__ = [
     "pledge_ratio",
     "prepay",
     "quality",
+    "read_scorecard",
     "roll_forward",
     "roll_rates",
     "sale_to_line",

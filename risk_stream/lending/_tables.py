@@ -22,10 +22,10 @@ _E = TypeVar("_E", bound=Enum)
 class Reader:
     """One file, read part by part; `problems` grows, `done` raises them."""
 
-    def __init__(self, root: Node, keys: Sequence[str]) -> None:
+    def __init__(self, root: Node, keys: Sequence[str], optional: Sequence[str] = ()) -> None:
         self.root = root
         self.problems: list[Problem] = []
-        self.keys(root, keys)
+        self.keys(root, keys, optional)
 
     def report(self, node: Node, message: str) -> None:
         """Note what is wrong with a part."""

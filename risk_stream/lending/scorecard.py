@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, log
 from pathlib import Path
@@ -15,10 +15,11 @@ from risk_stream.catalogue import Node
 from risk_stream.lending._tables import Reader, table
 from risk_stream.lending.errors import LendingError
 
-__all__ = ["Characteristic", "Scorecard", "Scores", "load_scorecard"]
+__all__ = ["CARD_KEYS", "Characteristic", "Scorecard", "Scores", "load_scorecard", "read_scorecard"]
 
-_KEYS = ("name", "pdo", "base_score", "base_odds", "intercept", "characteristics")
-_OF_CHARACTERISTIC = ("beta", "bins", "missing", "reason")
+#: What makes a card: points to double the odds, the score of the base odds (good to bad), and what is scored.
+CARD_KEYS = ("pdo", "base_score", "base_odds", "intercept", "characteristics")
+_OF_CHARACTERISTIC = ("beta", "bins", "missing", "reason", "of", "words")
 _MOST_REASONS = 4
 
 
@@ -31,6 +32,8 @@ class Characteristic:
     points: tuple[float, ...]  # of each bin, and of no value where the card has a bin for it
     has_missing: bool
     is_reason: bool
+    of: str = ""  # what it looks at, where that has another name
+    words: str = ""  # why points are lost, in a sentence
 
     def bins(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The bin of each value, NaN being no value. Raises `LendingError` where the card has no bin for that."""
@@ -100,7 +103,23 @@ def load_scorecard(path: Path) -> Scorecard:
     Points of a bin = -(beta x WOE + intercept / k) x factor + offset / k with k characteristics and
     WOE = ln(share of the good / share of the bad). Bins follow one another without a gap, from below all to above all.
     """
-    reader = table(path, _KEYS)
+    reader = table(path, ("name", *CARD_KEYS))
+    card = _card(reader, reader.text(reader.root, "name"))
+    reader.done()
+    return card
+
+
+def read_scorecard(root: Node, name: str, beside: Sequence[str]) -> Scorecard:
+    """A card in a mapping that holds `CARD_KEYS` and may hold others `beside`. Raises `TableError` with its faults."""
+    reader = Reader(root, (*CARD_KEYS, *beside), beside)
+    reader.done()
+    card = _card(reader, name)
+    reader.done()
+    return card
+
+
+def _card(reader: Reader, name: str) -> Scorecard:
+    """What a card says; its faults are noted."""
     root = reader.root
     pdo, odds = float(reader.number(root, "pdo")), float(reader.number(root, "base_odds"))
     if pdo <= 0 or odds <= 0:
@@ -116,7 +135,7 @@ def load_scorecard(path: Path) -> Scorecard:
     share = float(reader.number(root, "intercept")) / count
     found = []
     for key, part in parts.items():
-        if not reader.keys(part, _OF_CHARACTERISTIC, optional=("missing", "reason")):
+        if not reader.keys(part, _OF_CHARACTERISTIC, optional=("missing", "reason", "of", "words")):
             continue
         edges, woes = _bins(reader, part, str(key.value))
         missing = part.get("missing")
@@ -125,9 +144,8 @@ def load_scorecard(path: Path) -> Scorecard:
         beta = float(reader.number(part, "beta"))
         points = tuple(-(beta * woe + share) * factor + offset / count for woe in woes)
         is_reason = reader.yes(part, "reason", otherwise=True)
-        found.append(Characteristic(str(key.value), edges, points, missing is not None, is_reason))
-    name = reader.text(root, "name")
-    reader.done()
+        of, words = reader.text(part, "of"), reader.text(part, "words")
+        found.append(Characteristic(str(key.value), edges, points, missing is not None, is_reason, of, words))
     return Scorecard(name, factor, offset, tuple(found))
 
 

@@ -111,6 +111,8 @@ Expressions
     function  := abs min max clamp round floor ceil sqrt log exp power      of numbers
                | lower upper trim length starts_with ends_with contains matches      of texts
                | minute hour weekday day month year date time_of_day business_day    of times, by a calendar
+               | scorecard("name")     the points of a scorecard
+               | fired("rule")         in a decision table: whether a rule fires on the same event
                | has(x, "A")     whether a seen feature x saw a text
                | seconds(n)  minutes(n)  hours(n)  days(n)  coalesce(x, default)  choose(condition, x, otherwise)
 
@@ -138,18 +140,21 @@ A failed load raises `PlanError` with every problem found, each with file, line,
 from __future__ import annotations
 
 from risk_stream.rules.at_most import AtMost
+from risk_stream.rules.decide import Ruling
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.evaluate import Evaluator, RulesAt, View, program_of
 from risk_stream.rules.failures import Failures, add_failures
 from risk_stream.rules.files import PlanError
-from risk_stream.rules.model import SEVERITIES, STAGES, Given, Rule, RuleTest, Validity
+from risk_stream.rules.model import REQUEST, SEVERITIES, STAGES, VERDICTS, Given, Rule, RuleTest, Validity
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
 from risk_stream.rules.source import PlanSource
 from risk_stream.rules.validity import expired
 
 __all__ = [
+    "REQUEST",
     "SEVERITIES",
     "STAGES",
+    "VERDICTS",
     "AtMost",
     "Delay",
     "Evaluator",
@@ -161,6 +166,7 @@ __all__ = [
     "Rule",
     "RuleTest",
     "RulesAt",
+    "Ruling",
     "Validity",
     "View",
     "add_failures",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
+from risk_stream.rules.decide import Decider, Ruling, values_of
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.failures import Failures, add_failures, failure
 from risk_stream.rules.meaning import (
@@ -74,6 +75,8 @@ def program_of(rules: Iterable[Rule]) -> Program:
             for value in (meaning, *(texts_read(meaning) if rule.reads else ())):
                 if isinstance(value, Value):
                     program.value(value)
+        for value in () if rule.table is None else values_of(rule.table):
+            program.value(value)
     program.compile()
     return program
 
@@ -93,6 +96,7 @@ class Evaluator:
         self._alone: dict[str, Program] = {}  # of the rules that failed
         self._errors: dict[str, Failures] = {}
         self._summaries: dict[str, Callable[[Callable[[str], str]], str]] = {}
+        self._deciders: dict[str, Decider] = {}  # by rule id
         self._named: dict[_Named, Program] = {}  # a condition and its opposite
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
         self._slots: dict[tuple[Program, str, str], int] = {}  # (program, rule, name) -> the value it stands for
@@ -192,6 +196,25 @@ class Evaluator:
                 self._count_error(rule, f"its severity {band.severity}", error)
                 log.exception("whether rule %s is %s cannot be said", rule.id, band.severity)
         return rule.severity
+
+    def decide(self, rule: Rule, view: View, row: int, features: Mapping[str, _Plain], inexact: list[str]) -> Ruling:
+        """What a deciding rule says of one row, of which `explain` gave the features and which of them are bounds.
+
+        A table that cannot be computed refers to a person.
+        """
+        decider = self._deciders.get(rule.id)
+        if decider is None:
+            decider = self._deciders[rule.id] = Decider(rule)
+
+        def value(asked: Value) -> float:
+            return float(self._column(rule, wording(asked), asked, view)[row])
+
+        try:
+            return decider.ruling(view, row, value, features, inexact)
+        except Exception as error:
+            self._count_error(rule, "its table", error)
+            log.exception("the table %s cannot be computed: the application is referred", rule.id)
+            return Ruling(0, "refer", ["The table could not be computed"])
 
     def explain(self, rule: Rule, view: View, row: int) -> tuple[dict[str, _Plain], list[str], list[str]]:
         """What a rule names, of one row.

@@ -17,6 +17,9 @@ from risk_stream.catalogue import hidden_character
 from risk_stream.rules.limits import MAX_DEPTH, MAX_EXPRESSION, MAX_LITERAL, MAX_LITERALS
 
 __all__ = [
+    "ASKING",
+    "CARD",
+    "FIRED",
     "RESERVED",
     "All",
     "Among",
@@ -35,6 +38,11 @@ __all__ = [
     "names",
     "parse",
 ]
+
+#: Functions that ask other files of the house by a name, and what they name: a call of one is read as a `Name`, such as
+#: scorecard("consumer"), for whatever gives names their meaning. No author can give such a name to anything.
+CARD, FIRED = "scorecard", "fired"
+ASKING = {CARD: "a scorecard", FIRED: "a rule"}
 
 #: Words that cannot be the name of a feature.
 RESERVED = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false", "if", "else", "lambda", "none"})
@@ -432,7 +440,15 @@ class _Reader:
             raise self._error(_OTHER_NODES.get(type(node.func), "only a function of the language can be called"), node)
         if node.keywords:
             raise self._error(f"arguments have no names: write {node.func.id}(x, y)", node)
+        if node.func.id in ASKING:
+            return self._asking(node.func.id, node)
         return Call(node.func.id, tuple(self.read(argument, depth) for argument in node.args), self._at(node))
+
+    def _asking(self, function: str, node: ast.Call) -> Name:
+        match node.args:
+            case [ast.Constant(value=str(name))] if name.strip():
+                return Name(f'{function}("{name}")', self._at(node))
+        raise self._error(f'{function}() takes the name of {ASKING[function]} in quotes: {function}("name")', node)
 
     def _compare(self, node: ast.Compare, depth: int) -> Node:
         if len(node.ops) == 1:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from risk_stream.calendars import Calendar
-from risk_stream.rules.expression import Call, ExpressionError, Node
+from risk_stream.rules.expression import ASKING, Call, ExpressionError, Node
 from risk_stream.rules.kinds import COUNTED, ORDERED, as_time, folded, must_be, nearest, quoted, wording_of
 from risk_stream.rules.meaning import AggregateValue, Chosen, Clocked, Computed, Condition, Constant, Kind, Value
 from risk_stream.rules.texts import CHANGES, PatternError, changed, compiled
@@ -34,7 +34,7 @@ FUNCTIONS = tuple(
     sorted(
         (
             *(*_SECONDS, *_OF_TIMES, *_OF_PLAIN_NUMBERS, *_OF_COUNTED, *_CONTAINED, *_ONE_OF, *CHANGES),
-            *("business_day", "choose", "clamp", "has", "length", "matches", "model", "power", "round"),
+            *("business_day", "choose", "clamp", "has", "length", "matches", "model", "power", "round", *ASKING),
         )
     )
 )

@@ -8,14 +8,16 @@ from dataclasses import replace
 from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.rules.check import nearest
 from risk_stream.rules.limits import MAX_GIVEN, MAX_GIVEN_IN_FILE, MAX_GIVEN_TEXT, MAX_TESTS, MAX_WINDOW_MS
-from risk_stream.rules.model import SEVERITIES, Given, RuleTest
+from risk_stream.rules.model import SEVERITIES, VERDICTS, Given, RuleTest
 from risk_stream.rules.reading import WRITTEN, Reader, fits, kind_of
 from risk_stream.rules.words import keys, length_ms
 
-__all__ = ["TEST_KEYS", "TestsReader"]
+__all__ = ["DECISION_TEST_KEYS", "TEST_KEYS", "TestsReader"]
 
 #: What a test of a rule may hold.
 TEST_KEYS = ("name", "given", "until", "then", "severity")
+#: What a test of a decision table may hold.
+DECISION_TEST_KEYS = ("name", "given", "then", "reasons", "limit")
 
 
 class TestsReader:
@@ -28,6 +30,20 @@ class TestsReader:
 
     def read(self, node: Node | None, types: Sequence[str], *, later: bool) -> Iterator[RuleTest]:
         """The tests of a rule that judges events of some types, at once or `later`."""
+        for test, named in self._tests(node):
+            found = self._test(test, types, named, later=later)
+            if found is not None:
+                yield found
+
+    def read_decisions(self, node: Node | None, types: Sequence[str]) -> Iterator[RuleTest]:
+        """The tests of a decision table on events of some types."""
+        for test, named in self._tests(node):
+            found = self._decision(test, types, named)
+            if found is not None:
+                yield found
+
+    def _tests(self, node: Node | None) -> Iterator[tuple[Node, set[str]]]:
+        """(a test, the names of those before it) of each that is a mapping."""
         if node is None:
             return
         tests = node.value if node.is_list else [node]
@@ -39,16 +55,60 @@ class TestsReader:
             if not test.is_mapping:
                 self.report(test, "a test is a mapping with name, given and then")
                 continue
-            found = self._test(test, types, named, later=later)
-            if found is not None:
-                yield found
+            yield test, named
 
-    def _test(self, test: Node, types: Sequence[str], named: set[str], *, later: bool) -> RuleTest | None:
-        self.reader.known(test, TEST_KEYS, "a test")
-        name, then = self.reader.text(test, "name", None), self.reader.choice(test, "then", ("fires", "quiet"), None)
+    def _name(self, test: Node, named: set[str]) -> str | None:
+        name = self.reader.text(test, "name", None)
         if name in named:
             self.report(test["name"], "another test of this rule has this name: choose one that tells them apart")
         named.add(name or "")
+        return name
+
+    def _decision(self, test: Node, types: Sequence[str], named: set[str]) -> RuleTest | None:
+        self.reader.known(test, DECISION_TEST_KEYS, "a test of a decision table")
+        name, then = self._name(test, named), self.reader.choice(test, "then", VERDICTS, None)
+        events = self._events(test, types, later=False)
+        reasons, limit = test.get("reasons"), test.get("limit")
+        if reasons is not None and not (reasons.is_list and all(item.is_text for item in reasons.value)):
+            self.report(reasons, "reasons is a list of the sentences that the decision gives, in their order")
+            return None
+        if limit is not None and (isinstance(limit.value, bool) or not isinstance(limit.value, int | float)):
+            self.report(limit, "limit is the amount that is approved, a number")
+            return None
+        if limit is not None and then not in (None, "approve"):
+            self.report(limit, f"a decision to {then} has no limit: leave it out")
+        if name is None or then is None or events is None:
+            return None
+        return RuleTest(
+            name,
+            events,
+            True,
+            test.line,
+            verdict=then,
+            reasons=None if reasons is None else tuple(item.value for item in reasons.value),
+            limit=None if limit is None else float(limit.value),
+        )
+
+    def _test(self, test: Node, types: Sequence[str], named: set[str], *, later: bool) -> RuleTest | None:
+        self.reader.known(test, TEST_KEYS, "a test")
+        name, then = self._name(test, named), self.reader.choice(test, "then", ("fires", "quiet"), None)
+        until = _passes(test.get("until"))
+        if until is None:
+            self.report(test["until"], "until is a length of time after the last event, such as 10m or 5d, up to 3650d")
+        elif until and not later:
+            self.report(test["until"], "until is for rules with 'after': this one judges its event at once")
+        events = self._events(test, types, later=later)
+        if events is None:
+            return None
+        severity = self.reader.choice(test, "severity", SEVERITIES, "") or ""
+        if severity and then == "quiet":
+            self.report(test["severity"], "a test that is quiet has no alert that could be severe: leave it out")
+        if name is None or then is None:
+            return None
+        return RuleTest(name, events, then == "fires", test.line, until or 0, severity)
+
+    def _events(self, test: Node, types: Sequence[str], *, later: bool) -> tuple[Given, ...] | None:
+        """The events that a test gives; None with what is wrong in them reported."""
         given = test.get("given")
         if given is None or not given.is_list or not given.value:
             self.report(given or test, "'given' is a list of one event or more")
@@ -63,11 +123,6 @@ class TestsReader:
             self.report(given, f"the tests of this file give more than {most} events: move some rules to another file")
             return None
         events = [one for event in given.value for one in self._given(event)]
-        until = _passes(test.get("until"))
-        if until is None:
-            self.report(test["until"], "until is a length of time after the last event, such as 10m or 5d, up to 3650d")
-        elif until and not later:
-            self.report(test["until"], "until is for rules with 'after': this one judges its event at once")
         if later and types and not any(event is None or event.type in types for event in events):
             self.report(given, f"no event given is one that the rule judges: {' or '.join(types)}")
         elif not later and events[-1] is not None and types and events[-1].type not in types:
@@ -75,13 +130,8 @@ class TestsReader:
                 given.value[-1],
                 f"the last event given is what the rule judges, so it is {' or '.join(types)}, not {events[-1].type}",
             )
-        severity = self.reader.choice(test, "severity", SEVERITIES, "") or ""
-        if severity and then == "quiet":
-            self.report(test["severity"], "a test that is quiet has no alert that could be severe: leave it out")
         sound = tuple(e for e in events if e is not None)
-        if name is None or then is None or len(sound) < len(events):
-            return None
-        return RuleTest(name, sound, then == "fires", test.line, until or 0, severity)
+        return sound if len(sound) == len(events) else None
 
     def _given(self, node: Node) -> Sequence[Given | None]:
         """The event that a node gives, or as many as it says; None for what is wrong, which is reported."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
-from risk_stream.rules.load import is_library, load_file
+from risk_stream.rules.expression import CARD, FIRED
+from risk_stream.rules.load import KINDS, kind_of_file, load_file
 from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.neighbours import NOTHING, Name, Neighbour
 
 __all__ = ["KeptFiles"]
 
@@ -23,15 +25,19 @@ class _Kept:
 
     file: LoadedFile | None  # None where it is no YAML
     problems: tuple[Problem, ...]  # of its form
-    is_library: bool
+    kind: str  # of `load.KINDS`
     imports: bool
     libraries: Mapping[str, str]  # all that were there to be imported, name -> text
     calendars: Mapping[str, Calendar]  # all that were there to go by
     used: int  # the load that named it last
 
-    def stands(self, libraries: Mapping[str, str], calendars: Mapping[str, Calendar]) -> bool:
-        """Whether it would be read the same again, with these to be imported and these to go by."""
+    def stands(
+        self, libraries: Mapping[str, str], calendars: Mapping[str, Calendar], known: Mapping[Name, Neighbour]
+    ) -> bool:
+        """Whether it would be read the same again, with these to be imported, to go by and to be asked."""
         if self.imports and self.libraries != libraries:
+            return False
+        if self.file is not None and any(known.get(n, NOTHING) is not told for n, told in self.file.asked.items()):
             return False
         if self.file is None or self.calendars == calendars:
             return True
@@ -78,21 +84,28 @@ class _Load:
         self.found: dict[str, _Kept] = {}
         kept = {name: before.get((name, text)) for name, text in texts.items()}
         roots = {name: self._root(name) for name, one in kept.items() if one is None}
-        is_shared = {
-            name: one.is_library if one is not None else isinstance(root := roots[name], Node) and is_library(root)
-            for name, one in kept.items()
-        }
-        shared = {name: texts[name] for name in texts if is_shared[name]}
+        kinds = {name: self._kind(roots[name]) if one is None else one.kind for name, one in kept.items()}
+        shared = {name: texts[name] for name in texts if kinds[name] == "library"}
         libraries: dict[str, LoadedFile] = {}
-        for name in sorted(texts, key=lambda name: not is_shared[name]):
-            one = kept[name]
-            if one is not None and one.stands(shared, calendars):
+        known: dict[Name, Neighbour] = {}
+        for name in sorted(texts, key=lambda name: KINDS.index(kinds[name])):
+            one, is_shared = kept[name], kinds[name] == "library"
+            if one is not None and one.stands(shared, calendars, known):
                 self.found[name] = replace(one, used=number)
             else:
                 root = roots.get(name) or self._root(name)
-                self.found[name] = self._read(name, root, {} if is_shared[name] else libraries, shared)
-            if is_shared[name] and (file := self.found[name].file) is not None:
+                self.found[name] = self._read(name, root, {} if is_shared else libraries, shared, known)
+            file = self.found[name].file
+            if file is None:
+                continue
+            if is_shared:
                 libraries[posixpath.normpath(name)] = file
+            if kinds[name] != "table":
+                known |= _told(file)
+
+    @staticmethod
+    def _kind(root: Node | ProblemsError) -> str:
+        return kind_of_file(root) if isinstance(root, Node) else "rules"
 
     def _root(self, name: str) -> Node | ProblemsError:
         try:
@@ -106,8 +119,19 @@ class _Load:
         root: Node | ProblemsError,
         libraries: Mapping[str, LoadedFile],
         shared: Mapping[str, str],
+        known: Mapping[Name, Neighbour],
     ) -> _Kept:
         if isinstance(root, ProblemsError):
-            return _Kept(None, tuple(root.problems), False, False, {}, {}, self.number)
-        file = load_file(self.catalogue, self.calendars, root, self.texts[name], libraries)
-        return _Kept(file, (), is_library(root), "import" in root, shared, self.calendars, self.number)
+            return _Kept(None, tuple(root.problems), "rules", False, {}, {}, self.number)
+        file = load_file(self.catalogue, self.calendars, root, self.texts[name], libraries, known)
+        return _Kept(file, (), kind_of_file(root), "import" in root, shared, self.calendars, self.number)
+
+
+def _told(file: LoadedFile) -> dict[Name, Neighbour]:
+    """What others may ask of a file, by its name; None where it is wrong in itself."""
+    told: dict[Name, Neighbour] = dict.fromkeys((FIRED, id) for id, _ in file.ids)
+    told |= dict.fromkeys((CARD, id) for id, _ in file.card_ids)
+    told |= {(FIRED, rule.id): rule for rule in file.rules}
+    if file.card is not None:
+        told[CARD, file.card.id] = file.card
+    return told

@@ -11,6 +11,7 @@ from risk_stream.rules.arithmetic import compute
 from risk_stream.rules.expression import ExpressionError, Node
 from risk_stream.rules.meaning import (
     AggregateValue,
+    Binned,
     ByCase,
     Chosen,
     Clocked,
@@ -84,7 +85,7 @@ def wording_of(value: Value) -> str:
     match value:
         case AggregateValue(_, aggregate):
             return f"this {aggregate.op.value}"
-        case Computed() | Clocked() | Chosen() | ByCase():
+        case Computed() | Clocked() | Chosen() | ByCase() | Binned():
             return "this value"
         case _:
             return wording(value)
@@ -117,6 +118,12 @@ def bounds(value: Value) -> tuple[float, float]:
         case ByCase(_, _, cases, otherwise):
             numbers = [case for case in (*(case for _, case in cases), otherwise) if isinstance(case, float)]
             return (min(numbers), max(numbers)) if numbers else (-math.inf, math.inf)
+        case Binned(_, _, _, values, missing):
+            given = values if missing is None else (*values, missing)
+            return min(given), max(given)
+        case Computed(_, "+", parts) if all(math.isfinite(bound) for part in parts for bound in bounds(part)):
+            lows, highs = zip(*map(bounds, parts), strict=True)
+            return sum(lows), sum(highs)
         case Computed(_, op) | Clocked(_, op) if op in _SPANS:
             return _SPANS[op]
         case Computed(_, op, parts) if op in _RISING:

@@ -7,28 +7,40 @@ from contextlib import suppress
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
+from risk_stream.rules.card import Cards
 from risk_stream.rules.check import nearest
 from risk_stream.rules.declare import Declarations
 from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
+from risk_stream.rules.neighbours import NOTHING, Name, Neighbour, Neighbours
 from risk_stream.rules.policy import is_policy, read_policy
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
+from risk_stream.rules.table import Tables
 from risk_stream.rules.words import keys
 
-__all__ = ["LIBRARY_KEYS", "TOP_KEYS", "is_library", "load_file"]
+__all__ = ["KINDS", "LIBRARY_KEYS", "TOP_KEYS", "is_library", "kind_of_file", "load_file"]
 
 #: What a rule file may hold, and one that is only imported.
 TOP_KEYS = ("stage", "owner", "group", "tags", "import", "constants", "patterns", "features", "rules")
 LIBRARY_KEYS = ("constants", "patterns", "features")
+#: The kinds of files, each before those that may ask it.
+KINDS = ("library", "scorecard", "rules", "table")
 
 
 def is_library(root: Node) -> bool:
     """Whether a file has no rules and says of no stage: it holds what others import."""
     return root.is_mapping and bool(root.value) and all(key.value in LIBRARY_KEYS for key in keys(root))
+
+
+def kind_of_file(root: Node) -> str:
+    """Which of `KINDS` a file is: it has the key of its kind, or holds what others import, or else is one of rules."""
+    if is_library(root):
+        return "library"
+    return next((kind for kind in ("scorecard", "table") if root.is_mapping and kind in root), "rules")
 
 
 def load_file(
@@ -37,14 +49,17 @@ def load_file(
     root: Node,
     source: str,
     libraries: Mapping[str, LoadedFile] | None = None,
+    known: Mapping[Name, Neighbour] = NOTHING,
 ) -> LoadedFile:
     """Check a whole rule file; `source` is its text, for the places of errors within expressions.
 
-    `libraries` are the loaded files, by name, that it may import constants, patterns and features of.
+    `libraries` are the loaded files, by name, that it may import constants, patterns and features of; `known` are the
+    scorecards and rules of other files, which it may ask.
     """
-    loader = _Loader(catalogue, calendars, root, source, libraries or {})
+    loader = _Loader(catalogue, calendars, root, source, libraries or {}, known)
     with suppress(EnoughError):
         loader.load()
+    loader.loaded.asked = loader.neighbours.asked
     return loader.loaded
 
 
@@ -56,13 +71,17 @@ class _Loader(Reader):
         root: Node,
         source: str,
         libraries: Mapping[str, LoadedFile],
+        known: Mapping[Name, Neighbour],
     ) -> None:
         self.loaded = LoadedFile()
         super().__init__(source, self.loaded.problems)
-        self.root, self.libraries = root, libraries
-        self.features = Features(catalogue, Vocabulary(calendars), self.report_in)
+        self.root, self.libraries, self.kind = root, libraries, kind_of_file(root)
+        self.neighbours = Neighbours(known, may_ask_rules=self.kind == "table")
+        self.features = Features(catalogue, Vocabulary(calendars), self.report_in, self.neighbours)
         self.declarations = Declarations(self, catalogue, calendars, self.loaded, self.features)
         self.rules = Rules(self, catalogue, calendars, self.loaded, self.features)
+        self.tables = Tables(self, catalogue, self.loaded, self.features)
+        self.cards = Cards(self, catalogue, self.loaded, self.features)
 
     def load(self) -> None:
         """Read the file into `loaded`. Raises `EnoughError`."""
@@ -73,9 +92,15 @@ class _Loader(Reader):
         if is_policy(root):
             read_policy(self, root, self.loaded)
             return
-        if is_library(root):
+        if self.kind == "library":
             self.loaded.features = self.features
             self.declarations.read(root)
+            return
+        if self.kind in ("scorecard", "table"):
+            self.declarations.imports(root.get("import"), self.libraries)
+            self.declarations.read(root)
+            (self.cards if self.kind == "scorecard" else self.tables).read(root)
+            self._unused()
             return
         if self._is_unknown(root):
             return
@@ -108,7 +133,8 @@ class _Loader(Reader):
         self.report(
             first,
             f"a file that begins with '{first.value}' is of no kind that is known here: one of rules has stage and"
-            " rules, one that others import has constants, features or both, one of profiles begins with profile",
+            " rules, one that others import has constants, features or both, others begin with profile, scorecard or"
+            " table",
         )
         return True
 
@@ -119,4 +145,6 @@ class _Loader(Reader):
             if name not in self.features.used:
                 known = self.features
                 what = "constant" if name in known.constants else "pattern" if name in known.patterns else "feature"
-                self.loaded.warnings.append(node.problem(f"no rule of this file uses the {what} '{name}'"))
+                whose = {"scorecard": "nothing in this scorecard", "table": "no row of this table"}
+                whose_use = whose.get(self.kind, "no rule of this file")
+                self.loaded.warnings.append(node.problem(f"{whose_use} uses the {what} '{name}'"))

@@ -8,7 +8,8 @@ from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Node, Problem
 from risk_stream.profiles import Policy
 from risk_stream.rules.meaning import Condition
-from risk_stream.rules.model import Rule
+from risk_stream.rules.model import Card, Rule
+from risk_stream.rules.neighbours import Name
 from risk_stream.rules.scope import Features
 
 __all__ = ["LoadedFile"]
@@ -22,6 +23,9 @@ class LoadedFile:
     ids: list[tuple[str, Node]] = field(default_factory=list)  # of every rule, sound or not, and where it stands
     wheres: dict[tuple[str, str], Condition] = field(default_factory=dict)  # (type, canonical text) -> condition
     calendars: dict[str, Calendar] = field(default_factory=dict)  # that its features go by
+    card: Card | None = None  # a file of a scorecard
+    card_ids: list[tuple[str, Node]] = field(default_factory=list)  # its name, sound or not, and where it stands
+    asked: dict[Name, object] = field(default_factory=dict)  # of other files, and what it was told
     features: Features | None = None  # that others may import, with its constants
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)

@@ -20,6 +20,7 @@ from risk_stream.features import Aggregate
 __all__ = [
     "TEXT_FUNCTIONS",
     "AggregateValue",
+    "Binned",
     "ByCase",
     "Chosen",
     "Clocked",
@@ -119,6 +120,20 @@ class ByCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Binned:
+    """A written value for each of some ranges of a number, and perhaps one where that is missing; else unknown there.
+
+    `values[i]` is of numbers from `edges[i - 1]` to below `edges[i]`: there is one more of them than of edges.
+    """
+
+    kind: Kind
+    value: Value
+    edges: tuple[float, ...]
+    values: tuple[float, ...]
+    missing: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Clocked:
     """A part of a time, one of those in `clocked`, as the clocks and the calendar of a place show it."""
 
@@ -195,7 +210,7 @@ class Either:
     parts: tuple[Condition, ...]
 
 
-Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | Clocked | Chosen | ByCase
+Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | Clocked | Chosen | ByCase | Binned
 """A number or a text for each event, or unknown."""
 
 Condition: TypeAlias = Comparison | Membership | Listing | Presence | Truth | Every | Either
@@ -285,8 +300,8 @@ def parts_of(meaning: Meaning) -> tuple[Meaning, ...]:
             return (left, right)
         case Clocked(_, _, value) | Membership(value) | Listing(value) | Presence(value) | Truth(value):
             return (value,)
-        case ByCase(_, by):
-            return (by,)
+        case ByCase(_, part) | Binned(_, part):
+            return (part,)
         case _:
             return ()
 
@@ -352,6 +367,8 @@ def _value_worded(meaning: Value, called: Callable[[Meaning], str | None] | None
             return f"{op}({', '.join(wording(part, called) for part in parts)})"
         case ByCase():
             return _cases(meaning, called)
+        case Binned():
+            return _bins(meaning, called)
         case Clocked(_, op, value, calendar):
             version = "" if called else f" {clock_version(calendar, business_days=op == 'business_day')}"
             return f'{op}({wording(value, called)}, "{calendar.name}{version}")'
@@ -387,6 +404,15 @@ def _cases(meaning: ByCase, called: Callable[[Meaning], str | None] | None) -> s
     if meaning.otherwise is not None:
         parts.append(_literal(meaning.kind, meaning.otherwise))
     return f"case({', '.join(parts)})"
+
+
+def _bins(meaning: Binned, called: Callable[[Meaning], str | None] | None) -> str:
+    """bins(x, 5, 10, 7): 5 where x is below 10, else 7; behind a colon that of no x, if it is there."""
+    parts = [wording(meaning.value, called), _literal(meaning.kind, meaning.values[0])]
+    for edge, value in zip(meaning.edges, meaning.values[1:], strict=True):
+        parts += (_literal(Kind.NUMBER, edge), _literal(meaning.kind, value))
+    missing = "" if meaning.missing is None else f" : {_literal(meaning.kind, meaning.missing)}"
+    return f"bins({', '.join(parts)}{missing})"
 
 
 def _literal(kind: Kind, value: float | str) -> str:

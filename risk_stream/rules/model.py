@@ -12,13 +12,33 @@ from risk_stream.rules.delay import Delay
 from risk_stream.rules.meaning import Condition, Meaning, Value
 from risk_stream.rules.share import Share
 
-__all__ = ["DEFAULT_ACTION", "MODES", "SEVERITIES", "STAGES", "Band", "Given", "Rule", "RuleTest", "Validity"]
+__all__ = [
+    "DEFAULT_ACTION",
+    "MODES",
+    "REQUEST",
+    "SEVERITIES",
+    "STAGES",
+    "VERDICTS",
+    "Band",
+    "Card",
+    "Characteristic",
+    "Given",
+    "Row",
+    "Rule",
+    "RuleTest",
+    "Table",
+    "Validity",
+]
 
 STAGES = ("pre_loan", "mid_loan", "post_loan", "trading", "portfolio")
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 MODES = ("live", "shadow", "off")
 #: What is done where a rule names no action.
 DEFAULT_ACTION = "alert"
+#: What a row of a decision table says of an application.
+VERDICTS = ("approve", "refer", "decline")
+#: The field of an event that says by which body it was asked for; a decision says it again.
+REQUEST = "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +63,9 @@ class RuleTest:
     line: int
     until_ms: int = 0
     severity: str = ""  # of the alert; nothing where the test does not say
+    verdict: str = ""  # of a table; nothing where a rule is tested
+    reasons: tuple[str, ...] | None = None  # of the verdict; None where the test does not say
+    limit: float | None = None  # of an approval, major units; None where the test does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +75,49 @@ class Band:
     severity: str
     when: str
     condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Characteristic:
+    """One line of a scorecard: what it looks at, the points of that, the most there are, and a reason in words."""
+
+    name: str
+    value: Value
+    points: Value
+    best: float
+    words: str  # why points are lost; empty where it may not be a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A scorecard of the house; `value` is its points."""
+
+    id: str
+    file: str
+    line: int
+    characteristics: tuple[Characteristic, ...]
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a decision table; its condition is None in the last one, which decides what no other does."""
+
+    when: str  # as written
+    condition: Condition | None
+    verdict: str
+    reason: str  # a sentence with {names}
+    limit: Value | None = None
+    rate: tuple[Value, Value] | None = None
+    cards: tuple[Card, ...] = ()  # scorecards that the condition asks
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What makes a rule one that decides: rows that are read from the top, and the score that a decision says."""
+
+    rows: tuple[Row, ...]
+    score: Value | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +166,7 @@ class Rule:
     share: Share | None = None  # the keys for which it is live; of all, where it names none
     at_most: AtMost | None = None  # so many of its alerts are shown; all, where it names none
     group: str = ""  # rules that belong together; nothing where it names none
+    table: Table | None = None  # by which it decides; None: it fires
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from risk_stream.rules.delay import Delay
 from risk_stream.rules.events import has_key
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.kept import KeptFiles
+from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.model import Rule
 from risk_stream.rules.policy import more_than_one, named_by_nobody
@@ -185,6 +186,16 @@ def _content(rule: Rule) -> str:
     return repr((rule.id, rule.version, rule.mode, rule.owner, rule.why, rule.tags, names, *more))
 
 
+def _cards_twice(files: Iterable[LoadedFile]) -> Iterator[Problem]:
+    """What is wrong with scorecards of one name."""
+    first: dict[str, Node] = {}
+    for name, place in (named for file in files for named in file.card_ids):
+        other = first.setdefault(name, place)
+        if other is not place:
+            where = f"{other.file}:{other.line}"
+            yield place.problem(f"the scorecard '{name}' is at {where} already: choose another name")
+
+
 def calendars_ending(plan: Plan, today: date) -> list[str]:
     """A sentence for each calendar whose business days a rule asks, and whose holidays soon are known no longer."""
     asked = {name for rule in plan.judged for name in rule.business_days}
@@ -243,6 +254,7 @@ def plan_of_texts(
                     place.problem(f"the id '{rule_id}' is taken by the rule at {where}: choose another", rule_id)
                 )
     found += more_than_one(files)
+    found += _cards_twice(files)
     if found:
         order = {name: place for place, name in enumerate(texts)}
         found.sort(key=lambda p: (order.get(p.file, -1), p.file, p.line, p.column))

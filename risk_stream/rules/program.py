@@ -31,6 +31,7 @@ from risk_stream.rules.clocked import compute_clocked
 from risk_stream.rules.meaning import (
     TEXT_FUNCTIONS,
     AggregateValue,
+    Binned,
     ByCase,
     Chosen,
     Clocked,
@@ -187,6 +188,9 @@ class Program:
             case ByCase(kind, by, cases, otherwise):
                 slots = [self.value(by)]
                 key, asks = (ByCase, kind.is_text, (cases, otherwise), *slots), self._asked(slots)
+            case Binned(_, part, edges, values, missing):
+                slots = [self.value(part)]
+                key, asks = (Binned, edges, values, missing, *slots), self._asked(slots)
         slot = self._value_slots.get(key)
         if slot is None:
             slot = self._put(key, _maker(value, slots), asks)
@@ -331,8 +335,8 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
             return _choice(value, *slots)
         case Computed(kind, op, _):
             return _first_of(*slots) if kind.is_text else lambda run: compute(op, [run.value(slot) for slot in slots])
-        case ByCase():
-            return _by_case(value, *slots)
+        case ByCase() | Binned():
+            return _by_case(value, *slots) if isinstance(value, ByCase) else _bins(value, *slots)
 
 
 def _bit(place: int, slot: int) -> Callable[[Run], Any]:
@@ -377,6 +381,18 @@ def _by_case(value: ByCase, slot: int) -> Callable[[Run], Array]:
         return np.where(column == 0, unknown, np.where(texts[at] == column, of_texts[at], otherwise))
 
     return chosen
+
+
+def _bins(value: Binned, slot: int) -> Callable[[Run], Array]:
+    """The written value of the range that each row's number, which has the slot, lies in."""
+    edges, values = np.array(value.edges), np.array(value.values)
+    missing = np.nan if value.missing is None else value.missing
+
+    def binned(run: Run) -> Array:
+        column = run.column(slot)
+        return np.where(np.isnan(column), missing, values[np.searchsorted(edges, column, side="right")])
+
+    return binned
 
 
 class _Part(NamedTuple):

@@ -23,6 +23,9 @@ MISSING = {
     "id": "give the rule a name that no other has, such as large-outflow",
     "owner": "say who answers for the rule, here or at the top of the file",
     "summary": "say in a sentence what an alert means, with {names} of fields and features",
+    "table": "give the decision table a name that no rule has, such as consumer-loans",
+    "reason": "say in a sentence why, with {names} of fields and features",
+    "scorecard": "give the scorecard a name that no other has, such as consumer",
     "name": "say in a sentence what the test shows",
 }
 
@@ -75,15 +78,16 @@ class Reader:
 
     def report(self, node: Node, message: str) -> None:
         """Note what is wrong with a node."""
-        self._note(node.problem(message, self.rule))
+        self.note(node.problem(message, self.rule))
 
     def report_in(self, node: Node, error: ExpressionError) -> None:
         """Note what is wrong within the expression that a node holds."""
         if self._lines is None:
             self._lines = self.source.splitlines()
-        self._note(problem_at(node, error.at, error.message, self.rule, self._lines))
+        self.note(problem_at(node, error.at, error.message, self.rule, self._lines))
 
-    def _note(self, problem: Problem) -> None:
+    def note(self, problem: Problem) -> None:
+        """Note a problem."""
         self.problems.append(problem)
         if len(self.problems) >= MAX_PROBLEMS:
             more = f"{MAX_PROBLEMS} things are wrong in this file: mend those named here, then the rest is checked"

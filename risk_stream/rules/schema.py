@@ -24,6 +24,13 @@ from risk_stream.rules.policy_schema import policy_schema
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.rule import RULE_KEYS
 from risk_stream.rules.share import PERCENT
+from risk_stream.rules.table_schema import (
+    characteristic_schema,
+    decision_test_schema,
+    row_schema,
+    scorecard_schema,
+    table_schema,
+)
 from risk_stream.rules.validity import DAY
 from risk_stream.rules.words import LENGTH
 
@@ -106,19 +113,25 @@ _LEAST: Schema = {
 def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Schema:
     """The schema of a rule file of this house."""
     beside = [{"required": [key]} for key in TOP_KEYS if key not in LIBRARY_KEYS]
+    shared = {key: _top(key) for key in TOP_KEYS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "risk-stream rules",
         "description": "A rule file. `risk-stream rules check` says the rest.",
         "type": "object",
-        **_by_first_key({"profile": "profile"}, "rules"),
+        **_by_first_key({"profile": "profile", "table": "table", "scorecard": "scorecard"}, "rules"),
         "$defs": {
             "rules": {
-                **_object({key: _top(key) for key in TOP_KEYS}),
+                **_object(shared),
                 # A file of rules, or one that others import.
                 "anyOf": [{"required": ["stage", "rules"]}, {"not": {"anyOf": beside}}],
             },
             "profile": policy_schema(),
+            "table": table_schema(shared),
+            "row": row_schema(),
+            "decision_test": decision_test_schema(),
+            "scorecard": scorecard_schema(shared),
+            "characteristic": characteristic_schema(),
             "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
             "event_types": _one_or_more({"$ref": "#/$defs/event_type"}),
             # Event types, or the name of a pattern, which this schema does not know.

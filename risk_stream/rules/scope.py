@@ -10,10 +10,11 @@ from risk_stream.rules.aggregates import Feature
 from risk_stream.rules.cases import BY, Cases, misfits
 from risk_stream.rules.check import Checker, Noted, Resolver, aggregate_value, field_value, nearest
 from risk_stream.rules.events import Pattern, has_key, shared_field
-from risk_stream.rules.expression import ExpressionError, names
+from risk_stream.rules.expression import CARD, ExpressionError, names
 from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
 from risk_stream.rules.meaning import AggregateValue, ByCase, Constant, FieldValue, Meaning, depth, leaves, size
+from risk_stream.rules.neighbours import Neighbours
 
 __all__ = ["Features", "RuleScope"]
 
@@ -22,9 +23,13 @@ class Features:
     """The features, constants and patterns of one file. None stands for what is wrong in itself, which was reported."""
 
     def __init__(
-        self, catalogue: Catalogue, vocabulary: Vocabulary, report_in: Callable[[Node, ExpressionError], None]
+        self,
+        catalogue: Catalogue,
+        vocabulary: Vocabulary,
+        report_in: Callable[[Node, ExpressionError], None],
+        neighbours: Neighbours,
     ) -> None:
-        self.catalogue, self.vocabulary = catalogue, vocabulary
+        self.catalogue, self.vocabulary, self.neighbours = catalogue, vocabulary, neighbours
         self.declared: dict[str, Feature | None] = {}
         self.constants: dict[str, Constant | Cases | None] = {}
         self.patterns: dict[str, Pattern | None] = {}
@@ -33,7 +38,7 @@ class Features:
         self._meanings: dict[str, Meaning | None] = {}
         self._sizes: dict[str, int] = {}
         self._fits: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._checker = Checker(self._resolve, catalogue.fields, vocabulary)
+        self._checker = Checker(self.resolve, catalogue.fields, vocabulary)
 
     def check(self) -> None:
         """Give every feature its meaning, those that others need first; report what is wrong."""
@@ -47,7 +52,7 @@ class Features:
             if not isinstance(cases, Cases):
                 continue
             try:
-                by = cases.meaning(self._resolve).by
+                by = cases.meaning(self.resolve).by
                 wrong = misfits(cases, self._checker.choices(by))
             except ExpressionError as error:
                 wrong = [(cases.node[BY], error.message)]
@@ -95,10 +100,11 @@ class Features:
         """Why events of some types cannot have a feature, or nothing."""
         key = (name, tuple(t.name for t in types))
         if key not in self._fits:
-            self._fits[key] = self._misfit(self.meaning(name), types)
+            self._fits[key] = self.misfit_of(self.meaning(name), types)
         return self._fits[key]
 
-    def _misfit(self, meaning: Meaning, types: tuple[EventType, ...]) -> str:
+    def misfit_of(self, meaning: Meaning, types: tuple[EventType, ...]) -> str:
+        """Why events of some types cannot have what is meant, or nothing."""
         for leaf in leaves(meaning):
             if isinstance(leaf, AggregateValue):
                 by = leaf.aggregate.by
@@ -166,16 +172,28 @@ class Features:
             return None
         return meaning
 
-    def _resolve(self, name: str) -> Meaning:
+    def resolve(self, name: str) -> Meaning:
+        """The meaning of a feature, a constant or a field. Raises `ExpressionError`, or `Noted`."""
         if name in self.declared:
             return self.meaning(name)
         if name in self.constants:
-            return self.constant(name, self._resolve)
+            return self.constant(name, self.resolve)
+        if asked := _asked(name):
+            function, other = asked
+            if function == CARD:
+                return self.neighbours.card(other).value
+            raise ExpressionError("fired() stands in the rows of a decision table, not in a feature")
         field = self.catalogue.field(name)
         if field is None:
             near = nearest(name, (*self.declared, *self.constants, *self.catalogue.fields))
             raise ExpressionError(f"there is no feature, constant or field '{name}'{near}")
         return field_value(field)
+
+
+def _asked(name: str) -> tuple[str, str] | None:
+    """(function, name) of a name that stands for a call which asks other files, as `functions.call_of` makes it."""
+    function, call, rest = name.partition('("')
+    return (function, rest.removesuffix('")')) if call else None
 
 
 def too_large(what: str) -> str:
@@ -200,6 +218,8 @@ class RuleScope:
         if meaning is None:
             if name in self._features.constants:
                 return self._constant(name)
+            if asked := _asked(name):
+                return self._neighbour(name, *asked)
             meaning = self._feature(name) if name in self._features.declared else self._field(name)
             self.named[name] = meaning
             self._name_parts(name)
@@ -224,6 +244,26 @@ class RuleScope:
         if isinstance(constant, ByCase):
             self.named[name] = constant
         return constant
+
+    def _neighbour(self, name: str, function: str, other: str) -> Meaning:
+        """What a scorecard or a rule of another file stands for, and what an explanation says of it."""
+        features, parts = self._features, dict[str, Meaning]()
+        if function == CARD:
+            card = features.neighbours.card(other)
+            meaning: Meaning = card.value
+            parts = {f"{other}.{one.name}": one.value for one in card.characteristics}
+        else:
+            rule = features.neighbours.rule(other)
+            judged = [t.name for t in self._types if t.name not in rule.on]
+            if judged:
+                raise ExpressionError(f"the rule '{other}' judges {', '.join(rule.on)}, and not {', '.join(judged)}")
+            meaning = rule.condition
+            parts = {f"{other}.{said}": rule.meaning(said) for said in rule.summary_names}
+        if misfit := features.misfit_of(meaning, self._types):
+            raise ExpressionError(f"the {function} '{other}' {misfit}")
+        self.named[name] = meaning
+        self.named.update(parts)
+        return meaning
 
     def _feature(self, name: str) -> Meaning:
         self._features.used.add(name)
@@ -261,5 +301,7 @@ class RuleScope:
                 pending += self._features.needs(part)
             elif part in self._features.constants:
                 self._constant(part)
+            elif asked := _asked(part):
+                self._neighbour(part, *asked)
             else:
                 self.named[part] = self._field(part)

@@ -58,27 +58,36 @@ class Terms:
         """The meaning of `score`, a number or an expression, or None with its problems reported."""
         if node is None:
             return Constant(Kind.NUMBER, 0.0)
+        return self.value(node, "score", (Kind.NUMBER, Kind.MONEY, Kind.DURATION))
+
+    def value(self, node: Node, what: str, kinds: tuple[Kind, ...]) -> Value | None:
+        """The meaning of a number or an expression of one of some kinds, or None with its problems reported."""
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
             if abs(node.value) <= MAX_LITERAL:
                 return Constant(Kind.NUMBER, float(node.value))
-            self._reader.report(node, "score is too large a number")
+            self._reader.report(node, f"{what} is too large a number")
             return None
         if not node.is_text:
-            self._reader.report(node, f"score is a number or an expression, and this is {kind_of(node)}")
+            self._reader.report(node, f"{what} is a number or an expression, and this is {kind_of(node)}")
             return None
         tree = self._reader.parsed(node)
         if tree is None:
             return None
         if self._is_too_large(tree):
-            self._reader.report(node, too_large("score"))
+            self._reader.report(node, too_large(what))
             return None
         value = self._scope.checker.value(tree)
         for error in self._scope.checker.errors:
             self._reader.report_in(node, error)
-        if value is not None and value.kind not in {Kind.NUMBER, Kind.MONEY, Kind.DURATION}:
-            self._reader.report(node, f"score is a number, and this is {value.kind.value}")
+        if value is not None and value.kind not in kinds:
+            self._reader.report(node, f"{what} is a number, and this is {value.kind.value}")
             return None
         return value
+
+    @staticmethod
+    def said_of(rule: str, summary: str) -> str:
+        """The summary of a rule that is asked here, its names as an explanation has them."""
+        return PLACEHOLDER.sub(lambda hole: hole[0] if hole[1] is None else f"{{{rule}.{hole[1].strip()}}}", summary)
 
     def placeholders(self, node: Node | None) -> tuple[str, ...]:
         """The names in a summary, problems reported."""

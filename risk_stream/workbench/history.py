@@ -11,8 +11,9 @@ from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, ProblemsError, read_yaml
 from risk_stream.rules import PlanError, Rule, plan_of_texts
 from risk_stream.rules.files import read, rule_files
+from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.limits import MAX_FILE_BYTES
-from risk_stream.rules.load import is_library
+from risk_stream.rules.load import kind_of_file
 from risk_stream.rules.meaning import wording
 from risk_stream.workbench.revision import GitError, contents, files_at, git
 
@@ -145,6 +146,7 @@ class _Reader:
         self.unread: list[Unread] = []
         self._texts: dict[str, str] = {}  # by blob
         self._bad: set[tuple[str, str]] = set()
+        self._kept = KeptFiles()
         self._loaded: dict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[Rule, ...] | str] = {}
 
     def at(self, blobs: Mapping[str, str], commit: str, before: Mapping[str, Rule]) -> dict[str, Rule]:
@@ -155,12 +157,13 @@ class _Reader:
 
     def read(self, texts: Mapping[str, str], commit: str, before: Mapping[str, Rule]) -> dict[str, Rule]:
         """The rules by id of files given as name -> text; those of a file that does not load stand as before."""
-        libraries = {name: text for name, text in texts.items() if _holds_no_rules(text)}
+        kinds = {name: _kind(text) for name, text in texts.items()}
+        libraries = {name: text for name, text in texts.items() if kinds[name] in ("library", "scorecard")}
         found: dict[str, Rule] = {}
         for name, text in texts.items():
             if name in libraries:
                 continue
-            rules = self._rules(name, text, libraries)
+            rules = self._rules(name, text, texts if kinds[name] == "table" else libraries)
             if isinstance(rules, str):
                 if (name, text) not in self._bad:
                     self.unread.append(Unread(name, commit, rules))
@@ -171,23 +174,25 @@ class _Reader:
         return found
 
     def _rules(self, name: str, text: str, libraries: Mapping[str, str]) -> tuple[Rule, ...] | str:
-        """The rules of a file, or what is wrong with it."""
+        """The rules of a file, or what is wrong with it; `libraries` are the files that it may ask."""
         key = (name, text, tuple(libraries.items()))
         if key not in self._loaded:
             try:
-                plan = plan_of_texts({**libraries, name: text}, self.catalogue, calendars=self.calendars)
-                self._loaded[key] = plan.rules
+                whole = {**libraries, name: text}
+                plan = plan_of_texts(whole, self.catalogue, calendars=self.calendars, kept=self._kept)
+                self._loaded[key] = tuple(rule for rule in plan.rules if rule.file == name)
             except PlanError as error:
                 self._loaded[key] = str(error.problems[0])
         return self._loaded[key]
 
 
 @cache
-def _holds_no_rules(text: str) -> bool:
+def _kind(text: str) -> str:
+    """Which kind of file a text is; one that is no YAML would be one of rules."""
     try:
-        return is_library(read_yaml(text, ""))
+        return kind_of_file(read_yaml(text, ""))
     except ProblemsError:
-        return False
+        return "rules"
 
 
 # What git says

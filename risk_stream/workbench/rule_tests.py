@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject
 from risk_stream.catalogue.hashing import hash_column
-from risk_stream.engine import Alert, Engine, final
+from risk_stream.engine import Alert, Decided, Engine, final
 from risk_stream.rules import Given, Plan, Rule, RuleTest, Validity
 from risk_stream.workbench.trace import Step, Tracer
 
@@ -42,7 +42,7 @@ class TestResult:
     test: str
     file: str
     line: int
-    expected: str  # fires or quiet
+    expected: str  # fires or quiet; of a decision table the verdict
     passed: bool
     message: str = ""
     events: tuple[Mapping[str, object], ...] = ()  # as judged, what was made up included
@@ -95,7 +95,11 @@ def _run(alone: Plan, tracer: Tracer, decoder: Decoder, rule: Rule, test: RuleTe
     at_last = final((*judged.alerts, *until.alerts))
     said = {a.rule: a for a in at_last if a.event == named}
     seen, fired = said.get(tracer.rule.id), rule.id in said
-    message = "" if fired is test.fires else _wrong(rule, tracer, seen, fired=fired)
+    if rule.table is not None:
+        ruling = next((d for d in final(judged.decisions) if d.event == named and isinstance(d, Decided)), None)
+        message = _wrong_ruling(test, tracer, seen, ruling)
+    else:
+        message = "" if fired is test.fires else _wrong(rule, tracer, seen, fired=fired)
     if not message and test.severity and said[rule.id].severity != test.severity:
         message = f"the rule fires as {said[rule.id].severity}, and should as {test.severity}: on the last event " + (
             _values(tracer, said[tracer.rule.id])
@@ -124,7 +128,7 @@ def _result(
         test=test.name,
         file=rule.file,
         line=test.line,
-        expected="fires" if test.fires else "quiet",
+        expected=test.verdict or ("fires" if test.fires else "quiet"),
         passed=not message,
         message=message,
         events=events,
@@ -228,11 +232,26 @@ def _wrong(rule: Rule, tracer: Tracer, seen: Alert | None, *, fired: bool) -> st
     return f"the rule {did}: on the last event {_values(tracer, seen)}"
 
 
+def _wrong_ruling(test: RuleTest, tracer: Tracer, seen: Alert | None, ruling: Decided | None) -> str:
+    """What a failed test of a decision table says; nothing where it passed."""
+    if ruling is None or seen is None:
+        return "the table decides nothing: its 'when' is not true on the last event given"
+    saw = f"on the last event {_values(tracer, seen)}"
+    because = f" ({'; '.join(ruling.reasons)})"
+    if ruling.verdict != test.verdict:
+        return f"the table says {ruling.verdict}{because}, and should say {test.verdict}: {saw}"
+    if test.reasons is not None and tuple(ruling.reasons) != test.reasons:
+        return f"the reasons are {_shown(ruling.reasons)}, and should be {_shown(test.reasons)}: {saw}"
+    if test.limit is not None and ruling.limit != test.limit:
+        return f"the limit is {_shown(ruling.limit)}, and should be {_shown(test.limit)}: {saw}"
+    return ""
+
+
 def _values(tracer: Tracer, seen: Alert) -> str:
     return ", ".join(f"{name} is {_shown(value)}" for name, value in tracer.features(seen).items())
 
 
-def _shown(value: float | int | str | bool | None) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "unknown"
     return json.dumps(value, ensure_ascii=False)

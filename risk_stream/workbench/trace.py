@@ -7,11 +7,11 @@ lists, and unknown values included.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from risk_stream.catalogue import EventBatch
-from risk_stream.engine import Alert, Engine, final
+from risk_stream.engine import Alert, Decided, Engine, final
 from risk_stream.rules import Plan, Rule
 from risk_stream.rules.meaning import (
     Comparison,
@@ -27,6 +27,7 @@ from risk_stream.rules.meaning import (
     parts_of,
     wording,
 )
+from risk_stream.rules.model import Row
 from risk_stream.rules.sentence import said
 
 __all__ = ["Seen", "Step", "Traced", "Tracer", "bare", "lines_of", "trace_event"]
@@ -35,6 +36,7 @@ __all__ = ["Seen", "Step", "Traced", "Tracer", "bare", "lines_of", "trace_event"
 TRACED = " traced"
 #: The condition that every event meets.
 ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
+_WHENEVER = wording(ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,12 @@ class Tracer:
         self._named: dict[str, Meaning] = {}
         self._names = {wording(meaning): name for name, meaning in reversed(rule.named)}
         self._root = self._part(rule.condition)
+        if rule.table is not None:
+            self._root = self._table(self._root, rule.table.rows)
         named = (*rule.named, *((there, meaning) for there, meaning in self._named.items()))
-        self.rule = replace(rule, id=rule.id + TRACED, condition=where, mode="live", share=None, named=named)
+        self.rule = replace(
+            rule, id=rule.id + TRACED, condition=where, mode="live", share=None, named=named, table=None
+        )
 
     def steps(self, alert: Alert) -> Step:
         """What the second rule's alert says of the condition."""
@@ -92,6 +98,15 @@ class Tracer:
     def features(self, alert: Alert) -> dict[str, float | int | str | bool | None]:
         """The values of the names that the rule itself has."""
         return {name: value for name, value in alert.features.items() if name not in self._named}
+
+    def _table(self, when: _Part, rows: Sequence[Row]) -> _Part:
+        """A table as parts: which events it decides, and the condition of each row but the last."""
+        parts = [] if when.text == _WHENEVER else [when]
+        for place, row in enumerate(rows, 1):
+            if row.condition is not None:
+                part = self._part(row.condition)
+                parts.append(_Part(f"row {place}, {row.verdict}: {part.text}", part.truth, parts=[part]))
+        return _Part("decides", when.truth, parts=parts)
 
     def _part(self, condition: Condition) -> _Part:
         part = _Part(self._written(condition), self._name(condition))
@@ -150,6 +165,8 @@ class Traced:
     step: Step
     features: Mapping[str, float | int | str | bool | None]
     warming: tuple[str, ...]
+    verdict: str = ""  # of a decision table; nothing of a rule that fires
+    reasons: tuple[str, ...] = ()  # of the verdict
 
 
 def trace_event(
@@ -164,15 +181,20 @@ def trace_event(
     here = Comparison("==", FieldValue(Kind.TEXT, "id"), Constant(Kind.TEXT, event))
     asked = [rule for rule in plan.rules if rules is None or rule.id in rules]
     tracers = {rule.id + TRACED: (rule, Tracer(rule, here)) for rule in asked}
-    traced = Plan(plan.catalogue, [tracer.rule for _, tracer in tracers.values()], plan.wheres)
-    engine, said = Engine(traced, lateness_ms=lateness_ms), list[Alert]()
+    deciding = [rule.for_all() for rule in asked if rule.table is not None]
+    traced = Plan(plan.catalogue, [*deciding, *(tracer.rule for _, tracer in tracers.values())], plan.wheres)
+    engine, said, decided = Engine(traced, lateness_ms=lateness_ms), list[Alert](), list[Alert]()
     for batch in batches:
-        said += engine.apply(batch).alerts
+        result = engine.apply(batch)
+        said += result.alerts
+        decided += result.decisions
     said += engine.advance(engine.clock).alerts
+    ruled = {one.rule: one for one in final(decided) if one.event == event and isinstance(one, Decided)}
     found = []
     for alert in final(said):
         rule, tracer = tracers[alert.rule]
         step, features = tracer.steps(alert), tracer.features(alert)
+        ruling = ruled.get(rule.id)
         found.append(
             Traced(
                 rule=rule.id,
@@ -185,6 +207,8 @@ def trace_event(
                 step=step,
                 features=features,
                 warming=tuple(name for name in alert.warming if name in features),
+                verdict="" if ruling is None else ruling.verdict,
+                reasons=() if ruling is None else tuple(ruling.reasons),
             )
         )
     return sorted(found, key=lambda one: one.rule)

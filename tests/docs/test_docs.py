@@ -69,6 +69,19 @@ def test_a_rule_example_loads(path: Path, text: str, tmp_path: Path) -> None:
     assert [result.message for result in run_tests(plan) if not result.passed] == []
 
 
+def test_the_files_of_the_page_on_decisions_make_a_house_that_passes_its_tests(tmp_path: Path) -> None:
+    """Its table, its scorecard and the rule that the table asks, as they are shown."""
+    shown = [text for path, text in EXAMPLES if path.name == "decisions.md"]
+    assert {text.partition(":")[0] for text in shown} >= {"table", "scorecard", "stage"}
+    for place, text in enumerate(shown):
+        (tmp_path / f"{place}.yaml").write_text(text)
+    plan = load_plan([tmp_path], load_catalogue())
+    assert plan.warnings == []
+    results = run_tests(plan)
+    assert results
+    assert [result.message for result in results if not result.passed] == []
+
+
 def test_every_word_of_the_language_is_in_its_reference() -> None:
     """Operations, stages, severities and modes, as the code has them."""
     text = (ROOT / "docs" / "rules.md").read_text()

@@ -25,7 +25,7 @@ def evaluate(text: str, lookup: Callable[[str], Value]) -> Value:
     return _value(ast.parse(f"({text.strip()}\n)", mode="eval").body, lookup)
 
 
-def _value(node: ast.expr, lookup: Callable[[str], Value]) -> Value:
+def _value(node: ast.expr, lookup: Callable[[str], Value]) -> Value:  # noqa: PLR0911 - one for each form
     match node:
         case ast.BoolOp(op=op, values=parts):
             return _all_or_any(isinstance(op, ast.And), [_value(p, lookup) for p in parts])
@@ -39,6 +39,8 @@ def _value(node: ast.expr, lookup: Callable[[str], Value]) -> Value:
             return _comparison(node, lookup)
         case ast.BinOp(left=a, op=op, right=b):
             return _arithmetic(op, _value(a, lookup), _value(b, lookup))
+        case ast.Call(func=ast.Name(id=("fired" | "scorecard") as name), args=[ast.Constant(value=str(asked))]):
+            return lookup(f'{name}("{asked}")')
         case ast.Call(func=ast.Name(id=name), args=args):
             return _function(name, [_value(a, lookup) for a in args])
         case ast.Name(id=("true" | "false") as word):

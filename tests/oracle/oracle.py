@@ -18,8 +18,9 @@ from risk_stream.features import Aggregate, Op
 from risk_stream.rules import Delay, Plan, Rule
 from tests.oracle.clocks import CALENDARS, is_business_day
 from tests.oracle.logic import Value, evaluate
+from tests.oracle.tables import points_of, ruling_of
 
-__all__ = ["Judged", "Verdict", "judge_all"]
+__all__ = ["Judged", "Ruling", "Verdict", "judge_all"]
 
 Event = Mapping[str, Any]
 
@@ -34,6 +35,17 @@ class Verdict:
     event: str
     features: Mapping[str, Value | float]
     severity: str
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What a decision table says of one event; `points` are those of its score."""
+
+    table: str
+    event: str
+    verdict: str
+    row: int
+    points: Value
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,7 @@ class Judged:
     features: Mapping[str, Value | float]  # aggregate id -> value
     #: Rules that judged later, with the features that each asked, and as of which time.
     later: dict[str, tuple[int, Mapping[str, Value | float]]] = field(default_factory=dict)
+    rulings: list[Ruling] = field(default_factory=list)  # of decision tables that are live
 
 
 def judge_all(
@@ -99,14 +112,19 @@ class Oracle:
         places = self._visit(event)
         found = []
         features: dict[str, Value | float] = {}
+        rulings = []
         for rule in sorted(self.plan.rules, key=lambda r: r.id):
             if rule.mode != "live" or event["type"] not in rule.on or rule.after is not None:
                 continue
             named = {n: self._name(n, rule, event, places) for n, f in _features(rule) if isinstance(f, Aggregate)}
             features |= {f.id: named[n] for n, f in _features(rule) if isinstance(f, Aggregate)}
+            if rule.table is not None:
+                if self._holds(rule.when, rule, event, places):
+                    rulings.append(self._ruling(rule, event, places))
+                continue
             if self._is_shown(rule, event) and self._holds(rule.when, rule, event, places):
                 found.append(Verdict(rule.id, event["id"], named, self._severity(rule, event, places)))
-        return Judged(event, self.plan, found, features), places
+        return Judged(event, self.plan, found, features, rulings=rulings), places
 
     def judge_later(
         self,
@@ -161,7 +179,8 @@ class Oracle:
         for rule in self.plan.rules:
             if rule.mode == "off":
                 continue
-            for _, feature in _features(rule):
+            theirs = rule.aggregates if rule.table is not None else ()  # of the cards and rules that it asks
+            for feature in (*(feature for _, feature in _features(rule)), *theirs):
                 if isinstance(feature, Aggregate) and (type_name in feature.of or type_name in rule.on):
                     needed.add(feature.by)
         # An owner that the event may not say is found by way of the kinds that belong to it.
@@ -207,9 +226,40 @@ class Oracle:
                 return band.severity
         return rule.severity
 
+    # Decision tables, scorecards, and rules that a table asks.
+
+    def _ruling(self, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> Ruling:
+        written = _read_file(self.plan.texts[rule.file])
+        verdict, row = ruling_of(written, lambda name: self._name(name, rule, event, places))
+        score = written.get("score")
+        points = None if score is None else evaluate(str(score), lambda n: self._name(n, rule, event, places))
+        return Ruling(rule.id, event["id"], verdict, row, points)
+
+    def _asked(self, name: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> Value:
+        """What another file says: whether its rule fires, or the points of its card."""
+        function, _, other = name.removesuffix('")').partition('("')
+        if function == "fired":
+            [asked] = [one for one in self.plan.rules if one.id == other]
+            if not self._judges(asked, event):
+                return False
+            return evaluate(asked.when, lambda n: self._name(n, asked, event, places))
+        [card] = [file for text in self.plan.texts.values() if (file := _read_file(text)).get("scorecard") == other]
+        written = card.get("features") or {}
+
+        def look(part: str) -> Value:
+            """A name of the card's file; an aggregate is looked up in those that the rule asks."""
+            if not isinstance(written.get(part), dict):
+                return evaluate(written[part], look) if part in written else self._field(event, part)
+            feature = getattr(rule.meaning(f"{other}.{part}"), "aggregate")  # noqa: B009 - the only one of its kind
+            return self._of_place(feature, places)
+
+        return points_of(card, look)
+
     # Names: a feature of the rule, else a field of the event.
 
     def _name(self, name: str, rule: Rule, event: Event, places: Mapping[str, tuple[list[_Row], int]]) -> Value:
+        if '("' in name:
+            return self._asked(name, rule, event, places)
         feature = dict(_features(rule)).get(name)
         if isinstance(feature, str):
             return evaluate(feature, lambda n: self._name(n, rule, event, places))
@@ -222,6 +272,9 @@ class Oracle:
             return self._field({name: chosen}, name)
         if feature is None:
             return self._field(event, name)
+        return self._of_place(feature, places)
+
+    def _of_place(self, feature: Aggregate, places: Mapping[str, tuple[list[_Row], int]]) -> Value:
         if feature.by not in places:
             return None
         rows, at = places[feature.by]

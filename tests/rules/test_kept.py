@@ -30,9 +30,9 @@ def reading() -> Iterator[list[str]]:
     """The names of the files that are read meanwhile, in order."""
     read: list[str] = []
 
-    def load_file(catalogue: Any, calendars: Any, root: Any, source: str, libraries: Any = None) -> Any:
+    def load_file(catalogue: Any, calendars: Any, root: Any, source: str, libraries: Any, known: Any) -> Any:
         read.append(root.file)
-        return load(catalogue, calendars, root, source, libraries)
+        return load(catalogue, calendars, root, source, libraries, known)
 
     with pytest.MonkeyPatch.context() as patch:
         load = kept.load_file

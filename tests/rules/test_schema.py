@@ -31,7 +31,11 @@ def test_it_is_a_schema_of_its_draft() -> None:
 
 def test_every_key_has_a_text_to_hover_over() -> None:
     known = SCHEMA["$defs"]
-    objects = [*(known[name] for name in ("rules", "rule", "test", "profile")), *known["aggregate"]["oneOf"]]
+    kinds = (
+        *("rules", "rule", "test", "profile"),
+        *("table", "row", "decision_test", "scorecard", "characteristic"),
+    )
+    objects = [*(known[kind] for kind in kinds), *known["aggregate"]["oneOf"]]
     for said in objects:
         for key, value in said["properties"].items():
             assert value.get("description", "").endswith("."), key
