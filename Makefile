@@ -57,7 +57,7 @@ fix: install  ## Let ruff mend what it can, and format
 
 bench: install servers  ## Every figure of the README, next to its rival: ARGS="engine --quick" for one
 	@if [ -n "$(ARGS)" ]; then $(BIN)/python -m bench $(ARGS); \
-	else for name in engine worker latency cards; do $(BIN)/python -m bench $$name; done; fi
+	else for name in engine worker latency cards early_warning; do $(BIN)/python -m bench $$name; done; fi
 
 chaos: install servers  ## Planted faults, then 20 blows on two workers over 500,000 events, compared to the last value: ARGS="--seed 7"
 	@$(BIN)/python -m pytest -m slow

@@ -18,6 +18,7 @@ from risk_stream.embedded import free_port
 from tests.dashboards.queries import RATIOS, Query, queries
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import Prometheus
+from tests.profiles.house import POLICY
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
 
@@ -98,6 +99,7 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     house = new_house("dashboards")
     for stage, kind in STAGES.items():
         (house.rules / f"{stage}.yaml").write_text(rules_of(stage, kind))
+    (house.rules / "profile.yaml").write_text(POLICY)
     port = free_port()
     worker = Worker(house, DECISIONS_PORT=port).start()
     try:
