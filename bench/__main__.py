@@ -22,6 +22,7 @@ BENCHMARKS = {
     "early_warning": "real credit card clients through the early-warning pack: AUC on next month's defaults",
     "peers": "two jobs beside Quix Streams, Bytewax, Flink and Kafka Streams, every alert checked (quick: 4 minutes)",
     "month_end": "200,000 loans at a month's end on one core: arrears, five classes, IFRS 9 stages; mismatches",
+    "margin": "50,000 margin accounts as 500 instruments tick: cost of a tick that updates all who hold it; mismatches",
     "rules": "5,000 rules in 100 files: load, check, and one file changed beneath a steady stream",
     "simulate": "how fast the simulated market is made",
 }

@@ -59,6 +59,16 @@ from risk_stream.lending.margin import (
     sale_to_line,
     withdrawable,
 )
+from risk_stream.lending.margin_book import (
+    PRICE_UNITS,
+    STANDINGS,
+    UNKNOWN,
+    MarginBook,
+    Position,
+    Standing,
+    Statement,
+)
+from risk_stream.lending.margin_rules import MarginRules, load_margin_rules
 from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, Remainder, amounts, exact_rate, half_up, split
 from risk_stream.lending.month_end import Holding, MonthEnd, before_first_month, month_end
 from risk_stream.lending.overdue import interest_of, penalty_rate
@@ -116,6 +126,9 @@ __all__ = [
     "MAX_MINOR",
     "NEVER",
     "ORDERS",
+    "PRICE_UNITS",
+    "STANDINGS",
+    "UNKNOWN",
     "Account",
     "Accrual",
     "Adjustment",
@@ -137,7 +150,9 @@ __all__ = [
     "Kind",
     "LendingError",
     "Loan",
+    "MarginBook",
     "MarginLines",
+    "MarginRules",
     "Match",
     "Materiality",
     "Method",
@@ -147,6 +162,7 @@ __all__ = [
     "Pledge",
     "PledgeLines",
     "Population",
+    "Position",
     "Prepayment",
     "Quality",
     "Rate",
@@ -158,6 +174,8 @@ __all__ = [
     "Short",
     "StageRules",
     "StageState",
+    "Standing",
+    "Statement",
     "TableError",
     "Terms",
     "add_months",
@@ -199,6 +217,7 @@ __all__ = [
     "kolmogorov_smirnov",
     "level_instalment",
     "load_class_rules",
+    "load_margin_rules",
     "load_scorecard",
     "load_stage_rules",
     "loss_allowance",
