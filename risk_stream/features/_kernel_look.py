@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from risk_stream.features._jit import Ints, Word, inner
+from risk_stream.features._kernel_arrears import past_due
 from risk_stream.features._kernel_heap import below, mul_high, peek
 from risk_stream.features._kernel_moments import standing
 from risk_stream.features._kernel_scan import mix
@@ -19,6 +20,7 @@ from risk_stream.features._words import (
     C_WINDOW,
     C_WORDS,
     CELL,
+    D_BEFORE,
     F_CELL,
     F_GIVEN,
     F_OP,
@@ -26,7 +28,9 @@ from risk_stream.features._words import (
     GUESS,
     MISSING,
     NEVER,
+    OP_AMOUNT_PAST_DUE,
     OP_COMPLETED,
+    OP_DAYS_PAST_DUE,
     OP_QUANTILE,
     OP_SEEN,
     OP_SEQUENCE,
@@ -77,6 +81,10 @@ def look(
     column = plan[of + C_COLUMN]
     if op == OP_SEEN:
         return np.float64(_seen(heap, base, start, min(stop, present), plan, mask, column, given))
+    if OP_DAYS_PAST_DUE <= op <= OP_AMOUNT_PAST_DUE:
+        end = min(stop, present) if plan[given + D_BEFORE] != 0 else stop
+        days, amount = past_due(heap, base, start, end, time, plan, given, column)
+        return np.float64(days) if op == OP_DAYS_PAST_DUE else np.float64(amount) / scale
     cell = at + plan[P_CELLS_AT] + plan[line + F_CELL] * CELL
     n = heap[cell + VALUES]
     if op == OP_QUANTILE:

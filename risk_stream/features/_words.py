@@ -141,7 +141,9 @@ OP_QUANTILE: Final = 11
 OP_ZSCORE: Final = 12
 OP_PERCENTILE: Final = 13
 OP_SEEN: Final = 14
-OP_COMPLETED: Final = 15  # since, of a sequence
+OP_DAYS_PAST_DUE: Final = 15
+OP_AMOUNT_PAST_DUE: Final = 16
+OP_COMPLETED: Final = 17  # since, of a sequence
 
 # what a cell must know for them
 NEED_SUM: Final = 1
@@ -207,6 +209,17 @@ F_SLOT: Final = 5
 F_KNOWN: Final = 6  # what lies before this time was not all seen
 F_SCALE: Final = 7  # 10**decimals
 F_STARTS: Final = 8  # in plan: the periods of a calendar window, 0 for a sliding one
-#: In plan: a sequence's steps, the values looked for; else a quantile's share in millionths, a baseline's least values.
+#: In plan: a sequence's steps, the values looked for, the words of an arrears; else a quantile's share in millionths, a
+#: baseline's least values.
 F_GIVEN: Final = 9
 F_WORDS: Final = 10
+
+# plan: the words of an arrears
+D_DUE: Final = 0  # masks of the instalments, of the payments, of the payments that were returned
+D_PAID: Final = 1
+D_RETURNED: Final = 2
+D_WHEN: Final = 3  # word of the row that says when an instalment is due, R_TIME where the event's own time does
+D_DAYS: Final = 4  # in plan: when the calendar's days begin, as periods stand there
+D_BEFORE: Final = 5  # 1: as it was before the present event
+D_WORDS: Final = 6
+DAY_MS: Final = 86_400_000

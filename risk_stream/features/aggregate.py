@@ -36,6 +36,8 @@ class Op(str, Enum):
     ZSCORE = "zscore"  # of the present event's value among those before it; missing
     PERCENTILE = "percentile"  # of the values before the present event's those below its own, per cent; missing
     SEEN = "seen"  # which of some texts came before the present event, a bit for each; none
+    DAYS_PAST_DUE = "days_past_due"  # since the oldest instalment that payments do not settle was due; 0
+    AMOUNT_PAST_DUE = "amount_past_due"  # what payments do not settle of the instalments due before today; 0
 
     @property
     def needs_field(self) -> bool:
@@ -46,6 +48,11 @@ class Op(str, Enum):
     def is_baseline(self) -> bool:
         """Whether the operation compares the present event's own value with those before it."""
         return self in {Op.ZSCORE, Op.PERCENTILE}
+
+    @property
+    def is_arrears(self) -> bool:
+        """Whether the operation sets payments against instalments."""
+        return self in {Op.DAYS_PAST_DUE, Op.AMOUNT_PAST_DUE}
 
 
 class Periods:
@@ -90,6 +97,10 @@ class Aggregate:
     With `steps` its events are the completions of a sequence: an event of each step after one of the step before, in
     the order of (time, id), the first less than `within_ms` before the last. No sequence begins before the one before
     it is complete, and each is complete as early as can be; so there are as many as can be.
+
+    Of arrears `steps` are the instalments, the payments, and what was returned of these, all with `field` as amount.
+    What was paid settles instalments the oldest first, by the field `due` of the instalment, or its time where it has
+    none. Days are those of `days`; the day on which an instalment is due is none past due.
     """
 
     id: str  # content hash
@@ -102,11 +113,14 @@ class Aggregate:
     decimals: int = 0  # of the field: its fixed-point value is value * 10**decimals
     text: bool = False  # the result is a text's hash: first or last of a text field
     periods: Periods | None = None  # of a calendar window
-    steps: tuple[tuple[Bit, ...], ...] = ()  # of a sequence: which events each of its steps can be
+    steps: tuple[tuple[Bit, ...], ...] = ()  # of a sequence: which events each of its steps can be; of arrears
     within_ms: int = 0  # of a sequence
     share: int = 0  # of a quantile, in millionths
     least: int = 1  # of a baseline: with fewer values before the present event it is missing
     values: tuple[str, ...] = ()  # of seen: the texts that are looked for; bit b of its value is that of the b-th
+    due: str | None = None  # of arrears: the field that says when an instalment is due, ms
+    days: Periods | None = None  # of arrears: the days of a calendar
+    before: bool = False  # of arrears: as they were before the present event
 
     @property
     def bits(self) -> tuple[Bit, ...]:

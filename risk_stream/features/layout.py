@@ -42,6 +42,7 @@ class KindLayout:
         self.index = {a.id: f for f, a in enumerate(self.aggregates)}
         self.bits = tuple(dict.fromkeys(bit for a in self.aggregates for bit in a.bits))
         self.decimals = {a.field: a.decimals for a in self.aggregates if a.field is not None and a.op.needs_field}
+        self.decimals |= {a.due: 0 for a in self.aggregates if a.due is not None}
         self.columns = tuple(self.decimals)
         texts = {a.field for a in self.aggregates if a.text} | set(text_fields)
         self.text_columns = frozenset(texts & set(self.columns))
@@ -71,6 +72,8 @@ class KindLayout:
                 faults.append(f"feature {a.id} is a sequence of {len(a.steps)} steps, and can have {MOST_STEPS}")
             if len(a.values) > MOST_VALUES:
                 faults.append(f"feature {a.id} looks for {len(a.values)} values, and can look for {MOST_VALUES}")
+            if a.op.is_arrears and (a.days is None or len(a.steps) != 3):
+                faults.append(f"feature {a.id} needs instalments, payments, returned ones, and a calendar's days")
             if a.op.needs_field and a.field is None:
                 faults.append(f"feature {a.id} is a {a.op.value} and names no field")
             if a.field is not None and a.op.needs_field and self.decimals[a.field] != a.decimals:

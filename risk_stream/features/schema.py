@@ -18,6 +18,13 @@ from risk_stream.features._words import (
     A_WINDOWS,
     C_WORDS,
     CELL,
+    D_BEFORE,
+    D_DAYS,
+    D_DUE,
+    D_PAID,
+    D_RETURNED,
+    D_WHEN,
+    D_WORDS,
     F_GIVEN,
     F_STARTS,
     F_WORDS,
@@ -79,6 +86,8 @@ _NEED: Final = {
     Op.ZSCORE: NEED_SUM | NEED_SQUARES,
     Op.PERCENTILE: 0,
     Op.SEEN: 0,
+    Op.DAYS_PAST_DUE: 0,
+    Op.AMOUNT_PAST_DUE: 0,
 }
 _OPS: Final = tuple(Op)
 _IN_PANES: Final = {Op.COUNT, Op.SUM, Op.MEAN, Op.MIN, Op.MAX}
@@ -90,6 +99,10 @@ _Group = tuple[int, int, bool, str]  # mask, word of the row, whether distinct v
 _Cell = tuple[_Group, int]  # ms of its window
 _Ring = tuple[tuple[int, int, bool], int]  # group without periods, ms: panes are the same for whatever is so long
 _Window = tuple[str, int]  # periods, "" for a sliding window; ms
+
+
+def _due_column(name: str) -> _Column:
+    return name, 0, False
 
 
 def _columns_of(layout: KindLayout) -> list[_Column]:
@@ -216,6 +229,8 @@ class Schema:
         sinces = [self.bits_since[bit] for bit in aggregate.bits]
         if column is not None:
             sinces.append(self.columns_since[column])
+        if aggregate.due is not None:
+            sinces.append(self.columns_since[_due_column(aggregate.due)])
         return max(self.kept_since, *sinces)
 
     def covers_all(self, mask: int) -> bool:
@@ -350,7 +365,8 @@ def compile_plan(
         head[word] = len(head)
         head = np.concatenate([head, part])
     head[P_STARTS] = len(head)
-    return _with_values(_with_steps(_with_periods(head, layout, windows, periods), layout, draft), layout)
+    stepped = _with_steps(_with_periods(head, layout, windows, periods), layout, draft)
+    return _with_arrears(_with_values(stepped, layout), layout, draft)
 
 
 def _with_periods(plan: Ints, layout: KindLayout, windows: list[_Window], periods: dict[str, Periods]) -> Ints:
@@ -370,7 +386,7 @@ def _with_periods(plan: Ints, layout: KindLayout, windows: list[_Window], period
 def _with_steps(plan: Ints, layout: KindLayout, draft: _Draft) -> Ints:
     """The plan with the steps of its sequences behind it: how many, the ms within which they come, a mask of each."""
     for f, a in enumerate(layout.aggregates):
-        if a.steps:
+        if a.steps and not a.op.is_arrears:
             plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_GIVEN] = len(plan)
             masks = [_signed(draft.mask_of(step)) for step in a.steps]
             plan = np.concatenate([plan, np.array([len(masks), a.within_ms, *masks], np.int64)])
@@ -385,6 +401,24 @@ def _with_values(plan: Ints, layout: KindLayout) -> Ints:
             hashes = np.array([text_hash(value) for value in a.values], np.int64)
             order = np.argsort(hashes)
             plan = np.concatenate([plan, [len(hashes)], hashes[order], order.astype(np.int64)])
+    return plan
+
+
+def _with_arrears(plan: Ints, layout: KindLayout, draft: _Draft) -> Ints:
+    """The plan with the words of its arrears behind it, and the days that they go by."""
+    days_at: dict[str, int] = {}
+    for f, a in enumerate(layout.aggregates):
+        if a.days is None:
+            continue
+        if a.days.version not in days_at:
+            days_at[a.days.version] = len(plan)
+            plan = np.concatenate([plan, [len(a.days.starts), a.days.longest_ms], a.days.starts])
+        plan[plan[P_OUTPUT_LINES] + f * F_WORDS + F_GIVEN] = len(plan)
+        words = np.zeros(D_WORDS, np.int64)
+        words[[D_DUE, D_PAID, D_RETURNED]] = [_signed(draft.mask_of(step)) for step in a.steps]
+        words[D_WHEN] = R_TIME if a.due is None else R_VALUES + draft.schema.columns[_due_column(a.due)]
+        words[[D_DAYS, D_BEFORE]] = days_at[a.days.version], a.before
+        plan = np.concatenate([plan, words])
     return plan
 
 

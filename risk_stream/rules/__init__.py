@@ -78,6 +78,9 @@ form                                  value                                     
 ``seen: FIELD, values: [A, ...]``       which of these texts came before      none
                                       this event, for has(x, "A")
 ``sequence: [STEP, ...], within:``    how often all steps came one after another  0
+``days_past_due: FIELD, paid: TYPE``  days since the oldest instalment was due
+                                      that payments do not settle                 0
+``amount_past_due: FIELD, paid:``     of instalments due before today, the unpaid 0
 ====================================  ==========================================  ====================
 
 ``TYPE`` is an event type or a list of types, or the name of a pattern; ``of`` is required with every operation but
@@ -92,6 +95,11 @@ events from the start of that period up to this one, by the ``calendar`` of that
 business_day; see `risk_stream.calendars`). ``where`` (optional) is a condition over fields of the ``of`` type, not over
 features. sum, mean, std, quantile, zscore and percentile need a money, number or integer field; min and max take a
 timestamp too; first, last and distinct any field; seen a text.
+
+days_past_due and amount_past_due take amounts of that name: of what falls due (``of``), what is ``paid`` and, optional,
+what was ``returned`` of it. Payments settle the oldest instalment first, by the timestamp in its field ``due``
+(``due_date`` if left out), or its time. Days are those of the ``calendar``; the due date is none past due. The window
+slides and may be up to 14600d; ``before: true`` leaves the present event out. They have no ``where``.
 
 An **expression feature** is an expression over fields and other features of the file, a value or a condition.
 

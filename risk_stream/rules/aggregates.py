@@ -9,6 +9,7 @@ from functools import cache
 from risk_stream.calendars import UNITS, Calendar, starts
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType, Node
 from risk_stream.features import MOST_VALUES, Aggregate, Bit, Op, Periods
+from risk_stream.rules.arrears import ACCOUNT_PARTS, read_account
 from risk_stream.rules.check import nearest
 from risk_stream.rules.events import Pattern, Reading, events_named, has_key, narrowed, shared_field
 from risk_stream.rules.expression import ExpressionError
@@ -22,9 +23,11 @@ __all__ = ["LEAST", "MAX_LEAST", "Feature", "calendar_named", "periods_of", "rea
 
 _OPERATIONS = tuple(op.value for op in Op)
 _OF_TYPES = (Op.COUNT, Op.SINCE)
+_ARREARS = tuple(op for op in Op if op.is_arrears)
 _NUMBERS = (FieldType.MONEY, FieldType.NUMBER, FieldType.INTEGER)
 _WORKS_ON = {
     **dict.fromkeys((Op.SUM, Op.MEAN, Op.STD, Op.QUANTILE, Op.ZSCORE, Op.PERCENTILE), _NUMBERS),
+    **dict.fromkeys(_ARREARS, _NUMBERS),
     **dict.fromkeys((Op.MIN, Op.MAX), (*_NUMBERS, FieldType.TIMESTAMP)),
     Op.SEEN: (FieldType.STRING, FieldType.CHOICE),
 }
@@ -35,6 +38,7 @@ _OWN_PARTS = {
     "p": (Op.QUANTILE,),
     "least": (Op.ZSCORE, Op.PERCENTILE),
     "values": (Op.SEEN,),
+    **dict.fromkeys(ACCOUNT_PARTS, _ARREARS),
 }
 #: Of a quantile's share: millionths in a whole.
 _WHOLE = 1_000_000
@@ -74,6 +78,9 @@ def read_aggregate(reading: Reading, calendars: Mapping[str, Calendar], name: st
     if op is None:
         return None
     good = _has_its_parts(op, node, reading.report)
+    if op.is_arrears:
+        feature = _arrears(reading, calendars, op, name, node)
+        return feature if good else None
     pattern = _events(reading, op, node)
     types = None if pattern is None else tuple(dict.fromkeys(t for step in pattern.steps for t in step.types))
     by, window = _by(reading.catalogue, node, types, reading.report), _window(calendars, node, reading.report)
@@ -134,6 +141,36 @@ def _aggregate(
         least,
         values,
     )
+
+
+def _arrears(reading: Reading, calendars: Mapping[str, Calendar], op: Op, name: str, node: Node) -> Feature | None:
+    """The feature that sets payments against instalments; None with what is wrong reported."""
+    account = read_account(reading, node)
+    types = None if account is None else tuple(dict.fromkeys(t for step in account.steps for t in step.types))
+    by = _by(reading.catalogue, node, types, reading.report)
+    field = None if types is None else _field(op, node[op.value], types, reading.report)
+    named = node.get("calendar")
+    calendar = calendars["utc"] if named is None else calendar_named(named, calendars, reading.report)
+    if account is None or types is None or by is None or field is None or calendar is None:
+        return None
+    days = periods_of("today", calendar)
+    what = f"{op.value} {account.bits} {by} {account.window_ms} {field.name}"
+    aggregate = Aggregate(
+        content_hash(f"{what} {account.when} {days.version} {account.before}"),
+        op,
+        tuple(sorted(t.name for t in types)),
+        "",
+        by,
+        account.window_ms,
+        field.name,
+        field.decimals,
+        steps=account.bits,
+        due=account.when,
+        days=days,
+        before=account.before,
+    )
+    wheres = {bit: step.where for step in account.steps if step.where is not None for bit in step.bits}
+    return Feature(name, node, aggregate, wheres, calendar=calendar)
 
 
 def _operation(node: Node, report: Report) -> Op | None:

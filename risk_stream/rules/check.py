@@ -106,6 +106,10 @@ def aggregate_value(aggregate: Aggregate, field: Field | None) -> AggregateValue
             return AggregateValue(Kind.SET, aggregate, True)
         case Op.PERCENTILE:
             return AggregateValue(Kind.NUMBER, aggregate, False, 0.0, 100.0)
+        case Op.DAYS_PAST_DUE:
+            return AggregateValue(Kind.NUMBER, aggregate, False, 0.0)
+        case Op.AMOUNT_PAST_DUE:
+            return AggregateValue(inner.kind, aggregate, False, 0.0)
         case _:
             return AggregateValue(inner.kind, aggregate, False, inner.low, inner.high)
 

@@ -19,7 +19,7 @@ _CODE = re.compile(r"[A-Z]{3}")
 #: Operations whose result is in the currency of what goes in; a product with a rate may be in any.
 _KEEPS = {"+", "-", "%", "negate", "abs", "min", "max", "coalesce", "round", "floor", "ceil", "clamp"}
 #: Aggregates of amounts that are none themselves.
-_NUMBERS = {Op.DISTINCT, Op.ZSCORE, Op.PERCENTILE, Op.SEEN}
+_NUMBERS = {Op.DISTINCT, Op.ZSCORE, Op.PERCENTILE, Op.SEEN, Op.DAYS_PAST_DUE}
 
 
 def currency_of(value: Value, fields: Mapping[str, Field]) -> str | None:

@@ -322,6 +322,12 @@ def window(aggregate: Aggregate) -> str:
 
 def wording(aggregate: Aggregate) -> str:
     """What an aggregate is, but its key and window: sum amount of transfer where direction == "out"."""
+    if aggregate.days is not None:
+        due, paid, returned = (_step(step) for step in aggregate.steps)
+        less = f" less {returned}" if returned else ""
+        when = " before the event" if aggregate.before else ""
+        what = f"{aggregate.op.value} {aggregate.field} of {due}"
+        return f"{what}, paid by {paid}{less}{when} ({aggregate.days.calendar})"
     if aggregate.steps:
         steps = " then ".join(_step(step) for step in aggregate.steps)
         return f"{aggregate.op.value} {steps} within {length(aggregate.within_ms)}"
@@ -334,7 +340,7 @@ def wording(aggregate: Aggregate) -> str:
 
 
 def _step(step: tuple[Bit, ...]) -> str:
-    """One step of a sequence, whose event types share their condition."""
-    where = step[0][1]
+    """One step of a sequence, whose event types share their condition; "" for none."""
+    where = step[0][1] if step else ""
     types = ", ".join(event for event, _ in step)
     return f"{types} where {where}" if where else types

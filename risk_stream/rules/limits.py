@@ -15,6 +15,7 @@ __all__ = [
     "MAX_INLINED_DEPTH",
     "MAX_LITERAL",
     "MAX_LITERALS",
+    "MAX_LOAN_MS",
     "MAX_NODES",
     "MAX_PROBLEMS",
     "MAX_RULES",
@@ -76,3 +77,6 @@ MAX_PROBLEMS = 100
 
 #: Longest window: ten years.
 MAX_WINDOW_MS = 3_650 * 86_400_000
+
+#: Longest window of arrears, which reaches back to a loan's first instalment: forty years.
+MAX_LOAN_MS = 14_600 * 86_400_000

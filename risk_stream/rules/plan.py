@@ -81,7 +81,7 @@ class Plan:
 
     def _columns(self, aggregates: Iterable[Aggregate]) -> frozenset[str]:
         names = {leaf.name for w in self.wheres.values() for leaf in leaves(w) if isinstance(leaf, FieldValue)}
-        names |= {a.field for a in aggregates if a.field is not None}
+        names |= {name for a in aggregates for name in (a.field, a.due) if name is not None}
         return frozenset(names.union(*(r.fields for r in self.judged), *(r.summary_names for r in self.judged)))
 
     def _needs(self) -> dict[str, set[str]]:

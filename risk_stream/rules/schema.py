@@ -13,6 +13,7 @@ from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
 from risk_stream.features import MOST_STEPS, MOST_VALUES, Op
 from risk_stream.rules.aggregates import LEAST, MAX_LEAST
+from risk_stream.rules.arrears import DUE_DATE
 from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
 from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
@@ -86,6 +87,8 @@ _OPS = {
     Op.ZSCORE: "How many standard deviations the event's own value lies above the mean of those before it.",
     Op.SEEN: "Which of some texts a field had in the events before this one: for has().",
     Op.PERCENTILE: "Of the values before the event's own the share that is below it, 0 to 100.",
+    Op.DAYS_PAST_DUE: "Days since the oldest instalment was due that payments do not settle; amounts are in the field.",
+    Op.AMOUNT_PAST_DUE: "What payments do not settle of instalments due before today; amounts are in the field.",
 }
 _SHARE: Schema = {
     "description": "Which share of the values lies below it or at it.",
@@ -287,6 +290,9 @@ def _aggregate() -> Schema:
             without_where = {key: value for key, value in shared.items() if key != "where"}
             forms.append(_sequence_of(without_where, ("by", "window")))
             continue
+        if op.is_arrears:
+            forms.append(_arrears(op, shared))
+            continue
         of_types = op in (Op.COUNT, Op.SINCE)
         target: Schema = {"$ref": "#/$defs/events"} if of_types else {"type": "string"}
         own = {op.value: {"description": meaning, **target}}
@@ -297,6 +303,32 @@ def _aggregate() -> Schema:
         must = {**own, **of, **share, **sought}
         forms.append(_object({**must, **least, **shared}, required=(*must, "by", "window")))
     return {"oneOf": forms}
+
+
+def _arrears(op: Op, shared: Schema) -> Schema:
+    events: Schema = {"$ref": "#/$defs/events"}
+    own: Schema = {
+        op.value: {"description": _OPS[op], "type": "string"},
+        "of": {"description": "The instalments that fall due.", **events},
+        "paid": {"description": "The payments, which settle the oldest instalment first.", **events},
+        "returned": {"description": "Payments that were returned: they settle nothing.", **events},
+        "due": {
+            "description": f"When an instalment is due: {DUE_DATE}, or its own time.",
+            "type": "string",
+        },
+        "before": {"description": "As it was just before the event.", "type": "boolean", "default": False},
+        "by": shared["by"],
+        "window": {
+            "description": "How far back it reaches: so long as loans last.",
+            "type": "string",
+            "pattern": _LENGTH,
+        },
+        "calendar": {
+            "description": "In whose time zone days are counted; UTC if none.",
+            "$ref": "#/$defs/calendar",
+        },
+    }
+    return _object(own, required=(op.value, "of", "paid", "by", "window"))
 
 
 def _pattern() -> Schema:

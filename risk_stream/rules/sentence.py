@@ -25,7 +25,7 @@ def template(text: str) -> Callable[[Callable[[str], str]], str]:
 
 
 #: Operations whose values are whole.
-_COUNTS = (Op.COUNT, Op.DISTINCT, Op.SEQUENCE)
+_COUNTS = (Op.COUNT, Op.DISTINCT, Op.SEQUENCE, Op.DAYS_PAST_DUE)
 
 
 def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from risk_stream.catalogue import text_hash
-from risk_stream.features import Aggregate, KindLayout, Op
+from risk_stream.features import Aggregate, KindLayout, Op, Periods
 
 MISSING = -(2**63)
 NEVER = -(2**62)
@@ -86,7 +87,9 @@ class Reference:
         now = event.time
         since = window_start(a, now) - 1
         earlier, inside = [e for e in before if e.time > since], [e for e in window if e.time > since]
-        if a.op.is_baseline:
+        if a.op.is_arrears:
+            value = self._past_due(a, earlier if a.before else inside, now)
+        elif a.op.is_baseline:
             value = self._standing(a, self._values(a, earlier), event.fields.get(a.field or "", MISSING))
         else:
             value = self._value(a, earlier, inside, now)
@@ -118,6 +121,30 @@ class Reference:
         mean = Fraction(sum(past), n)
         spread = math.sqrt(sum((v - mean) ** 2 for v in past) / n)
         return float(own - mean) / spread if spread else None
+
+    def _past_due(self, a: Aggregate, window: list[Event], now: int) -> float:
+        """Days or amount past due: coin by coin, every payment settles what is left of the oldest instalment."""
+        assert a.field is not None
+        assert a.days is not None
+        money, due = 0, []
+        for event in window:
+            amount = event.fields.get(a.field, MISSING)
+            of_instalments, paid, returned = ([bit for bit in step if bit in event.counts_for] for step in a.steps)
+            if amount == MISSING:
+                continue
+            if of_instalments and amount > 0:
+                said = MISSING if a.due is None else event.fields.get(a.due, MISSING)
+                due.append([event.time if said == MISSING else said, amount])
+            money += amount * (bool(paid) - bool(returned))
+        for instalment in sorted(due):
+            part = max(0, min(money, instalment[1]))
+            instalment[1] -= part
+            money -= part
+        today = _day(a.days, now)
+        open_days = [today - _day(a.days, when) for when, left in due if left]
+        if a.op is Op.DAYS_PAST_DUE:
+            return float(max([0, *open_days]))
+        return sum(left for when, left in due if _day(a.days, when) < today) / 10.0**a.decimals
 
     def _value(  # noqa: PLR0911 - one for each operation
         self, a: Aggregate, before: list[Event], window: list[Event], now: int
@@ -158,7 +185,7 @@ class Reference:
 
     def _events(self, a: Aggregate, window: list[Event]) -> list[Event]:
         """Those that count, which of a sequence are its completions."""
-        return completions(a, window) if a.steps else [e for e in window if matches(a, e)]
+        return completions(a, window) if a.steps and not a.op.is_arrears else [e for e in window if matches(a, e)]
 
     def _values(self, a: Aggregate, events: list[Event]) -> list[int]:
         assert a.field is not None
@@ -173,6 +200,15 @@ def window_start(a: Aggregate, now: int) -> int:
     if a.periods is None:
         return sliding
     return max([sliding, *(start for start in a.periods.starts.tolist() if start <= now)])
+
+
+def _day(days: Periods, time: int) -> int:
+    """The number of a day, those before and behind the calendar's having 24 hours."""
+    starts = days.starts.tolist()
+    if time < starts[0]:
+        return math.floor(Fraction(time - starts[0], 86_400_000))
+    number = bisect_right(starts, time) - 1
+    return number + (time - starts[-1]) // 86_400_000 if number == len(starts) - 1 else number
 
 
 def matches(a: Aggregate, event: Event) -> bool:

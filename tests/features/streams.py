@@ -16,7 +16,7 @@ from tests.features.reference import MISSING, Answer, Event
 LATENESS = 60
 TYPES = ("order", "transfer")
 WHERES = ("", "large", "out")
-FIELDS = {"amount": 2, "price": 8, "quantity": 0, "merchant": 0}
+FIELDS = {"amount": 2, "price": 8, "quantity": 0, "merchant": 0, "due_date": 0}
 TEXTS = frozenset({"merchant"})
 WINDOWS = (1, 40, 200, 1500)
 #: Some that all streams lie in, some that begin and end while events come, none as long as the next.
@@ -31,6 +31,12 @@ STEPS: tuple[tuple[tuple[Bit, ...], ...], ...] = (
     ((("order", "large"),), (("order", "out"), ("transfer", "out")), (("transfer", ""),)),
     ((("transfer", ""),), (("transfer", ""),), (("transfer", ""),)),
     ((("order", ""), ("transfer", "large")), (("order", "large"),)),
+)
+#: Of arrears: what falls due, what is paid and what was returned; some of it is two of them, or nothing is returned.
+ACCOUNTS: tuple[tuple[tuple[Bit, ...], ...], ...] = (
+    ((("order", ""),), (("transfer", ""),), (("transfer", "out"),)),
+    ((("order", "large"), ("transfer", "out")), (("transfer", "large"),), ()),
+    ((("transfer", ""),), (("order", "large"), ("order", "out")), (("order", ""),)),
 )
 BIG = 2**53 - 1
 #: Texts that are looked for: some come, and more than a half never does.
@@ -50,10 +56,15 @@ def aggregate(
     steps: tuple[tuple[Bit, ...], ...] = (),
     within_ms: int = 100,
     values: tuple[str, ...] = SOUGHT,
+    due: str | None = None,
+    days: Periods = PERIODS[0],
+    before: bool = False,
 ) -> Aggregate:
     """An aggregate by customer over the fields of these tests; `window_ms` is a sliding window or a calendar's."""
     if op is Op.SEQUENCE and not steps:
         steps = STEPS[0]
+    if op.is_arrears and not steps:
+        steps = ACCOUNTS[0]
     if steps:
         of, where = tuple(sorted({event for step in steps for event, _ in step})), ""
     used = field if op.needs_field else None
@@ -61,6 +72,8 @@ def aggregate(
     given = (
         (values,)
         if op is Op.SEEN
+        else (steps, due, days, before)
+        if op.is_arrears
         else (share,)
         if op is Op.QUANTILE
         else (least,)
@@ -77,9 +90,10 @@ def aggregate(
         "least": least if op.is_baseline else 1,
         "values": values if op is Op.SEEN else (),
     }
-    spans = {"steps": steps, "within_ms": within_ms if steps else 0}
+    spans = {"steps": steps, "within_ms": within_ms if steps and not op.is_arrears else 0}
+    dates = {"due": due, "days": days, "before": before} if op.is_arrears else {}
     return Aggregate(
-        id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods, **spans, **values_of
+        id, op, of, where, "customer", ms, used, FIELDS.get(used or "", 0), text, periods, **spans, **values_of, **dates
     )
 
 
@@ -98,7 +112,8 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
         name = "merchant"
     of = draw(st.sampled_from([("order",), ("transfer",), TYPES]))
     window = draw(st.sampled_from([*WINDOWS, *PERIODS]))
-    steps = draw(st.sampled_from(STEPS if op is Op.SEQUENCE else [(), *STEPS] if op is Op.SINCE else [()]))
+    ways = {Op.SEQUENCE: STEPS, Op.SINCE: [(), *STEPS]}
+    steps = draw(st.sampled_from(ACCOUNTS if op.is_arrears else ways.get(op, [()])))
     return aggregate(
         op,
         name,
@@ -110,6 +125,9 @@ def aggregates(draw: st.DrawFn) -> Aggregate:
         steps=steps,
         within_ms=draw(st.sampled_from([1, 50, 1000])),
         values=draw(st.sampled_from([SOUGHT, SOUGHT[:1], SOUGHT[2:]])),
+        due=draw(st.sampled_from([None, "due_date"])),
+        days=draw(st.sampled_from(PERIODS)),
+        before=draw(st.booleans()),
     )
 
 
@@ -144,6 +162,7 @@ def streams(draw: st.DrawFn, *, most: int = 90, twice: bool = True) -> list[Even
         wheres = {""} | draw(st.sets(st.sampled_from(WHERES)))
         counts_for = frozenset((event_type, where) for where in wheres if event_type != "login")
         fields = {name: draw(OF_TEXTS if name in TEXTS else VALUES) for name in FIELDS}
+        fields["due_date"] = draw(st.one_of(st.just(MISSING), st.integers(now - 300, now + 300)))
         events.append(Event(now - late, counts_for, fields, draw(keys), draw(ids)))
     return events if twice else list({(e.key, e.place): e for e in events}.values())
 
@@ -159,6 +178,7 @@ def seeded_stream(
         event_type = ("login", *TYPES, *TYPES)[rng.integers(5)]
         wheres = {"", *(w for w in WHERES if rng.random() < 0.4)}
         fields = {f: int(rng.integers(-span, span)) if rng.random() < 0.9 else MISSING for f in FIELDS}
+        fields["due_date"] = now + int(rng.integers(-200, 200))
         fields["merchant"] = HASHES[n % 52] if (n := int(rng.integers(0, 60))) % 2 else n * 0x9E3779B97F4A7C
         behind = int(rng.integers(0, LATENESS)) if rng.random() < late else 0
         counts_for = frozenset((event_type, w) for w in wheres if event_type != "login")

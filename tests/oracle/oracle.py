@@ -297,6 +297,8 @@ class Oracle:
         if feature.op.is_baseline:
             past = [r for i, r in inside if i < at and self._counts(feature, r.event)]
             return self._standing(feature, past, rows[at].event)
+        if feature.op.is_arrears:
+            return self._past_due(feature, [r for i, r in inside if i < at or not feature.before], now)
         if feature.steps:
             counted = self._completions(feature, inside)
         else:
@@ -312,6 +314,29 @@ class Oracle:
             earlier_values = {v for i, v in values if i < at}
             return tuple(text for text in feature.values if text in earlier_values)
         return self._of_values(feature, [(i, v) for i, v in values if v is not None], at)
+
+    def _past_due(self, feature: Aggregate, rows: list[_Row], now: int) -> Fraction:
+        """Days or amount past due: what is paid in all, set against what had fallen due by each day, day after day."""
+        assert feature.days is not None
+        paid, due_on = Fraction(0), dict[dt.date, Fraction]()
+        due, pays, returns = feature.steps
+        for row in rows:
+            amount = self._field(row.event, feature.field or "")
+            if not isinstance(amount, Fraction):
+                continue
+            paid += amount * (self._fits(pays, row.event) - self._fits(returns, row.event))
+            if self._fits(due, row.event) and amount > 0:
+                when = _period("today", feature.days.calendar, row.event.get(feature.due or "time", row.time))
+                assert isinstance(when, dt.date)
+                due_on[when] = due_on.get(when, Fraction(0)) + amount
+        today = _period("today", feature.days.calendar, now)
+        assert isinstance(today, dt.date)
+        paid, owed = max(paid, Fraction(0)), Fraction(0)
+        late = []
+        for day in sorted(due_on):
+            owed += due_on[day] if day < today else 0
+            late += [(today - day).days] if owed > paid else []
+        return Fraction(max(late, default=0)) if feature.op is Op.DAYS_PAST_DUE else max(owed - paid, Fraction(0))
 
     def _completions(self, feature: Aggregate, inside: list[tuple[int, _Row]]) -> list[tuple[int, _Row]]:
         """The rows at which one more sequence is complete: each as early as can be, and none begins before that."""

@@ -50,6 +50,8 @@ TYPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, .
         ("amount",),
     ),
     "repayment": (("loan", "customer", "account"), {"currency": ("CNY", "USD")}, ("amount", "instalment")),
+    "instalment_due": (("loan", "customer"), {"customer": ("C1", "C2")}, ("amount",)),
+    "repayment_reversal": (("loan", "customer"), {"reason": ("booked twice", "returned")}, ("amount",)),
     "application": (
         ("loan", "customer", "id_number", "device"),
         {"lender": ("L1", "L2", "L3"), "product": ("consumer", "margin")},
@@ -63,6 +65,8 @@ REQUIRED = {
     "trade": ("account", "instrument", "quantity", "price", "amount"),
     "transfer": ("account", "direction", "amount"),
     "repayment": ("loan", "amount"),
+    "instalment_due": ("loan", "amount"),
+    "repayment_reversal": ("loan", "amount", "repayment"),
     "application": ("loan", "customer", "amount"),
     "account": ("account", "customer"),
     "customer": ("customer",),
@@ -88,6 +92,8 @@ AFTER = (
     *("{business_days: 0, calendar: house}", "{business_days: 1, calendar: china}"),
     "{business_days: 2, calendar: weekdays}",
 )
+#: An instalment is due so long after its event, ms: before it, where that was dated back.
+DUE = (-9_000_000_000, -86_400_000, -3_600_000, 0, 60_000, 28_800_000)
 DAYS = ("2023-11-14", "2023-11-15", "2023-11-16", "2023-11-17", "2024-12-28", "2025-10-26", "2026-02-28")
 #: What values are compared with, by what they are.
 LIMITS = {
@@ -122,12 +128,15 @@ def _aggregate(
     where = draw(_where(fed))
     ops = ["count", "since", "distinct", "first text", "last text", "sequence", "seen text"]
     ops += ["sum", "mean", "min", "max", "std", "first", "last", "quantile"] * bool(numbers)
+    ops += ["days_past_due", "amount_past_due"] * ("amount" in numbers)
     shared = sorted(set(numbers) & set(TYPES[judged][2]))
     ops += ["zscore", "percentile"] * bool(shared and only is None)  # what is judged later cannot ask these
     op, _, text = draw(st.sampled_from(ops)).partition(" ")
     window = draw(st.sampled_from(draw(st.sampled_from([WINDOWS, CALENDAR_WINDOWS]))))
     if op == "sequence":
         return draw(_sequence(by, window, types, patterns))
+    if op in ("days_past_due", "amount_past_due"):
+        return draw(_arrears(op, by, types, patterns))
     if draw(st.integers(0, 3)) == 0:
         fed, where = _named(patterns, f"of: {fed}" + (f", where: '{where}'" if where else "")), draw(_where(fed))
     tail = f"by: {by}, window: {window}" + (f", where: '{where}'" if where else "")
@@ -202,6 +211,24 @@ def _sequence(draw: st.DrawFn, by: str, window: str, types: Sequence[str], patte
         return f"{{{sequence}, by: {by}, window: {window}}}", "count"
     kind = "count" if op == "count" else "duration"
     return f"{{{op}: {_named(patterns, sequence)}, by: {by}, window: {window}}}", kind
+
+
+@st.composite
+def _arrears(draw: st.DrawFn, op: str, by: str, types: Sequence[str], patterns: list[str]) -> tuple[str, str]:
+    """(YAML of the days or the amount past due by a key, what it is): whatever has an amount may fall due or pay."""
+    able = [t for t in types if by in _kinds_of(t) and "amount" in TYPES[t][2]]
+    parts = []
+    for part in ("of", "paid", *draw(st.sampled_from([(), ("returned",)]))):
+        fed = draw(st.sampled_from(able))
+        where = draw(_where(fed))
+        named = _named(patterns, f"of: {fed}, where: '{where}'") if where else fed
+        parts.append(f"{part}: {named}")
+    more = draw(st.sampled_from(["", ", calendar: china", ", calendar: house"])) + draw(
+        st.sampled_from(["", ", before: true", ", before: false"])
+    )
+    window = draw(st.sampled_from([*WINDOWS, "14600d"]))
+    kind = "count" if op == "days_past_due" else "number"
+    return f"{{{op}: amount, {', '.join(parts)}, by: {by}, window: {window}{more}}}", kind
 
 
 def _named(patterns: list[str], what: str) -> str:
@@ -371,5 +398,9 @@ def events(
             if name in REQUIRED[kind] or draw(st.booleans()):
                 whole = draw(st.integers(1, 40))
                 event[name] = whole if name in ("quantity", "instalment", "term_months") else whole / 4
+        if "repayment" in REQUIRED[kind]:
+            event["repayment"] = "whichever"
+        if kind == "instalment_due" and draw(st.booleans()):
+            event["due_date"] = event["time"] + draw(st.sampled_from(DUE))
         stream.append(event)
     return stream
