@@ -14,6 +14,7 @@ import typer
 
 from risk_stream import __version__
 from risk_stream.cli import (
+    decide,
     decisions,
     demo,
     doctor,
@@ -60,7 +61,7 @@ def _root(
         typer.echo(context.get_help())
 
 
-for _module in (demo, worker, simulate, replay, rebuild, events, doctor, population):
+for _module in (demo, worker, simulate, replay, decide, rebuild, events, doctor, population):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")

@@ -115,7 +115,7 @@ def of_rule(rule: RuleUse, words: str) -> Iterator[str]:
         yield from _under("days", rule.days, indent=2)
     if rule.at_most:
         yield from _under("shown", f"at most {rule.at_most}", indent=2)
-    yield from _severity(rule)
+    yield from _rows(rule) if rule.rows else _severity(rule)
     if rule.features:
         yield ""
         yield from _features(rule.features)
@@ -127,6 +127,14 @@ def of_rule(rule: RuleUse, words: str) -> Iterator[str]:
     yield "costs" if rule.mode != "off" else "would cost, as it is off"
     for line in _costs(rule.cost):
         yield from _under("", line, indent=2)
+
+
+def _rows(rule: RuleUse) -> Iterator[str]:
+    """What a decision table says, row by row."""
+    yield ""
+    yield "rows, the first that holds decides; one that is unknown refers"
+    for place, row in enumerate(rule.rows, 1):
+        yield from _under(f"{place:>3}  {row.verdict:<7}", f"{' '.join(row.when.split())}: {row.reason}", indent=2)
 
 
 def _severity(rule: RuleUse) -> Iterator[str]:

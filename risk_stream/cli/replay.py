@@ -22,9 +22,9 @@ from risk_stream.cli.reading import Records, open_records
 
 if TYPE_CHECKING:
     from risk_stream.catalogue import Reject
-    from risk_stream.engine import Alert
+    from risk_stream.engine import Alert, Result
 
-__all__ = ["register"]
+__all__ = ["Tally", "register", "results_of", "say_refused"]
 
 #: Rows of `--format table`; the rest is counted.
 MOST_ROWS = 1_000
@@ -42,10 +42,11 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """What a replay counted."""
+    """What was counted of a file."""
 
     events: int = 0
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (rule, severity)
+    decisions: Counter[str] = field(default_factory=Counter)  # by verdict, as each was said first
     rejects: Counter[str] = field(default_factory=Counter)
     first_reject: str = ""
 
@@ -66,7 +67,10 @@ def replay(
         Path | None, typer.Option(help="Write what was refused here: JSON lines with line and reason.")
     ] = None,
 ) -> None:
-    """Judge a file of events by the rules: the same engine as a worker's, the same alerts, no broker."""
+    """Judge a file of events by the rules: the same engine as a worker's, the same alerts, no broker.
+
+    What tables decide is counted; `risk-stream decide` shows it.
+    """
     settings = settings_with()
     plan = plan_of(settings, rules or ())
     records = open_records(file, mapping, plan.catalogue)
@@ -74,7 +78,7 @@ def replay(
     with contextlib.ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects is not None else None
         lateness_ms = round(settings.lateness_seconds * 1000)
-        alerts = _judge(plan, records, tally, kept, lateness_ms)
+        alerts = _alerts(results_of(plan, records, tally, kept, lateness_ms), tally)
         if format == "table":
             _as_table(alerts, stack.enter_context(out.open("w")) if out is not None else None)
         else:
@@ -84,8 +88,17 @@ def replay(
         raise CommandError(f"no record of {records.name} is an event: {tally.first_reject}")
 
 
-def _judge(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None, lateness_ms: int) -> Iterator[Alert]:
-    """The alerts of a file in its order, and what later events change of them; progress on stderr."""
+def _alerts(results: Iterator[Result], tally: Tally) -> Iterator[Alert]:
+    """The alerts of a file in its order, and what later events change of them."""
+    for result in results:
+        tally.decisions.update(decided.verdict for decided in result.decisions if not decided.revises)
+        for alert in result.alerts:
+            tally.alerts[alert.rule, alert.severity] += {"raised": 1, "withdrawn": -1}.get(alert.status, 0)
+            yield alert
+
+
+def results_of(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None, lateness_ms: int) -> Iterator[Result]:
+    """What the engine says of each part of a file, in its order; what is refused is counted, progress on stderr."""
     from risk_stream.catalogue import Decoder
     from risk_stream.engine import Engine
 
@@ -99,9 +112,7 @@ def _judge(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None, la
             for reject in refused:
                 _refuse(reject, records.name, lines[reject.index], values[reject.index], tally, kept)
             tally.events += len(batch) - len(result.late)
-            for alert in result.alerts:
-                tally.alerts[alert.rule, alert.severity] += {"raised": 1, "withdrawn": -1}.get(alert.status, 0)
-                yield alert
+            yield result
             progress.update(task, completed=records.position)
 
 
@@ -168,11 +179,20 @@ def _say(tally: Tally, seconds: float) -> None:
         console.print(
             table(("rule", "severity", "alerts"), [(r, s, number(n)) for (r, s), n in order], right=["alerts"])
         )
-    if tally.rejects:
-        reasons = ", ".join(f"{number(count)} {reason}" for reason, count in tally.rejects.most_common())
-        console.print(f"[{severity_style('medium')}]{number(tally.rejects.total())} refused[/]: {reasons}")
-        console.print(f"  the first: {tally.first_reject}", markup=False)
+    if tally.decisions:
+        verdicts = ", ".join(f"{number(count)} {verdict}" for verdict, count in tally.decisions.most_common())
+        console.print(f"[bold]{number(tally.decisions.total())}[/] decisions: {verdicts}")
+    say_refused(tally)
     console.print(
         f"[bold]{number(tally.events)}[/] events, [bold]{number(tally.alerts.total())}[/] alerts "
         f"in {seconds:.1f} s ({number(tally.events / max(seconds, 1e-9))} events/s)"
     )
+
+
+def say_refused(tally: Tally) -> None:
+    """What was no event, and why."""
+    console = errors()
+    if tally.rejects:
+        reasons = ", ".join(f"{number(count)} {reason}" for reason, count in tally.rejects.most_common())
+        console.print(f"[{severity_style('medium')}]{number(tally.rejects.total())} refused[/]: {reasons}")
+        console.print(f"  the first: {tally.first_reject}", markup=False)

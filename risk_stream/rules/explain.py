@@ -117,6 +117,15 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class RowUse:
+    """One row of a decision table as it is written."""
+
+    when: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleUse:
     """One rule as the plan sees it. Where its mode is `off` it costs nothing, and `cost` is what it would cost."""
 
@@ -134,6 +143,7 @@ class RuleUse:
     share: str = ""  # of the keys for which it is live, nothing where that is all
     days: str = ""  # that it judges, nothing where those are all
     at_most: str = ""  # how many of its alerts are shown, nothing where those are all
+    rows: tuple[RowUse, ...] = ()  # of a decision table, from the top; of a rule that fires none
 
 
 def itineraries(plan: Plan) -> list[Itinerary]:
@@ -229,6 +239,7 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
         "" if rule.share is None else str(rule.share),
         judged_days(rule.validity),
         "" if rule.at_most is None else str(rule.at_most),
+        tuple(RowUse(row.when, row.verdict, row.reason) for row in rule.table.rows) if rule.table else (),
     )
 
 

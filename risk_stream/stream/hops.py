@@ -19,7 +19,7 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.decisions import decision_of
-from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Forward, Hop, Result, is_broadcast
+from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Decided, Forward, Hop, Result, is_broadcast
 from risk_stream.rules import Failures, Plan, RulesAt, add_failures
 from risk_stream.stream.admission import Record
 from risk_stream.stream.alignment import Patience
@@ -92,6 +92,7 @@ class Applied:
     outgoing: list[Outgoing] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     shadow: list[Alert] = field(default_factory=list)
+    decisions: list[Decided] = field(default_factory=list)  # of tables; they are among `outgoing`
     ended: list[Longs] = field(default_factory=list)  # when the broker got the events whose journey ended, ms
     rule_errors: dict[str, Failures] = field(default_factory=dict)
     judged_by: Counter[RulesAt] = field(default_factory=Counter)
@@ -108,6 +109,7 @@ class Applied:
         """Add what the engine says, but where it goes."""
         self.alerts += result.alerts
         self.shadow += result.shadow
+        self.decisions += result.decisions
         if len(result.ended):
             self.ended.append(result.ended)
         add_failures(self.rule_errors, result.rule_errors)

@@ -460,7 +460,7 @@ class Lanes:
             add("risk_stream_shadow_alerts_total", 1, alert.rule, alert.severity, alert.stage)
         for rule, failures in applied.rule_errors.items():
             add("risk_stream_rule_errors_total", failures.times, rule)
-        self.health.take(applied.alerts, applied.shadow, applied.rule_errors, applied.judged_by)
+        self.health.take([*applied.alerts, *applied.decisions], applied.shadow, applied.rule_errors, applied.judged_by)
         for topic, n in applied.poison.items():
             add("risk_stream_rejects_total", n, topic, "message")
         for name in ("behind", "revised", "known", "dropped", "timed"):

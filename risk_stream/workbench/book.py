@@ -76,7 +76,8 @@ def book(plan: Plan, history: Mapping[str, Sequence[RuleVersion]] | None = None)
 
 def _page(rule: Rule, versions: Sequence[RuleVersion]) -> RulePage:
     highest = rule.bands[0].severity if rule.bands else rule.severity
-    tables = tuple(table for table in (_features(rule), _tests(rule), _history(versions)) if table.rows)
+    found = (_rows(rule), _features(rule), _tests(rule), _history(versions))
+    tables = tuple(table for table in found if table.rows)
     return RulePage(rule.id, rule.stage, rule.owner, highest, rule.mode, rule.version, tuple(_facts(rule)), tables)
 
 
@@ -84,16 +85,18 @@ def _facts(rule: Rule) -> Iterator[Fact]:
     yield Fact("Owner", rule.owner)
     if rule.why:
         yield Fact("Why", rule.why)
-    yield Fact("Says", rule.summary)
+    if rule.table is None:
+        yield Fact("Says", rule.summary)
     after = "" if rule.after is None else f", {waits(rule.after)}"
     yield Fact("Judges", f"each {' and '.join(rule.on)}{after}")
     if rule.validity is not None:
         yield Fact("Days", judged_days(rule.validity))
-    yield Fact("Fires where", in_words(rule, rule.condition))
+    yield Fact("Decides where" if rule.table else "Fires where", in_words(rule, rule.condition))
     yield Fact("As written", rule.when, code=True)
-    yield Fact("Severity", _severity(rule))
-    yield Fact("Score", value_in_words(rule, rule.score))
-    yield Fact("Action", rule.action)
+    if rule.table is None:
+        yield Fact("Severity", _severity(rule))
+        yield Fact("Score", value_in_words(rule, rule.score))
+        yield Fact("Action", rule.action)
     yield Fact("Mode", MODES[rule.mode] if rule.share is None else f"live for {rule.share}, in shadow for the rest")
     if rule.at_most is not None:
         yield Fact("Shown", f"at most {rule.at_most}")
@@ -114,6 +117,15 @@ def _severity(rule: Rule) -> str:
     return "; ".join([*levels, f"{rule.severity} otherwise"])
 
 
+def _rows(rule: Rule) -> Table:
+    rows = () if rule.table is None else rule.table.rows
+    cells = []
+    for place, row in enumerate(rows, 1):
+        when = "otherwise" if row.condition is None else in_words(rule, row.condition)
+        cells.append((str(place), row.verdict, when, row.reason))
+    return Table("Rows, of which the first that holds decides", ("row", "says", "where", "because"), tuple(cells))
+
+
 def _features(rule: Rule) -> Table:
     rows = []
     for name, feature in rule.features:
@@ -125,7 +137,7 @@ def _features(rule: Rule) -> Table:
 
 
 def _tests(rule: Rule) -> Table:
-    rows = tuple(("fires" if test.fires else "quiet", test.name) for test in rule.tests)
+    rows = tuple((test.verdict or ("fires" if test.fires else "quiet"), test.name) for test in rule.tests)
     return Table("Tests", ("the rule", "where"), rows)
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Ask
+from tests.cli.test_decide import house_that_decides
 
 
 def test_alerts_come_as_json_lines_and_the_counts_apart(ask: Ask, rules: Path, transfers: Path) -> None:
@@ -72,6 +73,12 @@ def test_csv_is_read_by_its_mapping(ask: Ask, rules: Path, tmp_path: Path) -> No
     answer = ask("replay", tmp_path / "t.csv", "--mapping", mapping, "--rules", rules)
     assert answer.code == 0
     assert [alert["event"] for alert in answer.lines] == ["2"]
+
+
+def test_decisions_are_counted_beside_alerts(ask: Ask, tmp_path: Path) -> None:
+    """`decide` shows them."""
+    rules, events = house_that_decides(tmp_path)
+    assert "2 decisions: 1 approve, 1 decline" in ask("replay", events, "--rules", rules).err
 
 
 def test_a_file_without_an_event_is_an_error(ask: Ask, rules: Path, tmp_path: Path) -> None:
