@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from risk_stream.decisions import Decision
-from risk_stream.decisions.answers import partition_of
 from risk_stream.embedded import free_port
 from tests.dashboards.queries import RATIOS, Query, queries
 from tests.live.house import House, Worker, eventually, transfer
@@ -24,8 +22,22 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
 
 ROUNDS = 4
 
-#: On what a rule of each stage of lending fires in this house, beside those of trading.
-STAGES = {"pre_loan": "application", "mid_loan": "drawdown", "post_loan": "repayment"}
+#: What decides applications in this house.
+TABLE = """
+table: policy
+owner: desk
+on: application
+rows:
+  - {when: amount > 4000, verdict: refer, reason: "{amount} is for a person to decide"}
+  - {when: otherwise, verdict: decline, reason: "{amount} is too little"}
+"""
+
+#: The rule of each stage of lending in this house, beside those of trading: what it is called, and the events it fires on.
+STAGES = {
+    "pre_loan": ("asked", "application"),
+    "mid_loan": ("margin-call", "collateral_valuation"),
+    "post_loan": ("paid", "repayment"),
+}
 
 #: Events that a panel counts, with what they cannot be without; each has a loan and a customer.
 TOLD: dict[str, dict[str, Any]] = {
@@ -49,35 +61,27 @@ def samples(prometheus: Prometheus, expression: str) -> list[float]:
     return [float(series["value"][1]) for series in result]
 
 
-def rules_of(stage: str, kind: str) -> str:
-    """A rule file of a stage: one rule that fires on each event of a type."""
-    rule = {"id": f"any-{kind}", "on": kind, "when": "seen > 0", "severity": "high", "summary": "{customer}"}
+def rules_of(stage: str) -> str:
+    """A rule file of a stage, with the rule that it has here."""
+    name, kind = STAGES[stage]
+    rule = {"id": name, "on": kind, "when": "seen > 0", "severity": "high", "summary": "{customer}"}
     features = {"seen": {"count": kind, "by": "customer", "window": "1d"}}
     return json.dumps({"stage": stage, "owner": "desk", "features": features, "rules": [rule]})  # JSON is YAML
 
 
-def decision(id: str) -> bytes:
-    """A record of the log of decisions, as of a table."""
-    return Decision(
-        id=id, loan=id, customer="C1", verdict="approve", reasons=[], table="policy", version="1", plan="1", time=0
-    ).to_json()
-
-
 def tell(house: House, number: int) -> None:
-    """Events of all stages that are judged and alerted, one that is refused, and answers to applications."""
+    """Events of all stages, which are judged, decided and alerted, and one that is refused."""
     accounts = [f"A8{number}{i:04}" for i in range(5)]
     house.send([transfer(f"dash-{a}-{i}", a, 9500, device=a) for a in accounts for i in range(3)])
     house.send([b"no event"])
     now = int(time.time() * 1000)
     who = {"time": now, "loan": f"L{number}", "customer": f"C{number}", "entity": "Alpha"}
     house.send([{"id": f"dash-{t}-{number}", "type": t, **who, **more} for t, more in TOLD.items()], "loans")
-    id = f"dash-{number}"
-    house.send([decision(id)], "decisions", partition=partition_of(id, 2))
 
 
 def ask(port: int, number: int) -> dict[str, Any]:
-    """A server's answer to an application that no table decides: at the deadline."""
-    asked = {"application": f"ask-{number}", "loan": f"K{number}", "customer": "C1", "amount": 5000, "deadline_ms": 100}
+    """A server's answer to an application."""
+    asked = {"application": f"ask-{number}", "loan": f"K{number}", "customer": "C1", "amount": 5000}
     url = f"http://127.0.0.1:{port}/v1/decisions"
     with urllib.request.urlopen(url, data=json.dumps(asked).encode(), timeout=10) as answer:
         said: dict[str, Any] = json.load(answer)
@@ -97,8 +101,9 @@ def answers(port: int) -> bool:
 def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     """A Prometheus that has seen a worker judge, alert, answer and refuse, over several scrapes."""
     house = new_house("dashboards")
-    for stage, kind in STAGES.items():
-        (house.rules / f"{stage}.yaml").write_text(rules_of(stage, kind))
+    for stage in STAGES:
+        (house.rules / f"{stage}.yaml").write_text(rules_of(stage))
+    (house.rules / "policy.yaml").write_text(TABLE)
     (house.rules / "profile.yaml").write_text(POLICY)
     port = free_port()
     worker = Worker(house, DECISIONS_PORT=port).start()
@@ -108,10 +113,10 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
             assert eventually(lambda: answers(port)), worker.log
             for number in range(ROUNDS):
                 tell(house, number)
-                assert ask(port, number)["verdict"] == "refer"
+                assert ask(port, number)["verdict"] == "refer", worker.log
                 wanted = {
                     "large": f"dash-A8{number}0004-2",
-                    **{f"any-{t}": f"dash-{t}-{number}" for t in STAGES.values()},
+                    **{rule: f"dash-{kind}-{number}" for rule, kind in STAGES.values()},
                 }
                 for rule, event in wanted.items():
                     assert eventually(lambda rule=rule, event=event: event in house.said(rule)), (rule, worker.log)
