@@ -32,7 +32,7 @@ rows:
   - {when: otherwise, verdict: decline, reason: "{amount} is too little"}
 """
 
-#: The rule of each stage of lending in this house, beside those of trading: what it is called, and the events it fires on.
+#: The rule of each stage of lending in this house, beside those of trading: its id, and the type of event it fires on.
 STAGES = {
     "pre_loan": ("asked", "application"),
     "mid_loan": ("margin-call", "collateral_valuation"),
