@@ -19,6 +19,7 @@ from risk_stream.cli import (
     demo,
     doctor,
     events,
+    margin,
     population,
     rebuild,
     rejects,
@@ -61,7 +62,7 @@ def _root(
         typer.echo(context.get_help())
 
 
-for _module in (demo, worker, simulate, replay, decide, rebuild, events, doctor, population):
+for _module in (demo, worker, margin, simulate, replay, decide, rebuild, events, doctor, population):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")

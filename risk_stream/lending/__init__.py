@@ -68,6 +68,7 @@ from risk_stream.lending.margin_book import (
     Standing,
     Statement,
 )
+from risk_stream.lending.margin_desk import MarginDesk, MarginStatus
 from risk_stream.lending.margin_rules import MarginRules, load_margin_rules
 from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, Remainder, amounts, exact_rate, half_up, split
 from risk_stream.lending.month_end import Holding, MonthEnd, before_first_month, month_end
@@ -151,8 +152,10 @@ __all__ = [
     "LendingError",
     "Loan",
     "MarginBook",
+    "MarginDesk",
     "MarginLines",
     "MarginRules",
+    "MarginStatus",
     "Match",
     "Materiality",
     "Method",

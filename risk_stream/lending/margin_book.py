@@ -230,6 +230,10 @@ class MarginBook:
 
     # How an account stands.
 
+    def stands(self, account: int) -> tuple[int, bool]:
+        """(the place of its band in `STANDINGS` or `UNKNOWN`, whether it is concentrated)."""
+        return int(self._accounts[account, kernel.BAND]), bool(self._accounts[account, kernel.CONCENTRATED])
+
     def standing(self, account: int) -> Standing | None:
         """The figures of an account; None where its ratio is unknown."""
         words = self._accounts[account]
