@@ -30,7 +30,7 @@ from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.topics import BrokerError, partition_counts
 
-__all__ = ["Service", "run_service"]
+__all__ = ["Service", "main", "run_service"]
 
 #: The environment variable that carries the settings, as for a worker's process.
 VARIABLE = "RISK_STREAM_CHILD"
@@ -190,7 +190,8 @@ def run_service(settings: Settings, *, with_parent: bool = False) -> None:
 
 def _stop_with_parent(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 1):  # not its buffer, whose lock would be held at the end of the process
+            pass
         loop.call_soon_threadsafe(stopped.set)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
@@ -209,7 +210,3 @@ def main() -> int:
         log.critical("decisions cannot be answered: %s", exc)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -52,19 +52,11 @@ class Replies:
         self._allowed = frozenset(settings.decisions_reply_topics)
         self._open: dict[TopicPartition, dict[int, asyncio.Task[None]]] = {}  # requests by offset, ascending
         self._next: dict[TopicPartition, int] = {}
-        self._consumer = AIOKafkaConsumer(
-            settings.requests_topic,
-            bootstrap_servers=settings.broker,
-            group_id=f"{settings.group}-replies",
-            enable_auto_commit=False,
-            auto_offset_reset="latest",
-            fetch_max_wait_ms=100,
-        )
 
     async def run(self, ready: asyncio.Event) -> None:
         """Reply until cancelled. Raises `KafkaError` where the broker is away at the start."""
         await ready.wait()
-        consumer = self._consumer
+        consumer = self._new_consumer()
         await consumer.start()
         try:
             committed = time.monotonic()
@@ -73,13 +65,23 @@ class Replies:
                     for record in records:
                         self._take(tp, record)
                 if time.monotonic() - committed > COMMIT_EVERY:
-                    await self._commit()
+                    await self._commit(consumer)
                     committed = time.monotonic()
                 while sum(map(len, self._open.values())) >= self.settings.decisions_in_flight:
                     await asyncio.sleep(0.01)
                     self._forget_done()
         finally:
             await consumer.stop()
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            self.settings.requests_topic,
+            bootstrap_servers=self.settings.broker,
+            group_id=f"{self.settings.group}-replies",
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            fetch_max_wait_ms=100,
+        )
 
     def _take(self, tp: TopicPartition, record: ConsumerRecord) -> None:
         self._next[tp] = record.offset + 1
@@ -130,10 +132,10 @@ class Replies:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     log.error("a reply could not be sent: %r", error)
 
-    async def _commit(self) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         """Commit up to the oldest request of each partition that is not replied to."""
         self._forget_done()
-        mine = self._consumer.assignment()
+        mine = consumer.assignment()
         for tp in [tp for tp in self._next if tp not in mine]:
             self._next.pop(tp)
             for task in self._open.pop(tp, {}).values():
@@ -141,6 +143,6 @@ class Replies:
         wanted = {tp: min(self._open.get(tp) or [end]) for tp, end in self._next.items()}
         if wanted:
             try:
-                await self._consumer.commit(wanted)
+                await consumer.commit(wanted)
             except KafkaError as exc:
                 log.info("not committed (%r), will be with the next commit", exc)

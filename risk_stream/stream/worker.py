@@ -148,7 +148,7 @@ class Supervisor:
             _close(self._server)
             _say(f"the server of decisions {_how_it_ended(self._server.returncode)}; it is started again")
         environment = {**os.environ, VARIABLE: self.settings.model_dump_json()}
-        command = [sys.executable, "-m", "risk_stream.service.process"]
+        command = [sys.executable, "-m", "risk_stream.service"]
         self._server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
         self._server_began = time.monotonic()
 
@@ -183,8 +183,9 @@ class Supervisor:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._told.set()
-        if self.child is not None and self.child.poll() is None:
-            self.child.terminate()
+        for process in (self.child, self._server):
+            if process is not None and process.poll() is None:
+                process.terminate()
 
 
 def _close(child: subprocess.Popen[bytes]) -> None:
