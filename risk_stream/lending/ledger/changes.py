@@ -225,7 +225,8 @@ def _some(due: Due, which: Any) -> Due:
 
 def _joined(first: Due, second: Due) -> Due:
     """Amounts due of both, the oldest first."""
-    pairs = zip((first.due, first.kind, first.amount), (second.due, second.kind, second.amount), strict=True)
-    day, kind, amount = (np.concatenate(pair) for pair in pairs)
+    day = np.concatenate((first.due, second.due))
+    kind = np.concatenate((first.kind, second.kind))
+    amount = np.concatenate((first.amount, second.amount))
     order = np.lexsort((kind, day))
     return Due(day[order], kind[order], amount[order])
