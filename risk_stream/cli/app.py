@@ -21,6 +21,7 @@ from risk_stream.cli import (
     events,
     margin,
     population,
+    profile,
     rebuild,
     rejects,
     replay,
@@ -62,7 +63,7 @@ def _root(
         typer.echo(context.get_help())
 
 
-for _module in (demo, worker, margin, simulate, replay, decide, rebuild, events, doctor, population):
+for _module in (demo, worker, margin, simulate, replay, decide, profile, rebuild, events, doctor, population):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(topics.app, name="topics")

@@ -14,7 +14,7 @@ __all__ = ["at", "next_change"]
 
 def at(profile: Profile, time: int) -> Profile:
     """The profile as of a later time, ms; as it is for an earlier one."""
-    if time <= profile.time:
+    if time <= profile.as_of:
         return profile
     reasons, rest = _left(profile, time)
     score = total(reasons, rest)
@@ -22,7 +22,7 @@ def at(profile: Profile, time: int) -> Profile:
     share = score / before if (before := total(profile.reasons, profile.rest)) else 0.0
     return replace(
         profile,
-        time=time,
+        as_of=time,
         reasons=reasons,
         rest=rest,
         score=round(score, DECIMALS),
@@ -41,7 +41,7 @@ def next_change(profile: Profile) -> int | None:
 
 
 def _left(profile: Profile, time: int) -> tuple[list[Reason], list[Rest]]:
-    age = time - profile.time
+    age = time - profile.as_of
     reasons = [replace(r, points=left(r.points, r.half_life_ms, age)) for r in profile.reasons]
     return reasons, [replace(r, points=left(r.points, r.half_life_ms, age)) for r in profile.rest]
 
@@ -55,7 +55,7 @@ def _crossing(profile: Profile) -> int | None:
         return None
     longest = max(part.half_life_ms for part in parts)
     halvings = math.log2(max(2.0, math.fsum(part.points for part in parts) / line)) + 1
-    low, high = profile.time, profile.time + math.ceil(longest * halvings)  # not below the line; below it
+    low, high = profile.as_of, profile.as_of + math.ceil(longest * halvings)  # not below the line; below it
     while high - low > 1:
         middle = (low + high) // 2
         if total(*_left(profile, middle)) < line:

@@ -99,14 +99,14 @@ class Floor(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """The standing of a customer or group as of `time`, ms, with all that is needed to say what is left of it later.
+    """The standing of a customer or group as of `as_of`, ms, with all that is needed to say what is left of it later.
 
     `by_entity` is the score by the legal entity that the alerts are of.
     """
 
     kind: Kind
     key: str
-    time: int
+    as_of: int
     grade: str
     score: float
     labels: list[Label] = []
@@ -171,7 +171,7 @@ def profile_of(policy: Resolved, kind: Kind, key: str, contributions: Iterable[C
     return Profile(
         kind=kind,
         key=key,
-        time=time,
+        as_of=time,
         grade=graded(score, floors, lines),
         score=round(score, DECIMALS),
         labels=labels,

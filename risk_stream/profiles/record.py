@@ -22,6 +22,7 @@ class Record(Profile, frozen=True, kw_only=True):
 
     id: str
     type: str = "profile"
+    time: int  # that it was in the house when this was said, ms: as of when the profile is may be before
     entity: str = ""  # the one with the largest part of the score
     customer: str | None = None
     group: str | None = None
@@ -32,7 +33,7 @@ class Record(Profile, frozen=True, kw_only=True):
 
 
 class Past(msgspec.Struct, frozen=True):
-    """One change in the history of a profile."""
+    """One change in the history of a profile; `time` is as of when it is, ms."""
 
     revision: int
     time: int
@@ -60,12 +61,15 @@ def changes(before: Profile | None, now: Profile, *, points: bool = True) -> lis
     return said
 
 
-def record_of(now: Profile, before: Record | None, changed: list[str], *, group: str | None = None) -> Record:
-    """The next record of a profile; `group` is a customer's."""
+def record_of(
+    now: Profile, before: Record | None, changed: list[str], *, time: int = 0, group: str | None = None
+) -> Record:
+    """The next record of a profile, said at a time, ms; `group` is a customer's."""
     revision = 1 if before is None else before.revision + 1
     return Record(
         **msgspec.structs.asdict(now),
         id=f"{now.kind}:{now.key}:{revision}",
+        time=max(time, now.as_of),
         entity=max(now.by_entity, key=lambda name: (now.by_entity[name], name), default=""),
         customer=now.key if now.kind == "customer" else None,
         group=now.key if now.kind == "group" else group,
@@ -79,7 +83,7 @@ def record_of(now: Profile, before: Record | None, changed: list[str], *, group:
 def past_of(record: Record) -> Past:
     """What the history keeps of a record."""
     why = [in_words(reason) for reason in record.reasons[:PAST_REASONS]]
-    return Past(record.revision, record.time, record.grade, record.score, record.names, record.changed, why)
+    return Past(record.revision, record.as_of, record.grade, record.score, record.names, record.changed, why)
 
 
 def in_words(reason: Reason) -> str:

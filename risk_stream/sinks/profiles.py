@@ -31,6 +31,9 @@ from risk_stream.sinks._profile_scripts import DUE, HEARD, NEVER, READ, RENEW, S
 
 __all__ = ["HISTORY", "ProfileSink", "State", "contribution_of"]
 
+#: The type of events that profiles are where rules look at them.
+PROFILE = "profile"
+
 #: Changes of each profile that are kept in Redis.
 HISTORY = 100
 
@@ -108,10 +111,11 @@ class ProfileSink:
         return list(await pipe.execute())
 
     async def take(self, alerts: Sequence[Alert]) -> int:
-        """Store what alerts contribute; how many were news."""
+        """Store what alerts contribute; how many were news. An alert on a profile adds nothing to the next one."""
         steps = []
-        for at in range(0, len(alerts), TAKE_STEP):
-            part = alerts[at : at + TAKE_STEP]
+        counted = [alert for alert in alerts if alert.type != PROFILE]
+        for at in range(0, len(counted), TAKE_STEP):
+            part = counted[at : at + TAKE_STEP]
             packed = [
                 (
                     alert.keys.get("customer", ""),

@@ -160,14 +160,14 @@ def renewed(policy: Resolved, state: State, now: int) -> tuple[Profile, Record |
     assert kind in {"customer", "group"}
     before = state.record
     latest = max((one.time for one in state.contributions), default=0)
-    time = max(latest, 0 if before is None else before.time)
+    time = max(latest, 0 if before is None else before.as_of)
     is_as_made = state.made == state.stamp and state.policy == policy.version
     by_time = is_as_made and state.next is not None and state.next <= now
     if by_time and state.next is not None:
         time = max(time, state.next)
     profile = profile_of(policy, "group" if kind == "group" else "customer", key, state.contributions, time)
     changed = changes(before, profile, points=not by_time)
-    record = record_of(profile, before, changed, group=state.group) if changed else None
+    record = record_of(profile, before, changed, time=now, group=state.group) if changed else None
     return profile, record, forgettable(policy, state.contributions, time) if kind == "customer" else []
 
 

@@ -26,6 +26,8 @@ EXAMPLES = [
 ]
 RULE_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("stage:")]
 
+POLICY_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("profile:")]
+
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
@@ -80,6 +82,16 @@ def test_the_files_of_the_page_on_decisions_make_a_house_that_passes_its_tests(t
     results = run_tests(plan)
     assert results
     assert [result.message for result in results if not result.passed] == []
+
+
+@pytest.mark.parametrize(("path", "text"), POLICY_EXAMPLES, ids=[p.name for p, _ in POLICY_EXAMPLES])
+def test_an_example_of_a_policy_names_rules_that_are_shipped(path: Path, text: str, tmp_path: Path) -> None:
+    """It loads beside them in the place of the shipped one."""
+    (tmp_path / "profile.yaml").write_text(text)
+    folders = [folder for folder in sorted((ROOT / "rules").iterdir()) if folder.is_dir()]
+    plan = load_plan([*folders, tmp_path], load_catalogue())
+    assert plan.profiles is not None
+    assert [str(warning) for warning in plan.warnings if str(tmp_path) in warning.file] == []
 
 
 def test_every_word_of_the_language_is_in_its_reference() -> None:

@@ -55,7 +55,7 @@ def all_agree(house: House) -> bool:
             return False
         last = msgspec.convert(of_one[-1], Profile)
         mine = [contribution_of(one) for one in held if one.keys.get(kind) == key]
-        truth = profile_of(policy, kind, key, mine, last.time)  # type: ignore[arg-type]
+        truth = profile_of(policy, kind, key, mine, last.as_of)  # type: ignore[arg-type]
         if abs(last.score - truth.score) >= 1 or (last.grade, last.names) != (truth.grade, truth.names):
             return False
     return True
@@ -89,7 +89,7 @@ def test_two_workers_keep_profiles_through_a_death_and_time(new_house: Callable[
         assert customer["labels"][0]["name"] == "suspect"
         assert "paid 95,000.00" in customer["reasons"][0]["summary"]
 
-        later = customer["time"] + 400 * DAY
+        later = customer["as_of"] + 400 * DAY
         house.send([{"id": "d", "type": "business_date", "time": later, "business_date": "later"}], "reference")
 
         def of_c0() -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def test_two_workers_keep_profiles_through_a_death_and_time(new_house: Callable[
         *_, suspect_no_more, good = of_c0()
         assert suspect_no_more["changed"] == ["suspect has ended"]
         assert good["changed"] == ["grade D to A"]
-        left = at(msgspec.convert(customer, Profile), good["time"])
+        left = at(msgspec.convert(customer, Profile), good["as_of"])
         assert (left.grade, left.names) == ("A", [])
     finally:
         for worker in workers:

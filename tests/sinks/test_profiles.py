@@ -68,6 +68,16 @@ def test_a_contribution_is_replaced_by_a_higher_revision_alone(use: Use) -> None
     use(work)
 
 
+def test_an_alert_on_a_profile_adds_nothing_to_it(use: Use) -> None:
+    """Else a rule that watches grades would make them worse, and fire again."""
+
+    async def work(sink: ProfileSink) -> None:
+        assert await sink.take([msgspec.structs.replace(of(1), type="profile")]) == 0
+        assert (await sink.read(["customer:C1"]))[0].contributions == []
+
+    use(work)
+
+
 def test_who_has_other_contributions_than_it_was_made_of_is_not_written(use: Use) -> None:
     async def work(sink: ProfileSink) -> None:
         await sink.take([of(1)])

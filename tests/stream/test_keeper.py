@@ -139,7 +139,7 @@ def test_time_alone_makes_a_grade_better_when_the_business_date_has_passed(use: 
         await worker.pass_time(89 * DAY)
         assert len(topic.records) == 1
         await worker.pass_time(5_000 * DAY)
-        assert [(one.time // DAY, one.grade, one.changed) for one in topic.records[1:]] == [
+        assert [(one.as_of // DAY, one.grade, one.changed) for one in topic.records[1:]] == [
             (90, "D", ["suspect has ended"]),
             (360, "A", ["grade D to A"]),
         ]
