@@ -26,6 +26,7 @@ from risk_stream.calendars import shipped
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
+from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS, Metric
@@ -127,6 +128,17 @@ def metrics_table(metrics: Sequence[Metric]) -> str:
     return rows(
         ("metric", "kind", "labels", "meaning"),
         ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in metrics),
+    )
+
+
+def gauges_table() -> str:
+    """Every gauge of a closed book."""
+    return rows(
+        ("metric", "labels", "meaning"),
+        (
+            (f"`{name}`", ", ".join(f"`{label}`" for label in gauge.labels), gauge.meaning)
+            for name, gauge in GAUGES.items()
+        ),
     )
 
 
@@ -268,6 +280,7 @@ def pages() -> dict[Path, str]:
             settings=settings_table(),
             metrics=metrics_table(METRICS),
             server_metrics=metrics_table(SERVER_METRICS),
+            book_metrics=gauges_table(),
         ),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
         **dashboards(),

@@ -32,6 +32,7 @@ __all__ = [
     "OutcomesOption",
     "ProcessesOption",
     "UntilOption",
+    "chunks_of_files",
 ]
 
 Found = TypeVar("Found", "Report", "Tuned")
@@ -123,7 +124,9 @@ def _history(
         size = sum(file.stat().st_size for file in files if file.exists())
         packed = any(file.suffix == ".gz" for file in files)
         with _progress(size) as told:
-            yield _Past(_of_files(catalogue, files, mapping), told, _processes(processes, size * (8 if packed else 1)))
+            yield _Past(
+                chunks_of_files(catalogue, files, mapping), told, _processes(processes, size * (8 if packed else 1))
+            )
         return
     must_answer(settings.broker)
     import asyncio
@@ -138,7 +141,8 @@ def _history(
             yield _Past(chunks, told, _processes(processes, spooled.events * EVENT_BYTES))
 
 
-def _of_files(catalogue: Catalogue, files: Sequence[Path], mapping: Path | None) -> Iterator[Chunk]:
+def chunks_of_files(catalogue: Catalogue, files: Sequence[Path], mapping: Path | None) -> Iterator[Chunk]:
+    """The records of files in their order, to be decoded; raises CommandError where there is no such file."""
     from risk_stream.workbench.backtest import chunks_of_records, lines_of
 
     before = 0

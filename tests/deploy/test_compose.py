@@ -168,10 +168,11 @@ def test_grafana_finds_its_data_source_and_dashboards() -> None:
     [
         ("promtool", ["check", "rules", "docker/prometheus/rules.yml"]),
         ("promtool", ["check", "rules", "docker/prometheus/ratios.yml"]),
+        ("promtool", ["check", "rules", "docker/prometheus/book.yml"]),
         ("promtool", ["check", "config", "--syntax-only", "docker/prometheus/prometheus.yml"]),
         ("amtool", ["check-config", "docker/alertmanager/alertmanager.yml"]),
     ],
-    ids=["prometheus rules", "prometheus ratios", "prometheus", "alertmanager"],
+    ids=["prometheus rules", "prometheus ratios", "ratios of the book", "prometheus", "alertmanager"],
 )
 def test_its_own_tool_accepts_the_configuration(tool: str, arguments: list[str]) -> None:
     """As the server itself would read it."""

@@ -80,7 +80,7 @@ def contracts_of(
 
     terms = _terms(events, batch, is_opening, calendars)
     places = np.flatnonzero(~is_opening | (batch.fixed("principal") > 0))
-    lines, told = lines_of([terms[place] for place in places.tolist()])
+    lines, told = lines_of([terms[place] for place in places.tolist()], _agreed(batch)[places].tolist())
     bad = {int(places[number]): said for number, said in told.items()}
     rows = np.array(sorted(bad), np.int64)
     faults.say("terms", batch, rows, lambda row: f"loan {batch.text('loan', row)}: {bad[row]}")
@@ -238,6 +238,11 @@ def _with_history(lines: Lines, openings: Openings, batch: EventBatch) -> Lines:
     for column, old, new in zip(whole, (due, interest, principal), _columns(lines), strict=True):
         column[front], column[behind] = old, new
     return Lines(at, dates(whole[0]), whole[1], whole[2])
+
+
+def _agreed(batch: EventBatch) -> NDArray[np.int64]:
+    """The instalment that each contract names itself, -1 where it does not."""
+    return _whole(batch, "instalment_amount", -1)
 
 
 def _booked(events: Events, batch: EventBatch) -> Dates:

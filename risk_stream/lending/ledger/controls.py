@@ -98,7 +98,7 @@ def differences(openings: EventBatch, controls: Controls) -> list[str]:
         mine, wanted = found.get(key, Total()), controls.totals.get(key, Total())
         where = f"{key[0]} {key[1]}"
         if mine.loans != wanted.loans:
-            said.append(f"{where}: {mine.loans:,} loans, the control total is {wanted.loans:,}")
+            said.append(f"{where}: {mine.loans:,} in number, the control total is {wanted.loans:,}")
         for name in ("outstanding", "past_due"):
             one, other = getattr(mine, name), getattr(wanted, name)
             if one != other:

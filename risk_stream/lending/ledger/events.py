@@ -19,6 +19,7 @@ __all__ = ["FIELDS", "Events", "coded", "collect", "dates_of", "days_of", "flagg
 _DAY_MS = 86_400_000
 _TERMS = (
     *("principal", "annual_rate", "instalments", "first_due", "start_date", "period_months", "method", "accrual"),
+    "instalment_amount",
     *("day_count", "adjustment", "calendar", "end_of_month", "payment_order", "currency", "debtor_kind", "class_lines"),
     *("pd_origin", "lgd", "customer", "product"),
 )

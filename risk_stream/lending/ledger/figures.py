@@ -13,14 +13,17 @@ from risk_stream.lending.classification import Class
 from risk_stream.lending.ledger.allowances import PRODUCTS
 from risk_stream.lending.ledger.closing import Closing, months_on_book
 from risk_stream.lending.ledger.faults import Fault
+from risk_stream.lending.ledger.openings import CLASSES
 from risk_stream.lending.money import Amounts
 from risk_stream.lending.past_due import BUCKETS, bucket
 from risk_stream.lending.portfolio import Quality, quality, roll_rates, vintages
 
-__all__ = ["GONE", "Figures", "Part", "Ratios", "Rolls", "Since", "Vintage", "figures"]
+__all__ = ["GONE", "Band", "Figures", "Part", "Ratios", "Rolls", "Since", "Vintage", "figures"]
 
 #: Where loans of the month before may have gone beside a bucket.
 GONE = ("repaid", "written off")
+#: Entities that gauges tell apart: it bounds their number.
+MOST_ENTITIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,23 @@ class Rolls:
     since: str
     states: tuple[str, ...]  # the buckets, then `GONE`
     loans: tuple[int, ...]  # in each bucket a month before
+    counts: tuple[tuple[int, ...], ...]
     rates: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The loans of one entity, product, bucket, class and stage; money in minor units."""
+
+    entity: str
+    product: str
+    bucket: str
+    classification: str
+    stage: int
+    loans: int
+    outstanding: int
+    past_due: int
+    expected_loss: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,7 @@ class Figures:
     products: tuple[Part, ...]
     entities: tuple[Part, ...]
     cells: tuple[tuple[str, Part], ...]  # by entity (first) and product
+    bands: tuple[Band, ...]  # those that hold a loan
     ratios: Ratios
     rolls: Rolls | None
     vintages: tuple[Vintage, ...]
@@ -118,7 +138,7 @@ def figures(closing: Closing, currency: str = "CNY") -> Figures:
         events=closing.ledger.read,
         all=part.of("all", held),
         buckets=part.each(BUCKETS, bucket(late.days)),
-        classes=part.each([one.name.lower() for one in Class], reported),
+        classes=part.each(CLASSES, reported),
         stages=part.each(["stage 1", "stage 2", "stage 3"], stage - 1),
         products=part.each(PRODUCTS, closing.product, empty=False),
         entities=tuple(part.of(name or "none", held & (entity == name)) for name in entities),
@@ -127,6 +147,7 @@ def figures(closing: Closing, currency: str = "CNY") -> Figures:
             for name in entities
             for one in part.each(PRODUCTS, np.where(entity == name, closing.product, -1), empty=False)
         ),
+        bands=_bands(closing, held, entity),
         ratios=_ratios(bad),
         rolls=_rolls(closing, mine),
         vintages=_vintages(closing, mine),
@@ -186,10 +207,48 @@ def _rolls(closing: Closing, mine: NDArray[np.bool_]) -> Rolls | None:
     now = np.where(closing.held, bucket(closing.late.days), len(BUCKETS) + ended)
     start = bucket(before.days)[was]
     states = len(BUCKETS) + len(GONE)
+    counts = np.zeros((len(BUCKETS), states), np.int64)
+    np.add.at(counts, (start, now[was]), 1)
     rates = roll_rates(start, now[was], states)[: len(BUCKETS)]
-    count = np.bincount(start, minlength=len(BUCKETS))
-    rows = tuple(tuple(round(float(one), 6) for one in row) for row in rates)
-    return Rolls(str(before.as_of), (*BUCKETS, *GONE), tuple(count.tolist()), rows)
+    return Rolls(
+        str(before.as_of),
+        (*BUCKETS, *GONE),
+        tuple(counts.sum(axis=1).tolist()),
+        tuple(tuple(row) for row in counts.tolist()),
+        tuple(tuple(round(float(one), 6) for one in row) for row in rates),
+    )
+
+
+def _bands(closing: Closing, held: NDArray[np.bool_], entity: NDArray[np.object_]) -> tuple[Band, ...]:
+    """The loans by everything that a gauge may be asked by; entities behind the first `MOST_ENTITIES` are one."""
+    late, names = closing.late, sorted(set(entity[held].tolist()))
+    number = {name: min(at, MOST_ENTITIES) for at, name in enumerate(names)}
+    rows = np.flatnonzero(held)
+    codes = np.stack(
+        (
+            np.array([number[name] for name in entity[rows].tolist()], np.int64),
+            closing.product[rows],
+            bucket(late.days[rows]),
+            closing.state.classes.reported[rows],
+            closing.state.stages.stage[rows],
+        ),
+        axis=1,
+    )
+    bands, of = np.unique(codes, axis=0, return_inverse=True)
+    sums = np.zeros((len(bands), 4), np.int64)
+    amounts = (np.ones(len(rows), np.int64), late.outstanding[rows], late.amount[rows], closing.allowance[rows])
+    np.add.at(sums, of.reshape(-1), np.stack(amounts, axis=1))
+    return tuple(
+        Band(
+            "other" if at == MOST_ENTITIES else names[at] or "none",
+            PRODUCTS[product],
+            BUCKETS[late_by],
+            CLASSES[reported],
+            stage,
+            *total,
+        )
+        for (at, product, late_by, reported, stage), total in zip(bands.tolist(), sums.tolist(), strict=True)
+    )
 
 
 def _vintages(closing: Closing, mine: NDArray[np.bool_]) -> tuple[Vintage, ...]:

@@ -38,8 +38,11 @@ def starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
 
 
-def lines_of(terms: Sequence[Terms]) -> tuple[Lines, dict[int, str]]:
+def lines_of(terms: Sequence[Terms], agreed: Sequence[int] | None = None) -> tuple[Lines, dict[int, str]]:
     """The instalments of each contract, and for each that makes no schedule (it has no line) why.
+
+    `agreed` is the level instalment, or the equal principal, that a contract names itself in minor units, -1 where it
+    does not: the last line takes what it leaves.
 
     Contracts whose interest is counted by months are made by the kernel, others one by one; both are what `schedule`
     gives, to the last minor unit.
@@ -51,6 +54,8 @@ def lines_of(terms: Sequence[Terms]) -> tuple[Lines, dict[int, str]]:
     for number, one in enumerate(terms):
         try:
             rate = check_terms(one) * one.months / 12
+            if agreed is not None and agreed[number] >= 0:
+                _check_agreed(one, rate, agreed[number])
             if one.accrual is Accrual.MONTHS and 2 * one.principal * rate.numerator + rate.denominator < _MOST:
                 fast.append((number, rate))
                 count[number] = one.instalments
@@ -67,13 +72,22 @@ def lines_of(terms: Sequence[Terms]) -> tuple[Lines, dict[int, str]]:
     for number, (days, of_interest, of_principal) in made.items():
         place = slice(at[number], at[number + 1])
         due[place], interest[place], principal[place], used[place] = days, of_interest, of_principal, True
-    _by_kernel(terms, fast, at, (due, interest, principal, used))
+    _by_kernel(terms, agreed, fast, at, (due, interest, principal, used))
     kept = starts(used.astype(np.int64))[at]
     return Lines(kept, due[used], interest[used], principal[used]), faults
 
 
+def _check_agreed(terms: Terms, rate: Fraction, agreed: int) -> None:
+    """Raise `LendingError` where an instalment that a contract names cannot be used."""
+    if terms.accrual is not Accrual.MONTHS or terms.method not in {Method.EQUAL_INSTALMENTS, Method.EQUAL_PRINCIPAL}:
+        raise LendingError("an instalment is named only where interest is counted by months, and is level or principal")
+    if terms.method is Method.EQUAL_INSTALMENTS and terms.instalments > 1 and agreed <= terms.principal * rate:
+        raise LendingError(f"an instalment of {agreed / 100:,.2f} does not pay the interest of the first period")
+
+
 def _by_kernel(
     terms: Sequence[Terms],
+    agreed: Sequence[int] | None,
     chosen: Sequence[tuple[int, Fraction]],
     at: NDArray[np.int64],
     columns: tuple[Dates, Amounts, Amounts, NDArray[np.bool_]],
@@ -87,7 +101,7 @@ def _by_kernel(
     rates = [rate for _, rate in chosen]
     count = np.array([one.instalments for one in some], np.int64)
     mine = starts(count)
-    place = np.repeat(at[numbers] - mine[:-1], count) + np.arange(mine[-1])
+    into = np.repeat(at[numbers] - mine[:-1], count) + np.arange(mine[-1])
     level = [_level(one, rate) for one, rate in zip(some, rates, strict=True)]
     share = [
         half_up(Fraction(one.principal, one.instalments))
@@ -98,6 +112,11 @@ def _by_kernel(
         for one in some
     ]
     out = np.zeros(int(mine[-1]), np.int64), np.zeros(int(mine[-1]), np.int64), np.zeros(int(mine[-1]), np.bool_)
+    if agreed is not None:
+        for place, (number, _) in enumerate(chosen):
+            if agreed[number] >= 0:
+                of = share if share[place] >= 0 else level
+                of[place] = agreed[number]
     kernel.fill(
         mine,
         np.array([one.principal for one in some], np.int64),
@@ -107,8 +126,8 @@ def _by_kernel(
         np.array(share, np.int64),
         *out,
     )
-    interest[place], principal[place], used[place] = out
-    due[place] = _due_dates(some, count, mine)
+    interest[into], principal[into], used[into] = out
+    due[into] = _due_dates(some, count, mine)
 
 
 def _level(terms: Terms, rate: Fraction) -> int:

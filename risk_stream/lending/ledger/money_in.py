@@ -160,7 +160,17 @@ def _reversed(
 
     same = (batch.fixed("amount") == paid.fixed("amount")[at]) & (batch.hashes("loan") == paid.hashes("loan")[at])
     received &= _say(faults, "reversal", batch, received & ~same, differs)
-    return at[received & fits[at]]
+    received &= _say(
+        faults,
+        "reversal",
+        batch,
+        received & ~fits[at],
+        lambda row: (
+            f"payment {batch.text('repayment', row)} is reversed, but was not counted here: it is in the opening of "
+            f"loan {batch.text('loan', row)}, or was left out"
+        ),
+    )
+    return at[received]
 
 
 def sums(of: NDArray[np.int64], amount: Amounts, size: int) -> Amounts:

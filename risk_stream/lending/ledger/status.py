@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from risk_stream.calendars import Calendar, midnight
-from risk_stream.lending.classification import Class
 from risk_stream.lending.ledger.allowances import PRODUCTS
 from risk_stream.lending.ledger.closing import Closing
+from risk_stream.lending.ledger.openings import CLASSES
 from risk_stream.lending.past_due import BUCKETS, bucket
 
 __all__ = ["statuses"]
-
-_CLASSES = tuple(one.name.lower() for one in Class)
 
 
 def statuses(closing: Closing, calendar: Calendar) -> Iterator[dict[str, Any]]:
@@ -58,7 +56,7 @@ def statuses(closing: Closing, calendar: Calendar) -> Iterator[dict[str, Any]]:
             "business_date": day,
             "days_past_due": days,
             "bucket": BUCKETS[at],
-            "classification": _CLASSES[reported],
+            "classification": CLASSES[reported],
             "ifrs9_stage": stage,
             "outstanding": outstanding / 100,
             "amount_past_due": past_due / 100,
