@@ -21,6 +21,7 @@ BENCHMARKS = {
     "cards": "a rule pack on card transactions with fraud labels: average precision, card precision at 100",
     "early_warning": "real credit card clients through the early-warning pack: AUC on next month's defaults",
     "peers": "two jobs beside Quix Streams, Bytewax, Flink and Kafka Streams, every alert checked (quick: 4 minutes)",
+    "lifecycle": "a life cycle of 127 steps: read and checked, and what it costs an event of loans that follow it",
     "month_end": "200,000 loans at a month's end on one core: arrears, five classes, IFRS 9 stages; mismatches",
     "margin": "50,000 margin accounts as 500 instruments tick: cost of a tick that updates all who hold it; mismatches",
     "rules": "5,000 rules in 100 files: load, check, and one file changed beneath a steady stream",

@@ -19,6 +19,7 @@ from risk_stream.cli import (
     demo,
     doctor,
     events,
+    lifecycle,
     loan_book,
     margin,
     population,
@@ -68,6 +69,7 @@ for _module in (demo, worker, margin, simulate, replay, decide, profile, rebuild
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(loan_book.app, name="book")
+app.add_typer(lifecycle.app, name="lifecycle")
 app.add_typer(topics.app, name="topics")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(decisions.app, name="decisions")

@@ -153,6 +153,8 @@ from risk_stream.rules.delay import Delay
 from risk_stream.rules.evaluate import Evaluator, RulesAt, View, program_of
 from risk_stream.rules.failures import Failures, add_failures
 from risk_stream.rules.files import PlanError
+from risk_stream.rules.lifecycle.model import Lifecycle
+from risk_stream.rules.lifecycle.model import Step as LifecycleStep
 from risk_stream.rules.model import REQUEST, SEVERITIES, STAGES, VERDICTS, Given, Rule, RuleTest, Validity
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
 from risk_stream.rules.source import PlanSource
@@ -168,6 +170,8 @@ __all__ = [
     "Evaluator",
     "Failures",
     "Given",
+    "Lifecycle",
+    "LifecycleStep",
     "Plan",
     "PlanError",
     "PlanSource",

@@ -25,7 +25,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "exp": ("exp(x)", "e to the power of x"),
     "fired": ('fired("rule")', "a condition, in a decision table: whether the rule fires on the same event"),
     "floor": ("floor(x)", "the greatest whole number that is not above x"),
-    "has": ('has(seen, "a")', "a condition: whether the text is among those that a `seen` feature saw"),
+    "has": ('has(seen, "a", ...)', "a condition: whether a `seen` feature saw the text, or one of several"),
     "hour": ("hour(t)", "the hour of the day, 0 to 23"),
     "hours": ("hours(n)", "a duration of n hours"),
     "length": ("length(x)", "the number of characters of a text"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from risk_stream.calendars import Calendar
+from risk_stream.features import MOST_VALUES
 from risk_stream.rules.expression import ASKING, Call, ExpressionError, Node
 from risk_stream.rules.kinds import COUNTED, ORDERED, as_time, folded, must_be, nearest, quoted, wording_of
 from risk_stream.rules.meaning import AggregateValue, Chosen, Clocked, Computed, Condition, Constant, Kind, Value
@@ -160,20 +161,20 @@ class Functions:
         return Computed(Kind.BOOLEAN, node.function, (value, sought))
 
     def _has(self, node: Call) -> Value:
-        """Whether a text is among those seen."""
-        seen, sought = self._arguments(node, 2, 2)
+        """Whether a text is among those seen, or one of several."""
+        seen, *sought = self._arguments(node, 2, 1 + MOST_VALUES)
         if not isinstance(seen, AggregateValue) or seen.kind is not Kind.SET:
             raise ExpressionError(
                 f"has() asks a feature {{seen: FIELD, values: [...], ...}} for a value, and this is {seen.kind.value}",
                 node.arguments[0].at,
             )
-        text, values = self._written(sought, "a text", node.arguments[1].at), seen.aggregate.values
-        if text not in values:
-            advice = nearest(text, values) or f": it looks for {', '.join(values)}"
-            raise ExpressionError(
-                f'{node.function}() of this feature never finds "{text}"{advice}', node.arguments[1].at
-            )
-        return Computed(Kind.BOOLEAN, "has", (seen, sought))
+        values = seen.aggregate.values
+        for place, value in zip(node.arguments[1:], sought, strict=True):
+            text = self._written(value, "a text", place.at)
+            if text not in values:
+                advice = nearest(text, values) or f": it looks for {', '.join(values)}"
+                raise ExpressionError(f'has() of this feature never finds "{text}"{advice}', place.at)
+        return Computed(Kind.BOOLEAN, "has", (seen, *sorted(set(sought), key=wording_of)))
 
     # Times
 

@@ -11,6 +11,8 @@ from risk_stream.rules.card import Cards
 from risk_stream.rules.check import nearest
 from risk_stream.rules.declare import Declarations
 from risk_stream.rules.functions import Vocabulary
+from risk_stream.rules.lifecycle.load import Parts, load_lifecycle
+from risk_stream.rules.lifecycle.read import is_lifecycle
 from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
@@ -76,6 +78,7 @@ class _Loader(Reader):
         self.loaded = LoadedFile()
         super().__init__(source, self.loaded.problems)
         self.root, self.libraries, self.kind = root, libraries, kind_of_file(root)
+        self.catalogue, self.calendars = catalogue, calendars
         self.neighbours = Neighbours(known, may_ask_rules=self.kind == "table")
         self.features = Features(catalogue, Vocabulary(calendars), self.report_in, self.neighbours)
         self.declarations = Declarations(self, catalogue, calendars, self.loaded, self.features)
@@ -95,6 +98,12 @@ class _Loader(Reader):
         if self.kind == "library":
             self.loaded.features = self.features
             self.declarations.read(root)
+            return
+        if is_lifecycle(root):
+            load_lifecycle(
+                Parts(self, self.catalogue, self.calendars, self.loaded, self.features, self.declarations, self.rules),
+                root,
+            )
             return
         if self.kind in ("scorecard", "table"):
             self.declarations.imports(root.get("import"), self.libraries)
@@ -133,8 +142,8 @@ class _Loader(Reader):
         self.report(
             first,
             f"a file that begins with '{first.value}' is of no kind that is known here: one of rules has stage and"
-            " rules, one that others import has constants, features or both, others begin with profile, scorecard or"
-            " table",
+            " rules, one that others import has constants, features or both, others begin with profile, scorecard,"
+            " table or lifecycle",
         )
         return True
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Node, Problem
 from risk_stream.profiles import Policy
+from risk_stream.rules.lifecycle.model import Lifecycle
 from risk_stream.rules.meaning import Condition
 from risk_stream.rules.model import Card, Rule
 from risk_stream.rules.neighbours import Name
@@ -29,6 +30,7 @@ class LoadedFile:
     features: Features | None = None  # that others may import, with its constants
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    lifecycle: Lifecycle | None = None  # of a file of one
     policy: Policy | None = None  # of a file of profiles
     policy_at: Node | None = None  # where that begins, sound or not
     policy_names: list[tuple[str, Node]] = field(default_factory=list)  # "id" or "tag" of rules, and where it is named

@@ -14,6 +14,7 @@ from risk_stream.rules.delay import Delay
 from risk_stream.rules.events import has_key
 from risk_stream.rules.files import PlanError, read, rule_files
 from risk_stream.rules.kept import KeptFiles
+from risk_stream.rules.lifecycle.model import Lifecycle
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.model import Rule
@@ -44,10 +45,12 @@ class Plan:
         texts: Mapping[str, str] | None = None,
         calendars: Mapping[str, Calendar] | None = None,
         policy: Policy | None = None,
+        lifecycles: Iterable[Lifecycle] = (),
     ) -> None:
         self.catalogue = catalogue
         self.calendars = dict(calendars or {})  # that features of these files go by
         self.texts = dict(texts or {})  # the rule files it was made of, by name
+        self.lifecycles = tuple(sorted(lifecycles, key=lambda cycle: cycle.id))
         self.rules = tuple(sorted(rules, key=lambda r: r.id))
         self.wheres = dict(wheres or {})
         self.warnings = list(warnings)
@@ -270,6 +273,7 @@ def plan_of_texts(
             texts,
             {name: calendar for file in files for name, calendar in file.calendars.items()},
             next((file.policy for file in files if file.policy is not None), None),
+            (file.lifecycle for file in files if file.lifecycle is not None),
         )
     except ProblemsError as error:
         raise PlanError(error.problems) from None

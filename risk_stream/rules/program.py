@@ -325,8 +325,9 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
         case AggregateValue(kind, aggregate):
             id = aggregate.id
             return (lambda run: _text(run.view.aggregate(id))) if kind.is_text else (lambda run: run.view.aggregate(id))
-        case Computed(_, "has", (AggregateValue(_, aggregate), Constant(_, text))):
-            return _bit(aggregate.values.index(str(text)), slots[0])
+        case Computed(_, "has", (AggregateValue(_, aggregate), *sought)):
+            texts = [one.value for one in sought if isinstance(one, Constant)]
+            return _any_of(sum(1 << aggregate.values.index(str(text)) for text in texts), slots[0])
         case Computed(_, op, _) if op in TEXT_FUNCTIONS:
             return TextColumn(value, slots[0])
         case Clocked(_, op, _, calendar):
@@ -339,10 +340,14 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
             return _by_case(value, *slots) if isinstance(value, ByCase) else _bins(value, *slots)
 
 
-def _bit(place: int, slot: int) -> Callable[[Run], Any]:
-    """Whether a bit is set in a number that holds up to 53 of them."""
-    worth = 2.0**place
-    return lambda run: np.floor(run.value(slot) / worth) % 2.0
+def _any_of(bits: int, slot: int) -> Callable[[Run], Any]:
+    """Whether a number, which is NaN or as many bits as a float64 holds, has one of some bits."""
+
+    def found(run: Run) -> Any:
+        seen = run.value(slot)
+        return np.where(np.isnan(seen), seen, (np.nan_to_num(seen).astype(np.int64) & bits) != 0)
+
+    return found
 
 
 def _first_of(first: int, other: int) -> Callable[[Run], Any]:

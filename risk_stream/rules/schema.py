@@ -18,6 +18,7 @@ from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
 from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
+from risk_stream.rules.lifecycle.schema import lifecycle_schema
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
@@ -122,7 +123,9 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
         "title": "risk-stream rules",
         "description": "A rule file. `risk-stream rules check` says the rest.",
         "type": "object",
-        **_by_first_key({"profile": "profile", "table": "table", "scorecard": "scorecard"}, "rules"),
+        **_by_first_key(
+            {"profile": "profile", "table": "table", "scorecard": "scorecard", "lifecycle": "lifecycle"}, "rules"
+        ),
         "$defs": {
             "rules": {
                 **_object(shared),
@@ -135,6 +138,8 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
             "decision_test": decision_test_schema(),
             "scorecard": scorecard_schema(shared),
             "characteristic": characteristic_schema(),
+            "lifecycle": lifecycle_schema(),
+            "proof": _pattern(),
             "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
             "event_types": _one_or_more({"$ref": "#/$defs/event_type"}),
             # Event types, or the name of a pattern, which this schema does not know.

@@ -24,7 +24,7 @@ EXAMPLES = [
     for path in PAGES
     for text in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 ]
-RULE_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("stage:")]
+RULE_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith(("stage:", "lifecycle:"))]
 
 POLICY_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("profile:")]
 
@@ -54,8 +54,8 @@ def test_every_metric_is_in_the_operations_page() -> None:
 
 
 def test_there_are_rule_examples() -> None:
-    """One in the README, one in the reference."""
-    assert {path.name for path, _ in RULE_EXAMPLES} >= {"README.md", "rules.md"}
+    """One in the README, one in the reference, one of a life cycle."""
+    assert {path.name for path, _ in RULE_EXAMPLES} >= {"README.md", "rules.md", "lifecycles.md"}
 
 
 @pytest.mark.parametrize(("path", "text"), RULE_EXAMPLES, ids=[p.name for p, _ in RULE_EXAMPLES])

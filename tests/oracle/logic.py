@@ -134,7 +134,7 @@ def _function(name: str, args: list[Value]) -> Value:
     if None in args:
         return None
     if name == "has":
-        return args[1] in args[0]  # type: ignore[operator]
+        return any(text in args[0] for text in args[1:])  # type: ignore[operator]
     if name in _CLOCKS:
         return clock(name, *args)  # type: ignore[arg-type]
     if name in _TEXTS:

@@ -154,7 +154,9 @@ def _aggregate(
     field = draw(st.sampled_from(sorted(texts) if text else list(numbers)))
     if op == "seen":
         values = draw(st.permutations(texts[field]))
-        return f"{{seen: {field}, values: [{', '.join(values)}], of: {fed}, {tail}}}", SEEN + values[0]
+        return f"{{seen: {field}, values: [{', '.join(values)}], of: {fed}, {tail}}}", SEEN + '", "'.join(
+            values[: draw(st.integers(1, 2))]
+        )
     return f"{{{op}: {field}, of: {fed}, {tail}}}", texts[field][0] if text else "number"
 
 

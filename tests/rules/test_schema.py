@@ -32,7 +32,7 @@ def test_it_is_a_schema_of_its_draft() -> None:
 def test_every_key_has_a_text_to_hover_over() -> None:
     known = SCHEMA["$defs"]
     kinds = (
-        *("rules", "rule", "test", "profile"),
+        *("rules", "rule", "test", "profile", "lifecycle"),
         *("table", "row", "decision_test", "scorecard", "characteristic"),
     )
     objects = [*(known[kind] for kind in kinds), *known["aggregate"]["oneOf"]]
