@@ -47,6 +47,7 @@ TOLD: dict[str, dict[str, Any]] = {
     "drawdown": {"amount": 5000},
     "collateral_valuation": {"collateral_value": 9000},
     "financial_report": {},
+    "margin_status": {"account": "M1", "margin_band": "call"},
     "instalment_due": {"amount": 500},
     "repayment": {"amount": 500},
     "statement": {"balance": 500},
