@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from risk_stream.catalogue import MISSING, EventBatch
+from risk_stream.catalogue import MISSING, EventBatch, text_hash
+from risk_stream.screening import Index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ __all__ = ["Change", "Lists", "changes_of"]
 
 
 class Change(NamedTuple):
-    """A member is on a list, or is not, from `raised` on. Times in ms; `member` and `id` are hashes."""
+    """A member is on a list, or is not, from `raised` on. Times in ms; `member` and `id` are hashes of texts."""
 
     list_name: str
     member: int
@@ -33,6 +34,7 @@ class Change(NamedTuple):
     time: int
     id: int
     listed: bool
+    text: str = ""  # the member as it is written; empty in what was saved before texts were kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,17 @@ class _List:
 
 
 class Lists:
-    """All lists. Immutable: a change gives another one, so that before and after can both be asked."""
+    """All lists. Immutable: a change gives another one, so that before and after can both be asked.
 
-    __slots__ = ("_lists",)
+    What is alike is sought in indexes of all texts that ever were on a list, which those before and after share: they
+    only grow, and who of them is on the list at a time is asked of the versions.
+    """
 
-    def __init__(self, lists: dict[str, _List] | None = None) -> None:
+    __slots__ = ("_indexes", "_lists")
+
+    def __init__(self, lists: dict[str, _List] | None = None, indexes: dict[str, Index] | None = None) -> None:
         self._lists = lists or {}
+        self._indexes = {} if indexes is None else indexes
 
     def __iter__(self) -> Iterator[Change]:
         for one in self._lists.values():
@@ -71,11 +78,14 @@ class Lists:
             if same is not None and same.raised <= change.raised:
                 continue
             new.append(change)
+            if change.text and change.list_name in self._indexes:
+                self._indexes[change.list_name].add(change.text)
             kept = [v for v in had if v is not same]
             versions[change.member] = _pruned([*kept, change], floor)
         if not new:
             return self, new
-        return Lists({**self._lists, **{name: _made(versions) for name, versions in touched.items()}}), new
+        made = {name: _made(versions) for name, versions in touched.items()}
+        return Lists({**self._lists, **made}, self._indexes), new
 
     def holds(self, list_name: str, members: Longs, times: Longs) -> Floats:
         """float64[n]: 1 where a member is on a list at a time, 0 where it is not, NaN where there is none (hash 0)."""
@@ -92,6 +102,26 @@ class Lists:
         held[members == 0] = np.nan
         return held
 
+    def closest(self, list_name: str, name: str, time: int) -> tuple[float, str] | None:
+        """(how alike, the member) of the one on a list at a time that is most like a name; None where nobody is."""
+        one = self._lists.get(list_name)
+        if one is None:
+            return None
+        for score, member in self._index(list_name, one).like(name):
+            versions = one.versions.get(text_hash(member))
+            if versions is not None and _at(versions, time):
+                return score, member
+        return None
+
+    def _index(self, list_name: str, one: _List) -> Index:
+        index = self._indexes.get(list_name)
+        if index is None:
+            index = self._indexes[list_name] = Index()
+            for versions in one.versions.values():
+                for text in {version.text for version in versions if version.text}:
+                    index.add(text)
+        return index
+
 
 def changes_of(batch: EventBatch) -> list[Change]:
     """The changes that events of type `list_entry` say."""
@@ -99,8 +129,17 @@ def changes_of(batch: EventBatch) -> list[Change]:
     raised = np.where(raised == MISSING, batch.times, raised)
     listed = batch.fixed("listed")
     names, members, ids = batch.table.column("list_name").to_pylist(), batch.hashes("member"), batch.hashes("id")
+    texts = batch.texts("member", range(len(batch)))
     return [
-        Change(names[i], int(members[i]), int(raised[i]), int(batch.times[i]), int(ids[i]), bool(listed[i] != 0))
+        Change(
+            names[i],
+            int(members[i]),
+            int(raised[i]),
+            int(batch.times[i]),
+            int(ids[i]),
+            bool(listed[i] != 0),
+            texts[i] or "",
+        )
         for i in range(len(batch))
     ]
 

@@ -116,6 +116,14 @@ class View:
         when = DUE if self._batch.has(DUE) else "time"
         return self._features.lists.holds(list_name, members, self._cut("fixed", when, self._batch.fixed(when)))
 
+    def closest(self, list_name: str, names: Sequence[str | None]) -> list[tuple[float, str] | None]:
+        """(how alike, the member) of whoever on a list as of the event is most like each row's name, if anybody."""
+        when = DUE if self._batch.has(DUE) else "time"
+        times, lists = self._cut("fixed", when, self._batch.fixed(when)), self._features.lists
+        return [
+            None if name is None else lists.closest(list_name, name, int(times[row])) for row, name in enumerate(names)
+        ]
+
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
         return self._batch.value(name, self._at(row))

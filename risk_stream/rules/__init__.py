@@ -119,6 +119,7 @@ Expressions
     function  := abs min max clamp round floor ceil sqrt log exp power      of numbers
                | lower upper trim length starts_with ends_with contains matches      of texts
                | minute hour weekday day month year date time_of_day business_day    of times, by a calendar
+               | resembles(x, "list")  match(x, "list")     how alike to the closest name on a list, and which
                | scorecard("name")     the points of a scorecard
                | fired("rule")         in a decision table: whether a rule fires on the same event
                | has(x, "A")     whether a seen feature x saw a text

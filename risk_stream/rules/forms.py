@@ -31,6 +31,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "length": ("length(x)", "the number of characters of a text"),
     "log": ("log(x)", "the natural logarithm; unknown where x is not above 0"),
     "lower": ("lower(x)", "the text in small letters"),
+    "match": ('match(x, "list")', "the member of a list that is most like the text; unknown where none is"),
     "matches": ('matches(x, "pattern")', "a condition: whether the RE2 pattern is found in the text"),
     "max": ("max(x, y, ...)", "the greatest"),
     "min": ("min(x, y, ...)", "the least"),
@@ -39,6 +40,10 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "model": ('model("name")', "a model's score"),
     "month": ("month(t)", "the month, 1 to 12"),
     "power": ("power(x, y)", "x to the power of y"),
+    "resembles": (
+        'resembles(x, "list")',
+        "how alike the text is to the list's closest name, 0 to 1; 0 below 0.7",
+    ),
     "round": ("round(x, n)", "x with n digits behind the point; without n a whole number"),
     "scorecard": ('scorecard("name")', "the points of a scorecard"),
     "seconds": ("seconds(n)", "a duration of n seconds"),

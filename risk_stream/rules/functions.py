@@ -13,7 +13,17 @@ from risk_stream.calendars import Calendar
 from risk_stream.features import MOST_VALUES
 from risk_stream.rules.expression import ASKING, Call, ExpressionError, Node
 from risk_stream.rules.kinds import COUNTED, ORDERED, as_time, folded, must_be, nearest, quoted, wording_of
-from risk_stream.rules.meaning import AggregateValue, Chosen, Clocked, Computed, Condition, Constant, Kind, Value
+from risk_stream.rules.meaning import (
+    AggregateValue,
+    Chosen,
+    Clocked,
+    Computed,
+    Condition,
+    Constant,
+    Kind,
+    Resembling,
+    Value,
+)
 from risk_stream.rules.texts import CHANGES, PatternError, changed, compiled
 
 __all__ = ["FUNCTIONS", "Functions", "Vocabulary"]
@@ -28,6 +38,8 @@ _OF_TIMES = {
 _OF_PLAIN_NUMBERS = ("exp", "log", "sqrt")
 _OF_COUNTED = ("abs", "ceil", "floor")
 _CONTAINED = ("contains", "ends_with", "starts_with")
+#: Of a name and a list of the house: how alike the closest one is, and who that is.
+_OF_LISTS = ("match", "resembles")
 _ONE_OF = ("coalesce", "max", "min")
 
 #: Every function of the language.
@@ -35,7 +47,19 @@ FUNCTIONS = tuple(
     sorted(
         (
             *(*_SECONDS, *_OF_TIMES, *_OF_PLAIN_NUMBERS, *_OF_COUNTED, *_CONTAINED, *_ONE_OF, *CHANGES),
-            *("business_day", "choose", "clamp", "has", "length", "matches", "model", "power", "round", *ASKING),
+            *(
+                "business_day",
+                "choose",
+                "clamp",
+                "has",
+                "length",
+                "matches",
+                "model",
+                "power",
+                "round",
+                *_OF_LISTS,
+                *ASKING,
+            ),
         )
     )
 )
@@ -89,6 +113,8 @@ class Functions:
             return self._about_text(node)
         if name in _ONE_OF:
             return self._one_of(node)
+        if name in _OF_LISTS:
+            return self._resembling(node)
         others = {
             "choose": self._choose,
             "clamp": self._clamp,
@@ -175,6 +201,13 @@ class Functions:
                 advice = nearest(text, values) or f": it looks for {', '.join(values)}"
                 raise ExpressionError(f'has() of this feature never finds "{text}"{advice}', place.at)
         return Computed(Kind.BOOLEAN, "has", (seen, *sorted(set(sought), key=wording_of)))
+
+    def _resembling(self, node: Call) -> Value:
+        """How alike a text and a list's closest member are, or which that is."""
+        value, named = self._arguments(node, 2, 2)
+        list_name = self._written(named, "the name of a list of the house", node.arguments[1].at)
+        kind = Kind.TEXT if node.function == "match" else Kind.NUMBER
+        return Resembling(kind, self._text(node, value), list_name)
 
     # Times
 

@@ -19,6 +19,7 @@ from risk_stream.rules.meaning import (
     Constant,
     FieldValue,
     Kind,
+    Resembling,
     Value,
     wording,
 )
@@ -85,7 +86,7 @@ def wording_of(value: Value) -> str:
     match value:
         case AggregateValue(_, aggregate):
             return f"this {aggregate.op.value}"
-        case Computed() | Clocked() | Chosen() | ByCase() | Binned():
+        case Computed() | Clocked() | Chosen() | ByCase() | Binned() | Resembling():
             return "this value"
         case _:
             return wording(value)
@@ -115,12 +116,10 @@ def bounds(value: Value) -> tuple[float, float]:
             return number, number
         case FieldValue(_, _, low, high) | AggregateValue(_, _, _, low, high):
             return low, high
-        case ByCase(_, _, cases, otherwise):
-            numbers = [case for case in (*(case for _, case in cases), otherwise) if isinstance(case, float)]
-            return (min(numbers), max(numbers)) if numbers else (-math.inf, math.inf)
-        case Binned(_, _, _, values, missing):
-            given = values if missing is None else (*values, missing)
-            return min(given), max(given)
+        case ByCase() | Binned():
+            return _of_written(value)
+        case Resembling(Kind.NUMBER):
+            return 0.0, 1.0
         case Computed(_, "+", parts) if all(math.isfinite(bound) for part in parts for bound in bounds(part)):
             lows, highs = zip(*map(bounds, parts), strict=True)
             return sum(lows), sum(highs)
@@ -137,3 +136,13 @@ def bounds(value: Value) -> tuple[float, float]:
             return min(low, least), max(high, most)
         case _:
             return -math.inf, math.inf
+
+
+def _of_written(value: ByCase | Binned) -> tuple[float, float]:
+    """The least and the most of the written values that there are to choose from."""
+    if isinstance(value, ByCase):
+        written = (*(case for _, case in value.cases), value.otherwise)
+    else:
+        written = (*value.values, value.missing)
+    numbers = [one for one in written if isinstance(one, float)]
+    return (min(numbers), max(numbers)) if numbers else (-math.inf, math.inf)

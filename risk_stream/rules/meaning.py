@@ -36,6 +36,7 @@ __all__ = [
     "Meaning",
     "Membership",
     "Presence",
+    "Resembling",
     "Truth",
     "Value",
     "calendars_of",
@@ -144,6 +145,23 @@ class Clocked:
 
 
 @dataclass(frozen=True, slots=True)
+class Resembling:
+    """How alike a text is to whoever on a list of the house is most like it, as of the event; or who that is.
+
+    A number from 0 to 1, 0 where nobody is like it; or a text, unknown there.
+    """
+
+    kind: Kind
+    value: Value
+    list_name: str
+
+    @property
+    def function(self) -> str:
+        """How it is written."""
+        return "match" if self.kind.is_text else "resembles"
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """A value where a condition is true, another where it is false; unknown where the condition is."""
 
@@ -210,7 +228,7 @@ class Either:
     parts: tuple[Condition, ...]
 
 
-Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | Clocked | Chosen | ByCase | Binned
+Value: TypeAlias = Constant | FieldValue | AggregateValue | Computed | Clocked | Chosen | ByCase | Binned | Resembling
 """A number or a text for each event, or unknown."""
 
 Condition: TypeAlias = Comparison | Membership | Listing | Presence | Truth | Every | Either
@@ -263,7 +281,7 @@ def lists_of(meaning: Meaning) -> Iterator[str]:
     pending: list[Meaning] = [meaning]
     while pending:
         found = pending.pop()
-        if isinstance(found, Listing):
+        if isinstance(found, Listing | Resembling):
             yield found.list_name
         pending += parts_of(found)
 
@@ -285,7 +303,7 @@ def texts_read(meaning: Meaning) -> Iterator[AggregateValue]:
         found, read = pending.pop()
         if read and isinstance(found, AggregateValue) and found.kind.is_text:
             yield found
-        read = read or (isinstance(found, Computed) and found.op in TEXT_FUNCTIONS)
+        read = read or isinstance(found, Resembling) or (isinstance(found, Computed) and found.op in TEXT_FUNCTIONS)
         pending += ((part, read) for part in parts_of(found))
 
 
@@ -300,7 +318,7 @@ def parts_of(meaning: Meaning) -> tuple[Meaning, ...]:
             return (left, right)
         case Clocked(_, _, value) | Membership(value) | Listing(value) | Presence(value) | Truth(value):
             return (value,)
-        case ByCase(_, part) | Binned(_, part):
+        case ByCase(_, part) | Binned(_, part) | Resembling(_, part):
             return (part,)
         case _:
             return ()
@@ -365,10 +383,11 @@ def _value_worded(meaning: Value, called: Callable[[Meaning], str | None] | None
             return f"-({wording(part, called)})"
         case Computed(_, op, parts):
             return f"{op}({', '.join(wording(part, called) for part in parts)})"
-        case ByCase():
-            return _cases(meaning, called)
-        case Binned():
-            return _bins(meaning, called)
+        case ByCase() | Binned():
+            return _cases(meaning, called) if isinstance(meaning, ByCase) else _bins(meaning, called)
+        case Resembling(_, value, list_name):
+            name = json.dumps(list_name, ensure_ascii=False)
+            return f"{meaning.function}({wording(value, called)}, {name})"
         case Clocked(_, op, value, calendar):
             version = "" if called else f" {clock_version(calendar, business_days=op == 'business_day')}"
             return f'{op}({wording(value, called)}, "{calendar.name}{version}")'

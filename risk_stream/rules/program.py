@@ -45,13 +45,14 @@ from risk_stream.rules.meaning import (
     Listing,
     Membership,
     Presence,
+    Resembling,
     Truth,
     Value,
     leaves,
     opposite,
     texts_read,
 )
-from risk_stream.rules.text_columns import TextColumn
+from risk_stream.rules.text_columns import ClosestColumn, TextColumn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +89,9 @@ class View(Protocol):
 
     def listed(self, list_name: str, hashes: NDArray[np.int64], /) -> NDArray[np.float64]:
         """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""
+
+    def closest(self, list_name: str, names: Sequence[str | None], /) -> list[tuple[float, str] | None]:
+        """(how alike, the member) of whoever on a list as of the event is most like a name of each row, if anybody."""
 
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
@@ -191,6 +195,9 @@ class Program:
             case Binned(_, part, edges, values, missing):
                 slots = [self.value(part)]
                 key, asks = (Binned, edges, values, missing, *slots), self._asked(slots)
+            case Resembling(kind, part, list_name):
+                slots = [self.value(part)]
+                key, asks = (Resembling, kind.is_text, list_name, *slots), self._asked(slots)
         slot = self._value_slots.get(key)
         if slot is None:
             slot = self._put(key, _maker(value, slots), asks)
@@ -314,11 +321,8 @@ def _is_seen(value: Value) -> bool:
 def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
     """What computes a value; `slots` are those of the parts of one that is computed."""
     match value:
-        case Constant(_, str(text)):
-            hashed = np.int64(text_hash(text))
-            return lambda _run: hashed
-        case Constant(_, number):
-            constant = np.float64(number)
+        case Constant(_, written):
+            constant = np.int64(text_hash(written)) if isinstance(written, str) else np.float64(written)
             return lambda _run: constant
         case FieldValue(kind, name):
             return (lambda run: run.view.hashes(name)) if kind.is_text else (lambda run: run.view.number(name))
@@ -334,6 +338,8 @@ def _maker(value: Value, slots: Sequence[Any]) -> Callable[[Run], Any]:
             return lambda run: compute_clocked(op, calendar, run.value(slots[0]))
         case Chosen():
             return _choice(value, *slots)
+        case Resembling():
+            return ClosestColumn(value, slots[0])
         case Computed(kind, op, _):
             return _first_of(*slots) if kind.is_text else lambda run: compute(op, [run.value(slot) for slot in slots])
         case ByCase() | Binned():

@@ -13,6 +13,7 @@ from risk_stream.rules.meaning import (
     Computed,
     Constant,
     FieldValue,
+    Resembling,
     Value,
     parts_of,
     texts_of,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from risk_stream.rules.program import Run
 
-__all__ = ["TextColumn", "texts_in"]
+__all__ = ["ClosestColumn", "TextColumn", "texts_in"]
 
 #: Texts of which a function keeps what it gave; when there are more it begins anew.
 _MOST_KEPT = 10_000
@@ -64,6 +65,31 @@ class TextColumn:
                 self._kept[hashed] = given if isinstance(given, float) else text_hash(given) if given else 0
 
 
+class ClosestColumn:
+    """How alike the texts of a column, which has a slot, are to a list of the house, or to whom."""
+
+    __slots__ = ("_slot", "_value")
+
+    def __init__(self, value: Resembling, slot: int) -> None:
+        self._value, self._slot = value, slot
+
+    def __call__(self, run: Run) -> NDArray[Any]:
+        """Float64 from 0 to 1, NaN where there is no text; or hashes, 0 where nobody is like it."""
+        closest = closest_in(run, self._value, self._slot)
+        if self._value.kind.is_text:
+            return np.array([0 if found is None else text_hash(found[1]) for found in closest], np.int64)
+        scores = np.array([0.0 if found is None else found[0] for found in closest])
+        scores[run.column(self._slot) == 0] = np.nan
+        return scores
+
+
+def closest_in(run: Run, value: Resembling, slot: int) -> list[tuple[float, str] | None]:
+    """(how alike, the member) of each row, for the texts in a slot."""
+    _, rows, which = run.distinct(slot)
+    texts = texts_in(run, value.value, rows)
+    return run.view.closest(value.list_name, [texts[i] for i in which.tolist()])
+
+
 def texts_in(run: Run, value: Value, rows: list[int]) -> list[str | None]:
     """The texts of a value in some rows; None where there is none, or where its hash alone is known."""
     match value:
@@ -74,6 +100,9 @@ def texts_in(run: Run, value: Value, rows: list[int]) -> list[str | None]:
         case AggregateValue():
             hashes = run.of(value)[rows].tolist()
             return [run.view.text_of(hashed) if hashed else None for hashed in hashes]
+        case Resembling(_, part):
+            closest = closest_in(run, value, run.program.value(part))
+            return [None if (found := closest[row]) is None else found[1] for row in rows]
         case Computed(_, op, (part,)) if op in CHANGES:
             read = texts_in(run, part, rows)
             return [None if text is None else changed(op, text) or None for text in read]

@@ -13,6 +13,7 @@ import numpy as np
 from risk_stream.catalogue import Catalogue, FieldType, load_catalogue, text_hash
 from risk_stream.features import Aggregate
 from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.screening import similarity
 
 __all__ = ["FEATURES", "Rows", "catalogue", "plan_of", "rule_file"]
 
@@ -133,6 +134,12 @@ class Rows:
         on = np.isin(members, [text_hash(member) for member in self.lists.get(list_name, ())]).astype(np.float64)
         on[members == 0] = np.nan
         return on
+
+    def closest(self, list_name: str, names: Sequence[str | None], /) -> list[tuple[float, str] | None]:
+        members = self.lists.get(list_name, set())
+        scores = [[(similarity(name, member), member) for member in members] if name else [] for name in names]
+        hits = [sorted((-score, member) for score, member in of if score) for of in scores]
+        return [(-of[0][0], of[0][1]) if of else None for of in hits]
 
     def value(self, name: str, row: int) -> Any:
         value = self._rows[row].get(name)
