@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,30 +132,32 @@ def worker(
     partitions: int = 2,
     before: Callable[[Settings], None] | None = None,
     write: Callable[..., Path] = write_rules,
+    more: Mapping[str, object] | None = None,
     **plan: float,
 ) -> Iterator[Worker]:
     """A worker of the bench plan on topics of its own, created first; `before` may fill them before it starts.
 
-    `write` may write another plan, as `write_rules` does.
+    `write` may write another plan, as `write_rules` does; `more` are settings above those of a benchmark.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         events = write(folder, **plan)
-        settings = load_settings(
-            broker=broker,
-            redis=redis,
-            rules=[folder / "rules"],
-            events=[events],
-            group=name,
-            prefix=f"{name}.",
-            house_topics={f: f"{name}.{f}" for f in ("trades", "loans", "reference")},
-            partitions=partitions,
-            metrics_port=free_port(),
-            redis_prefix=f"{name}:",
-            clock="simulated",
-            log_level="warning",
-            spare=False,  # it would start in the midst of what is measured
-        )
+        usual: dict[str, object] = {
+            "broker": broker,
+            "redis": redis,
+            "rules": [folder / "rules"],
+            "events": [events],
+            "group": name,
+            "prefix": f"{name}.",
+            "house_topics": {f: f"{name}.{f}" for f in ("trades", "loans", "reference")},
+            "partitions": partitions,
+            "metrics_port": free_port(),
+            "redis_prefix": f"{name}:",
+            "clock": "simulated",
+            "log_level": "warning",
+            "spare": False,  # it would start in the midst of what is measured
+        }
+        settings = load_settings(**usual | dict(more or {}))
         create_topics(broker, wanted_topics(settings, load_catalogue(events)))
         if before is not None:
             before(settings)

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         1000, description="requests that wait for an answer at once; more are refused, to be asked again a second later"
     )
     decisions_days: Annotated[float, Field(gt=0)] = Field(
-        30, description="how long an answer is kept, and given to who asks again; 0.6 KiB of memory each"
+        30, description="how long an answer is kept, and given to who asks again; 0.9 KiB of memory each"
     )
     decisions_reply_topics: list[str] = Field([], description="topics that a request on Kafka may name for its answer")
 

@@ -56,6 +56,14 @@ class RulesAt(NamedTuple):
     after: Delay | None = None
 
 
+class _Needs(NamedTuple):
+    """What must be known to show a value: its aggregates, by id, and the texts that it reads, or would show."""
+
+    aggregates: tuple[str, ...]
+    read: tuple[AggregateValue, ...]
+    shown: tuple[AggregateValue, ...]
+
+
 def compiled(plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> Program:
     """The rules of a hop on one event type as one program, made once for all that use it."""
     programs = _PROGRAMS.setdefault(plan, WeakValueDictionary())
@@ -101,6 +109,8 @@ class Evaluator:
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
         self._slots: dict[tuple[Program, str, str], int] = {}  # (program, rule, name) -> the value it stands for
         self._always, self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
+        self._needs: dict[tuple[str, str], _Needs] = {}  # (rule, name) -> what showing it needs
+        self._worded: dict[int, tuple[Value, str]] = {}  # by identity: a table asks its values again for each event
         self._seen: View | None = None  # the view that these are of
         self._runs: dict[Program, Run] = {}
         self._truths: dict[_Named, tuple[Mask, Mask]] = {}
@@ -207,7 +217,10 @@ class Evaluator:
             decider = self._deciders[rule.id] = Decider(rule)
 
         def value(asked: Value) -> float:
-            return float(self._column(rule, wording(asked), asked, view)[row])
+            worded = self._worded.get(id(asked))
+            if worded is None:
+                worded = self._worded[id(asked)] = (asked, wording(asked))
+            return float(self._column(rule, worded[1], asked, view)[row])
 
         try:
             return decider.ruling(view, row, value, features, inexact)
@@ -226,8 +239,9 @@ class Evaluator:
         features = {name: self._plain(rule, meaning, name, view, row) for name, meaning in rule.named}
         bounds, warming = [], []
         for name, meaning in rule.named:
-            ids = _inexact_in(meaning, view, row)
-            unlearnt = self._is_unlearnt(rule, meaning, features[name], view, row)
+            needs = self._needs_of(rule, name, meaning)
+            ids = [id for id in needs.aggregates if (flags := view.inexact(id)) is not None and flags[row]]
+            unlearnt = self._is_unlearnt(rule, needs, features[name], view, row)
             if ids or unlearnt:
                 bounds.append(name)
             if unlearnt or any(view.warming(id, row) for id in ids):
@@ -287,11 +301,19 @@ class Evaluator:
             log.exception("'%s' of rule %s cannot be shown", name, rule.id)
             return None
 
-    def _is_unlearnt(self, rule: Rule, meaning: Meaning, shown: _Plain, view: View, row: int) -> bool:
+    def _needs_of(self, rule: Rule, name: str, meaning: Meaning) -> _Needs:
+        needs = self._needs.get((rule.id, name))
+        if needs is None:
+            aggregates = [leaf for leaf in leaves(meaning) if isinstance(leaf, AggregateValue)]
+            is_text = isinstance(meaning, Value) and meaning.kind.is_text
+            shown = tuple(leaf for leaf in aggregates if leaf.kind.is_text) if is_text else ()
+            ids = tuple(leaf.aggregate.id for leaf in aggregates)
+            needs = self._needs[rule.id, name] = _Needs(ids, tuple(texts_read(meaning)), shown)
+        return needs
+
+    def _is_unlearnt(self, rule: Rule, needs: _Needs, shown: _Plain, view: View, row: int) -> bool:
         """Whether a text that would be shown, or that a function would have read, is known by its hash alone."""
-        needed = list(texts_read(meaning))
-        if shown is None and isinstance(meaning, Value) and meaning.kind.is_text:
-            needed += (leaf for leaf in leaves(meaning) if isinstance(leaf, AggregateValue) and leaf.kind.is_text)
+        needed = needs.read if shown is not None else needs.read + needs.shown
         if not needed:
             return False
         run = self._run(rule, view)
@@ -314,14 +336,3 @@ class Evaluator:
             self._truths[key] = (holds, fails)
         holds, fails = self._truths[key]
         return True if holds[row] else False if fails[row] else None
-
-
-def _inexact_in(meaning: Meaning, view: View, row: int) -> list[str]:
-    """The ids of the aggregates in a meaning that are only a bound on one row."""
-    found = []
-    for leaf in leaves(meaning):
-        if isinstance(leaf, AggregateValue):
-            flags = view.inexact(leaf.aggregate.id)
-            if flags is not None and flags[row]:
-                found.append(leaf.aggregate.id)
-    return found

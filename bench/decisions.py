@@ -1,0 +1,380 @@
+"""Decisions asked by HTTP at 500 a second of one worker while 5,000 trades a second flow: how long, how sure.
+
+Applications visit the hops of their loan, customer, device and id number; trades those of their account. A third
+origin brings applications of a partner 200 ms behind. A request counts from the moment at which it was due to be sent,
+whether or not a connection was free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from bench.live import Worker, environment_of, pin, servers, worker
+from bench.report import table
+from risk_stream.catalogue import load_catalogue
+from risk_stream.embedded import free_port
+from risk_stream.settings import Settings, load_settings
+from risk_stream.stream.sections import read_letter
+
+__all__ = ["run", "write_rules"]
+
+RATE, TRADES, PARTNER = 500, 5_000, 50  # a second
+BEHIND_MS = 200  # of the partner's applications
+PARTITIONS, CONNECTIONS = 1, 512
+WARM = 6.0  # seconds that are not counted
+PEOPLE, ACCOUNTS, RULES, LISTED = 20_000, 30_000, 200, 20_000
+TICK = 0.01
+
+#: The hops that an application visits, in their order.
+HOPS = ("loan", "customer", "device", "id_number")
+
+_FEATURES = """\
+  applied_1h: {count: application, by: customer, window: 1h}
+  asked_1d: {sum: amount, of: application, by: customer, window: 1d}
+  most_30d: {max: amount, of: application, by: customer, window: 30d}
+  lenders_30d: {distinct: lender, of: application, by: id_number, window: 30d}
+  ids_asked_1d: {sum: amount, of: application, by: id_number, window: 1d}
+  people_1h: {distinct: customer, of: application, by: device, window: 1h}
+  device_1d: {count: application, by: device, window: 1d}
+"""
+
+_TRADING = """\
+stage: trading
+features:
+  trades_1m: {count: trade, by: account, window: 1m}
+  traded_1h: {sum: amount, of: trade, by: account, window: 1h}
+  largest_1d: {max: amount, of: trade, by: account, window: 1d}
+rules:
+"""
+
+_CARD = """\
+scorecard: consumer
+features:
+  share: amount / declared_income
+  applied_1d: {count: application, by: customer, window: 1d}
+  people_1d: {distinct: customer, of: application, by: device, window: 1d}
+pdo: 20
+base_score: 600
+base_odds: 50
+intercept: -3.2
+characteristics:
+  share:
+    beta: -1.1
+    bins: [{below: 1, woe: 0.9}, {from: 1, below: 4, woe: 0.2}, {from: 4, woe: -0.9}]
+    missing: {woe: -0.4}
+    words: much is asked for beside the income
+  applied_1d:
+    beta: -0.8
+    bins: [{below: 2, woe: 0.4}, {from: 2, below: 4, woe: 0.0}, {from: 4, woe: -0.7}]
+    words: several applications within a day
+  people_1d:
+    beta: -0.9
+    bins: [{below: 3, woe: 0.3}, {from: 3, woe: -0.8}]
+    words: several people share the device
+  term_months:
+    beta: -0.5
+    bins: [{below: 12, woe: 0.3}, {from: 12, woe: -0.2}]
+    missing: {woe: 0}
+    words: a long term
+"""
+
+_TABLE = """\
+table: consumer-loans
+owner: credit
+on: application
+features:
+  points: scorecard("consumer")
+  lenders_30d: {distinct: lender, of: application, by: id_number, window: 30d}
+score: points
+rows:
+  - when: fired("lending-001") or lenders_30d >= 6
+    verdict: decline
+    reason: "{customer} asked {lenders_30d} lenders"
+  - when: points < 590
+    verdict: refer
+    reason: "{points} points"
+  - when: points >= 590
+    verdict: approve
+    limit: min(amount, 12 * declared_income)
+    rate: {from: 0.06, to: 0.12}
+    reason: "{points} points"
+  - when: otherwise
+    verdict: refer
+    reason: the points are not known
+"""
+
+
+def _rule(name: str, on: str, when: str) -> str:
+    return f"""\
+  - id: {name}
+    on: {on}
+    when: {when}
+    severity: low
+    score: 1
+    action: review
+    owner: desk
+    summary: "{{amount}}"
+    why: "Bench."
+"""
+
+
+def write_rules(folder: Path) -> Path:
+    """Half of the rules for applications, half for trades, the table that decides; -> a file without event types."""
+    (folder / "rules").mkdir()
+    rng = random.Random(3)
+    names = ["applied_1h", "asked_1d", "most_30d", "lenders_30d", "ids_asked_1d", "people_1h", "device_1d"]
+    lending = ["stage: pre_loan", "features:", _FEATURES.rstrip(), "rules:"]
+    for r in range(RULES // 2):
+        a, b = rng.sample(names, 2)
+        band = f"{90_000 + 10 * r} < amount <= {90_010 + 10 * r}"  # so that one event of a hundred fires one of them
+        when = f"{band} and {a} >= {rng.choice((1, 2, 3))} and ({b} > 2 or term_months > 6)"
+        lending.append(_rule(f"lending-{r:03d}", "application", when).rstrip())
+    (folder / "rules" / "lending.yaml").write_text("\n".join(lending) + "\n")
+    (folder / "rules" / "card.yaml").write_text(_CARD)
+    (folder / "rules" / "table.yaml").write_text(_TABLE)
+    trading = [_TRADING.rstrip()]
+    for r in range(RULES // 2):
+        band = f"{90_000 + 10 * r} < amount <= {90_010 + 10 * r}"
+        when = f"{band} and trades_1m >= 1 and (traded_1h > 5 or largest_1d > 100)"
+        trading.append(_rule(f"trading-{r:03d}", "trade", when).rstrip())
+    (folder / "rules" / "trading.yaml").write_text("\n".join(trading) + "\n")
+    events = folder / "events.yaml"
+    events.write_text("types: []\n")
+    return events
+
+
+def _application(i: int, rng: random.Random) -> dict[str, Any]:
+    person = rng.randrange(PEOPLE)
+    return {
+        "loan": f"L{i}",
+        "customer": f"C{person}",
+        "id_number": f"I{person}",
+        "device": f"D{person // 2}",
+        "product": "consumer",
+        "amount": rng.randrange(1_000, 100_000),
+        "term_months": rng.choice((3, 6, 12, 24)),
+        "declared_income": rng.randrange(2_000, 40_000),
+        "lender": f"K{rng.randrange(9)}",
+    }
+
+
+# What flows beside, in a process of its own
+
+
+_TRADE = (
+    b'{"id":"T%d","type":"trade","time":%d,"account":"A%d","instrument":"I%d","quantity":10,"price":7.5,"amount":%d}'
+)
+
+
+async def _flow(settings: Settings, seconds: float, trades: int) -> None:
+    """Trades, and the partner's applications 200 ms behind them."""
+    rng, producer = random.Random(5), AIOKafkaProducer(bootstrap_servers=settings.broker, linger_ms=0, acks=1)
+    await producer.start()
+    sent, partner, began = 0, 0, time.time()
+    while (now := time.time()) < began + seconds:
+        ms = int(now * 1000)
+        for i in range(sent, sent := int((now - began) * trades)):
+            values = i, ms, rng.randrange(ACCOUNTS), rng.randrange(500), rng.randrange(100_000)
+            await producer.send(settings.house_topics["trades"], _TRADE % values, partition=0)
+        for i in range(partner, partner := int((now - began) * PARTNER)):
+            said = {"id": f"P{i}", "type": "application", "time": ms - BEHIND_MS, **_application(i, rng)}
+            await producer.send(settings.house_topics["loans"], orjson.dumps(said), partition=0)
+        await asyncio.sleep(max(0.0, TICK - (time.time() - now)))
+    await producer.stop()
+
+
+# Who asks
+
+
+@dataclass(slots=True)
+class Asked:
+    """What became of the requests: when each was due, how long its answer took (ms), and the answer."""
+
+    due: dict[str, float] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
+    answers: dict[str, bytes] = field(default_factory=dict)
+    failed: Counter[int] = field(default_factory=Counter)
+
+
+class Connection:
+    """One kept-alive connection, as plain as it can be: who measures must not take the time that is measured."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """(status, body) of one request."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._writer.write(head.encode() + body)
+        said = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(line for line in said.splitlines() if line.lower().startswith("content-length:"))
+        return int(said.split(" ", 2)[1]), await self._reader.readexactly(int(length.partition(":")[2]))
+
+    def close(self) -> None:
+        """Close it."""
+        self._writer.close()
+
+
+async def _ask_all(port: int, seconds: float, rate: int) -> Asked:
+    rng, asked = random.Random(9), Asked()
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(Connection(*await asyncio.open_connection("127.0.0.1", port)))
+
+    async def ask(name: str, body: bytes, due: float) -> None:
+        connection = await free.get()
+        status, answer = await connection.ask("POST", "/v1/decisions", body)
+        asked.took[name] = (time.perf_counter() - due) * 1000
+        free.put_nowait(connection)
+        if status == 200:
+            asked.answers[name] = answer
+        else:
+            asked.failed[status] += 1
+
+    began, tasks = time.perf_counter(), []
+    offset = time.time() - began
+    for i in range(int(rate * seconds)):
+        due = began + i / rate
+        if (early := due - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        name = f"A{i}"
+        asked.due[name] = due + offset
+        body = orjson.dumps({"application": name, **_application(i, rng)})
+        tasks.append(asyncio.create_task(ask(name, body, due)))
+    await asyncio.gather(*tasks)
+    for name, answer in asked.answers.items():
+        connection = await free.get()
+        again = await connection.ask("GET", f"/v1/decisions/{name}")
+        free.put_nowait(connection)
+        if again != (200, answer):
+            asked.failed[-1] += 1
+    while not free.empty():
+        free.get_nowait().close()
+    return asked
+
+
+async def _ready(port: int) -> None:
+    for _ in range(300):
+        try:
+            connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
+            status, _ = await connection.ask("GET", "/healthz")
+            connection.close()
+            if status == 200:
+                return
+        except OSError:
+            pass
+        await asyncio.sleep(0.1)
+    raise SystemExit("the server of decisions did not get ready")
+
+
+# Where the time goes
+
+
+async def _stations(settings: Settings) -> dict[str, dict[str, int]]:
+    """Topic -> application -> when its record there was made by who sent it, ms."""
+    catalogue = load_catalogue()
+    topics = [settings.requests_topic, *(settings.hop_topic(kind) for kind in HOPS), settings.decisions_topic]
+    found: dict[str, dict[str, int]] = {topic: {} for topic in topics}
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, auto_offset_reset="earliest")
+    await consumer.start()
+    for topic in topics:
+        tps = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+        consumer.assign(tps)
+        await consumer.seek_to_beginning(*tps)
+        ends = await consumer.end_offsets(tps)
+        for tp in tps:
+            while await consumer.position(tp) < ends[tp]:
+                for records in (await consumer.getmany(tp, timeout_ms=1000)).values():
+                    for record in records:
+                        for name in _names(catalogue, record.value, is_json=".hop." not in topic):
+                            found[topic].setdefault(name, record.timestamp)
+    await consumer.stop()
+    return found
+
+
+def _names(catalogue: Any, value: bytes, *, is_json: bool) -> Iterator[str]:
+    if is_json:
+        yield orjson.loads(value)["id"]
+    elif value[:1] != b"{":
+        batch = read_letter(catalogue, value).batch
+        yield from (name for name in batch.table.column("id").to_pylist() if name[:1] == "A")
+
+
+def _legs(stations: dict[str, dict[str, int]], asked: Asked) -> list[tuple[str, float, float]]:
+    """(from where to where, median and 99th percentile of the time between, ms), for the counted requests."""
+    names = [name for name in _counted(asked) if all(name in found for found in stations.values())]
+    if not names:
+        return []
+    ends = [(topic, np.array([found[name] for name in names], np.float64)) for topic, found in stations.items()]
+    came = np.array([asked.due[name] * 1000 for name in names])
+    took = np.array([asked.took[name] for name in names])
+    ends = [("asked", came), *ends, ("answered", came + took)]
+    legs = []
+    for (a, start), (b, end) in pairwise(ends):
+        p50, p99 = np.percentile(end - start, [50, 99])
+        legs.append((f"{a} to {b}", float(p50), float(p99)))
+    return legs
+
+
+def _counted(asked: Asked) -> list[str]:
+    first = min(asked.due.values()) + WARM
+    return [name for name, due in asked.due.items() if due >= first and name in asked.answers]
+
+
+async def _measure(running: Worker, seconds: float, rate: int) -> tuple[Asked, dict[str, dict[str, int]]]:
+    await _ready(running.settings.decisions_port)
+    trades = TRADES * rate // RATE
+    command = [sys.executable, "-m", "bench.decisions", str(WARM + seconds + 2), str(trades)]
+    flow = subprocess.Popen(command, env=environment_of(running.settings))
+    try:
+        await asyncio.sleep(1.0)
+        asked = await _ask_all(running.settings.decisions_port, WARM + seconds, rate)
+    finally:
+        flow.wait(60)
+    return asked, await _stations(running.settings)
+
+
+def run(quick: bool, rate: int = RATE) -> dict[str, float]:
+    """A minute, or ten seconds; with another `rate` of requests the trades are fewer or more by as much."""
+    more = {"clock": "live", "decisions_port": free_port()}
+    with (
+        servers() as (broker, redis),
+        worker(broker, redis, "bench-decisions", PARTITIONS, write=write_rules, more=more) as running,
+    ):
+        pin(running.ready())
+        asked, stations = asyncio.run(_measure(running, 10 if quick else 60, rate))
+    counted = _counted(asked)
+    took = np.array([asked.took[name] for name in counted])
+    on_time = [orjson.loads(asked.answers[name])["by"] == "engine" for name in counted]
+    verdicts = Counter(orjson.loads(asked.answers[name])["verdict"] for name in counted)
+    p50, p90, p99, most = np.percentile(took, [50, 90, 99, 100])
+    table(
+        (f"{rate} requests/s beside {TRADES * rate // RATE:,} trades/s", "p50 ms", "p90 ms", "p99 ms", "max ms"),
+        [(", ".join(f"{n:,} {verdict}" for verdict, n in sorted(verdicts.items())), p50, p90, p99, most)],
+    )
+    table(("where the time goes", "p50 ms", "p99 ms"), _legs(stations, asked))
+    return {
+        "p50_ms": round(float(p50), 1),
+        "p99_ms": round(float(p99), 1),
+        "on_time_share": round(float(np.mean(on_time)), 5),
+        "lost": len(asked.due) - len(asked.answers),
+        "differing": asked.failed[-1],
+    }
+
+
+if __name__ == "__main__":
+    asyncio.run(_flow(load_settings(), float(sys.argv[1]), int(sys.argv[2])))
