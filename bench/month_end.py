@@ -1,4 +1,7 @@
-"""A book of loans at a month's end on one core: arrears, five classes, IFRS 9 stages; and whether they are right."""
+"""A book of loans at a month's end on one core: arrears, five classes, IFRS 9 stages; and whether they are right.
+
+Then the same book from its events: how long it takes from decoded events to a report of 24 month ends.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import time
 
 import numpy as np
 
+from bench.loan_events import events_of
 from bench.loans import World, world
 from bench.report import best, table
+from risk_stream.catalogue import load_catalogue
 from risk_stream.lending import MonthEnd, before_first_month, load_class_rules, load_stage_rules, month_end
-from tests.lending.histories import elsewhere, figures, slow_figures, slow_loans
+from risk_stream.lending.ledger import close, ledger
+from risk_stream.lending.ledger import figures as figures_of
+from tests.lending.histories import elsewhere, figures, rows_of, slow_figures, slow_loans
 from tests.oracle.lending import judge_months
 
 __all__ = ["run"]
@@ -36,7 +43,34 @@ def run(quick: bool) -> dict[str, float]:
     wrong = _mismatches(made, states[1:], checked)
     head = ("a month's end", "amounts due", "payments", "s to make", "s", "mismatches")
     table(head, [(f"{loans:,} loans", len(book.due), len(book.paid), built, seconds, wrong)])
-    return {"loans": loans, "seconds": round(seconds, 3), "checked": checked, "mismatches": wrong}
+    ledger_s, close_s, events, differ = _from_events(made, states[1:])
+    columns = ("the book from events", "events", "s to the ledger", "s to the report", "mismatches")
+    table(columns, [(f"{loans:,} loans, {MONTHS} months", events, ledger_s, close_s, differ)])
+    return {
+        "loans": loans,
+        "seconds": round(seconds, 3),
+        "checked": checked,
+        "mismatches": wrong + differ,
+        "events": events,
+        "ledger_s": round(ledger_s, 3),
+        "close_s": round(close_s, 3),
+    }
+
+
+def _from_events(made: World, states: list[MonthEnd]) -> tuple[float, float, int, int]:
+    """Seconds of a core from events to the ledger and to the report, events, and loans whose last month differs."""
+    catalogue = load_catalogue()
+    batches = events_of(made, catalogue)
+    ledger(events_of(world(100, MONTHS), catalogue), catalogue)  # compiles
+    started = time.process_time()
+    found = ledger(batches, catalogue, known=made.ends[-1])
+    made_at = time.process_time()
+    closing = close(found, made.ends[-1])
+    figures_of(closing)
+    ended = time.process_time()
+    want = figures(states[-1])[rows_of(found)]
+    differ = int((figures(closing.state) != want).any(axis=1).sum())
+    return made_at - started, ended - started, sum(map(len, batches)), differ
 
 
 def _mismatches(made: World, states: list[MonthEnd], checked: int) -> int:

@@ -16,6 +16,9 @@ from risk_stream.lending.errors import LendingError
 from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, amounts, exact_rate, half_up
 
 __all__ = [
+    "MAX_INSTALMENTS",
+    "MAX_MONTHS",
+    "MAX_RATE",
     "Accrual",
     "Method",
     "Prepayment",

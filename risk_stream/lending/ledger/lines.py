@@ -14,8 +14,18 @@ from risk_stream.lending.business_days import Adjustment, adjust
 from risk_stream.lending.day_count import Dates, add_months
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.ledger import _lines_kernel as kernel
-from risk_stream.lending.money import Amounts, half_up
-from risk_stream.lending.schedules import Accrual, Method, Terms, check_terms, level_factor, schedule
+from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, exact_rate
+from risk_stream.lending.schedules import (
+    MAX_INSTALMENTS,
+    MAX_MONTHS,
+    MAX_RATE,
+    Accrual,
+    Method,
+    Terms,
+    check_terms,
+    level_factor,
+    schedule,
+)
 
 __all__ = ["Lines", "lines_of", "starts"]
 
@@ -51,9 +61,14 @@ def lines_of(terms: Sequence[Terms], agreed: Sequence[int] | None = None) -> tup
     count = np.zeros(len(terms), np.int64)
     fast: list[tuple[int, Fraction]] = []
     made: dict[int, tuple[Dates, Amounts, Amounts]] = {}
-    for number, one in enumerate(terms):
+    rates: dict[tuple[Rate, int], Fraction] = {}
+    for number, (one, sound) in enumerate(zip(terms, _sound(terms).tolist(), strict=True)):
         try:
-            rate = check_terms(one) * one.months / 12
+            if not sound:
+                check_terms(one)
+            rate = rates.get((one.annual_rate, one.months))
+            if rate is None:
+                rate = rates[one.annual_rate, one.months] = exact_rate(one.annual_rate) * one.months / 12
             if agreed is not None and agreed[number] >= 0:
                 _check_agreed(one, rate, agreed[number])
             if one.accrual is Accrual.MONTHS and 2 * one.principal * rate.numerator + rate.denominator < _MOST:
@@ -75,6 +90,21 @@ def lines_of(terms: Sequence[Terms], agreed: Sequence[int] | None = None) -> tup
     _by_kernel(terms, agreed, fast, at, (due, interest, principal, used))
     kept = starts(used.astype(np.int64))[at]
     return Lines(kept, due[used], interest[used], principal[used]), faults
+
+
+def _sound(terms: Sequence[Terms]) -> NDArray[np.bool_]:
+    """Which terms hold what `check_terms` asks, all at once; of the others it says what they do not."""
+    principal = np.array([one.principal for one in terms], np.float64)
+    rate = np.array([float(one.annual_rate) for one in terms])
+    count = np.array([one.instalments for one in terms], np.int64)
+    months = np.array([one.months for one in terms], np.int64)
+    start = np.array([one.start for one in terms], "datetime64[D]")
+    first = np.array([one.first_due for one in terms], "datetime64[D]")
+    many = np.array([one.method is Method.BULLET for one in terms], np.bool_) & (count != 1)
+    homeless = np.array([one.calendar is None and one.adjustment is not _STAYS for one in terms], np.bool_)
+    sound = (principal > 0) & (principal <= MAX_MINOR) & (rate >= 0) & (rate <= MAX_RATE) & (first > start)
+    sound &= (count >= 1) & (count <= MAX_INSTALMENTS) & (months >= 1) & (months <= MAX_MONTHS)
+    return np.asarray(sound & ~many & ~homeless)
 
 
 def _check_agreed(terms: Terms, rate: Fraction, agreed: int) -> None:
@@ -103,14 +133,7 @@ def _by_kernel(
     mine = starts(count)
     into = np.repeat(at[numbers] - mine[:-1], count) + np.arange(mine[-1])
     level = [_level(one, rate) for one, rate in zip(some, rates, strict=True)]
-    share = [
-        half_up(Fraction(one.principal, one.instalments))
-        if one.method is Method.EQUAL_PRINCIPAL
-        else 0
-        if one.method in {Method.INTEREST_ONLY, Method.BULLET}
-        else -1
-        for one in some
-    ]
+    share = [_share(one) for one in some]
     out = np.zeros(int(mine[-1]), np.int64), np.zeros(int(mine[-1]), np.int64), np.zeros(int(mine[-1]), np.bool_)
     if agreed is not None:
         for place, (number, _) in enumerate(chosen):
@@ -132,10 +155,22 @@ def _by_kernel(
 
 def _level(terms: Terms, rate: Fraction) -> int:
     """The level instalment, of the methods that have one."""
-    if terms.method not in {Method.EQUAL_INSTALMENTS, Method.FORMULA_INSTALMENTS}:
+    if terms.method is not Method.EQUAL_INSTALMENTS and terms.method is not Method.FORMULA_INSTALMENTS:
         return 0
     scale, annuity = _factor(rate, terms.instalments)
-    return half_up(Fraction(terms.principal * scale, annuity))
+    return _nearest(terms.principal * scale, annuity)
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    """A quotient of what is not negative, rounded half up."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _share(terms: Terms) -> int:
+    """The principal of each line but the last where that is given, else -1: what the level instalment leaves."""
+    if terms.method is Method.EQUAL_PRINCIPAL:
+        return _nearest(terms.principal, terms.instalments)
+    return 0 if terms.method is Method.INTEREST_ONLY or terms.method is Method.BULLET else -1
 
 
 @lru_cache(maxsize=100_000)
