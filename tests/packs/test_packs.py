@@ -17,7 +17,8 @@ RULES = Path(__file__).parents[2] / "rules"
 FILES = sorted(RULES.rglob("*.yaml"))
 SHARED = [path for path in FILES if path.stem.endswith("_parameters")]  # no rules: what others import
 PROFILE = RULES / "profile.yaml"  # no rules either: how their alerts add up
-PACKS = [path for path in FILES if path not in SHARED and path != PROFILE]
+CYCLES = sorted((RULES / "lifecycles").glob("*.yaml"))  # of a loan's whole life
+PACKS = [path for path in FILES if path not in SHARED and path not in CYCLES and path != PROFILE]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,21 @@ def test_each_file_loads_with_what_it_imports_and_stands_in_the_folder_of_its_st
     plan = load_plan([file, *SHARED], load_catalogue())
     assert plan.rules
     assert {rule.stage for rule in plan.rules} == {file.parent.name}
+
+
+def test_each_product_has_a_life_cycle_of_thirty_steps_through_all_stages(plan):
+    """Told apart by the product, each with a beginning, an end and limits in time."""
+    assert {cycle.where for cycle in plan.lifecycles} == {
+        f'product == "{product}"' for product in ("consumer", "sme", "margin", "pledge")
+    }
+    assert [Path(cycle.file) for cycle in sorted(plan.lifecycles, key=lambda cycle: cycle.file)] == CYCLES
+    for cycle in plan.lifecycles:
+        assert len(cycle.steps) >= 30
+        assert {step.stage for step in cycle.steps} == {"pre_loan", "mid_loan", "post_loan"}
+        assert len(cycle.begins) == 1
+        assert {"declined", "released"} <= set(cycle.ends)
+        assert sum(step.limit is not None for step in cycle.steps) >= 5
+        assert len({step.owner for step in cycle.steps}) >= 4
 
 
 def test_the_policy_of_profiles_names_rules_and_tags_that_there_are(plan):
