@@ -175,7 +175,10 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("risk_stream_revised_events_total", "counter", ("kind",), "Events judged again for what came late."),
     Metric(
-        "risk_stream_known_events_total", "counter", ("kind",), "Further copies of events, through another partition."
+        "risk_stream_known_events_total",
+        "counter",
+        ("kind",),
+        "Further copies of events, through another partition, or of a request that was written twice (`admission`).",
     ),
     Metric(
         "risk_stream_dropped_events_total",

@@ -47,6 +47,10 @@ class Decoded:
     def __len__(self) -> int:
         return len(self.batch)
 
+    def take(self, rows: NDArray[np.intp]) -> Decoded:
+        """Some of them."""
+        return Decoded(self.batch.take(rows), self.records[rows])
+
     def cut(self, n: int) -> tuple[Decoded, Decoded]:
         """The first n of them and the rest."""
         at, end = np.arange(n), np.arange(n, len(self))

@@ -29,6 +29,7 @@ from risk_stream.stream.alignment import EVERYTHING, HOLD, Patience, Progress, e
 from risk_stream.stream.audit import audit_records
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Target
+from risk_stream.stream.once import Once
 from risk_stream.stream.origins import Committed, Origin
 from risk_stream.stream.runs import Runs, TopicPartition, finished
 from risk_stream.stream.sections import running_clock
@@ -71,6 +72,7 @@ class Desk:
     unstored: set[asyncio.Future[Any]] = field(default_factory=set)
     busy: bool = False  # events of it were admitted and are not yet on their way
     changing: bool = False
+    once: Once | None = None  # of requests: an application that comes again is a copy
     patience: Patience = field(default_factory=Patience)
     came: float = 0.0  # when records came last
 
@@ -199,7 +201,8 @@ class Intake:
         if generation != self.runs.generation:
             return  # the next assignment is on its way
         for tp, (start, known) in starts.items():
-            self.desks[tp] = desk = Desk(tp, start)
+            once = Once() if tp[0] == self.settings.requests_topic else None
+            self.desks[tp] = desk = Desk(tp, start, once=once)
             self.runs.begin(tp, start.offset)
             if known or not self.exact:
                 await self._open(desk, start)
@@ -361,8 +364,18 @@ class Intake:
         if runs:
             decoded = self.admission.decode([(desk.channel, records) for desk, records in runs], admitted)
             for (desk, records), part in zip(runs, decoded, strict=True):
-                desk.take_in(part, records[-1].offset + 1)
+                desk.take_in(self._only_new(desk, part), records[-1].offset + 1)
         return [desk for desk, _ in runs]
+
+    def _only_new(self, desk: Desk, part: Decoded) -> Decoded:
+        """Events without those that came before, where that is looked at."""
+        if desk.once is None or len(part) == 0:
+            return part
+        fresh = desk.once.new(part.batch.table.column("id").to_pylist())
+        if fresh.all():
+            return part
+        self.metrics.add("risk_stream_known_events_total", int((~fresh).sum()), "admission")
+        return part.take(np.flatnonzero(fresh))
 
     def _choose(self) -> tuple[list[tuple[Desk, Origin, Decoded | None, int]], float | None]:
         """What to admit now: of each origin its next events and the position reached; and when to look again."""

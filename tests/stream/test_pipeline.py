@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from faust.types.tuples import TP
@@ -81,7 +82,7 @@ class Kafka:
 MINE = [
     (t.name, 0)
     for t in wanted_topics(Settings(partitions=1), load_catalogue())
-    if "hop" in t.name or "trades" in t.name
+    if "hop" in t.name or "trades" in t.name or "requests" in t.name
 ]
 
 
@@ -156,6 +157,27 @@ def test_a_run_is_acknowledged_when_what_it_caused_is_stored(pipeline: Pipeline,
         assert kafka.done_with == [(0, True), (1, True)]
 
     asyncio.run(main())
+
+
+def test_an_application_that_was_requested_twice_is_admitted_once(pipeline: Pipeline, kafka: Kafka) -> None:
+    """Two servers wrote it, each with its own time; an event of a house topic is told apart by its time, too."""
+
+    def asked(offset: int, application: str) -> FakeRecord:
+        event = {"id": application, "type": "application", "time": NOW + offset, "loan": "L1", "customer": "C1"}
+        return FakeRecord(offset, orjson.dumps({**event, "amount": 5}))
+
+    def admitted() -> list[str]:
+        letters = [value for topic, value in kafka.sent if topic == "risk.hop.loan"]
+        kafka.sent.clear()
+        batches = [read_letter(pipeline.intake.catalogue, v).batch for v in letters if v[:1] != b"{"]
+        return [name for batch in batches for name in batch.table.column("id").to_pylist()]
+
+    play(pipeline.admit([[run_of("risk.requests", [asked(0, "A1"), asked(1, "A2"), asked(2, "A1")])]]))
+    assert admitted() == ["A1", "A2"]
+    play(pipeline.admit([[run_of("risk.requests", [asked(3, "A2")]), run_of("risk.requests", [asked(4, "A3")])]]))
+    assert admitted() == ["A3"]
+    assert pipeline.metrics.get("risk_stream_known_events_total", "admission") == 2
+    assert kafka.done_with == [(2, True), (3, True), (4, True)]
 
 
 def test_a_backlog_is_promised_to_whom_events_went_and_the_promise_is_taken_back(
