@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = ROOT / "dashboards"
 #: The rules by which Prometheus records ratios.
-RATIOS = ROOT / "docker" / "prometheus" / "ratios.yml"
+RATIOS = [ROOT / "docker" / "prometheus" / name for name in ("ratios.yml", "book.yml")]
 #: What a histogram's and a counter's series are called beside its own name.
 SUFFIXES = ("_bucket", "_sum", "_count")
 
@@ -64,8 +64,8 @@ def _whole(name: str) -> str:
 
 def recorded() -> list[Query]:
     """What Prometheus records for the dashboards, under the names it gives."""
-    (group,) = yaml.safe_load(RATIOS.read_text())["groups"]
-    return [Query("recorded", rule["record"], rule["expr"]) for rule in group["rules"]]
+    groups = [group for path in RATIOS for group in yaml.safe_load(path.read_text())["groups"]]
+    return [Query("recorded", rule["record"], rule["expr"]) for group in groups for rule in group["rules"]]
 
 
 def load(path: Path) -> dict[str, Any]:

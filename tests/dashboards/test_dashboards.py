@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
+from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS
 from tests.dashboards.queries import DASHBOARDS, Query, chosen, grouped, load, panels, queries, recorded
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
 SAID = {metric.name: set(metric.labels) for metric in (*METRICS, *SERVER_METRICS)}
-#: What a panel may read: what workers and servers of decisions say, and the ratios that Prometheus records of it.
+SAID |= {name: set(gauge.labels) for name, gauge in GAUGES.items()}
+#: What a panel may read: what workers, servers of decisions and a closed book say, and the ratios recorded of it.
 LABELS = SAID | {query.panel: grouped(query.expression) for query in recorded()}
 #: The metrics an operator needs to see somewhere.
 SHOWN = {

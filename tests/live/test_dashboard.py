@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from risk_stream.embedded import free_port
+from risk_stream.lending import one_date
+from risk_stream.lending.ledger import close, figures
+from risk_stream.lending.ledger.gauges import as_metrics
 from tests.dashboards.queries import RATIOS, Query, queries
+from tests.lending.ledger.said import book_of, loan, paid
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import Prometheus
 from tests.profiles.house import POLICY
@@ -80,6 +87,33 @@ def tell(house: House, number: int) -> None:
     house.send([{"id": f"dash-{t}-{number}", "type": t, **who, **more} for t, more in TOLD.items()], "loans")
 
 
+def closed_book() -> bytes:
+    """What a closing says for Prometheus of a loan that is paid, one that never was, and a payment for none."""
+    contracts = [loan(name, entity="Alpha", product="consumer") for name in ("L1", "L2")]
+    payments = [paid(f"2026-{month:02}-15", name=name) for month in range(2, 7) for name in ("L1", "L9")]
+    return as_metrics(figures(close(book_of(*contracts, *payments), one_date("2026-06-30")))).encode()
+
+
+@contextmanager
+def served(page: bytes) -> Iterator[int]:
+    """A port at which a page is, as node_exporter has those of its textfile collector."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            """Nobody needs to know of each scrape."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
 def ask(port: int, number: int) -> dict[str, Any]:
     """A server's answer to an application."""
     asked = {"application": f"ask-{number}", "loan": f"K{number}", "customer": "C1", "amount": 5000}
@@ -109,8 +143,10 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     port = free_port()
     worker = Worker(house, DECISIONS_PORT=port).start()
     try:
-        targets = [f"127.0.0.1:{served}" for served in (worker.ready().metrics_port, port)]
-        with Prometheus(*targets, rules=[RATIOS]) as prometheus:
+        with ExitStack() as stack:
+            book = stack.enter_context(served(closed_book()))
+            targets = [f"127.0.0.1:{one}" for one in (worker.ready().metrics_port, port, book)]
+            prometheus = stack.enter_context(Prometheus(*targets, rules=RATIOS))
             assert eventually(lambda: answers(port)), worker.log
             for number in range(ROUNDS):
                 tell(house, number)
