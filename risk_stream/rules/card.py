@@ -63,7 +63,7 @@ class Cards:
             return None
         except Noted:
             return None
-        self._known.used.add(named)
+        self._use(named)
         if not isinstance(value, Value) or value.kind not in COUNTED:
             what = value.kind.value if isinstance(value, Value) else "a condition"
             self._reader.report(at, f"a scorecard puts numbers into bins, and '{named}' is {what}")
@@ -73,6 +73,14 @@ class Cards:
             return None
         points = _binned(scored, value, scored.points)
         return Characteristic(scored.name, value, points, max(scored.points), scored.words if scored.is_reason else "")
+
+    def _use(self, name: str) -> None:
+        """A name is used, and so are those in it."""
+        pending = [name]
+        while pending:
+            used = pending.pop()
+            self._known.used.add(used)
+            pending += (part for part in self._known.needs(used) if part not in self._known.used)
 
 
 def _binned(scored: Scored, value: Value, points: tuple[float, ...]) -> Binned:

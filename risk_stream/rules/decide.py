@@ -123,11 +123,11 @@ class Decider:
     def _unknown(self, asked: Meaning, features: Mapping[str, _Plain], inexact: list[str]) -> str:
         """Which names in a meaning are unknown or only a bound, the plainest of them, in a sentence."""
         inside = {wording(meaning) for meaning in _all_parts(asked)}
-        names = [
-            name
-            for name, meaning in self.rule.named
-            if (features[name] is None or name in inexact) and wording(meaning) in inside
-        ]
+        called: dict[str, str] = {}  # by what it means: of several names one of this file, and the first
+        for name, meaning in sorted(self.rule.named, key=lambda named: "." in named[0]):
+            if (features[name] is None or name in inexact) and (text := wording(meaning)) in inside:
+                called.setdefault(text, name)
+        names = list(called.values())
         plain = [name for name in names if isinstance(self._meanings[name], FieldValue | AggregateValue)] or names
         if not plain:
             return "a value that it needs is unknown"

@@ -14,6 +14,7 @@ from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert, Decided, Engine, final
 from risk_stream.rules import Plan, Rule
 from risk_stream.rules.meaning import (
+    Binned,
     Comparison,
     Condition,
     Constant,
@@ -82,7 +83,10 @@ class Tracer:
 
     def __init__(self, rule: Rule, where: Condition = ALWAYS) -> None:
         self._named: dict[str, Meaning] = {}
-        self._names = {wording(meaning): name for name, meaning in reversed(rule.named)}
+        self._names: dict[str, str] = {}  # of several names of a meaning one of this file, and the first
+        for name, meaning in sorted(rule.named, key=lambda named: "." in named[0]):
+            self._names.setdefault(wording(meaning), name)
+        self._own = set(self._names.values())
         self._root = self._part(rule.condition)
         if rule.table is not None:
             self._root = self._table(self._root, rule.table.rows)
@@ -141,7 +145,8 @@ class Tracer:
             if isinstance(meaning, Constant) or text in told:
                 continue
             told.add(text)
-            yield bare(text), self._name(meaning), meaning
+            if not any(isinstance(part, Binned) for part in (meaning, *parts_of(meaning))) or text in self._own:
+                yield bare(text), self._name(meaning), meaning
             pending += parts_of(meaning)
 
     def _name(self, meaning: Meaning) -> str:

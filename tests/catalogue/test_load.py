@@ -72,7 +72,7 @@ def test_every_core_field_says_what_it_means(core: Catalogue) -> None:
     assert all(f.meaning.endswith(".") for t in core.types for f in t.fields)
     assert all(f.unit for t in core.types for f in t.fields if f.type is FieldType.MONEY)
     personal = {f.name for f in core.fields.values() if f.personal}
-    assert personal == {"id_number", "name", "phone", "birth_date", "employer", "address", "member", "by"}
+    assert personal == {"id_number", "name", "phone", "birth_date", "employer", "address", "applicant", "member", "by"}
     price = core.field("price")
     assert price is not None
     assert (price.type, price.decimals) == (FieldType.NUMBER, 8)

@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 
 from risk_stream.catalogue import load_catalogue
-from risk_stream.rules import Plan, load_plan
+from risk_stream.rules import VERDICTS, Plan, load_plan
 from risk_stream.simulate import EXPECTED
 from risk_stream.workbench import TestResult, cover, run_tests
 
@@ -18,7 +18,9 @@ FILES = sorted(RULES.rglob("*.yaml"))
 SHARED = [path for path in FILES if path.stem.endswith("_parameters")]  # no rules: what others import
 PROFILE = RULES / "profile.yaml"  # no rules either: how their alerts add up
 CYCLES = sorted((RULES / "lifecycles").glob("*.yaml"))  # of a loan's whole life
-PACKS = [path for path in FILES if path not in SHARED and path not in CYCLES and path != PROFILE]
+CARDS = [path for path in FILES if path.stem.endswith("_scorecard")]  # points that tables ask, no rules
+TABLES = {RULES / "pre_loan" / "consumer_decision.yaml"}  # each asks rules of its folder
+PACKS = [path for path in FILES if path not in (*SHARED, *CYCLES, *CARDS, PROFILE)]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,8 @@ def test_there_are_packs_for_every_stage(plan):
 
 @pytest.mark.parametrize("file", PACKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_each_file_loads_with_what_it_imports_and_stands_in_the_folder_of_its_stage(file):
-    plan = load_plan([file, *SHARED], load_catalogue())
+    asked = sorted(file.parent.glob("*.yaml")) if file in TABLES else [file]
+    plan = load_plan([*asked, *SHARED], load_catalogue())
     assert plan.rules
     assert {rule.stage for rule in plan.rules} == {file.parent.name}
 
@@ -73,7 +76,7 @@ def test_every_rule_says_what_an_officer_needs(plan):
         assert rule.owner, rule.id
         assert rule.action != "alert", f"{rule.id}: name what is to be done"
         assert len(rule.why) > 30, rule.id
-        assert "{" in rule.summary, f"{rule.id}: a summary names who or what"
+        assert "{" in rule.summary or rule.table, f"{rule.id}: a summary names who or what"
 
 
 def test_every_test_in_the_packs_passes(results):
@@ -87,11 +90,12 @@ def test_every_test_in_the_packs_passes(results):
 
 
 def test_all_rules_have_tests_of_both_kinds(plan, results):
-    """But one: 20,000 events of a day are more than a test may give."""
+    """But one: 20,000 events of a day are more than a test may give. Of a table, of each verdict."""
     expected: dict[str, set[str]] = {rule.id: set() for rule in plan.rules}
     for result in results:
         expected[result.rule].add(result.expected)
-    assert {rule for rule, kinds in expected.items() if kinds != {"fires", "quiet"}} == {"high-frequency-day"}
+    wanted = {rule.id: set(VERDICTS) if rule.table else {"fires", "quiet"} for rule in plan.rules}
+    assert {rule for rule, kinds in expected.items() if kinds != wanted[rule]} == {"high-frequency-day"}
 
 
 def test_the_tests_have_seen_nearly_every_comparison_both_ways(plan, results):
