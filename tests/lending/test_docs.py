@@ -1,9 +1,11 @@
-"""The page on lending says what the functions give."""
+"""The pages on lending and on margin accounts say what the functions give."""
 
 from __future__ import annotations
 
 import doctest
 from pathlib import Path
+
+import pytest
 
 
 def test_every_worked_value_is_a_test() -> None:
@@ -15,8 +17,9 @@ def test_every_worked_value_is_a_test() -> None:
     assert [name for name in tables if f'rows("{name}")' not in read] == []
 
 
-def test_every_example_of_the_page_gives_what_it_says() -> None:
-    page = Path(__file__).parents[2] / "docs" / "lending.md"
+@pytest.mark.parametrize("name", ["lending", "margin"])
+def test_every_example_of_the_page_gives_what_it_says(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / f"{name}.md"
     failed, tried = doctest.testfile(str(page), module_relative=False)
     assert tried >= 6
     assert failed == 0
