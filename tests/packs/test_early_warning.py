@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.engine import Alert, Engine, final
+from risk_stream.profiles import profile_of
 from risk_stream.rules import Plan, load_plan
+from risk_stream.sinks.profiles import contribution_of
 from tests.engine.compare import same
 from tests.oracle import judge_all
 
@@ -99,3 +101,19 @@ def test_two_lines_of_a_customer_are_judged_apart() -> None:
     """Late once on each is not late twice."""
     late = [{**event(n, "statement", 30 * n, balance=5000, cycles_past_due=1), "loan": f"L{n}"} for n in range(2)]
     assert [alert.rule for alert in judged([late])] == ["line-past-due"] * 2
+
+
+def labels(events: list[Event]) -> list[str]:
+    """Of the customer, by the shipped policy, a day after the last event."""
+    policy = load_plan([PACK, PACK.parent / "profile.yaml"], load_catalogue()).profiles
+    assert policy is not None
+    alerts = judged([events])
+    now = max(one["time"] for one in events) + DAY
+    return profile_of(policy, "customer", "C1", [contribution_of(alert) for alert in alerts], now).names
+
+
+def test_a_limit_that_is_nearly_used_is_noted_and_a_line_past_due_is_a_label() -> None:
+    """Most who use their limit pay; who is behind is in arrears, as with an instalment that was missed."""
+    line = {"limit": 10_000, "balance": 9_500}
+    assert labels([event(1, "statement", 0, **line)]) == []
+    assert sorted(labels([event(1, "statement", 0, **line, cycles_past_due=1)])) == ["early-warning", "in-arrears"]
