@@ -36,7 +36,7 @@ RATE, TRADES, PARTNER = 500, 5_000, 50  # a second
 BEHIND_MS = 200  # of the partner's applications
 PARTITIONS, CONNECTIONS = 1, 512
 WARM = 6.0  # seconds that are not counted
-PEOPLE, ACCOUNTS, RULES, LISTED = 20_000, 30_000, 200, 20_000
+PEOPLE, ACCOUNTS, RULES = 20_000, 30_000, 200
 TICK = 0.01
 
 #: The hops that an application visits, in their order.
@@ -335,6 +335,12 @@ def _counted(asked: Asked) -> list[str]:
     return [name for name, due in asked.due.items() if due >= first and name in asked.answers]
 
 
+def _on_core(pid: int) -> np.ndarray:
+    """(seconds that a process's main thread ran, seconds that it could have and the core was another's)."""
+    ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    return np.array([int(ran), int(waited)]) / 1e9
+
+
 async def _measure(running: Worker, seconds: float, rate: int) -> tuple[Asked, dict[str, dict[str, int]]]:
     await _ready(running.settings.decisions_port)
     trades = TRADES * rate // RATE
@@ -355,8 +361,11 @@ def run(quick: bool, rate: int = RATE) -> dict[str, float]:
         servers() as (broker, redis),
         worker(broker, redis, "bench-decisions", PARTITIONS, write=write_rules, more=more) as running,
     ):
-        pin(running.ready())
+        child, began = running.ready(), time.perf_counter()
+        pin(child)
+        before = _on_core(child)
         asked, stations = asyncio.run(_measure(running, 10 if quick else 60, rate))
+        ran, waited = (_on_core(child) - before) / (time.perf_counter() - began)
     counted = _counted(asked)
     took = np.array([asked.took[name] for name in counted])
     on_time = [orjson.loads(asked.answers[name])["by"] == "engine" for name in counted]
@@ -367,12 +376,16 @@ def run(quick: bool, rate: int = RATE) -> dict[str, float]:
         [(", ".join(f"{n:,} {verdict}" for verdict, n in sorted(verdicts.items())), p50, p90, p99, most)],
     )
     table(("where the time goes", "p50 ms", "p99 ms"), _legs(stations, asked))
+    print(
+        f"the worker ran for {ran:.2f} of the time and waited for its core, which others used, for {waited:.2f} of it\n"
+    )
     return {
         "p50_ms": round(float(p50), 1),
         "p99_ms": round(float(p99), 1),
         "on_time_share": round(float(np.mean(on_time)), 5),
         "lost": len(asked.due) - len(asked.answers),
         "differing": asked.failed[-1],
+        "waited_share": round(float(waited), 3),
     }
 
 

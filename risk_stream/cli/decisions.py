@@ -26,11 +26,11 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; there is neither TLS nor a login.")] = None,
 ) -> None:
     """Answer `POST /v1/decisions` and requests on Kafka until SIGTERM or Ctrl-C; a worker must be running too."""
-    from risk_stream.service import run_service
-
     settings = settings_with(broker=broker, decisions_port=port, decisions_host=host)
     if settings.decisions_port == 0:
         raise CommandError("no port is given: --port 8500, or RISK_STREAM_DECISIONS_PORT")
+    from risk_stream.service import run_service
+
     try:
         run_service(settings)
     except OSError as exc:
