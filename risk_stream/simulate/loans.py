@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Day, day_of
+from risk_stream.simulate.emit import Row
 from risk_stream.simulate.people import LENDING
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
@@ -257,9 +259,40 @@ class LoanBook:
             currency="CNY",
         )
         day = world.day_index(drawn)
-        due_day = min(28, day_of(world.first, day).date.day)
-        self._open(customer, product, amount, term, rate, due_day, loan).first_due = day + 20
+        begun = day_of(world.first, day).date
+        opened = self._open(customer, product, amount, term, rate, min(28, begun.day), loan)
+        opened.first_due = day + 20
+        world.tell(drawn, "loan", **self._contract(opened, begun, begun + dt.timedelta(20)), start_date=str(begun))
         return drawn
+
+    def openings(self, time: int) -> list[Row]:
+        """How the loans stand that the book has when the simulation begins: nothing is late."""
+        first, rows = self.world.first, []
+        before = first - dt.timedelta(1)
+        for loan in (loan for loans in self.by_due_day.values() for loan in loans):
+            owed = {"outstanding": loan.outstanding / 100, "days_past_due": 0, "amount_past_due": 0.0}
+            fields = self._contract(loan, before, first) | owed
+            fields |= {"classification": "normal", "ifrs9_stage": 1, "business_date": str(before)}
+            start = first - dt.timedelta(31 * (loan.paid + 1))
+            rows.append(Row(time, "loan_opening", fields | {"start_date": str(start), "clean_from": str(start)}))
+        return rows
+
+    def _contract(self, loan: Loan, since: dt.date, from_day: dt.date) -> dict[str, Any]:
+        """What a contract says of the instalments that are left, the first on its day of the month from a day on."""
+        month = from_day.replace(day=loan.due_day)
+        following = (month.replace(day=1) + dt.timedelta(32)).replace(day=loan.due_day)
+        return self.world.who(loan.customer, "core") | {
+            "entity": loan.lender_entity,
+            "loan": loan.id,
+            "product": loan.product,
+            "principal": loan.outstanding / 100,
+            "annual_rate": loan.rate,
+            "instalments": loan.term - loan.paid,
+            "first_due": str(month if month >= from_day and month > since else following),
+            "instalment_amount": loan.instalment / 100,
+            "debtor_kind": "non_retail" if loan.product == "sme" else "retail",
+            "currency": "CNY",
+        }
 
     # -- the life of the book -------------------------------------------------------------------------------------
 

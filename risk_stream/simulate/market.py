@@ -88,7 +88,7 @@ class Market:
         world = World(self._dice(0), self.start, self.customers, self.instruments, self.tick_minutes)
         loans = LoanBook(self._dice(1), world)
         begin = day_of(self.start, 0).start
-        rows = [*world.people.reference(begin), *world.prices.reference(begin + 2)]
+        rows = [*world.people.reference(begin), *world.prices.reference(begin + 2), *loans.openings(begin + 3)]
         index = 0
         labelled: set[str] = set()
         while self.days is None or index < self.days:

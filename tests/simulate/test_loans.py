@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from itertools import pairwise
 
 import orjson
 import pytest
 
+from risk_stream.catalogue import Decoder, load_catalogue
+from risk_stream.lending.ledger import close, figures, ledger
 from risk_stream.simulate import Market
 
 DAY = 86_400_000
@@ -94,3 +97,19 @@ def test_collateral_follows_the_price_of_what_is_pledged(loans):
         assert len({event["loan_balance"] for event in valuations}) == 1
         assert len({event["collateral_value"] for event in valuations}) > 1
         assert all(event["collateral_value"] > event["loan_balance"] for event in valuations)
+
+
+def test_the_book_closes_from_its_events_without_a_fault(market, loans):
+    """Contracts make the instalments that fall due; what an episode leaves unpaid is late, nothing else for long."""
+    catalogue = load_catalogue()
+    values = [orjson.dumps(event) for events in loans.values() for event in events]
+    batch, _, rejects = Decoder(catalogue).decode(values, str)
+    assert rejects == []
+    book = ledger([batch], catalogue)
+    assert book.faults.count == {}
+    drawn = {name for name, events in loans.items() if of(events, "drawdown")}
+    assert drawn <= set(book.contracts.batch.texts("loan", range(len(book))))
+    found = figures(close(book, str(market.start + timedelta(74))))
+    assert found.since_opening is not None
+    assert found.since_opening.loans + len(drawn) >= found.all.loans > 100
+    assert sum(part.loans for part in found.buckets[2:]) <= 3
