@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
+from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number
 from risk_stream.cli.reading import Records, open_records
@@ -21,30 +24,58 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(
-        epilog=examples(
-            "risk-stream margin --from history.jsonl", "risk-stream margin --from day.csv --mapping day.yaml"
-        )
-    )(margin)
+    app.command(epilog=examples("risk-stream margin", "risk-stream margin --from history.jsonl > statuses.jsonl"))(
+        margin
+    )
 
 
 def margin(
     file: Annotated[
-        Path, typer.Option("--from", help="JSON lines or CSV, gzipped or not, in the order of time; - for stdin.")
-    ],
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Say it of a file instead: JSON lines or CSV, gzipped or not, in the order of time; - for stdin.",
+        ),
+    ] = None,
     mapping: Annotated[Path | None, typer.Option(help="For CSV: which column is which field.")] = None,
     table: Annotated[
         Path | None, typer.Option(help="The house's own table of lines and haircuts; else the shipped one.")
     ] = None,
+    broker: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
 ) -> None:
     """Say how margin accounts stand as prices tick: a margin_status event for each that crosses a line.
 
-    Statements (margin_account), holdings, instruments and prices go in; JSON lines come out, ready for a house topic.
+    Follows the house's topics and writes the statuses among its loan events until Ctrl-C or SIGTERM; of several clerks
+    one is active. With --from it reads a file, and JSON lines come out.
     """
-    desk = _desk(settings_with(), table)
+    settings = settings_with(broker=broker)
+    desk = _desk(settings, table)
+    if file is None:
+        _live(settings, lambda: _desk(settings, table))
+        return
     records = open_records(file, mapping, desk.catalogue)
     events, said = _over(desk, records)
     _say(desk, events, said)
+
+
+def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
+    import asyncio
+    import signal
+
+    from risk_stream.stream.margin import MarginClerk
+
+    must_answer(settings.broker)
+
+    async def until_told() -> None:
+        clerk = MarginClerk(settings, make_desk, lambda said: errors().print(said, markup=False))
+        running = asyncio.create_task(clerk.run())
+        loop = asyncio.get_running_loop()
+        for signal_ in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_, running.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+    asyncio.run(until_told())
 
 
 def _desk(settings: Settings, table: Path | None) -> MarginDesk:
