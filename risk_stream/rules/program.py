@@ -106,12 +106,14 @@ class View(Protocol):
 class Run:
     """The values and masks of one program over one view, each computed when it is first asked for."""
 
-    __slots__ = ("_distinct", "_values", "program", "view")
+    __slots__ = ("_distinct", "_values", "closest", "program", "view")
 
     def __init__(self, program: Program, view: View) -> None:
         self.program, self.view = program, view
         self._values: list[Any] = [None] * len(program.values)
         self._distinct: dict[int, tuple[list[int], list[int], NDArray[np.intp]]] = {}
+        #: (slot, list) -> who on the list is most like the text of each row, as `text_columns.closest_in` finds it
+        self.closest: dict[tuple[int, str], list[tuple[float, str] | None]] = {}
 
     def value(self, slot: int) -> Any:
         """A value: an array of n, or a number that is the same for all."""

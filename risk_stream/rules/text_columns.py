@@ -85,9 +85,13 @@ class ClosestColumn:
 
 def closest_in(run: Run, value: Resembling, slot: int) -> list[tuple[float, str] | None]:
     """(how alike, the member) of each row, for the texts in a slot."""
-    _, rows, which = run.distinct(slot)
-    texts = texts_in(run, value.value, rows)
-    return run.view.closest(value.list_name, [texts[i] for i in which.tolist()])
+    found = run.closest.get((slot, value.list_name))
+    if found is None:
+        _, rows, which = run.distinct(slot)
+        texts = texts_in(run, value.value, rows)
+        found = run.view.closest(value.list_name, [texts[i] for i in which.tolist()])
+        run.closest[slot, value.list_name] = found
+    return found
 
 
 def texts_in(run: Run, value: Value, rows: list[int]) -> list[str | None]:

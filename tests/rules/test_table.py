@@ -17,6 +17,7 @@ from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.program import Run
 from tests.lending.facts import DATA
 from tests.rules.house import Rows, catalogue
+from tests.rules.test_load import COUNT, VALUES, put, refused_or_loaded, yaml_text
 
 CORE = load_catalogue()
 RULES = """
@@ -213,3 +214,68 @@ def test_the_worked_card_scores_as_worked_in_a_plan(tmp_path: Path) -> None:
         .score[0]
         == 533
     )
+
+
+ROW = {
+    "when": "f > 1 and paid > 2",
+    "verdict": "approve",
+    "limit": "paid",
+    "rate": {"from": 0.1, "to": 0.2},
+    "reason": "r",
+}
+LAST = {"when": "otherwise", "verdict": "refer", "reason": "o"}
+DECIDED = {"name": "n", "given": [{"probe": {"paid": 1}}], "then": "refer", "reasons": ["o"]}
+WHOLE_TABLE = {
+    "table": "t",
+    "owner": "desk",
+    "on": "probe",
+    "when": "paid > 0",
+    "score": "f",
+    "mode": "live",
+    "why": "w",
+    "features": {"f": COUNT},
+    "rows": [ROW, LAST],
+    "tests": [DECIDED],
+}
+BINS = [{"below": 1, "woe": 0.1}, {"from": 1, "woe": -0.1}]
+WHOLE_CARD = {
+    "scorecard": "c",
+    "owner": "desk",
+    "why": "w",
+    "pdo": 20,
+    "base_score": 600,
+    "base_odds": 50,
+    "intercept": -3,
+    "characteristics": {"paid": {"of": "paid", "beta": -1, "bins": BINS, "missing": {"woe": 0}, "words": "w"}},
+}
+KEYS_OF_BOTH = sorted(
+    {
+        *WHOLE_TABLE,
+        *ROW,
+        *DECIDED,
+        *COUNT,
+        "from",
+        "to",
+        "f",
+        "probe",
+        *WHOLE_CARD,
+        "paid",
+        "of",
+        "bins",
+        "woe",
+        "below",
+    }
+    | {"missing", "words", "beta"}
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(value=VALUES, key=st.sampled_from(KEYS_OF_BOTH))
+def test_any_value_under_any_key_of_them_ends_in_nothing_but_a_plan_error(value: object, key: str) -> None:
+    for whole in (WHOLE_TABLE, WHOLE_CARD):
+        refused_or_loaded(yaml_text(put(whole, key, value)))
+
+
+def test_the_shapes_that_are_damaged_are_sound() -> None:
+    assert refused_or_loaded(yaml_text(WHOLE_TABLE)) is not None
+    assert refused_or_loaded(yaml_text(WHOLE_CARD)) is not None

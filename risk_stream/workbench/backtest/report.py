@@ -155,7 +155,8 @@ def report(tally: Tally, counted: Counted) -> Report:
         tally.outcomes.complete,
         tuple(_rule(tally, rule_id, differ.get(rule_id)) for rule_id in ids),
         _overlaps(tally),
-        tuple(rule.id for rule in sides.plans[last].judged if not tally.counts[last, rule.id].alerts),
+        # A table decides, and has no alert whatever it says.
+        tuple(r.id for r in sides.plans[last].judged if r.table is None and not tally.counts[last, r.id].alerts),
         _inseparable(tally),
     )
 
