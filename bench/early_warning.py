@@ -185,7 +185,7 @@ def run(quick: bool) -> dict[str, Any]:
     top = np.argsort(-total, kind="stable")[: len(clients) // 10]
     rows: list[tuple[str, str]] = [
         ("the early-warning pack", f"{auc(-total, bad):.3f} ({low:.3f} to {high:.3f})"),
-        ("  odd client numbers alone, on which nothing was chosen", f"{auc(-total[odd], bad[odd]):.3f}"),
+        ("  odd client numbers alone, by which nothing was chosen", f"{auc(-total[odd], bad[odd]):.3f}"),
         ("  by what fell due, was paid and is drawn, without months late", f"{auc(-_without_counter(found), bad):.3f}"),
         ("  clients who were never late alone", f"{auc(-total[never], bad[never]):.3f}"),
         ("sum of months late", f"{auc(-counted, bad):.3f}"),
