@@ -112,8 +112,6 @@ def versions(
         try:
             if account.ended is not None:
                 raise LendingError(f"it was written off on {account.ended}")
-            if change.day < start:
-                raise LendingError(f"it begins on {change.day}, before the contract of {start}")
             _apply(account, change)
         except LendingError as error:
             faults[number] = str(error)

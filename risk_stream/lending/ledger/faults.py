@@ -20,7 +20,7 @@ KINDS = {
     "contract": "a second contract of a loan: the first counts",
     "opening": "an opening that does not add up: the loan is left out",
     "unknown_loan": "an event of a loan that has no contract which can be used: left out",
-    "before_contract": "money from before the contract: left out",
+    "before_contract": "money or a change from before the contract: left out",
     "before_opening": "an event from before the opening, which holds it already: left out",
     "currency": "money in another currency than the contract's: left out",
     "amount": "an amount of nothing, below it, or too large to be one: left out",

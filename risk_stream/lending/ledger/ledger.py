@@ -187,7 +187,20 @@ def _effective(
             lambda row: f"{name} {batch.text('id', row)} is of {batch.value('amount', row):,.2f}, which cannot be",
         )
         fits &= ~wrong
-    return batch, loan, np.where(np.isnat(given), booked, given), np.flatnonzero(fits)
+    day = np.where(np.isnat(given), booked, given)
+    if len(contracts):
+        early = fits & (day < contracts.start[loan])
+        faults.say(
+            "before_contract",
+            batch,
+            np.flatnonzero(early),
+            lambda row: (
+                f"{name} {batch.text('id', row)} takes effect on {day[row]}, before the contract of "
+                f"{batch.text('loan', row)} on {contracts.start[loan[row]]}"
+            ),
+        )
+        fits &= ~early
+    return batch, loan, day, np.flatnonzero(fits)
 
 
 def _restructured(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from risk_stream.lending import Kind, arrears
 from risk_stream.lending.ledger import Ledger
@@ -99,3 +101,29 @@ def test_a_part_is_written_off_from_what_is_due_last() -> None:
     found = book_of(loan(), event("write_off", "2026-03-20", amount=2_000))
     assert owed(found, "2026-03-20") == (33, 2_132_38, 10_230_54)
     assert found.written_off("2026-03-20")[1].tolist() == [False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    payments=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 500_000)), min_size=1, max_size=5),
+    method=st.sampled_from(("annuity", "equal_principal", "interest_only")),
+)
+def test_money_paid_early_repays_what_was_lent_and_no_more(payments: list[tuple[int, int]], method: str) -> None:
+    """Whatever is paid early, and when: principal adds up to what was lent, and nobody pays more than is owed."""
+    first = np.datetime64("2026-01-15")
+    events = [paid(str(first + day), minor / 100, id=f"P{i}", prepays=True) for i, (day, minor) in enumerate(payments)]
+    found = book_of(loan(method=method), *events)
+    assert found.faults.total == 0
+    before = 12_000_00
+    for day in sorted({first + day for day, _ in payments}):
+        book = found.book(day)
+        assert int(book.amount[book.kind == Kind.PRINCIPAL].sum()) == 12_000_00
+        late = arrears(book, day)
+        assert 0 <= int(late.principal[0]) <= before
+        before = int(late.principal[0])
+        money = sum(minor for passed, minor in payments if first + passed <= day)
+        due_interest = int(book.amount[(book.kind == Kind.INTEREST) & (book.due <= day.astype(int))].sum())
+        unpaid_interest = int(late.outstanding[0]) - before
+        assert 12_000_00 - before + due_interest - unpaid_interest + int(late.credit[0]) == money
+        if before:
+            assert int(late.credit[0]) <= 1  # a cent that would be interest on itself

@@ -108,12 +108,9 @@ CASES: dict[str, tuple[list[dict[str, Any]], str, str]] = {
         "write_off write_off-L1-2026-01-16 is of -1.00, which cannot be",
     ),
     "new terms before the contract": (
-        [event("restructuring", "2026-01-14", first_due="2026-02-15", instalments=3, in_difficulty=True)],
-        "change",
-        (
-            "restructuring restructuring-L1-2026-01-14 of loan L1: "
-            "it begins on 2026-01-14, before the contract of 2026-01-15"
-        ),
+        [event("restructuring", "2026-01-14", first_due="2026-02-15", in_difficulty=True)],
+        "before_contract",
+        "restructuring restructuring-L1-2026-01-14 takes effect on 2026-01-14, before the contract of L1 on 2026-01-15",
     ),
     "new terms after a write-off": (
         [
