@@ -39,9 +39,6 @@ class Settings(BaseSettings):
         {"trades": "risk.trades", "loans": "risk.loans", "reference": "risk.reference"},
         description="the topic each family of events comes in, by the family's name in the catalogue",
     )
-    profile_events: bool = Field(
-        False, description="rules may look at profiles: records of risk.profiles are read as events of the type profile"
-    )
     prefix: str = Field("risk.", description="first part of the names of risk-stream's own topics")
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(4, description="partitions of a topic that is created")
     replication: Annotated[int, Field(ge=1)] = Field(1, description="replicas of a topic that is created")
@@ -156,8 +153,7 @@ class Settings(BaseSettings):
     @property
     def origin_topics(self) -> tuple[str, ...]:
         """The topics whose records are admitted: each of their partitions is an origin, with a clock of its own."""
-        own = (self.profiles_topic,) if self.profile_events else ()
-        return (*self.house_topics.values(), self.mended_topic, self.requests_topic, *own)
+        return (*self.house_topics.values(), self.mended_topic, self.requests_topic)
 
     @property
     def alerts_topic(self) -> str:

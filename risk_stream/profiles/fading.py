@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -50,16 +49,17 @@ def _crossing(profile: Profile) -> int | None:
     """The first ms at which the points are below the line of the grade that they give now."""
     grade = graded(total(profile.reasons, profile.rest), (), profile.lines)
     line = profile.lines[grade]
-    parts: Sequence[Reason | Rest] = (*profile.reasons, *profile.rest)
+    parts = [(r.points, r.half_life_ms, r.most) for r in profile.reasons]
+    parts += [(r.points, r.half_life_ms, math.inf) for r in profile.rest]
     if line <= 0 or not parts:
         return None
-    longest = max(part.half_life_ms for part in parts)
-    halvings = math.log2(max(2.0, math.fsum(part.points for part in parts) / line)) + 1
-    low, high = profile.as_of, profile.as_of + math.ceil(longest * halvings)  # not below the line; below it
+    longest = max(half_life for _, half_life, _ in parts)
+    halvings = math.log2(max(2.0, math.fsum(points for points, _, _ in parts) / line)) + 1
+    low, high = 0, math.ceil(longest * halvings)  # ages, not below the line; below it
     while high - low > 1:
         middle = (low + high) // 2
-        if total(*_left(profile, middle)) < line:
+        if math.fsum([min(left(points, half_life, middle), most) for points, half_life, most in parts]) < line:
             high = middle
         else:
             low = middle
-    return high
+    return profile.as_of + high

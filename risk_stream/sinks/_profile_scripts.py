@@ -93,7 +93,7 @@ return {{now, redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, tonumber
 """
 
 #: What there is of subject ARGV[3]: stamp, that of what the profile was made of, json, whether it is unsaid, next
-#: change, policy, group; then what its alerts, or those of its members, contribute.
+#: change, policy, group; then what its alerts, or those of its members, contribute, a line each.
 READ = f"""{_COMMON}
 local subject = ARGV[3]
 local kind, key = string.match(subject, '^(%a+):(.*)$')
@@ -101,9 +101,11 @@ local said = redis.call('HMGET', state(subject), 'stamp', 'made', 'json', 'unsai
 local found = {{}}
 local of = kind == 'group' and redis.call('SMEMBERS', members(key)) or {{key}}
 for _, customer in ipairs(of) do
-  for _, part in ipairs(redis.call('HVALS', parts(customer))) do found[#found + 1] = part end
+  for _, part in ipairs(redis.call('HVALS', parts(customer))) do
+    found[#found + 1] = string.match(part, '^%d+ (.*)$')
+  end
 end
-return {{said, found}}
+return {{said, table.concat(found, '\\n')}}
 """
 
 #: Writes what follows for subject ARGV[3] from the contributions of stamp ARGV[4]: the next change ARGV[5], the policy

@@ -16,6 +16,7 @@ refused where another worker has stored more meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,7 @@ SUMMARY = 200
 TAKE_STEP = 200
 
 _contribution = msgspec.json.Decoder(Contribution).decode
+_contributions = msgspec.json.Decoder(list[Contribution]).decode
 _record = msgspec.json.Decoder(Record).decode
 _past = msgspec.json.Decoder(Past).decode
 
@@ -64,8 +66,11 @@ class State:
 
     @property
     def record(self) -> Record | None:
-        """The profile as it was said last, or is about to be."""
-        return _record(self.json) if self.json else None
+        """The profile as it was said last, or is about to be; None where there is none that can be read."""
+        try:
+            return _record(self.json) if self.json else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
 
 
 def contribution_of(alert: Alert) -> Contribution:
@@ -200,7 +205,7 @@ def _entry(record: Record) -> tuple[bytes, int]:
     return msgspec.json.encode(past_of(record)), HISTORY
 
 
-def _state(subject: str, said: Sequence[bytes | None], found: Sequence[bytes]) -> State:
+def _state(subject: str, said: Sequence[bytes | None], found: bytes) -> State:
     stamp, made, json, unsaid, later, policy, group = said
     after = None if later is None else int(later)
     return State(
@@ -212,5 +217,17 @@ def _state(subject: str, said: Sequence[bytes | None], found: Sequence[bytes]) -
         None if after == NEVER else after,
         (policy or b"").decode(),
         None if group is None else group.decode(),
-        [_contribution(part.partition(b" ")[2]) for part in found],
+        _read_lines(found),
     )
+
+
+def _read_lines(lines: bytes) -> list[Contribution]:
+    """Contributions, one in a line; a line that is none, as after a damage, is passed over."""
+    try:
+        return _contributions(b"[" + lines.replace(b"\n", b",") + b"]")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        found = []
+        for line in lines.split(b"\n"):
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+                found.append(_contribution(line))
+        return found

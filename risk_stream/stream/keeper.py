@@ -41,8 +41,12 @@ MOST_KEPT = 500
 #: A contribution of less is forgotten, points.
 LEAST = 0.001
 
-#: Profiles made in one step.
-STEP = 100
+#: Profiles made in one step: the loop does nothing else for its milliseconds.
+STEP = 16
+
+#: Between two rounds, s: alerts that come meanwhile are counted together. And how long to rest after a step for each
+#: second that it took, so that a flood of alerts leaves the loop to the judging.
+PACE, REST = 0.1, 2.0
 
 #: How often it is looked whether time has made a profile another, and how long Redis is left alone when it is away, s.
 LOOK, WAIT = 1.0, 1.0
@@ -65,6 +69,7 @@ class Keeper:
         self._came = asyncio.Event()
         self._passed: int | None = None
         self._counted = 0.0
+        self._renewed: dict[int, str] = {}  # part -> the policy that its subjects are looked at by
 
     def use(self, plan: Plan) -> None:
         """Another plan is in force; where its policy is another, all profiles are looked at again."""
@@ -73,7 +78,7 @@ class Keeper:
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """These partitions of `risk.alerts` are this worker's now."""
-        self.mine = frozenset(partitions)
+        self.mine, self._renewed = frozenset(partitions), {}
         self._came.set()
 
     def poke(self) -> None:
@@ -92,13 +97,15 @@ class Keeper:
                 await asyncio.wait_for(self._came.wait(), LOOK)
             self._came.clear()
             try:
-                await self.settle()
+                await self.settle(rest=REST)
+                await asyncio.sleep(PACE)
             except (RedisError, OSError, TimeoutError) as exc:
                 log.debug("profiles wait for Redis: %r", exc)
                 await asyncio.sleep(WAIT)
 
-    async def settle(self) -> None:
-        """Bring all that is due up to date."""
+    async def settle(self, *, rest: float = 0.0) -> None:
+        """Bring all that is due up to date; after each step rest for so many times as long as it took."""
+        clock = asyncio.get_running_loop().time
         policy = self.policy
         if policy is None:
             return
@@ -106,12 +113,16 @@ class Keeper:
             await self.sink.pass_time(self._passed)
             self._passed = None
         for part in sorted(self.mine):
-            await self.sink.renew(part, policy.version)
+            if self._renewed.get(part) != policy.version:
+                await self.sink.renew(part, policy.version)
+                self._renewed[part] = policy.version
             while part in self.mine:
                 now, subjects = await self.sink.due(part, STEP)
                 if not subjects:
                     break
+                began = clock()
                 await self._settle(policy, subjects, now)
+                await asyncio.sleep(rest * (clock() - began))
         await self._count(policy)
 
     async def _settle(self, policy: Resolved, subjects: Sequence[str], now: int) -> None:

@@ -78,6 +78,21 @@ def test_an_alert_on_a_profile_adds_nothing_to_it(use: Use) -> None:
     use(work)
 
 
+def test_what_is_damaged_in_redis_is_passed_over(use: Use) -> None:
+    """Nothing that somebody wrote there stops a worker."""
+
+    async def work(sink: ProfileSink) -> None:
+        await sink.take([of(1)])
+        damaged = sink._redis
+        await damaged.hset(f"{PREFIX}profile:alerts:C1", "other", "9 {no json\xff")
+        await damaged.hset(f"{PREFIX}profile:alerts:C1", "older", "what is this")
+        await damaged.hset(f"{PREFIX}profile:customer:C1", "json", "{")
+        (state,) = await sink.read(["customer:C1"])
+        assert ([one.id for one in state.contributions], state.record) == (["id1"], None)
+
+    use(work)
+
+
 def test_who_has_other_contributions_than_it_was_made_of_is_not_written(use: Use) -> None:
     async def work(sink: ProfileSink) -> None:
         await sink.take([of(1)])
