@@ -55,6 +55,9 @@ A rule file
             then: quiet        # fires | quiet: what the rule does on the last event given (with after: of its types)
             severity: high     # optional, with fires: how severe the alert is
 
+A file that begins with ``table:`` says by rows what becomes of an application (`rules.table`), one that begins with
+``scorecard:`` gives points (`rules.card`); docs/decisions.md has both.
+
 Any other key is an error, with the nearest known one suggested. Sizes are limited: see ``limits.py``.
 
 Features

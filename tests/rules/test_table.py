@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_stream.catalogue import load_catalogue, read_yaml
+from risk_stream.catalogue import Decoder, load_catalogue, read_yaml
+from risk_stream.engine import Engine
 from risk_stream.lending import load_scorecard
 from risk_stream.rules import Plan, PlanError, Rule, plan_of_texts, program_of
 from risk_stream.rules.kept import KeptFiles
@@ -197,23 +198,27 @@ def _lending_card() -> Any:
     return read_scorecard(root, "probe", [key for key in root.value if key not in CARD_KEYS])
 
 
-def test_the_worked_card_scores_as_worked_in_a_plan(tmp_path: Path) -> None:
-    """The applicant of the worked case: 533 points of rounded bins."""
+def test_the_worked_applicant_is_decided_with_the_reasons_in_the_worked_order() -> None:
+    """533 points of rounded bins; four reasons by points lost: utilisation, age, inquiries, employment."""
     text = (DATA / "scorecard.yaml").read_text().replace("name:", "scorecard: worked\nwhy:")
-    names = {"age": "pieces", "utilisation": "ratio", "inquiries_3m": "paid", "employment_years": "cost"}
-    for name, field in names.items():
-        text = text.replace(f"  {name}:\n", f"  {name}:\n    of: {field}\n    reason: false\n")
-    plan = plan_of_texts({"card.yaml": text, "rules.yaml": SCORED.replace('"probe"', '"worked"')}, catalogue())
-    judged = rule(plan, "r")
-    row = {"pieces": 24, "ratio": 0.85, "paid": 3.0, "cost": 2.0}
-    [points] = Run(program_of([judged]), Rows(plan, [row])).of(judged.named[0][1])  # type: ignore[arg-type]
-    assert (
-        points
-        == load_scorecard(DATA / "scorecard.yaml")
-        .score({"age": 24, "utilisation": 0.85, "inquiries_3m": 3, "employment_years": 2})
-        .score[0]
-        == 533
+    fields = {"age": "pieces", "utilisation": "ratio", "inquiries_3m": "paid", "employment_years": "cost"}
+    for name, field in fields.items():
+        text = text.replace(f"  {name}:\n", f"  {name}:\n    of: {field}\n    words: {name}\n")
+    rows = '  - {when: scorecard("worked") < 540, verdict: decline, reason: "too few"}\n'
+    table = f'table: t\nowner: desk\non: probe\nscore: scorecard("worked")\nrows:\n{rows}'
+    table += "  - {when: otherwise, verdict: refer, reason: others}\n"
+    plan = plan_of_texts({"card.yaml": text, "table.yaml": table}, catalogue())
+    event = {"id": "a", "type": "probe", "time": 1_700_000_000_000, "customer": "C", "account": "A"}
+    event |= {"pieces": 24, "ratio": 0.85, "paid": 3, "cost": 2}
+    batch, _, rejects = Decoder(catalogue()).decode([json.dumps(event).encode()], str)
+    assert rejects == []
+    [said] = Engine(plan, reserve_mib=8).apply(batch).decisions
+    scored = load_scorecard(DATA / "scorecard.yaml").score(
+        {"age": 24, "utilisation": 0.85, "inquiries_3m": 3, "employment_years": 2}
     )
+    assert said.points == scored.score[0] == 533
+    assert said.reasons == ["too few", *scored.reasons[0]]
+    assert scored.reasons[0] == ("utilisation", "age", "inquiries_3m", "employment_years")
 
 
 ROW = {
