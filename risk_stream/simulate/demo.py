@@ -89,5 +89,8 @@ DEMO = Demo(
         ("marking_the_close", 43),
         ("velocity_burst", 45),
         ("structuring", 50),
+        ("skipped_identity_check", 5),
+        ("drawdown_before_contract", 12),
+        ("late_use_of_funds", 17),
     ),
 )

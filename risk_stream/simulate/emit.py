@@ -42,6 +42,7 @@ TOPIC = {
     "repayment": "loans",
     "collateral_valuation": "loans",
     "financial_report": "loans",
+    "process_step": "loans",
     "outcome": "reference",
 }
 
@@ -70,6 +71,7 @@ KEY_FIELD = {
     "repayment": "loan",
     "collateral_valuation": "loan",
     "financial_report": "customer",
+    "process_step": "loan",
     "outcome": "of_event",
 }
 

@@ -10,6 +10,7 @@ from risk_stream.simulate import abuse
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, day_of
 from risk_stream.simulate.loans import LENDERS
 from risk_stream.simulate.scene import Scene, lots
+from risk_stream.simulate.steps import FAULTS
 from risk_stream.simulate.truth import Episode
 
 __all__ = ["DURATION_DAYS", "KINDS", "plant"]
@@ -252,6 +253,11 @@ def _mule_account(scene: Scene, episode: Episode, day: int) -> None:
         world.tell(time, "transfer", episode, **fields)
 
 
+def _process_fault(scene: Scene, episode: Episode, _: int) -> None:
+    """The next consumer loan that is approved goes wrong in one of its steps."""
+    scene.loans.steps.plan(episode)
+
+
 _PLANTERS: Mapping[str, Callable[[Scene, Episode, int], None]] = {
     "velocity_burst": _velocity_burst,
     "structuring": _structuring,
@@ -268,6 +274,7 @@ _PLANTERS: Mapping[str, Callable[[Scene, Episode, int], None]] = {
     "layering": abuse.layering,
     "limit_price_wall": abuse.limit_price_wall,
     "quote_stuffing": abuse.quote_stuffing,
+    **dict.fromkeys(FAULTS, _process_fault),
 }
 
 #: The kinds of episodes, in the order in which they are planted in turn.
@@ -286,5 +293,7 @@ DURATION_DAYS: Mapping[str, int] = {
     "mule_account": 2,
     **dict.fromkeys(("ramp_and_reverse", "auction_spoofing", "layering", "limit_price_wall"), 4),
     "quote_stuffing": 4,
+    **dict.fromkeys(("skipped_identity_check", "drawdown_before_contract"), 10),
+    "late_use_of_funds": 45,
     "marking_the_close": 7,
 }

@@ -11,6 +11,7 @@ import numpy as np
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Day, day_of
 from risk_stream.simulate.emit import Row
 from risk_stream.simulate.people import LENDING
+from risk_stream.simulate.steps import Steps
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
 
@@ -79,8 +80,8 @@ def _annuity(principal: int, rate: float, term: int) -> int:
 class LoanBook:
     """All loans; grows by drawdowns, shrinks as loans are paid off."""
 
-    def __init__(self, rng: np.random.Generator, world: World) -> None:
-        self.world = world
+    def __init__(self, rng: np.random.Generator, world: World, steps: Steps) -> None:
+        self.world, self.steps = world, steps
         self._next = 0
         self.by_due_day: dict[int, list[Loan]] = {day: [] for day in range(1, 29)}
         self.secured: list[Secured] = []
@@ -246,7 +247,9 @@ class LoanBook:
         if verdict == "approve":
             fields |= {"limit": amount, "rate": rate}
         world.tell(decided, "decision", episode, **fields)
+        said = world.who(customer) | {"entity": LENDING, "loan": loan}
         if verdict != "approve":
+            self.steps.refused(time, decided, said, product, declined=verdict == "decline")
             return None
         drawn = decided + int(rng.uniform(2, 60) * HOUR_MS)
         world.tell(
@@ -258,6 +261,7 @@ class LoanBook:
             amount=amount,
             currency="CNY",
         )
+        self.steps.approved(time, decided, drawn, said, product, term)
         day = world.day_index(drawn)
         begun = day_of(world.first, day).date
         opened = self._open(customer, product, amount, term, rate, min(28, begun.day), loan)

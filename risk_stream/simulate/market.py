@@ -14,6 +14,7 @@ from risk_stream.simulate.episodes import DURATION_DAYS, KINDS, plant
 from risk_stream.simulate.exchange import depth_of_day, indices_of_day, limits_of_day, phases_of_day
 from risk_stream.simulate.loans import LoanBook
 from risk_stream.simulate.scene import Scene
+from risk_stream.simulate.steps import FAULTS, Steps
 from risk_stream.simulate.trading import trading_day
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
@@ -42,7 +43,8 @@ class Market:
         customers: How many people; they make about 3.5 events each on a trading day.
         days: Days to simulate, weekends included; None never ends.
         start: The first local (China) day, as a date or ISO text.
-        episodes: How many to plant, of all kinds in turn; or how many of each kind; or (kind, day) for each.
+        episodes: How many to plant, of all kinds but faults in processes in turn; or how many of each kind; or
+            (kind, day) for each, None for a day that is left to the dice.
             Without an end of days it is the number for every 90 days.
         instruments: How many; by default one for 40 customers, 20 to 400.
         tick_minutes: Trading minutes between price events; must divide 240.
@@ -59,7 +61,7 @@ class Market:
         customers: int = 5_000,
         days: int | None = 30,
         start: dt.date | str = START,
-        episodes: int | Mapping[str, int] | Sequence[tuple[str, int]] = 16,
+        episodes: int | Mapping[str, int] | Sequence[tuple[str, int | None]] = 16,
         instruments: int | None = None,
         tick_minutes: int = 5,
         density: float = 1.0,
@@ -86,7 +88,7 @@ class Market:
         """The stream from its beginning, in slices of at most `size` events; `episodes` is filled in meanwhile."""
         self.episodes = []
         world = World(self._dice(0), self.start, self.customers, self.instruments, self.tick_minutes)
-        loans = LoanBook(self._dice(1), world)
+        loans = LoanBook(self._dice(1), world, Steps(self._dice(7), world))
         begin = day_of(self.start, 0).start
         rows = [*world.people.reference(begin), *world.prices.reference(begin + 2), *loans.openings(begin + 3)]
         index = 0
@@ -132,9 +134,9 @@ class Market:
                 self.episodes.append(plant(scene, kind, f"episode-{season}-{number}", day))
 
     def _label(self, world: World, labelled: set[str]) -> None:
-        """Some days after an episode is over an `outcome` says what it was."""
+        """Some days after an episode is over an `outcome` says what it was; a fault in a process is nobody's fraud."""
         for episode in self.episodes:
-            if episode.id not in labelled and episode.complete:
+            if episode.id not in labelled and episode.complete and episode.kind not in FAULTS:
                 labelled.add(episode.id)
                 rng = self._dice(5, *map(int, episode.id.split("-")[1:]))
                 keys = {kind: values[0] for kind, values in episode.keys.items() if kind != "id_number"}
@@ -143,10 +145,11 @@ class Market:
                 world.tell(time, "outcome", entity="HQ", **keys, of_event=episode.events[-1], label=label)
 
 
-def _wanted(episodes: int | Mapping[str, int] | Sequence[tuple[str, int]]) -> list[tuple[str, int | None]]:
+def _wanted(episodes: int | Mapping[str, int] | Sequence[tuple[str, int | None]]) -> list[tuple[str, int | None]]:
     """(kind, day or None) of each episode to plant."""
     if isinstance(episodes, int):
-        return [(KINDS[i % len(KINDS)], None) for i in range(episodes)]
+        in_turn = [kind for kind in KINDS if kind not in FAULTS]
+        return [(in_turn[i % len(in_turn)], None) for i in range(episodes)]
     given: list[tuple[str, int | None]]
     if isinstance(episodes, Mapping):
         given = [(kind, None) for kind, count in episodes.items() for _ in range(count)]
