@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -247,7 +248,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _publish(settings: Settings, events: Sequence[dict[str, Any]]) -> None:
-    """Send events to the house's topic of loan events, by loan."""
+    """Send events to the house's topic of loan events, by loan.
+
+    Their time is that of sending: a stream refuses as late what says a time that it has passed, and the day that they
+    speak of is their `business_date`. Where time is simulated it stays the end of that day.
+    """
     import asyncio
 
     import numpy as np
@@ -257,6 +262,9 @@ def _publish(settings: Settings, events: Sequence[dict[str, Any]]) -> None:
     from risk_stream.simulate.sinks import to_kafka
 
     must_answer(settings.broker)
+    if settings.clock != "simulated":
+        now = int(time.time() * 1000)
+        events = [one | {"time": now} for one in events]
     pieces = (events[at : at + PIECE] for at in range(0, len(events), PIECE))
     slices = (
         Slice(

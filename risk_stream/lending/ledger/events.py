@@ -94,7 +94,8 @@ def _once(batch: EventBatch, name: str, faults: Faults) -> EventBatch:
     first = order[np.searchsorted(ids[order], ids[again])]
     later = np.flatnonzero(again)
     same = np.ones(len(later), np.bool_)
-    for field in ("time", "loan", *FIELDS[name]):
+    said_when = () if name == "loan_opening" else ("time",)  # of an opening that is only when it was sent
+    for field in (*said_when, "loan", *FIELDS[name]):
         column = _comparable(batch, field)
         same &= column[later] == column[first]
     faults.say("twice", batch, later[same], lambda row: f"{name} {batch.text('id', row)} came twice and counts once")

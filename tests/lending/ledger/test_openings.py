@@ -223,3 +223,10 @@ def _openings(whole: Ledger, day: np.datetime64) -> tuple[list[dict[str, Any]], 
             | ({} if terms.method.value == "interest_only" else {"instalment_amount": int(agreed) / 100})
         )
     return found, chosen
+
+
+def test_an_opening_that_is_sent_again_is_the_same() -> None:
+    """Its time is only when it was sent; another balance under its id is another opening."""
+    again = opening() | {"time": "2026-03-09T15:00:00Z"}
+    assert book_of(opening(), again).faults.count == {"twice": 1}
+    assert book_of(opening(), again | {"classification": "loss"}).faults.count == {"differs": 1}
