@@ -85,8 +85,7 @@ def _facts(rule: Rule) -> Iterator[Fact]:
     yield Fact("Owner", rule.owner)
     if rule.why:
         yield Fact("Why", rule.why)
-    if rule.table is None:
-        yield Fact("Says", rule.summary)
+    yield Fact("Says", rule.summary)
     after = "" if rule.after is None else f", {waits(rule.after)}"
     yield Fact("Judges", f"each {' and '.join(rule.on)}{after}")
     if rule.validity is not None:

@@ -105,6 +105,7 @@ def test_every_shipped_rule_is_there_with_owner_version_reason_and_tests(shipped
         assert {rule.id, rule.owner, rule.version, rule.stage, rule.summary, rule.why, rule.when} - {""} <= texts
         assert {test.name for test in rule.tests} <= texts
         assert {name for name, _ in rule.features} <= texts
+        assert {row.reason for row in (rule.table.rows if rule.table else ())} <= texts
 
 
 def test_the_page_needs_nothing_else(shipped: Plan) -> None:
