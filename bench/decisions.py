@@ -1,5 +1,7 @@
 """Decisions asked by HTTP at 500 a second of one worker while 5,000 trades a second flow: how long, how sure.
 
+A table decides by the names on a list of 20,000, by a scorecard and by features of three keys.
+
 Applications visit the hops of their loan, customer, device and id number; trades those of their account. A third
 origin brings applications of a partner 200 ms behind. A request counts from the moment at which it was due to be sent,
 whether or not a connection was free.
@@ -23,7 +25,7 @@ import numpy as np
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bench.live import Worker, environment_of, pin, servers, worker
+from bench.live import Worker, environment_of, fill, pin, servers, worker
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
@@ -36,8 +38,10 @@ RATE, TRADES, PARTNER = 500, 5_000, 50  # a second
 BEHIND_MS = 200  # of the partner's applications
 PARTITIONS, CONNECTIONS = 1, 512
 WARM = 6.0  # seconds that are not counted
-PEOPLE, ACCOUNTS, RULES = 20_000, 30_000, 200
+PEOPLE, ACCOUNTS, RULES, LISTED = 20_000, 30_000, 200, 20_000
 TICK = 0.01
+
+_SYLLABLES = [first + vowel for first in "bcdfghjklmnprstvwxyz" for vowel in ("a", "e", "i", "ong", "un")]
 
 #: The hops that an application visits, in their order.
 HOPS = ("loan", "customer", "device", "id_number")
@@ -101,6 +105,9 @@ features:
   lenders_30d: {distinct: lender, of: application, by: id_number, window: 30d}
 score: points
 rows:
+  - when: resembles(applicant, "sanctions") >= 0.93
+    verdict: refer
+    reason: "{applicant} resembles a name on the list of sanctions"
   - when: fired("lending-001") or lenders_30d >= 6
     verdict: decline
     reason: "{customer} asked {lenders_30d} lenders"
@@ -157,11 +164,27 @@ def write_rules(folder: Path) -> Path:
     return events
 
 
+def _name(rng: random.Random) -> str:
+    """Two parts of two or three syllables each, of some hundred syllables."""
+    return " ".join("".join(rng.choices(_SYLLABLES, k=rng.choice((2, 3)))).capitalize() for _ in range(2))
+
+
+def fill_list(settings: Settings) -> None:
+    """Put the names on the list of sanctions."""
+    rng, now = random.Random(11), int(time.time() * 1000) - 3_600_000
+    entries = (
+        {"id": f"N{i}", "type": "list_entry", "time": now + i, "list_name": "sanctions", "member": _name(rng)}
+        for i in range(LISTED)
+    )
+    fill(settings.broker, settings.house_topics["reference"], map(orjson.dumps, entries), PARTITIONS)
+
+
 def _application(i: int, rng: random.Random) -> dict[str, Any]:
     person = rng.randrange(PEOPLE)
     return {
         "loan": f"L{i}",
         "customer": f"C{person}",
+        "applicant": _name(rng),
         "id_number": f"I{person}",
         "device": f"D{person // 2}",
         "product": "consumer",
@@ -359,7 +382,7 @@ def run(quick: bool, rate: int = RATE) -> dict[str, float]:
     more = {"clock": "live", "decisions_port": free_port()}
     with (
         servers() as (broker, redis),
-        worker(broker, redis, "bench-decisions", PARTITIONS, write=write_rules, more=more) as running,
+        worker(broker, redis, "bench-decisions", PARTITIONS, fill_list, write_rules, more) as running,
     ):
         child, began = running.ready(), time.perf_counter()
         pin(child)
