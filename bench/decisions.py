@@ -25,7 +25,7 @@ import numpy as np
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bench.live import Worker, environment_of, fill, pin, servers, worker
+from bench.live import Worker, environment_of, fill, pin, scrape, servers, worker
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
@@ -40,6 +40,7 @@ PARTITIONS, CONNECTIONS = 1, 512
 WARM = 6.0  # seconds that are not counted
 PEOPLE, ACCOUNTS, RULES, LISTED = 20_000, 30_000, 200, 20_000
 TICK = 0.01
+QUIET_RECORDS = 100  # that a worker at rest has not committed yet: all hops tell each other how far they are
 
 _SYLLABLES = [first + vowel for first in "bcdfghjklmnprstvwxyz" for vowel in ("a", "e", "i", "ong", "un")]
 
@@ -304,6 +305,15 @@ async def _ready(port: int) -> None:
     raise SystemExit("the server of decisions did not get ready")
 
 
+async def _listed(port: int) -> None:
+    """Return when the worker has nothing to catch up with: the list is known at every hop."""
+    for _ in range(600):
+        if scrape(port)["risk_stream_consumer_lag_records"] < QUIET_RECORDS:
+            return
+        await asyncio.sleep(0.1)
+    raise SystemExit("the worker did not catch up with the list of names")
+
+
 # Where the time goes
 
 
@@ -366,6 +376,7 @@ def _on_core(pid: int) -> np.ndarray:
 
 async def _measure(running: Worker, seconds: float, rate: int) -> tuple[Asked, dict[str, dict[str, int]]]:
     await _ready(running.settings.decisions_port)
+    await _listed(running.port)
     trades = TRADES * rate // RATE
     command = [sys.executable, "-m", "bench.decisions", str(WARM + seconds + 2), str(trades)]
     flow = subprocess.Popen(command, env=environment_of(running.settings))
