@@ -38,6 +38,7 @@ class Lexicon:
         self._order: list[int] = []  # their hashes as they were learnt
         self.owners = 0
         self.lists = Lists()
+        self._parted: tuple[Lists | None, dict[int, list[Change]]] = (None, {})
         self._owners: list[dict[int, Owner]] = [{} for _ in range(CHUNKS)]
         self._journal: list[tuple[int, list[Any]]] | None = [] if journal else None
 
@@ -91,8 +92,17 @@ class Lexicon:
         """All that is known of one of `CHUNKS` parts."""
         order = self._order[chunk * _TEXTS_PER_CHUNK : (chunk + 1) * _TEXTS_PER_CHUNK]
         texts = [["t", hashed, self.texts[hashed]] for hashed in order]
-        lists = (["l", c.member, *c] for c in self.lists if c.member & (CHUNKS - 1) == chunk)
+        lists = [["l", c.member, *c] for c in self._changes_in(chunk)]
         return list(packed([*texts, *(["o", key, *owner] for key, owner in self._owners[chunk].items()), *lists]))
+
+    def _changes_in(self, chunk: int) -> list[Change]:
+        """The changes of lists in one part. They are told apart once, not for each part of each image."""
+        if self._parted[0] is not self.lists:
+            parts: dict[int, list[Change]] = {}
+            for change in self.lists:
+                parts.setdefault(change.member & (CHUNKS - 1), []).append(change)
+            self._parted = self.lists, parts
+        return self._parted[1].get(chunk, [])
 
     def load(self, part: bytes) -> None:
         """Take in what a journal or an image holds; parts in the order in which they were made."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -108,7 +109,7 @@ class Lists:
         if one is None:
             return None
         for score, member in self._index(list_name, one).like(name):
-            versions = one.versions.get(text_hash(member))
+            versions = one.versions.get(_hash_of(member))
             if versions is not None and _at(versions, time):
                 return score, member
         return None
@@ -121,6 +122,10 @@ class Lists:
                 for text in {version.text for version in versions if version.text}:
                     index.add(text)
         return index
+
+
+#: Members are met again and again as the likest of other names.
+_hash_of = lru_cache(maxsize=1 << 16)(text_hash)
 
 
 def changes_of(batch: EventBatch) -> list[Change]:
