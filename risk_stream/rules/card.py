@@ -48,8 +48,8 @@ class Cards:
                 reader.note(problem)
             return
         parts = [self._characteristic(root["characteristics"][one.name], one) for one in scored.characteristics]
-        if len(self._loaded.problems) == before and name is not None:
-            sound = tuple(part for part in parts if part is not None)
+        sound = tuple(part for part in parts if part is not None)
+        if len(self._loaded.problems) == before and name is not None and len(sound) == len(parts):
             value = _total(scored, sound)
             self._loaded.card = Card(name, root.file, root["scorecard"].line, sound, value)
 

@@ -285,13 +285,14 @@ def _cost(whole: Plan, less: Plan, rule: Rule) -> Cost:
 
 
 def _names(rules: Iterable[Rule]) -> dict[str, str]:
-    """A name of each aggregate by its id: of several the first in order."""
+    """A name of each aggregate by its id: of several the first in order; its words, where a scorecard alone asks it."""
     found: dict[str, str] = {}
-    for rule in rules:
+    asked = tuple(rules)
+    for rule in asked:
         for name, feature in rule.features:
             if isinstance(feature, Aggregate):
                 found[feature.id] = min(name, found.get(feature.id, name))
-    return found
+    return {a.id: wording(a) for rule in asked for a in rule.aggregates} | found
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:

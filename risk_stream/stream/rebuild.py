@@ -52,9 +52,9 @@ async def rebuild(
 ) -> Rebuilt:
     """Write all of `risk.alerts`, as it is now, into Redis. With `prune` also remove what the log does not have.
 
-    Where there is a log of profiles, those that were published are written first, with their history, then what alerts
-    contribute: workers say of each profile what is another now. Where the beginning of the log of alerts is gone
-    nothing is removed: what Redis has and the log has not may be from there.
+    Where profiles were published, these are written first, with their history, then what alerts contribute: workers say
+    of each profile what is another now. A house that keeps none has none afterwards. Where the beginning of the log of
+    alerts is gone nothing is removed: what Redis has and the log has not may be from there.
     `progress` hears how many records were read, of how many.
 
     Raises:
@@ -69,7 +69,8 @@ async def rebuild(
         unseen = await sink.ids()  # before the log's end is asked: all of these were in the log by then
         async with Reader(settings.broker) as reader:
             spans = await reader.spans([settings.alerts_topic])
-            if await reader.has(settings.profiles_topic):
+            topic = settings.profiles_topic
+            if await reader.has(topic) and any(map(len, await reader.spans([topic]))):
                 profiles = ProfileSink(settings.redis, prefix=settings.redis_prefix, spread=len(spans))
                 published = await _published(reader, settings, profiles)
             writing = _Writing(sink, profiles)

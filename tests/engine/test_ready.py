@@ -39,9 +39,11 @@ def test_the_columns_of_a_plan_are_all_fields_in_what_its_rules_mean(plan: Plan)
     meanings = [m for r in plan.judged for m in (*r.conditions, r.score, *(m for _, m in r.named))]
     found = [leaf for meaning in (*meanings, *plan.wheres.values()) for leaf in leaves(meaning)]
     fields = {leaf.name for leaf in found if isinstance(leaf, FieldValue)}
-    windows = {leaf.aggregate.field for leaf in found if isinstance(leaf, AggregateValue)} - {None}
+    asked = [leaf.aggregate for leaf in found if isinstance(leaf, AggregateValue)]
+    windows = {name for aggregate in asked for name in (aggregate.field, aggregate.due)} - {None}
     assert plan.columns >= fields | windows
-    assert plan.columns <= fields | windows | {name for r in plan.judged for name in r.summary_names}
+    said = {name for r in plan.judged for name in r.summary_names}
+    assert plan.columns <= fields | windows | said | {"request"}  # which a decision names
 
 
 def test_what_rules_ask_of_a_type_is_found_by_looking_at_each(plan: Plan) -> None:

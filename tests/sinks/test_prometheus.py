@@ -19,6 +19,8 @@ BOUNDED = {
     "table",
     "by",
     "answered",
+    "grade",
+    "kind",
     "judged",
     "way",
     "outcome",
