@@ -18,9 +18,10 @@ def make_ready(plan: Plan) -> Ready:
     """Compile all rules of a plan and find all that hops ask it. It takes a while: do it in a thread."""
     for event_type in plan.catalogue.types:
         plan.asked(event_type.name)
-    return [
-        compiled(plan, kind, event_type.name, after)
-        for kind in plan.kinds
-        for event_type in plan.catalogue.types
-        for after in (None, *plan.afters(kind).get(event_type.name, ()))
-    ]
+    programs = []
+    for kind in plan.kinds:
+        afters = plan.afters(kind)
+        for event_type in plan.catalogue.types:
+            delays = (None, *afters.get(event_type.name, ()))
+            programs += [compiled(plan, kind, event_type.name, after) for after in delays]
+    return programs

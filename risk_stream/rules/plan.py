@@ -71,8 +71,7 @@ class Plan:
         self.profiles = None if policy is None else resolve(policy, {rule.id: rule.tags for rule in self.rules})
         more = [] if policy is None else [policy.content]
         self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules), *more]))
-        self._rules_at: dict[tuple[str, str, Delay | None], tuple[Rule, ...]] = {}
-        self._afters: dict[str, dict[str, tuple[Delay, ...]]] = {}
+        self._rules_at = self._find_rules()
         self._asked: dict[str, frozenset[Aggregate]] = {}
         self.longest_after_ms = max((r.after.longest_ms for r in self.judged if r.after is not None), default=0)
         self._carried = self._find_carried()
@@ -133,36 +132,34 @@ class Plan:
         """The kinds of key that events of a type visit, in hop order."""
         return self._itineraries[type_name]
 
+    def _find_rules(self) -> dict[tuple[str, str], dict[Delay | None, tuple[Rule, ...]]]:
+        found: dict[tuple[str, str], dict[Delay | None, list[Rule]]] = {}
+        for rule in self.judged:
+            for type_name in rule.on:
+                at = found.setdefault((self.hop_of(rule, type_name), type_name), {})
+                at.setdefault(rule.after, []).append(rule)
+        return {at: {after: tuple(rules) for after, rules in of.items()} for at, of in found.items()}
+
     def rules_at(self, kind: str, type_name: str, after: Delay | None = None) -> tuple[Rule, ...]:
         """The rules judged at a hop on events of a type, so long after them; None: at once."""
-        found = self._rules_at.get((kind, type_name, after))
-        if found is None:
-            judged = (r for r in self.judged if r.after == after and type_name in r.on)
-            found = tuple(r for r in judged if self.hop_of(r, type_name) == kind)
-            self._rules_at[kind, type_name, after] = found
-        return found
+        return self._rules_at.get((kind, type_name), {}).get(after, ())
 
     def afters(self, kind: str) -> Mapping[str, tuple[Delay, ...]]:
         """By event type how long after such an event rules are judged at a hop; those at once are not in.
 
         All that such a rule asks is kept by one kind of key; an event without that key is not judged by it.
         """
-        if kind not in self._afters:
-            found: dict[str, dict[Delay, None]] = {}
-            for rule in self.judged:
-                if rule.after is None:
-                    continue
-                for type_name in rule.on:
-                    if self.hop_of(rule, type_name) == kind:
-                        found.setdefault(type_name, {})[rule.after] = None
-            self._afters[kind] = {type_name: tuple(delays) for type_name, delays in sorted(found.items())}
-        return self._afters[kind]
+        found = {}
+        for (at, type_name), of in sorted(self._rules_at.items(), key=lambda one: one[0]):
+            if at == kind and (delays := tuple(after for after in of if after is not None)):
+                found[type_name] = delays
+        return found
 
     def asked(self, type_name: str) -> frozenset[Aggregate]:
         """The aggregates that rules ask which judge events of a type at once."""
         found = self._asked.get(type_name)
         if found is None:
-            judging = (rule for rule in self.judged if rule.after is None and type_name in rule.on)
+            judging = (rule for kind in self.itinerary(type_name) for rule in self.rules_at(kind, type_name))
             found = self._asked[type_name] = frozenset(a for rule in judging for a in rule.aggregates)
         return found
 
