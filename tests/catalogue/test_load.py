@@ -57,11 +57,11 @@ def problems(path: Path) -> list[str]:
 
 
 def test_the_core_is_what_the_house_trades_and_lends_by(core: Catalogue) -> None:
-    """39 event types, 10 kinds of key in hop order."""
+    """39 event types, 11 kinds of key in hop order."""
     assert {t.name for t in core.types} == CORE_TYPES
     assert [k.name for k in core.kinds] == [
         *("loan", "account", "position", "customer", "counterparty", "instrument", "board", "device", "group"),
-        "id_number",
+        *("id_number", "address"),
     ]
     assert core.kind("loan").learnt_from == ("application", "loan", "loan_opening", "drawdown")
     assert core.kind("instrument").many_rows
