@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -96,6 +95,8 @@ class Asked:
 
     def read(self, settings: Settings, catalogue: Catalogue) -> Iterator[tuple[EventBatch, list[Refused]]]:
         """The events of the history whose times lie in its span, batch by batch, and what was refused with each."""
+        import numpy as np
+
         from risk_stream.workbench.backtest import Reader
 
         reader, (start, end) = Reader(catalogue), _span(self.start, self.until)

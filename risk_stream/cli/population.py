@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
-import numpy as np
 import typer
 
 from risk_stream.cli.house import catalogue_of, settings_with
@@ -52,6 +51,8 @@ def population(
 
     Below 0.1 is stable, up to 0.25 is to be watched; above it a scorecard made for those before is to be looked at.
     """
+    import numpy as np
+
     from risk_stream.calendars import load_calendars
     from risk_stream.catalogue import did_you_mean
     from risk_stream.lending import LendingError, Population
