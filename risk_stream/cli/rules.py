@@ -19,6 +19,7 @@ from risk_stream.cli.select import Groups, Owners, Stages, Tags, selected
 
 if TYPE_CHECKING:
     from risk_stream.rules import Plan
+    from risk_stream.rules.explain import RuleUse
     from risk_stream.workbench import TestResult
 
 __all__ = ["app"]
@@ -141,27 +142,30 @@ def explain(
     chosen = selected(plan, group=group, tag=tag, stage=stage, owner=owner)
     if chosen is not None and name is not None:
         raise CommandError("Name a rule or an event type, or choose rules by group, tag, stage or owner, not both.")
-    words = {rule.id: in_words(rule, rule.condition) for rule in plan.rules}
+    known = {rule.id: rule for rule in plan.rules}
+
+    def told(one: RuleUse) -> Iterator[str]:
+        rule = known[one.rule]
+        return of_rule(one, in_words(rule, rule.condition))
+
     if chosen is not None:
         each = [explain_rule(plan, rule.id) for rule in chosen]
         said: object = {"plan": plan.version, "rules": each}
-        lines: Iterator[str] = (
-            line for i, one in enumerate(each) for line in (*([""] if i else []), *of_rule(one, words[one.rule]))
-        )
+        lines: Iterator[str] = (line for i, one in enumerate(each) for line in (*([""] if i else []), *told(one)))
     elif name is None:
         ways, kept = itineraries(plan), hops(plan)
         said = {"plan": plan.version, "types": ways, "hops": kept}
         lines = of_plan(ways, kept)
-    elif name in words:
-        rule = explain_rule(plan, name)
-        said, lines = {"plan": plan.version, "rule": rule}, of_rule(rule, words[name])
+    elif name in known:
+        use = explain_rule(plan, name)
+        said, lines = {"plan": plan.version, "rule": use}, told(use)
     elif name in plan.catalogue:
         way = itinerary_of(plan, name)
         said, lines = {"plan": plan.version, "types": [way]}, of_type(way)
     else:
         from risk_stream.catalogue import did_you_mean
 
-        meant = did_you_mean(name, [*(rule.id for rule in plan.rules), *(t.name for t in plan.catalogue.types)])
+        meant = did_you_mean(name, [*known, *(t.name for t in plan.catalogue.types)])
         raise CommandError(f"There is no rule and no event type {name!r}{meant or '.'}")
     if format == "json":
         typer.echo(orjson.dumps(said))
