@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -60,6 +60,7 @@ class Decider:
                 self._program.add(opposite(row.condition), reads=rule.reads)
         self._reasons = [template(row.reason) for row in self.table.rows]
         self._meanings = dict(rule.named)
+        self._inside: dict[int, list[tuple[str, str]]] = {}  # by identity: the meanings are the table's own
         self._seen: View | None = None
         self._rows: tuple[NDArray[np.intp], NDArray[np.bool_]] = np.zeros(0, np.intp), np.zeros(0, np.bool_)
 
@@ -104,28 +105,23 @@ class Decider:
         offered = {"limit": decides.limit}
         if decides.rate is not None:
             offered |= {"rate_from": decides.rate[0], "rate_to": decides.rate[1]}
+        bounds = {leaf for name in inexact for leaf in leaves(self._meanings[name])}
         amounts: dict[str, float | None] = {}
         for what, asked in offered.items():
             if asked is None:
                 continue
-            if self._is_bound(asked, inexact) or (amount := _known(value(asked))) is None:
+            if (bounds and _stands_on(asked, bounds)) or (amount := _known(value(asked))) is None:
                 unknown = self._unknown(asked, features, inexact)
                 reason = f"The {what.replace('_', ' ')} cannot be told: {unknown}"
                 return Ruling(place + 1, "refer", [reason], points=points)
             amounts[what] = amount
         return Ruling(place + 1, "approve", reasons, points=points, **amounts)
 
-    def _is_bound(self, asked: Value, inexact: list[str]) -> bool:
-        """Whether a value stands on one that is only a bound."""
-        bounds = {leaf for name in inexact for leaf in leaves(self._meanings[name])}
-        return any(leaf in bounds for leaf in leaves(asked) if isinstance(leaf, AggregateValue))
-
     def _unknown(self, asked: Meaning, features: Mapping[str, _Plain], inexact: list[str]) -> str:
         """Which names in a meaning are unknown or only a bound, the plainest of them, in a sentence."""
-        inside = {wording(meaning) for meaning in _all_parts(asked)}
         called: dict[str, str] = {}  # by what it means: of several names one of this file, and the first
-        for name, meaning in sorted(self.rule.named, key=lambda named: "." in named[0]):
-            if (features[name] is None or name in inexact) and (text := wording(meaning)) in inside:
+        for name, text in self._names_in(asked):
+            if features[name] is None or name in inexact:
                 called.setdefault(text, name)
         names = list(called.values())
         plain = [name for name in names if isinstance(self._meanings[name], FieldValue | AggregateValue)] or names
@@ -136,6 +132,16 @@ class Decider:
         told = [f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} unknown"] if missing else []
         told += [f"{', '.join(bounds)} {'is' if len(bounds) == 1 else 'are'} only a bound"] if bounds else []
         return ", ".join(told)
+
+    def _names_in(self, asked: Meaning) -> list[tuple[str, str]]:
+        """(name, what it means) of each that stands in a meaning of the table, those of its own file first."""
+        found = self._inside.get(id(asked))
+        if found is None:
+            inside = {wording(meaning) for meaning in _all_parts(asked)}
+            named = sorted(self.rule.named, key=lambda named: "." in named[0])
+            worded = [(name, wording(meaning)) for name, meaning in named]
+            found = self._inside[id(asked)] = [(name, text) for name, text in worded if text in inside]
+        return found
 
 
 def values_of(table: Table) -> Iterator[Value]:
@@ -157,6 +163,11 @@ def card_reasons(card: Card, value: Callable[[Value], float]) -> list[str]:
 
 def _verdict(row: Row) -> Literal["refer", "decline"]:
     return "decline" if row.verdict == "decline" else "refer"
+
+
+def _stands_on(asked: Value, bounds: Set[Value]) -> bool:
+    """Whether a value is computed from an aggregate that is only a bound."""
+    return any(leaf in bounds for leaf in leaves(asked) if isinstance(leaf, AggregateValue))
 
 
 def _known(number: float) -> float | None:
