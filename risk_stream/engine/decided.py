@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from risk_stream.engine.alert import Alert
 from risk_stream.rules import REQUEST, Ruling
 
@@ -34,7 +36,7 @@ class Decided(Alert, frozen=True, kw_only=True):
 
 def decided(alert: Alert, ruling: Ruling, request: str | None) -> Decided:
     """What a table's rule says of an event, with what the table makes of it."""
-    said = {name: getattr(alert, name) for name in Alert.__struct_fields__}
+    said = msgspec.structs.asdict(alert)
     said["summary"] = f"{ruling.verdict}: {'; '.join(ruling.reasons)}"
     ruled = {name: getattr(ruling, name) for name in Ruling.__slots__}
     return Decided(**said, **ruled, request=request)

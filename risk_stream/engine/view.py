@@ -113,16 +113,20 @@ class View:
 
     def listed(self, list_name: str, members: NDArray[np.int64]) -> Floats:
         """1 where a text is on a list of the house as of the event, 0 where it is not, NaN where there is no text."""
-        when = DUE if self._batch.has(DUE) else "time"
-        return self._features.lists.holds(list_name, members, self._cut("fixed", when, self._batch.fixed(when)))
+        return self._features.lists.holds(list_name, members, self._judged_at())
 
     def closest(self, list_name: str, names: Sequence[str | None]) -> list[tuple[float, str] | None]:
         """(how alike, the member) of whoever on a list as of the event is most like each row's name, if anybody."""
-        when = DUE if self._batch.has(DUE) else "time"
-        times, lists = self._cut("fixed", when, self._batch.fixed(when)), self._features.lists
+        times, lists = self._judged_at().tolist(), self._features.lists
         return [
-            None if name is None else lists.closest(list_name, name, int(times[row])) for row, name in enumerate(names)
+            None if name is None else lists.closest(list_name, name, time)
+            for name, time in zip(names, times, strict=True)
         ]
+
+    def _judged_at(self) -> NDArray[np.int64]:
+        """The time as of which each row is judged: its own, or that for which it waited."""
+        when = DUE if self._batch.has(DUE) else "time"
+        return self._cut("fixed", when, self._batch.fixed(when))
 
     def value(self, name: str, row: int) -> Any:
         """A field of one row in natural units, None where missing."""
