@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from risk_stream.calendars import Calendar
-from risk_stream.catalogue import Catalogue, EventType, Node
-from risk_stream.features import Aggregate
+from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.at_most import read_at_most
 from risk_stream.rules.cases import OTHERWISE
-from risk_stream.rules.events import event_types
 from risk_stream.rules.given import TestsReader
+from risk_stream.rules.judging import Judging
 from risk_stream.rules.later import misfit, read_after
 from risk_stream.rules.limits import MAX_FILE_NODES
 from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import calendars_of, lists_of, texts_read
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, Band, Rule
-from risk_stream.rules.reading import ID, EnoughError, Reader, kind_of
+from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope
 from risk_stream.rules.share import Share, read_share, unkeyed
 from risk_stream.rules.terms import Terms, with_constants
@@ -45,7 +42,7 @@ class Shared:
     tags: tuple[str, ...] = ()
 
 
-class Rules:
+class Rules(Judging):
     """Reads the rules of one file, whose names are `known`, into what is `loaded` of it."""
 
     def __init__(
@@ -56,8 +53,8 @@ class Rules:
         loaded: LoadedFile,
         known: Features,
     ) -> None:
-        self._reader, self._catalogue, self._calendars = reader, catalogue, calendars
-        self._loaded, self._known = loaded, known
+        super().__init__(reader, catalogue, loaded, known)
+        self._calendars = calendars
         self._tests = TestsReader(catalogue, reader)
         self._nodes = 0  # operations and names of the rules so far, for all features in them
 
@@ -77,30 +74,10 @@ class Rules:
         finally:
             self._reader.rule = ""
 
-    def _id(self, node: Node) -> str | None:
-        rule_id = self._reader.text(node, "id", None)
-        if rule_id is not None and not ID.fullmatch(rule_id):
-            self._reader.report(
-                node["id"], f"'{rule_id}' cannot be a rule's id: use a-z 0-9 . _ - and at most 64 characters"
-            )
-        elif rule_id is not None:
-            self._loaded.ids.append((rule_id, node["id"]))
-        return rule_id
-
-    def _types(self, node: Node) -> tuple[EventType, ...] | None:
-        if "on" not in node:
-            self._reader.report(node, "'on' is missing: name the event type that is judged")
-        types = event_types(self._catalogue, node.get("on"), self._reader.report)
-        for event_type in types or ():
-            if not event_type.keys:
-                self._reader.report(
-                    node["on"], f"{event_type.name} has no key, so no rule can judge it: choose another type"
-                )
-        return types
-
     def _read_rule(self, node: Node, shared: Shared) -> Rule | None:
         self._reader.known(node, RULE_KEYS, "a rule")
-        rule_id, types = self._id(node), self._types(node)
+        rule_id = self._id(node, "id", "rule's id")
+        types = self._types(node, "name the event type that is judged", "no rule can judge it: choose another type")
         mode, share = self._mode(node)
         at_most = read_at_most(node.get("at_most"), self._catalogue, self._reader.report)
         action = self._reader.word(node, "action", DEFAULT_ACTION)
@@ -139,13 +116,8 @@ class Rules:
         for key, kind in (("mode", share.by if share else ""), ("at_most", at_most.per if at_most else "")):
             if kind and (misfits := unkeyed(kind, types, scope.aggregates())):
                 self._reader.report(node[key], misfits)
-        features = tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared)
-        meanings = (condition, *(band.condition for band in bands), score, *scope.named.values())
-        clocked = list(chain.from_iterable(map(calendars_of, meanings)))
-        self._loaded.calendars |= {asked.name: asked for _, asked in clocked}
-        periods = [a.periods for a in scope.aggregates()] + ([after.periods] if after is not None else [])
-        business = {asked.name for function, asked in clocked if function == "business_day"}
-        business |= {p.calendar for p in periods if p is not None and p.unit == "business_day"}
+        said = (condition, *(band.condition for band in bands), score)
+        asked = self._asked(scope, said, () if after is None else [after.periods])
         rule = Rule(
             id=rule_id,
             file=node.file,
@@ -165,13 +137,7 @@ class Rules:
             why=why,
             tags=tags,
             approximate=approximate,
-            features=features,
-            named=tuple(scope.named.items()),
-            aggregates=scope.aggregates(),
-            fields=scope.fields(),
-            lists=frozenset(chain.from_iterable(map(lists_of, meanings))),
-            reads=any(any(texts_read(meaning)) for meaning in meanings),
-            business_days=frozenset(business),
+            **asked._asdict(),
             version="",
             after=after,
             validity=validity,
@@ -209,8 +175,3 @@ class Rules:
                 return None, ()
             bands.append(Band(level, levelled[level].value.strip(), condition))
         return levels[-1], tuple(bands)
-
-    def _feature_of(self, name: str) -> Aggregate | str:
-        feature = self._known.declared[name]
-        assert feature is not None
-        return feature.aggregate if feature.aggregate is not None else str(feature.node.value)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 
-from risk_stream.catalogue import Catalogue, EventType, Node
-from risk_stream.features import Aggregate
+from risk_stream.catalogue import Node
 from risk_stream.rules.cases import OTHERWISE
-from risk_stream.rules.events import event_types
 from risk_stream.rules.expression import FIRED
 from risk_stream.rules.given import TestsReader
-from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.judging import Judging
 from risk_stream.rules.meaning import (
     Condition,
     Constant,
@@ -21,15 +18,12 @@ from risk_stream.rules.meaning import (
     Meaning,
     Presence,
     Value,
-    calendars_of,
-    lists_of,
     parts_of,
-    texts_read,
 )
 from risk_stream.rules.model import MODES, REQUEST, STAGES, VERDICTS, Card, Row, Rule, Table
 from risk_stream.rules.reach import unreachable
-from risk_stream.rules.reading import ID, Reader, kind_of
-from risk_stream.rules.scope import Features, RuleScope
+from risk_stream.rules.reading import kind_of
+from risk_stream.rules.scope import RuleScope
 from risk_stream.rules.terms import Terms, with_constants
 from risk_stream.rules.version import version_of
 
@@ -49,12 +43,8 @@ ACTION = "decide"
 _ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
 
 
-class Tables:
+class Tables(Judging):
     """Reads the table of one file, whose names are `known`, into what is `loaded` of it."""
-
-    def __init__(self, reader: Reader, catalogue: Catalogue, loaded: LoadedFile, known: Features) -> None:
-        self._reader, self._catalogue = reader, catalogue
-        self._loaded, self._known = loaded, known
 
     def read(self, root: Node) -> None:
         """Read the table. One with problems is not loaded."""
@@ -67,29 +57,13 @@ class Tables:
         finally:
             reader.rule = ""
 
-    def _id(self, root: Node) -> str | None:
-        name = self._reader.text(root, "table", None)
-        if name is not None and not ID.fullmatch(name):
-            self._reader.report(
-                root["table"], f"'{name}' cannot be a table's name: use a-z 0-9 . _ - and at most 64 characters"
-            )
-        elif name is not None:
-            self._loaded.ids.append((name, root["table"]))
-        return name
-
-    def _types(self, root: Node) -> tuple[EventType, ...] | None:
-        if "on" not in root:
-            self._reader.report(root, "'on' is missing: name the event type that is decided, such as on: application")
-        types = event_types(self._catalogue, root.get("on"), self._reader.report)
-        for event_type in types or ():
-            if not event_type.keys:
-                self._reader.report(root["on"], f"{event_type.name} has no key, so no table can decide on it")
-        return types
-
     def _rule(self, root: Node) -> Rule | None:
         reader = self._reader
         reader.known(root, TABLE_KEYS, "a decision table")
-        name, types = self._id(root), self._types(root)
+        name = self._id(root, "table", "table's name")
+        types = self._types(
+            root, "name the event type that is decided, such as on: application", "no table can decide on it"
+        )
         stage = reader.choice(root, "stage", STAGES, STAGES[0])
         owner, why = reader.text(root, "owner", None) or "", reader.text(root, "why", "") or ""
         group = reader.word(root, "group", "") if "group" in root else ""
@@ -108,13 +82,9 @@ class Tables:
         for place, said in unreachable([row.condition for row in rows]):
             reader.report(root["rows"].value[place], said)
         written = [value for row in rows for value in (row.condition, row.limit, *(row.rate or ())) if value]
-        meanings = (condition, *written, *([score] if score else []), *scope.named.values())
-        clocked = list(chain.from_iterable(map(calendars_of, meanings)))
-        self._loaded.calendars |= {asked.name: asked for _, asked in clocked}
-        periods = [a.periods for a in scope.aggregates()]
-        business = {asked.name for function, asked in clocked if function == "business_day"}
-        business |= {p.calendar for p in periods if p is not None and p.unit == "business_day"}
-        asks = {REQUEST} if any(t.field(REQUEST) for t in types) else set()
+        asked = self._asked(scope, (condition, *written, *([score] if score else [])))
+        if any(t.field(REQUEST) for t in types):
+            asked = asked._replace(fields=asked.fields | {REQUEST})
         rule = Rule(
             id=name,
             file=root.file,
@@ -133,13 +103,7 @@ class Tables:
             why=why,
             tags=tuple(dict.fromkeys(reader.tags(root))),
             approximate=False,
-            features=tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared),
-            named=tuple(scope.named.items()),
-            aggregates=scope.aggregates(),
-            fields=scope.fields() | asks,
-            lists=frozenset(chain.from_iterable(map(lists_of, meanings))),
-            reads=any(any(texts_read(meaning)) for meaning in meanings),
-            business_days=frozenset(business),
+            **asked._asdict(),
             version="",
             group=group,
             tests=tests,
@@ -242,8 +206,3 @@ class Tables:
                 told.add(card.id)
                 yield card
             pending += parts_of(meaning)
-
-    def _feature_of(self, name: str) -> Aggregate | str:
-        feature = self._known.declared[name]
-        assert feature is not None
-        return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
