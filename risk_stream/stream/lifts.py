@@ -55,8 +55,8 @@ class Lifts:
         self._tried.pop(channel, None)
 
     def is_quiet(self, channel: str, now: float) -> bool:
-        """Whether nothing came of one of its own for a while."""
-        return now - self._came[channel] >= self.quiet
+        """Whether nothing came of one of its own for a while; one that is new since `begin` is not quiet yet."""
+        return now - self._came.get(channel, now) >= self.quiet
 
     def tried(self, channel: str, now: float) -> None:
         """One was lifted, or it was tried."""

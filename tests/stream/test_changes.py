@@ -135,6 +135,27 @@ def test_a_new_origin_commits_where_and_with_which_plan_it_begins(world: World, 
     go(story())
 
 
+def test_a_turn_between_an_assignment_and_its_begin_does_no_harm(world: World, transfer: Make) -> None:
+    """Origins are there before all that comes with an assignment is done: those that are new are not lifted yet."""
+    new = TP("risk.trades", 1)
+
+    async def story() -> None:
+        await world.begin()
+        await world.settle()
+        world.app.consumer_generation_id = 2
+        world.offsets[new] = (5, Committed(5, NOW, "older").metadata())
+        await world.intake.assigned({TRADES, new})
+        await world.changes.turn()
+        origin = world.intake.desks[new].origin
+        assert origin is not None
+        assert (origin.position, origin.clock) == (5, NOW)
+        world.changes.begin()
+        await world.settle()
+        assert all(desk.origin is not None and desk.origin.generation == 2 for desk in world.intake.desks.values())
+
+    go(story())
+
+
 def test_an_origin_goes_on_with_clock_and_plan_of_its_last_commit(world: World, transfer: Make) -> None:
     """What its predecessor would have refused is refused, and what is sent again names the plan it had."""
     world.offsets[TRADES] = (5, Committed(5, NOW, "older").metadata())
