@@ -60,7 +60,7 @@ class Asking:
     """What this server knows of decisions, and who waits for one.
 
     `ask(request)` writes a request, and `decide(decision)` a decision, to their topics; both return when it is on its
-    way. `most` requests wait at once.
+    way, and raise `LostError` where it cannot be. `most` requests wait at once.
     """
 
     def __init__(
@@ -139,12 +139,13 @@ class Asking:
         asked = self._asked.get(request.id)
         first = waiting.body if waiting is not None else asked[0] if asked is not None else None
         _compare(request, first)
+        is_asked = is_asked or first is not None
         if waiting is None:
             waiting = self._waiting[request.id] = _Waiting(request.body)
-            if asked is None and not is_asked:
-                await self._ask(request)
         waiting.people += 1
         try:
+            if not is_asked:
+                await self._ask(request)
             await asyncio.wait((waiting.told,), timeout=max(0.0, end - time.monotonic()))
             if not waiting.told.done():
                 await self._time_is_up(request, waiting)

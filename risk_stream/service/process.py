@@ -20,7 +20,7 @@ from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.decisions.answers import partition_of
 from risk_stream.decisions.record import Decision
 from risk_stream.decisions.requests import Deadlines, Request, Requests
-from risk_stream.service.asking import REMEMBERED, Asking
+from risk_stream.service.asking import REMEMBERED, Asking, LostError
 from risk_stream.service.follow import Follower
 from risk_stream.service.http import make_web
 from risk_stream.service.replies import Replies
@@ -97,14 +97,12 @@ class Service:
         await self._asked.start(now - int(REMEMBERED * 1000))
 
     async def run(self) -> None:
-        """Answer until cancelled."""
+        """Answer until cancelled. Raises what ended it, such as `KafkaError`."""
         replies = Replies(self.settings, self.asking, self.requests, self._producer, self.metrics)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._decisions.run())
-            group.create_task(self._asked.run())
-            group.create_task(self._settle())
-            if self.settings.decisions_reply_topics:
-                group.create_task(replies.run(self._decisions.ready))
+        work = [self._decisions.run(), self._asked.run(), self._settle()]
+        if self.settings.decisions_reply_topics:
+            work.append(replies.run(self._decisions.ready))
+        await asyncio.gather(*work)
 
     async def stop(self) -> None:
         """Let those who wait have their answers, and disconnect."""
@@ -128,15 +126,18 @@ class Service:
         )
 
     async def _ask(self, request: Request) -> None:
-        topic = self.settings.requests_topic
-        partition = partition_of(request.id, self._counts[topic])
-        sent = await self._producer.send(topic, request.record(), key=request.id.encode(), partition=partition)
-        sent.add_done_callback(_look)
+        await self._send(self.settings.requests_topic, request.id, request.record())
 
     async def _decide(self, decision: Decision) -> None:
-        topic = self.settings.decisions_topic
-        partition = partition_of(decision.id, self._counts[topic])
-        sent = await self._producer.send(topic, decision.to_json(), key=decision.id.encode(), partition=partition)
+        await self._send(self.settings.decisions_topic, decision.id, decision.to_json())
+
+    async def _send(self, topic: str, application: str, value: bytes) -> None:
+        """Write what is said of an application to its partition of a topic. Raises `LostError`."""
+        partition = partition_of(application, self._counts[topic])
+        try:
+            sent = await self._producer.send(topic, value, key=application.encode(), partition=partition)
+        except KafkaError as exc:
+            raise LostError(f"the broker takes no message ({exc!r}): ask again") from exc
         sent.add_done_callback(_look)
 
 

@@ -39,6 +39,7 @@ class Log:
     requests: list[bytes] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     away: bool = False
+    refuses: bool = False
     heard: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def server(self, most: int = 100) -> Asking:
@@ -47,6 +48,8 @@ class Log:
         return made
 
     async def ask(self, request: Request) -> None:
+        if self.refuses:
+            raise LostError("the broker takes no message: ask again")
         if not self.away:
             self.requests.append(request.record())
 
@@ -222,6 +225,25 @@ def test_nothing_is_said_that_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> 
         flow = asyncio.create_task(log.flow(random.Random(1)))
         assert answered((await server.answer(request(), waits=DEADLINE)).value)["verdict"] == "refer"
         flow.cancel()
+
+    run(story())
+
+
+def test_a_request_that_could_not_be_written_is_written_when_it_is_asked_again() -> None:
+    """Nobody waits for what stands in no log."""
+
+    async def story() -> None:
+        log = Log(refuses=True)
+        server = log.server()
+        with pytest.raises(LostError, match="ask again"):
+            await server.answer(request(), waits=0.5)
+        log.refuses = False
+        asked = asyncio.create_task(server.answer(request(), waits=0.5))
+        await asyncio.sleep(0)
+        assert len(log.requests) == 1
+        log.decisions.append(decision("A1", "approve"))
+        log.tell(server)
+        assert answered((await asked).value)["verdict"] == "approve"
 
     run(story())
 
