@@ -26,6 +26,8 @@ APPLICATION = "application"
 _BESIDE = frozenset(("application", "deadline_ms"))
 _NO_QUESTION = _BESIDE | {"id", "type", "time", "request"}
 
+_DEEP = "the body is nested too deeply; send the fields of an application side by side"
+
 
 class BadRequestError(Exception):
     """Raised for a request that cannot be asked; the text is one sentence that names the field."""
@@ -93,7 +95,7 @@ class Requests:
         event |= {"id": application, "type": APPLICATION, "request": digest}
         event.setdefault("time", now_ms)
         try:
-            stored = read_record(self.catalogue, self._limits, orjson.dumps(event))
+            stored = read_record(self.catalogue, self._limits, _written(event))
         except Refusal as refusal:
             raise BadRequestError(refusal.message) from None
         self._check_time(int(stored["time"]) - now_ms)
@@ -130,9 +132,23 @@ def _name(said: Mapping[str, Any], key: str | None) -> str:
 
 
 def body_hash(event: Mapping[str, Any]) -> str:
-    """The hash of what an event asks; 2 and 2.0 are the same, and so are members in another order."""
-    asked = {name: _plain(value) for name, value in event.items() if name not in _NO_QUESTION}
-    return blake2b(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    """The hash of what an event asks; 2 and 2.0 are the same, and so are members in another order.
+
+    Raises `BadRequestError` for one that is nested too deeply.
+    """
+    try:
+        asked = {name: _plain(value) for name, value in event.items() if name not in _NO_QUESTION}
+    except RecursionError:
+        raise BadRequestError(_DEEP) from None
+    return blake2b(_written(asked, orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def _written(said: Mapping[str, Any], option: int | None = None) -> bytes:
+    """What was read as JSON, as JSON; more can be read than can be written."""
+    try:
+        return orjson.dumps(said, option=option)
+    except orjson.JSONEncodeError:
+        raise BadRequestError(_DEEP) from None
 
 
 def _plain(value: Any) -> Any:

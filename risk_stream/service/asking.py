@@ -18,7 +18,7 @@ import orjson
 
 from risk_stream.decisions.answers import Answer, Answers, at_deadline, read_decision
 from risk_stream.decisions.record import Decision
-from risk_stream.decisions.requests import APPLICATION, Request, body_hash
+from risk_stream.decisions.requests import APPLICATION, BadRequestError, Request, body_hash
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
@@ -85,10 +85,11 @@ class Asking:
         try:
             event = orjson.loads(record.value or b"")
             application = event["id"]
-        except (ValueError, KeyError, TypeError):
-            return  # admission refuses it and says why
-        if isinstance(application, str) and event.get("type") == APPLICATION and application not in self.answers:
-            self._asked.setdefault(application, (event.get("request") or body_hash(event), record.timestamp / 1000))
+            if isinstance(application, str) and event.get("type") == APPLICATION and application not in self.answers:
+                body = event.get("request") or body_hash(event)
+                self._asked.setdefault(application, (body, record.timestamp / 1000))
+        except (ValueError, KeyError, TypeError, BadRequestError):
+            return  # none that a server would write; admission says what is wrong with it
         now = self._wall()
         while self._asked and (oldest := next(iter(self._asked.items())))[1][1] < now - REMEMBERED:
             del self._asked[oldest[0]]

@@ -60,6 +60,11 @@ def test_the_header_may_say_id_and_deadline(requests: Requests) -> None:
     assert read(requests, {**BODY, "deadline_ms": 1500}).deadline_ms == 1500
 
 
+def nested(name: str, depth: int) -> bytes:
+    """A body with a member that has so many lists inside each other."""
+    return orjson.dumps(BODY)[:-1] + b',"%b":%b%b}' % (name.encode(), b"[" * depth, b"]" * depth)
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -81,6 +86,10 @@ def test_the_header_may_say_id_and_deadline(requests: Requests) -> None:
         (orjson.dumps({**BODY, "deadline_ms": 5}), '"deadline_ms" must be a number from 10 to 2,000'),
         (orjson.dumps({**BODY, "deadline_ms": "soon"}), '"deadline_ms" must be'),
         (orjson.dumps({**BODY, "deadline_ms": True}), '"deadline_ms" must be'),
+        (nested("note", 300), "nested too deeply"),
+        (nested("note", 1000), "nested too deeply"),
+        (nested("note", 5000), "not JSON"),
+        (nested("time", 300), "nested too deeply"),
     ],
 )
 def test_a_bad_request_is_refused_with_a_sentence_that_names_the_field(

@@ -251,7 +251,8 @@ def test_a_request_that_could_not_be_written_is_written_when_it_is_asked_again()
 def test_what_is_no_request_or_decision_is_passed_over() -> None:
     """Whoever wrote it: workers refuse it and say why."""
     server = Log().server()
-    for value in (b"", b"{", b"[]", b"{}", b'{"id": 7, "type": "application"}', b'{"id": "A", "type": "trade"}'):
+    deep = b'{"id": "A", "type": "application", "x": %b}' % (b"[" * 300 + b"]" * 300)
+    for value in (b"", b"{", b"[]", b"{}", b'{"id": 7, "type": "application"}', b'{"id": "A", "type": "trade"}', deep):
         server.hear_request(Record(value))  # type: ignore[arg-type]
         server.hear_decision(Record(value))  # type: ignore[arg-type]
     assert len(server.answers) == 0
