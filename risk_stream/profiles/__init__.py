@@ -28,6 +28,7 @@ from risk_stream.profiles.profile import (
     Profile,
     Reason,
     Rest,
+    left,
     profile_of,
     worth,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "at",
     "changes",
     "in_words",
+    "left",
     "next_change",
     "past_of",
     "profile_of",

@@ -20,6 +20,7 @@ __all__ = [
     "Reason",
     "Rest",
     "graded",
+    "left",
     "profile_of",
     "total",
     "worth",

@@ -21,6 +21,7 @@ from risk_stream.profiles import (
     Record,
     Resolved,
     changes,
+    left,
     next_change,
     profile_of,
     record_of,
@@ -109,9 +110,10 @@ class Keeper:
         policy = self.policy
         if policy is None:
             return
-        if self._passed is not None:
-            await self.sink.pass_time(self._passed)
-            self._passed = None
+        if (passed := self._passed) is not None:
+            await self.sink.pass_time(passed)
+            if self._passed == passed:  # else a later one came meanwhile: it is due in the next round
+                self._passed = None
         for part in sorted(self.mine):
             if self._renewed.get(part) != policy.version:
                 await self.sink.renew(part, policy.version)
@@ -187,22 +189,22 @@ def forgettable(policy: Resolved, contributions: Sequence[Contribution], time: i
 
     Of too many those go first that are the smallest among very many of one rule.
     """
-    left: list[tuple[float, Contribution]] = []
+    kept: list[tuple[float, Contribution]] = []
     gone = []
     for one in contributions:
         adds = worth(policy, one)
-        points = 0.0 if adds is None else adds[0] * 0.5 ** (max(0, time - one.time) / adds[1])
+        points = 0.0 if adds is None else left(*adds, max(0, time - one.time))
         lengths = [mark.length_ms for mark in policy.marks.get(one.rule, ())]
         lengths += [held.length_ms for held in policy.held.get(one.rule, ())]
         if points < LEAST and all(one.time + length <= time for length in lengths):
             gone.append(one.id)
         else:
-            left.append((points if one.stands else 0.0, one))
-    if len(left) <= most:
+            kept.append((points if one.stands else 0.0, one))
+    if len(kept) <= most:
         return gone
     places: dict[str, int] = {}
     ranked = []
-    for points, one in sorted(left, key=lambda part: (-part[0], -part[1].time, part[1].id)):
+    for points, one in sorted(kept, key=lambda part: (-part[0], -part[1].time, part[1].id)):
         places[one.rule] = places.get(one.rule, 0) + 1
         ranked.append((places[one.rule], -points, one.id))
     return [*gone, *(alert for _, _, alert in sorted(ranked)[most:])]

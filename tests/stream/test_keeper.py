@@ -149,6 +149,28 @@ def test_time_alone_makes_a_grade_better_when_the_business_date_has_passed(use: 
     use(work)
 
 
+def test_a_business_date_that_comes_while_another_is_stored_is_stored_next() -> None:
+    """Redis takes its time, and days may follow each other at once."""
+
+    class Slow:
+        """A sink that is told of another day while it stores one."""
+
+        def __init__(self) -> None:
+            self.stored: list[int] = []
+
+        async def pass_time(self, time: int) -> None:
+            self.stored.append(time)
+            if time == DAY:
+                worker.keeper.pass_time(2 * DAY)
+
+    sink: Any = Slow()
+    worker = Worker(sink, Topic(), parts=())
+    asyncio.run(worker.pass_time(DAY))
+    asyncio.run(worker.keeper.settle())
+    asyncio.run(worker.keeper.settle())
+    assert sink.stored == [DAY, 2 * DAY]
+
+
 @live
 def test_a_worker_that_dies_before_the_broker_has_it_is_followed_by_one_that_says_it(use: Use) -> None:
     async def work(sink: ProfileSink) -> None:
