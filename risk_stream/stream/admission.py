@@ -15,7 +15,7 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import broadcast_rows, entry_hops
-from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
+from risk_stream.stream.messages import Outgoing, reject_to, split_by_partition
 from risk_stream.stream.origins import Origin
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import Section, merge, running_clock, write_letters
@@ -149,18 +149,8 @@ class Admission:
         return too_far
 
     def _refuse(self, admitted: Admitted, channel: str, record: Record, reason: str, message: str) -> None:
-        topic, _, number = channel.rpartition("/")
-        value = reject_message(
-            topic=topic,
-            partition=int(number),
-            offset=record.offset,
-            reason=reason,
-            message=message,
-            value=record.value,
-            time_ms=record.timestamp,
-        )
-        admitted.outgoing.append(Outgoing(self.rejects_topic, value, key=channel.encode()))
-        admitted.rejects[topic, reason] += 1
+        admitted.outgoing.append(reject_to(self.rejects_topic, channel, record, reason, message))
+        admitted.rejects[channel.rpartition("/")[0], reason] += 1
 
     # Admitting
 

@@ -18,7 +18,7 @@ from risk_stream.engine import Alert, alert_id
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.admission import Record
-from risk_stream.stream.messages import Outgoing, reject_message
+from risk_stream.stream.messages import Outgoing, alert_to, reject_to
 from risk_stream.stream.runs import Runs, TopicPartition
 
 __all__ = ["DIFFERS", "DecisionWatch", "decision_records", "difference_alert"]
@@ -119,20 +119,10 @@ class DecisionWatch:
             return
         if not difference.agrees:
             self.metrics.add("risk_stream_decisions_differing_total", 1, difference.answered, decision.verdict)
-        alert = difference_alert(difference, record.offset)
-        to = int(alert.id[:8], 16) % self._alerts
-        yield Outgoing(self.settings.alerts_topic, alert.to_json(), key=alert.id.encode(), partition=to)
+        yield alert_to(self.settings.alerts_topic, difference_alert(difference, record.offset), self._alerts)
 
     def _no_decision(self, partition: int, record: Record, why: str) -> Outgoing:
         topic = self.settings.decisions_topic
         self.metrics.add("risk_stream_rejects_total", 1, topic, "message")
-        value = reject_message(
-            topic=topic,
-            partition=partition,
-            offset=record.offset,
-            reason="message",
-            message=f"not a decision ({why}): only risk-stream may write to {topic}",
-            value=record.value,
-            time_ms=record.timestamp,
-        )
-        return Outgoing(self.settings.rejects_topic, value, key=f"{topic}/{partition}".encode())
+        said = f"not a decision ({why}): only risk-stream may write to {topic}"
+        return reject_to(self.settings.rejects_topic, f"{topic}/{partition}", record, "message", said)

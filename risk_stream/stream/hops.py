@@ -29,7 +29,7 @@ from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.decisions import decision_records
 from risk_stream.stream.hold import Cut, Hold, Released
 from risk_stream.stream.marks import Marks
-from risk_stream.stream.messages import Outgoing, reject_message, split_by_partition
+from risk_stream.stream.messages import Outgoing, alert_to, reject_to, split_by_partition
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.runs import finished
 from risk_stream.stream.sections import (
@@ -346,16 +346,8 @@ class HopPartition:
         return self.channels.take(channel, generation, front, stamps, more if self.holds else None)
 
     def _poison(self, record: Record, error: Exception) -> Outgoing:
-        value = reject_message(
-            topic=self.topic,
-            partition=self.partition,
-            offset=record.offset,
-            reason="message",
-            message=f"not a batch of events this worker can read ({error}): only risk-stream may write to {self.topic}",
-            value=record.value,
-            time_ms=record.timestamp,
-        )
-        return Outgoing(self.address.rejects_topic, value, key=self.channel.encode())
+        why = f"not a batch of events this worker can read ({error}): only risk-stream may write to {self.topic}"
+        return reject_to(self.address.rejects_topic, self.channel, record, "message", why)
 
     def _apply(self, blocks: list[Block], applied: Applied) -> list[Forward]:
         result = self.hop.apply(blocks)
@@ -363,11 +355,7 @@ class HopPartition:
         if events := sum(len(block.batch) for block in blocks):
             applied.batches.append(events)
         alerts = self.address.counts("")
-        for alert in result.alerts:
-            partition = int(alert.id[:8], 16) % alerts
-            applied.outgoing.append(
-                Outgoing(self.address.alerts_topic, alert.to_json(), key=alert.id.encode(), partition=partition)
-            )
+        applied.outgoing += [alert_to(self.address.alerts_topic, alert, alerts) for alert in result.alerts]
         said = [decision_of(judged) for judged in result.decisions if judged.status != "withdrawn"]
         applied.outgoing += decision_records(self.address.decisions_topic, said, self.address.decisions)
         applied.outgoing += copy_records(self.address.audit_topic, self.channel, result.plan_copies)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
 
 from risk_stream.catalogue import EventBatch
+from risk_stream.engine import Alert
 from risk_stream.stream.producer import MAX_MESSAGE_BYTES
 
-__all__ = ["REJECT_VALUE_BYTES", "Outgoing", "pack", "reject_message", "split_by_partition"]
+if TYPE_CHECKING:
+    from risk_stream.stream.admission import Record
+
+__all__ = ["REJECT_VALUE_BYTES", "Outgoing", "alert_to", "pack", "reject_message", "reject_to", "split_by_partition"]
 
 #: Bytes of a refused record that are kept.
 REJECT_VALUE_BYTES = 64_000
@@ -62,6 +67,27 @@ def split_by_partition(batch: EventBatch, kind: str, count: int) -> Iterator[tup
         if end > start:
             yield partition, together.take(np.arange(start, end))
         start = end
+
+
+def alert_to(topic: str, alert: Alert, partitions: int) -> Outgoing:
+    """An alert on its way: all its revisions to one partition, whoever says them."""
+    partition = int(alert.id[:8], 16) % partitions
+    return Outgoing(topic, alert.to_json(), key=alert.id.encode(), partition=partition)
+
+
+def reject_to(topic: str, channel: str, record: Record, reason: str, message: str) -> Outgoing:
+    """A refused record on its way to the topic of rejects; `channel` is the partition that it is in."""
+    of, _, number = channel.rpartition("/")
+    value = reject_message(
+        topic=of,
+        partition=int(number),
+        offset=record.offset,
+        reason=reason,
+        message=message,
+        value=record.value,
+        time_ms=record.timestamp,
+    )
+    return Outgoing(topic, value, key=channel.encode())
 
 
 def reject_message(

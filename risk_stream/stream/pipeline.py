@@ -21,7 +21,7 @@ from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.lanes import Lanes
-from risk_stream.stream.messages import Outgoing, reject_message
+from risk_stream.stream.messages import Outgoing, reject_to
 from risk_stream.stream.planbook import PlanBook
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.runs import Runs, TopicPartition
@@ -141,16 +141,8 @@ class Pipeline:
 
     def _not_an_alert(self, message: Any, record: Record, why: str) -> Outgoing:
         self.metrics.add("risk_stream_rejects_total", 1, message.topic, "message")
-        value = reject_message(
-            topic=message.topic,
-            partition=message.partition,
-            offset=record.offset,
-            reason="message",
-            message=f"not an alert ({why}): only risk-stream may write to {message.topic}",
-            value=record.value,
-            time_ms=record.timestamp,
-        )
-        return Outgoing(self.settings.rejects_topic, value, key=f"{message.topic}/{message.partition}".encode())
+        said = f"not an alert ({why}): only risk-stream may write to {message.topic}"
+        return reject_to(self.settings.rejects_topic, f"{message.topic}/{message.partition}", record, "message", said)
 
     def refresh(self) -> None:
         """Bring gauges of state and lag up to date."""

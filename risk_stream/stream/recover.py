@@ -27,6 +27,7 @@ from risk_stream.sinks import RECOVERED
 from risk_stream.stream.history import History, in_order, read_events, refused_for_their_time
 from risk_stream.stream.lifts import AT_REST_MS
 from risk_stream.stream.mending import Mend
+from risk_stream.stream.messages import alert_to
 from risk_stream.stream.reader import Reader
 from risk_stream.stream.rejects import LATE, Choice, Mended, mend_all, read_rejects, send_all
 from risk_stream.stream.topics import partition_counts
@@ -140,9 +141,9 @@ def _is_news(alert: Alert, until: int | None) -> bool:
 def _messages(
     settings: Settings, alerts: Iterable[Alert], partitions: int
 ) -> Iterable[tuple[str, bytes | None, bytes, int | None]]:
-    for alert in alerts:  # where a worker would say them
-        partition = int(alert.id[:8], 16) % partitions
-        yield settings.alerts_topic, alert.id.encode(), alert.to_json(), partition
+    for alert in alerts:
+        out = alert_to(settings.alerts_topic, alert, partitions)  # where a worker would say it
+        yield out.topic, out.key, out.value, out.partition
 
 
 def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch], now: int | None = None) -> list[Alert]:
