@@ -21,6 +21,7 @@ FLOORS = {
     "catalogue": 0,
     "calendars": 1,
     "features": 1,
+    "models": 1,
     "screening": 1,
     "profiles": 1,
     "rules": 2,
@@ -39,7 +40,18 @@ FLOORS = {
     "__main__": 8,
 }
 FRIENDS = {("rules", "lending"), ("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
-CORE = {"catalogue", "calendars", "features", "screening", "profiles", "rules", "lending", "engine", "decisions"}
+CORE = {
+    "catalogue",
+    "calendars",
+    "features",
+    "models",
+    "screening",
+    "profiles",
+    "rules",
+    "lending",
+    "engine",
+    "decisions",
+}
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {
     *("faust", "mode", "aiokafka", "kafka", "redis", "prometheus_client", "asyncio", "aiohttp", "typer", "rich"),

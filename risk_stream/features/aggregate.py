@@ -38,16 +38,22 @@ class Op(str, Enum):
     SEEN = "seen"  # which of some texts came before the present event, a bit for each; none
     DAYS_PAST_DUE = "days_past_due"  # since the oldest instalment that payments do not settle was due; 0
     AMOUNT_PAST_DUE = "amount_past_due"  # what payments do not settle of the instalments due before today; 0
+    SCORE = "score"  # what a model says of the event at its first judgement; missing
 
     @property
     def needs_field(self) -> bool:
         """Whether the operation works on a field's values; count, since and sequence work on the events themselves."""
-        return self not in {Op.COUNT, Op.SINCE, Op.SEQUENCE}
+        return self not in {Op.COUNT, Op.SINCE, Op.SEQUENCE, Op.SCORE}
 
     @property
     def is_baseline(self) -> bool:
         """Whether the operation compares the present event's own value with those before it."""
         return self in {Op.ZSCORE, Op.PERCENTILE}
+
+    @property
+    def is_score(self) -> bool:
+        """Whether a model gives it, and no window."""
+        return self is Op.SCORE
 
     @property
     def is_arrears(self) -> bool:

@@ -19,6 +19,7 @@ from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.model import Rule
 from risk_stream.rules.policy import more_than_one, named_by_nobody
+from risk_stream.rules.scored import OUTCOME, Scored
 from risk_stream.rules.words import content_hash
 
 __all__ = ["Plan", "calendars_ending", "load_plan", "plan_of_texts"]
@@ -46,18 +47,22 @@ class Plan:
         calendars: Mapping[str, Calendar] | None = None,
         policy: Policy | None = None,
         lifecycles: Iterable[Lifecycle] = (),
+        models: Iterable[Scored] = (),
     ) -> None:
         self.catalogue = catalogue
         self.calendars = dict(calendars or {})  # that features of these files go by
         self.texts = dict(texts or {})  # the rule files it was made of, by name
         self.lifecycles = tuple(sorted(lifecycles, key=lambda cycle: cycle.id))
         self.rules = tuple(sorted(rules, key=lambda r: r.id))
+        self.models = tuple(sorted(models, key=lambda m: m.id))
+        self.scoring = tuple(m for m in self.models if m.mode != "off")
         self.wheres = dict(wheres or {})
         self.warnings = list(warnings)
         self.judged = tuple(r for r in self.rules if r.mode != "off")
         self._order = {k.name: i for i, k in enumerate(catalogue.kinds)}
         self.lists = frozenset[str]().union(*(r.lists for r in self.judged))  # of the house, that a rule asks
-        aggregates = dict.fromkeys(a for r in self.judged for a in r.aggregates)
+        asking: list[Rule | Scored] = [*self.judged, *self.scoring]
+        aggregates = dict.fromkeys(a for one in asking for a in one.aggregates if not a.op.is_score)
         self.columns = self._columns(aggregates)  # the fields that rules, conditions of features and windows look at
         self.layouts: dict[str, KindLayout] = {}
         for kind in catalogue.kinds:
@@ -69,7 +74,8 @@ class Plan:
         visited = {kind for route in self._itineraries.values() for kind in route}
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
         self.profiles = None if policy is None else resolve(policy, {rule.id: rule.tags for rule in self.rules})
-        more = [] if policy is None else [policy.content]
+        more = [*(repr((m.id, m.version, m.mode, m.role, m.owner)) for m in self.models)]
+        more += [] if policy is None else [policy.content]
         self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules), *more]))
         self._rules_at = self._find_rules()
         self._asked: dict[str, frozenset[Aggregate]] = {}
@@ -84,15 +90,20 @@ class Plan:
     def _columns(self, aggregates: Iterable[Aggregate]) -> frozenset[str]:
         names = {leaf.name for w in self.wheres.values() for leaf in leaves(w) if isinstance(leaf, FieldValue)}
         names |= {name for a in aggregates for name in (a.field, a.due) if name is not None}
-        return frozenset(names.union(*(r.fields for r in self.judged), *(r.summary_names for r in self.judged)))
+        asked = (*(r.fields for r in self.judged), *(r.summary_names for r in self.judged))
+        return frozenset(names.union(*asked, *(m.fields for m in self.scoring)))
 
     def _needs(self) -> dict[str, set[str]]:
-        """Event type -> the kinds of key whose windows it feeds, or is asked about by a rule."""
+        """Event type -> the kinds of key whose windows it feeds, or is asked about by a rule or a model."""
         needed: dict[str, set[str]] = {t.name: set() for t in self.catalogue.types}
-        for rule in self.judged:
-            for aggregate in rule.aggregates:
-                for type_name in (*rule.on, *aggregate.of):
+        asking: list[Rule | Scored] = [*self.judged, *self.scoring]
+        for one in asking:
+            for aggregate in one.aggregates:
+                for type_name in (*one.on, *aggregate.of):
                     needed[type_name].add(aggregate.by)
+        for model in self.scoring:
+            for type_name in (*model.on, *((OUTCOME,) if model.labels is not None else ())):
+                needed[type_name].add(model.by)
         return needed
 
     def _route(self, type_name: str, asked: set[str]) -> tuple[str, ...]:
@@ -163,8 +174,12 @@ class Plan:
             found = self._asked[type_name] = frozenset(a for rule in judging for a in rule.aggregates)
         return found
 
+    def models_at(self, kind: str) -> tuple[Scored, ...]:
+        """The models that score, or are taught, at a hop."""
+        return tuple(model for model in self.scoring if model.by == kind)
+
     def carried(self, kind: str) -> tuple[Aggregate, ...]:
-        """The aggregates of a hop that a rule at a later one needs."""
+        """The aggregates of a hop that a rule or a model at a later one needs."""
         return self._carried.get(kind, ())
 
     def _find_carried(self) -> dict[str, tuple[Aggregate, ...]]:
@@ -173,6 +188,10 @@ class Plan:
             last = max(self._order[self.hop_of(rule, type_name)] for type_name in rule.on)
             for aggregate in rule.aggregates:
                 if self._order[aggregate.by] < last:
+                    found.setdefault(aggregate.by, {})[aggregate] = None
+        for model in self.scoring:
+            for aggregate in model.aggregates:
+                if self._order[aggregate.by] < self._order[model.by]:
                     found.setdefault(aggregate.by, {})[aggregate] = None
         return {kind: tuple(aggregates) for kind, aggregates in found.items()}
 

@@ -1,0 +1,11 @@
+"""Online models: what they are made of, how they score and learn, how they are watched.
+
+A model is a pipeline of River's components over features of the plan, declared in a file (`risk_stream.rules` reads
+it). Here is the mathematics alone: rows of numbers go in, scores come out, in the order of the hop's log and equal
+however that is cut into calls, so that a replay gives the same scores bit for bit.
+"""
+
+from risk_stream.models.learner import Learner, Scores
+from risk_stream.models.spec import LEARNING, Parameter, Spec, Step, Threshold
+
+__all__ = ["LEARNING", "Learner", "Parameter", "Scores", "Spec", "Step", "Threshold"]

@@ -1,0 +1,56 @@
+"""What every kind of model can do: score rows and learn them, in the order in which they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Floats", "Learner", "Longs", "Mask", "Scores"]
+
+Floats: TypeAlias = "NDArray[np.float64]"
+Longs: TypeAlias = "NDArray[np.int64]"
+Mask: TypeAlias = "NDArray[np.bool_]"
+
+
+class Scores(NamedTuple):
+    """What a model says of n events: its score [n], NaN where it has none, and where that is over the threshold [n]."""
+
+    scores: Floats
+    over: Mask
+
+
+class Learner(Protocol):
+    """One model on one partition: a deterministic machine, equal however its rows are cut into calls.
+
+    Rows are float64 [n, m] in the order of the inputs of its `Spec`. NaN is a missing input, and so is an infinite
+    number, which is counted; a model never fails on what an event says. Where it is grouped, `groups` int64 [n] say
+    of which group each row is.
+    """
+
+    def run(self, rows: Floats, groups: Longs | None = None) -> Scores:
+        """Score each row, then learn it if the model learns from events: row i by what rows before i have taught."""
+        ...
+
+    def learn(self, rows: Floats, labels: Floats, groups: Longs | None = None, weights: Floats | None = None) -> None:
+        """Learn rows whose outcome is known now, in order; `labels` [n] are 1.0 and 0.0, or a number to be told."""
+        ...
+
+    def moved_by(self, row: Floats, group: int = 0) -> Floats:
+        """[m]: how much each input of one row moved its score up, as the model stands now; for people, never judged."""
+        ...
+
+    def save(self) -> bytes:
+        """All that it has learnt, with a version of the format."""
+        ...
+
+    def load(self, saved: bytes) -> None:
+        """Go on where `save` was called. Raises `ValueError` with a sentence for what this release cannot read."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """What it has seen so far: `learnt` and `scored` rows, `missing` and `infinite` inputs and the like."""
+        ...
