@@ -19,8 +19,8 @@ __all__ = ["Engine"]
 class Engine:
     """All hops in the fixed order of kinds, fed by one origin: a batch is a block of it, in the order it arrived.
 
-    `reserve_mib`, `ring_events` and `meter` are each hop's. An event more than `lateness_ms` behind the highest time
-    before it is too late: it is not judged.
+    `reserve_mib`, `ring_events`, `journal` and `meter` are each hop's. An event more than `lateness_ms` behind the
+    highest time before it is too late: it is not judged.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class Engine:
         reserve_mib: int = 1024,
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
+        journal: bool = False,
         meter: Meter | None = None,
     ) -> None:
         self.plan, self.lateness_ms = plan, lateness_ms
@@ -41,6 +42,7 @@ class Engine:
                 reserve_mib=reserve_mib,
                 lateness_ms=lateness_ms,
                 ring_events=ring_events,
+                journal=journal,
                 meter=meter,
             )
             for k in plan.catalogue.kinds
