@@ -174,7 +174,7 @@ def replay(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; say what would be accepted.")] = False,
     recover: Annotated[
-        bool, typer.Option("--recover", help="Judge what came too late over its keys' history, and say its alerts.")
+        bool, typer.Option("--recover", help="Judge what came too late; say its alerts and decisions.")
     ] = False,
     rules: Annotated[list[Path] | None, typer.Option(help="For --recover: a rule file or folder.")] = None,
     limit: Annotated[int, typer.Option(help="Most records in one run; run it again for the next.")] = 100_000,
@@ -182,7 +182,8 @@ def replay(
     """Judge refused records again, after the catalogue or a map file has mended them: each once, however often you ask.
 
     They go to risk.mended, where workers read them as they read a house topic. Records that only came too late would be
-    refused again: --recover judges them here and now, and says what they mean as alerts marked recovered.
+    refused again: --recover judges them here and now over the history of their keys, and says what they mean as alerts
+    and decisions marked recovered.
     """
     from risk_stream.stream.mending import read_mends
 
@@ -238,9 +239,14 @@ def _say_recovered(recovered: Recovered, *, dry_run: bool) -> None:
     rows = [(_at(a.time), a.severity, a.rule, a.summary) for a in recovered.alerts[:1000]]
     if rows:
         console.print(table(("time (UTC)", "severity", "rule", "what happened"), rows))
+    decided = [(_at(d.time), d.id, d.verdict, d.table, "; ".join(d.reasons)) for d in recovered.decisions[:1000]]
+    if decided:
+        console.print(table(("time (UTC)", "application", "verdict", "table", "because"), decided))
+    would = "that would be said" if dry_run else "said"
+    decisions = f", decisions {would}: {len(recovered.decisions):,}" if decided else ""
     console.print(
         f"too late and judged now: {recovered.events:,}, over {recovered.history:,} events of their keys; "
-        f"alerts {'that would be said' if dry_run else 'said'}: {len(recovered.alerts):,}"
+        f"alerts {would}: {len(recovered.alerts):,}{decisions}"
     )
     if recovered.waiting:
         console.print(

@@ -20,6 +20,9 @@ __all__ = ["NO_ANSWER", "Answer", "Answers", "Difference", "Verdicts", "at_deadl
 #: The reason of a decision that is made as the time is up.
 NO_ANSWER = "no answer in time"
 
+#: Below any revision that rules say: who judged nothing is behind all that do.
+_UNJUDGED = -(1 << 62)
+
 _decode = msgspec.json.Decoder(Decision).decode
 
 
@@ -109,7 +112,7 @@ class _Known:
     verdict: str
     by: str
     at: int  # when the broker got the answer, ms
-    revision: int  # the highest that the engine has said
+    revision: int  # the highest that rules have said
     differs: bool = False
 
 
@@ -125,11 +128,13 @@ class Verdicts:
     def take(self, decision: Decision, at: int) -> Difference | None:
         """The next record, which the broker got at `at`, ms; -> what an officer is to hear of it, None for nothing.
 
-        A deadline that comes second has judged nothing, and what the engine says again after a restart is old.
+        A deadline that comes second has judged nothing; what the engine says again after a restart is old, and so is
+        what was recovered of an application that it has judged.
         """
         known = self._known.get(decision.id)
         if known is None:
-            self._known[decision.id] = _Known(decision.verdict, decision.by, at, decision.revision)
+            revision = _UNJUDGED if decision.by == "deadline" else decision.revision
+            self._known[decision.id] = _Known(decision.verdict, decision.by, at, revision)
             return None
         if decision.by == "deadline" or decision.revision < known.revision:
             return None

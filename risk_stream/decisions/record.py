@@ -10,14 +10,16 @@ from risk_stream.engine import Decided, Verdict
 
 __all__ = ["Decider", "Decision", "decision_of"]
 
-#: Who decided: the rules, or the deadline of a request to which they had not answered.
-Decider: TypeAlias = Literal["engine", "deadline"]
+#: Who decided: the rules, the deadline of a request to which they had not answered, or the rules afterwards, of an
+#: application that came too late to be judged with the others.
+Decider: TypeAlias = Literal["engine", "deadline", "recovered"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided about one application. Money in major units, rates as shares a year, times in ms since 1970 UTC.
 
-    `revision` is 0 of what was decided first; one that a late event brought has a higher one than all before it.
+    `revision` is 0 of what was decided first; one that a late event brought has a higher one than all before it, one
+    that was recovered a lower one.
     """
 
     id: str  # the application's event id
@@ -59,5 +61,6 @@ def decision_of(judgement: Decided) -> Decision:
         plan=judgement.plan,
         time=judgement.time,
         request=judgement.request,
+        by="recovered" if judgement.status == "recovered" else "engine",
         revision=judgement.revision if judgement.revises else 0,
     )

@@ -90,7 +90,7 @@ METRICS: tuple[Metric, ...] = (
         "risk_stream_decisions_total",
         "counter",
         ("verdict", "table", "by"),
-        "Answers to applications: the verdict, the table that decided, and by whom: `engine`, or `deadline`.",
+        "Answers to applications: the verdict, the table that decided, and who: `engine`, `deadline` or `recovered`.",
     ),
     Metric(
         "risk_stream_decisions_differing_total",

@@ -1,9 +1,9 @@
 """Events that came too late, judged afterwards: over the history of their keys, apart from the workers and their state.
 
 The house topics are read from their beginning, twice: once for who owns which key, once for every event that shares a
-key with a late one. An `Engine` of its own judges these events and the late ones in the order of their times; alerts on
-the late events are said as `recovered`, everything else it says is dropped. The history is what the house sent: late
-events count in each other's, records refused for what they say do not. The rules are today's.
+key with a late one. An `Engine` of its own judges these events and the late ones in the order of their times; alerts
+and decisions on the late events are said as `recovered`, everything else it says is dropped. The history is what the
+house sent: late events count in each other's, records refused for what they say do not. The rules are today's.
 
 A rule that judges later does so where its time has come by the clocks of the house, though the late event's own key be
 idle since. What is due later waits: the note on the event says until when it was judged, and a later run goes on there.
@@ -12,7 +12,7 @@ idle since. What is due later waits: the note on the event says until when it wa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,14 +20,16 @@ import numpy as np
 import orjson
 
 from risk_stream.catalogue import MISSING, Decoder, EventBatch
-from risk_stream.engine import Alert, Engine, broadcast_rows, final, rows_of_types
+from risk_stream.decisions import Decision, decision_of
+from risk_stream.engine import Alert, Decided, Engine, broadcast_rows, final, rows_of_types
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import RECOVERED
+from risk_stream.stream.decisions import decision_records
 from risk_stream.stream.history import History, in_order, read_events, refused_for_their_time
 from risk_stream.stream.lifts import AT_REST_MS
 from risk_stream.stream.mending import Mend
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.messages import Outgoing, alert_to
 from risk_stream.stream.reader import Reader
 from risk_stream.stream.rejects import LATE, Choice, Mended, mend_all, read_rejects, send_all
 from risk_stream.stream.topics import partition_counts
@@ -40,7 +42,7 @@ RECOVERED_REVISION = -1
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found: late events that were judged, the events of their keys, the alerts said on the late ones.
+    """What was found: late events that were judged, the events of their keys, what was said on the late ones.
 
     `waiting` are those of them that rules judge later still; at `due`, ms, the first of these has its time.
     """
@@ -49,6 +51,7 @@ class Recovered:
     events: int
     history: int
     alerts: list[Alert] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     waiting: int = 0
     due: int = 0
 
@@ -62,7 +65,10 @@ async def recover(
     limit: int = 100_000,
     dry_run: bool = False,
 ) -> Recovered:
-    """Judge the chosen records that came too late, say their alerts on `risk.alerts`, and note them in `risk.audit`.
+    """Judge the chosen records that came too late, say their alerts and decisions, and note them in `risk.audit`.
+
+    Alerts go to `risk.alerts`, decisions to `risk.decisions`: there the first record of an application is its answer,
+    so what is recovered of one that was answered changes nothing, and an officer hears where the verdict is another.
 
     A record that was noted there is not judged again, but by rules that were not due then and are now. With `dry_run`
     nothing is said and nothing noted.
@@ -102,15 +108,17 @@ async def recover(
     dues = _dues(plan, batch)
     before = [noted.get(name) for name in names]
     judged_to = {batch.text("id", i): until for i, until in enumerate(before) if until is not None}
-    alerts = [a for a in judge(plan, batch, history.batches, now) if _is_news(a, judged_to.get(a.event))]
+    said = [a for a in judge(plan, batch, history.batches, now) if _is_news(a, judged_to.get(a.event))]
+    alerts = [a for a in said if not isinstance(a, Decided)]
+    decisions = [decision_of(a) for a in said if isinstance(a, Decided)]
     fresh = [until is None or any(until < due <= now for due in of) for until, of in zip(before, dues, strict=True)]
     open_dues = [
         [due for due in of if due > max(now, MISSING if until is None else until)]
         for until, of in zip(before, dues, strict=True)
     ]
     if not dry_run:
-        partitions = partition_counts(settings.broker)[settings.alerts_topic]
-        await send_all(settings.broker, _messages(settings, alerts, partitions))
+        partitions = partition_counts(settings.broker)
+        await send_all(settings.broker, _messages(settings, alerts, decisions, partitions))
         notes = [
             {"kind": "recovered", "record": name, "plan": plan.version} | ({"until": now} if waiting else {})
             for name, is_fresh, waiting in zip(names, fresh, open_dues, strict=True)
@@ -119,7 +127,7 @@ async def recover(
         await send_all(settings.broker, ((settings.audit_topic, None, orjson.dumps(note), None) for note in notes))
     waiting_ones = [of[0] for of in open_dues if of]
     over = sum(map(len, history.batches))
-    return Recovered(found, sum(fresh), over, alerts, len(waiting_ones), min(waiting_ones, default=0))
+    return Recovered(found, sum(fresh), over, alerts, decisions, len(waiting_ones), min(waiting_ones, default=0))
 
 
 def _dues(plan: Plan, batch: EventBatch) -> list[list[int]]:
@@ -134,30 +142,37 @@ def _dues(plan: Plan, batch: EventBatch) -> list[list[int]]:
 
 
 def _is_news(alert: Alert, until: int | None) -> bool:
-    """Whether an alert was not said when its event was judged up to `until`; None where it never was."""
+    """Whether it was not said when its event was judged up to `until`; None where it never was."""
     return until is None or (alert.event_time is not None and alert.time > until)
 
 
 def _messages(
-    settings: Settings, alerts: Iterable[Alert], partitions: int
+    settings: Settings, alerts: Iterable[Alert], decisions: Sequence[Decision], partitions: Mapping[str, int]
 ) -> Iterable[tuple[str, bytes | None, bytes, int | None]]:
-    for alert in alerts:
-        out = alert_to(settings.alerts_topic, alert, partitions)  # where a worker would say it
-        yield out.topic, out.key, out.value, out.partition
+    """Alerts and decisions, each where a worker would say it; `partitions` are those of each topic."""
+    out: list[Outgoing] = [alert_to(settings.alerts_topic, a, partitions[settings.alerts_topic]) for a in alerts]
+    if decisions:
+        topic = settings.decisions_topic
+        out += decision_records(topic, decisions, partitions[topic])
+    for one in out:
+        yield one.topic, one.key, one.value, one.partition
 
 
 def judge(plan: Plan, late: EventBatch, history: Sequence[EventBatch], now: int | None = None) -> list[Alert]:
-    """The alerts on the events of `late`, judged among those of `history`; an event that is in both is one.
+    """What is said of the events of `late`, judged among those of `history`; an event that is in both is one.
+
+    These are alerts, and the judgements of decision tables.
 
     Rules that judge later do so where they are due by `now`, ms; None: as far as the history reaches.
     """
     wanted = {late.text("id", row) for row in range(len(late))}
     latest = late.times.max() + plan.longest_after_ms
-    engine, said = Engine(plan), list[Alert]()
+    engine, said = Engine(plan), list[Alert]()  # what tables decide among them
     for batch in in_order([late, *history]):
         rows = np.flatnonzero(batch.times <= latest)
         if len(rows):
-            said += engine.apply(batch.take(rows)).alerts
+            result = engine.apply(batch.take(rows))
+            said += [*result.alerts, *result.decisions]
     if now is not None:
         said += engine.advance(now).alerts
     recovered = {"status": RECOVERED, "revision": RECOVERED_REVISION, "was": None}

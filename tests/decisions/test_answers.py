@@ -89,6 +89,19 @@ def test_what_judges_nothing_anew_is_no_difference() -> None:
     )
 
 
+def test_what_is_recovered_stands_behind_the_engine_and_before_a_deadline() -> None:
+    """An application that came too late: a deadline had judged nothing of it, the engine knows better."""
+    recovered = decision("a", "decline", by="recovered", revision=-1)
+    verdicts = Verdicts()
+    assert verdicts.take(decision("a", "refer", by="deadline"), 0) is None
+    found = verdicts.take(recovered, 1)
+    assert found is not None
+    assert (found.answered, found.by, found.later) == ("refer", "deadline", recovered)
+    of_engine = Verdicts()
+    assert of_engine.take(decision("a", "approve"), 0) is None
+    assert of_engine.take(recovered, 1) is None
+
+
 def test_what_is_no_decision_is_refused_with_a_sentence() -> None:
     """Somebody else wrote into the topic."""
     for value in (None, b"", b"{", b"{}", b"\xff", b'{"id": 1}'):

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
-from risk_stream.engine import Alert, Engine, late
+from risk_stream.decisions import Decision, decision_of
+from risk_stream.decisions.answers import partition_of, read_decision
+from risk_stream.engine import Alert, Decided, Engine, late
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream.history import History
 from risk_stream.stream.mending import Mend
@@ -166,6 +168,55 @@ def test_a_late_event_is_recovered_once_and_changes_no_state(kafka: Kafka, catal
     assert (again.events, again.alerts, again.found.done) == (0, [], 1)
     assert len(said(house_of.alerts_topic)) == 1
     assert said(house_of.mended_topic) == []
+
+
+TABLE = """
+table: loans
+owner: desk
+on: application
+features:
+  asked_1h: {count: application, by: customer, window: 1h}
+rows:
+  - {when: asked_1h >= 2, verdict: decline, reason: "{customer} asked {asked_1h} times"}
+  - {when: otherwise, verdict: approve, limit: amount, reason: Nothing against it}
+"""
+
+
+def application(n: int, minute: int) -> dict[str, Any]:
+    said = {"id": f"A{n}", "type": "application", "time": NOW + minute * 60_000, "loan": f"L{n}", "customer": "C1"}
+    return {**said, "amount": 5.0}
+
+
+def test_tables_decide_of_a_late_application_as_they_would_have_in_time(catalogue: Catalogue) -> None:
+    """Among the applications before it and not those behind; marked so that every judgement of a worker is above it."""
+    plan = plan_of_texts({"loans.yaml": TABLE}, catalogue)
+    others = batch_of(plan, [application(1, 0), application(2, 1)])
+    (first,) = judge(plan, batch_of(plan, [application(3, -1)]), [others])
+    (last,) = judge(plan, batch_of(plan, [application(4, 2)]), [others])
+    assert isinstance(first, Decided)
+    assert isinstance(last, Decided)
+    assert (first.event, first.verdict, last.event, last.verdict) == ("A3", "approve", "A4", "decline")
+    said = decision_of(last)
+    assert (said.by, said.revision, said.reasons) == ("recovered", RECOVERED_REVISION, ["C1 asked 3 times"])
+
+
+@pytest.mark.live
+@pytest.mark.timeout(120)
+def test_a_recovered_decision_is_said_where_its_application_is_answered(kafka: Kafka, catalogue: Catalogue) -> None:
+    house_of = house(kafka, catalogue, "recover-decisions")
+    plan, loans = plan_of_texts({"loans.yaml": TABLE}, catalogue), house_of.house_topics["loans"]
+    late_one = orjson.dumps(application(2, 1))
+    send(house_of, loans, orjson.dumps(application(1, 0)), orjson.dumps(application(3, 60)), late_one)
+    send(house_of, house_of.rejects_topic, refused(house_of, 2, late_one, "late", topic=loans))
+    recovered = asyncio.run(recover(house_of, plan, Choice()))
+    assert (recovered.alerts, [d.id for d in recovered.decisions]) == ([], ["A2"])
+
+    async def read() -> list[tuple[int, Decision]]:
+        async with Reader(kafka.address) as reader:
+            spans = await reader.spans([house_of.decisions_topic])
+            return [(r.partition, read_decision(r.value)) async for part in reader.read(spans) for r in part]
+
+    assert asyncio.run(read()) == [(partition_of("A2", 2), recovered.decisions[0])]
 
 
 # Rules that judge later
