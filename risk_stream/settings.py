@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe log line that is written"
+        "info", description="least severe log line that is written; tracebacks are in it at `debug` alone"
     )
     log_file: Path | None = Field(None, description="write the log here too")
 

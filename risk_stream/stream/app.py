@@ -58,6 +58,11 @@ class RiskApp(faust.App):
     pipeline: Pipeline
     watcher: PlanWatcher
     broker_watch: BrokerWatch
+    failure: BaseException | None = None  # what it ends for, where something failed
+
+    def _crash(self, reason: BaseException) -> None:
+        self.failure = self.failure or reason
+        super()._crash(reason)
 
     async def on_first_start(self) -> None:
         """Connect the producer, and store the plan that is in force."""

@@ -7,6 +7,7 @@ restart would not help, `AGAIN` start me again.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -173,18 +174,26 @@ def main() -> NoReturn:
         settings.broker,
     )
     log.debug("joining the group %.2f s after the process began", time.time() - began)
-    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    _work(faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True), app, settings.broker)
+
+
+def _work(worker: faust.Worker, app: RiskApp, broker: str) -> NoReturn:
+    """The top of the process: whatever ends the app is one sentence, and the supervisor goes on.
+
+    What Faust gives as the reason is an exit code, or a part of it that was cancelled as another failed: the app knows
+    what failed first.
+    """
     try:
         worker.execute_from_commandline()
-    except SystemExit as exc:
-        logging.shutdown()
-        os._exit(0 if not exc.code else AGAIN)
-    except KafkaError as exc:
-        _end(AGAIN, f"the broker at {settings.broker} failed: {exc!r}")
-    except Exception as exc:  # the top of the process: one sentence, and the supervisor goes on
-        log.debug("crash", exc_info=exc)
-        _end(AGAIN, f"the worker failed: {exc!r}")
-    os._exit(0)
+    except (Exception, SystemExit, asyncio.CancelledError) as exc:
+        failure = app.failure or exc
+        code = exc.code if isinstance(exc, SystemExit) else AGAIN
+        if not code or isinstance(failure, SystemExit):
+            logging.shutdown()
+            os._exit(AGAIN if code else 0)
+        log.debug("crash", exc_info=failure)
+        who = f"the broker at {broker}" if isinstance(failure, KafkaError) else "the worker"
+        _end(AGAIN, f"{who} failed: {failure!r}")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-__all__ = ["BrokerWatch", "SafeHandler", "set_up_logging"]
+__all__ = ["BrokerWatch", "OneLine", "SafeHandler", "set_up_logging"]
 
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
@@ -43,6 +43,14 @@ class SafeHandler(logging.StreamHandler[TextIO]):
         self._lost()
 
 
+class OneLine(logging.Formatter):
+    """Says what happened without the lines of the program that led to it: those are for who debugs it."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: ARG002, N802  logging's names
+        """Nothing."""
+        return ""
+
+
 class BrokerWatch(logging.Handler):
     """Hears the Kafka client's log and says of an unreachable broker two things: it is away, it is back."""
 
@@ -72,7 +80,10 @@ class BrokerWatch(logging.Handler):
 
 
 def set_up_logging(level: str, file: Path | None, broker: str, lost: Callable[[], None]) -> BrokerWatch:
-    """Log to standard error, and to `file` too; what libraries say only where it is a warning."""
+    """Log to standard error, and to `file` too; what libraries say only where it is a warning.
+
+    Tracebacks are shown at the level `debug` alone.
+    """
     root = logging.getLogger()
     handlers: list[logging.Handler] = [SafeHandler(sys.stderr, lost)]
     if file is not None:
@@ -81,8 +92,9 @@ def set_up_logging(level: str, file: Path | None, broker: str, lost: Callable[[]
             handlers.append(SafeHandler(file.open("a", encoding="utf-8", buffering=1), lost))
         except OSError as exc:
             print(f"cannot log to {file}, logging to standard error only: {exc.strerror}", file=sys.stderr)  # noqa: T201
+    shown = logging.Formatter if level == "debug" else OneLine
     for handler in handlers:
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(shown(FORMAT))
     root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     logging.getLogger("risk_stream").setLevel(level.upper())

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -109,6 +110,10 @@ def log_of(house: House) -> dict[str, list[dict[str, Any]]]:
     for record in house.read("decisions"):
         found.setdefault(record["id"], []).append(record)
     return found
+
+
+def all_answered(house: House, applications: list[str]) -> bool:
+    return set(applications) <= log_of(house).keys()
 
 
 def test_the_table_answers_and_both_servers_say_the_same(deciding: House, pair: tuple[Deciding, Deciding]) -> None:
@@ -214,3 +219,21 @@ def test_with_a_worker_killed_each_application_has_one_answer(deciding: House, p
     assert all(log[name][0]["reasons"] == [NO_ANSWER] for name in late)
     # What was answered at the deadline is judged when the heir goes on, and an officer hears of each.
     assert eventually(lambda: set(late) <= deciding.said("decision-differs"), within=60), pair[1].worker.log
+
+
+def test_requests_of_one_partition_are_answered_whichever_worker_dies(
+    deciding: House, pair: tuple[Deciding, Deciding]
+) -> None:
+    """Before the death and after it; nothing else comes that would have a reader notice what it stepped over."""
+    for turn, dying in enumerate(pair):
+        dying.worker.ready()
+        names = [f"one-{turn}-{i}" for i in range(20)]
+        requests = [
+            {**body(name), "id": name, "type": "application", "time": int(time.time() * 1000) + i}
+            for i, name in enumerate(names)
+        ]
+        deciding.send(requests[:10], "requests", partition=0)
+        os.kill(dying.worker.child, signal.SIGKILL)
+        deciding.send(requests[10:], "requests", partition=0)
+        assert eventually(partial(all_answered, deciding, names), within=60, every=0.2), dying.worker.log
+        assert {record["by"] for name in names for record in log_of(deciding)[name]} == {"engine"}

@@ -40,6 +40,24 @@ def test_a_log_file_that_cannot_be_opened_is_said() -> None:
     assert ran.stdout == "0\n"
 
 
+@pytest.mark.parametrize(("level", "lines"), [("info", 1), ("debug", 4)])
+def test_what_failed_is_one_line_unless_somebody_debugs(level: str, lines: int) -> None:
+    """A library that fails inside logs where it was, too."""
+    code = f"""
+import logging
+from risk_stream.stream.logs import set_up_logging
+set_up_logging("{level}", None, "kafka:9092", lambda: None)
+try:
+    {{}}["x"]
+except KeyError as exc:
+    logging.getLogger("mode.services").exception("Crashed reason=%r", exc)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    said = ran.stderr.splitlines()
+    assert said[0].endswith("ERROR   Crashed reason=KeyError('x')")
+    assert len(said) == lines
+
+
 def test_a_closed_stream_is_counted() -> None:
     """The terminal went away."""
     lost: list[int] = []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from risk_stream.settings import Settings
 from risk_stream.stream import child
@@ -102,6 +104,40 @@ def test_wrong_event_types_are_said_with_their_place(tmp_path: Path, capsys: pyt
     (tmp_path / "own.yaml").write_text("events: 7\n")
     assert run_worker(Settings(events=[tmp_path])) == 1
     assert "own.yaml:1" in capsys.readouterr().err
+
+
+class Ended(BaseException):
+    """The process would end here."""
+
+
+@pytest.mark.parametrize(
+    ("first", "given", "said"),
+    [
+        (KeyError("trades/1"), CancelledError(), "the worker failed: KeyError('trades/1')"),
+        (KeyError("trades/1"), SystemExit(70), "the worker failed: KeyError('trades/1')"),
+        (KafkaConnectionError("gone"), SystemExit(70), "the broker at kafka:9092 failed: KafkaConnectionError('gone')"),
+        (None, CancelledError(), "the worker failed: CancelledError()"),
+    ],
+)
+def test_a_process_that_fails_says_what_failed_first(
+    first: BaseException | None, given: BaseException, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though what Faust gives as the reason is a part of it that was cancelled for that: it ends at once, to go on."""
+
+    class Failing:
+        failure = first
+
+        def execute_from_commandline(self) -> None:
+            raise given
+
+    def end(code: int, sentence: str) -> None:
+        raise Ended(code, sentence)
+
+    monkeypatch.setattr(child, "_end", end)
+    failing: Any = Failing()
+    with pytest.raises(Ended) as ended:
+        child._work(failing, failing, "kafka:9092")
+    assert ended.value.args == (child.AGAIN, said)
 
 
 @pytest.fixture
