@@ -7,6 +7,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 
 from risk_stream.catalogue import text_hash
 from risk_stream.features import Aggregate, KindLayout, Op, Periods
@@ -64,7 +65,7 @@ class Reference:
         if event.key is None:
             return [Answer(None, exact=True) for _ in self.layout.aggregates]
         log = self.logs.setdefault(event.key, Log())
-        place = sum(e.place <= event.place for e in log.kept)
+        place = bisect_right(log.kept, event.place, key=lambda e: e.place)
         before, window = log.kept[:place], log.kept[:place]
         if place and log.kept[place - 1].place == event.place:
             before = window[:-1]
@@ -86,7 +87,7 @@ class Reference:
     def _answer(self, a: Aggregate, log: Log, before: list[Event], window: list[Event], event: Event) -> Answer:
         now = event.time
         since = window_start(a, now) - 1
-        earlier, inside = [e for e in before if e.time > since], [e for e in window if e.time > since]
+        earlier, inside = _after(since, before), _after(since, window)
         if a.op.is_arrears:
             value = self._past_due(a, earlier if a.before else inside, now)
         elif a.op.is_baseline:
@@ -95,8 +96,10 @@ class Reference:
             value = self._value(a, earlier, inside, now)
         if log.gone_until <= since or log.gone_until < self._newest(a, before, since):
             return Answer(value, exact=True)
-        others = [e for e in log.gone if all(e is not w for w in window)]
-        gone = [e for e in others if since < e.time and e.place <= event.place and matches(a, e)]
+        here = {id(e) for e in window}
+        gone = [
+            e for e in log.gone if since < e.time and e.place <= event.place and id(e) not in here and matches(a, e)
+        ]
         whole = sorted([*inside, *gone], key=lambda e: e.place)
         if a.op is Op.SEEN:
             past = [e for e in whole if e.place < event.place]
@@ -106,10 +109,10 @@ class Reference:
 
     def _newest(self, a: Aggregate, before: list[Event], since: int) -> int:
         """When the event was that last or since asks for, if it is here: no other that is older matters to these."""
-        found = [e.time for e in before if e.time > since and matches(a, e)]
-        if a.op is Op.LAST:
-            found = [e.time for e in before if e.time > since and self._values(a, [e])]
-        return found[-1] if found and a.op in {Op.LAST, Op.SINCE} and not a.steps else NEVER
+        if a.steps or a.op not in {Op.LAST, Op.SINCE}:
+            return NEVER
+        counts = (lambda e: bool(self._values(a, [e]))) if a.op is Op.LAST else (lambda e: matches(a, e))
+        return next((e.time for e in reversed(_after(since, before)) if counts(e)), NEVER)
 
     def _standing(self, a: Aggregate, past: list[int], own: int) -> float | None:
         """Where the event's own value stands among those before it."""
@@ -153,11 +156,12 @@ class Reference:
         if a.op in {Op.COUNT, Op.SEQUENCE}:
             return len(self._events(a, window))
         if a.op is Op.SINCE:
-            times = [e.time for e in self._events(a, window) if any(e is b for b in before)]
+            past = {id(e) for e in before}
+            times = [e.time for e in self._events(a, window) if id(e) in past]
             return (now - times[-1]) / 1000 if times else None
         if a.op is Op.SEEN:
             found = set(self._values(a, before))
-            return sum(2**b for b, text in enumerate(a.values) if text_hash(text) in found)
+            return sum(2**b for b, text in enumerate(a.values) if _hash_of(text) in found)
         values = self._values(a, window)
         if a.op is Op.SUM:
             return wrapped(sum(values)) / scale
@@ -185,13 +189,18 @@ class Reference:
 
     def _events(self, a: Aggregate, window: list[Event]) -> list[Event]:
         """Those that count, which of a sequence are its completions."""
-        return completions(a, window) if a.steps and not a.op.is_arrears else [e for e in window if matches(a, e)]
+        return completions(a, window) if a.steps and not a.op.is_arrears else matching(a, window)
 
     def _values(self, a: Aggregate, events: list[Event]) -> list[int]:
         assert a.field is not None
-        values = [e.fields.get(a.field, MISSING) for e in events if matches(a, e)]
+        values = [e.fields.get(a.field, MISSING) for e in matching(a, events)]
         missing = {MISSING, 0} if a.field in self.layout.text_columns else {MISSING}
         return [v for v in values if v not in missing]
+
+
+@cache
+def _hash_of(text: str) -> int:
+    return text_hash(text)
 
 
 def window_start(a: Aggregate, now: int) -> int:
@@ -199,21 +208,32 @@ def window_start(a: Aggregate, now: int) -> int:
     sliding = now - a.window_ms + 1
     if a.periods is None:
         return sliding
-    return max([sliding, *(start for start in a.periods.starts.tolist() if start <= now)])
+    begun = bisect_right(a.periods.starts, now)
+    return max(sliding, int(a.periods.starts[begun - 1])) if begun else sliding
 
 
 def _day(days: Periods, time: int) -> int:
     """The number of a day, those before and behind the calendar's having 24 hours."""
-    starts = days.starts.tolist()
-    if time < starts[0]:
-        return math.floor(Fraction(time - starts[0], 86_400_000))
-    number = bisect_right(starts, time) - 1
-    return number + (time - starts[-1]) // 86_400_000 if number == len(starts) - 1 else number
+    first, last, number = int(days.starts[0]), int(days.starts[-1]), bisect_right(days.starts, time) - 1
+    if time < first:
+        return math.floor(Fraction(time - first, 86_400_000))
+    return number + (time - last) // 86_400_000 if number == len(days.starts) - 1 else number
 
 
 def matches(a: Aggregate, event: Event) -> bool:
     """Whether an event counts for an aggregate."""
-    return any(bit in event.counts_for for bit in a.bits)
+    return not event.counts_for.isdisjoint(a.bits)
+
+
+def matching(a: Aggregate, events: list[Event]) -> list[Event]:
+    """Those that count for an aggregate."""
+    bits = a.bits
+    return [e for e in events if not e.counts_for.isdisjoint(bits)]
+
+
+def _after(since: int, events: list[Event]) -> list[Event]:
+    """Those behind a time, of events in the order of their places."""
+    return events[bisect_right(events, since, key=lambda e: e.time) :]
 
 
 def completions(a: Aggregate, events: list[Event]) -> list[Event]:

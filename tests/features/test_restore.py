@@ -19,6 +19,8 @@ from tests.features.streams import LATENESS, TYPES, aggregate, layout, layouts, 
 from tests.features.test_state import EVERYTHING
 
 ORDER = frozenset({("order", "")})
+#: What walks the rows of its window at each event: with windows of 60,000 rows that takes minutes.
+WALKING = {Op.SEQUENCE, Op.QUANTILE, Op.PERCENTILE, Op.SEEN, Op.DAYS_PAST_DUE, Op.AMOUNT_PAST_DUE}
 
 
 def state_of(layout: KindLayout, *, scan_below: int = 48, reserve_mib: int = 8) -> KeyState:
@@ -185,7 +187,8 @@ def test_long_logs_come_back_from_a_walk_of_images_and_the_journal_behind_it(see
 
 def test_parts_are_small_enough_for_a_message_however_large_a_key_is() -> None:
     """One key with 60,000 rows, thousands with two: cut into parts, each of which says what it is."""
-    asked = layout([aggregate(op, "amount", window_ms=10**9) for op in Op if op is not Op.STD], cap=60_000)
+    ops = [op for op in Op if op is not Op.STD and op not in WALKING]
+    asked = layout([aggregate(op, "amount", window_ms=10**9) for op in ops], cap=60_000)
     rng = np.random.default_rng(5)
     big = [Event(i, ORDER, {"amount": int(rng.integers(-(2**50), 2**50))}) for i in range(70_000)]
     small = [Event(i, ORDER, {"amount": i}, key=1 + i % 4000) for i in range(8000)]
