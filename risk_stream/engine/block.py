@@ -76,6 +76,8 @@ class Result:
     ended: NDArray[np.int64] = field(default_factory=lambda: NO_TIMES)  # when the broker got them (`_at`), ms
     rule_errors: dict[str, Failures] = field(default_factory=dict)  # by rule id
     judged_by: Counter[RulesAt] = field(default_factory=Counter)  # events judged for the first time
+    models: Counter[tuple[str, str]] = field(default_factory=Counter)  # (model, what): how often
+    models_ns: Counter[str] = field(default_factory=Counter)  # what models took, where the hop has a stopwatch
     late: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))  # rows too late (the engine's only)
     behind: int = 0  # events put before newer ones of their key
     revised: int = 0  # events judged again

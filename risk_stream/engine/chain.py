@@ -10,6 +10,7 @@ from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Result
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
+from risk_stream.engine.machine import MakeLearner, no_learner
 from risk_stream.engine.view import broadcast_rows, entry_hops
 from risk_stream.rules import Plan, add_failures
 
@@ -19,8 +20,8 @@ __all__ = ["Engine"]
 class Engine:
     """All hops in the fixed order of kinds, fed by one origin: a batch is a block of it, in the order it arrived.
 
-    `reserve_mib`, `ring_events`, `journal` and `meter` are each hop's. An event more than `lateness_ms` behind the
-    highest time before it is too late: it is not judged.
+    `reserve_mib`, `ring_events`, `journal`, `make` and `meter` are each hop's. An event more than `lateness_ms` behind
+    the highest time before it is too late: it is not judged.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Engine:
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
         journal: bool = False,
+        make: MakeLearner = no_learner,
         meter: Meter | None = None,
     ) -> None:
         self.plan, self.lateness_ms = plan, lateness_ms
@@ -43,6 +45,7 @@ class Engine:
                 lateness_ms=lateness_ms,
                 ring_events=ring_events,
                 journal=journal,
+                make=make,
                 meter=meter,
             )
             for k in plan.catalogue.kinds
@@ -173,3 +176,5 @@ def _add(total: Result, result: Result) -> None:
     total.plans_dropped += result.plans_dropped
     add_failures(total.rule_errors, result.rule_errors)
     total.judged_by.update(result.judged_by)
+    total.models.update(result.models)
+    total.models_ns.update(result.models_ns)

@@ -16,6 +16,7 @@ from risk_stream.engine.revise import differs
 from risk_stream.engine.tell import Tell
 from risk_stream.engine.timers import Timer, batch_of
 from risk_stream.engine.view import DUE, Features, Floats, Rows
+from risk_stream.engine.windows import carried_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,8 @@ def _by_plan(memory: Memory, timers: Sequence[Timer]) -> Iterator[tuple[InForce,
 
 
 def _side(memory: Memory, asked: Asked, rows: Rows, lists: Lists) -> tuple[EventBatch, Features]:
-    features = Features(lists=lists)
     batch = asked.batch.take(rows)
+    features = carried_in(batch, memory.lexicon, 0)  # scores alone, of which no text is learnt
+    features.lists = lists
     memory.windows.add(features, asked.values[rows], asked.flags[rows], batch.fixed(DUE))
     return batch, features

@@ -19,12 +19,14 @@ from risk_stream.engine.block import INDEX_BITS, Block, Result
 from risk_stream.engine.due import ask, fire, say_again
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lists import Lists, changes_of
+from risk_stream.engine.machine import MakeLearner, no_learner
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.revise import Again, arrive, asked_again
 from risk_stream.engine.ring import Placed
 from risk_stream.engine.saved import Walk, changes, head_of, restore
+from risk_stream.engine.scoring import Stopwatch
 from risk_stream.engine.tell import Tell, first_revised
 from risk_stream.engine.view import Features, Floats, Mask, is_broadcast
 from risk_stream.engine.windows import carried_in
@@ -53,7 +55,8 @@ class Hop:
 
     `reserve_mib` bounds its windows' memory, which is committed as it is used; `lateness_ms` is how far behind its
     clock an event may come; `ring_events` bounds the events that may still be revised. With `journal` it keeps what a
-    checkpoint needs until it is taken. A `meter` is told of every evaluation.
+    checkpoint needs until it is taken. `make` makes the mathematics of its models. A `meter` is told of every
+    evaluation, and a `stopwatch` measures models.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class Hop:
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
         journal: bool = False,
+        make: MakeLearner = no_learner,
         meter: Meter | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.kind, self.lateness_ms = kind, lateness_ms
         self.clock = MISSING  # the partition's, after the last block
@@ -81,7 +86,9 @@ class Hop:
             lateness_ms=lateness_ms,
             ring_events=ring_events,
             journal=journal,
+            make=make,
             meter=meter,
+            stopwatch=stopwatch,
         )
 
     @property
@@ -151,6 +158,7 @@ class Hop:
         that are due at its clock; where there is none, it changes nothing and can be left out.
         """
         tell = Tell(self.kind, self._rank, self._memory.lexicon.texts)
+        self._memory.scoring.forget_recalled()
         for group, held in self._groups(blocks, tell):
             batch, placed, starts = self._place(group, held)
             for begin, end, alone in _runs(placed, starts, self._memory.timers.touched(batch)):
@@ -164,6 +172,10 @@ class Hop:
                     in_disorder = bool((placed.kinds[rows] == ring_kernel.AMONG).any())
                     self._go_on(part, held, position, tell, in_disorder=in_disorder)
             self._after(group, tell)
+        tell.result.models, tell.result.models_ns = (
+            self._memory.scoring.take_counts(),
+            self._memory.scoring.take_times(),
+        )
         tell.result.contradictions += self._memory.owners.contradictions.take_news()
         return tell.done()
 
@@ -191,7 +203,7 @@ class Hop:
         """Put blocks of one plan into the ring."""
         memory = self._memory
         batch, placed, _ = self._place(group, held)
-        ref = memory.keep(memory.owners.fill(batch))
+        ref = memory.keep(memory.scoring.recall(memory.owners.fill(batch), memory.ring.next))
         known = np.flatnonzero(placed.kinds == ring_kernel.KNOWN)
         while len(known):  # each event's first row among these, then its next one
             entries, first = np.unique(placed.entries[known], return_index=True)
@@ -302,6 +314,7 @@ class Hop:
         plans, windows = self._memory.plans, self._memory.windows
         if len(plans.held) > 1 and plans.expire(self._floor(self.clock), self._memory.timers.plans):
             windows.use(plans.layout, plans.wheres())
+            self._memory.use_models()
         held = plans.find(block.plan)
         if held is None:
             position = block.position
@@ -310,6 +323,7 @@ class Hop:
                 since = max(self.newest, self.clock, int(block.batch.times.min()) - 1)
             dropped += plans.adopt(block.plan, position, self.clock)
             windows.use(plans.layout, plans.wheres(), since)
+            self._memory.use_models()
             held = plans.find(block.plan)
             assert held is not None
         return held
@@ -355,11 +369,23 @@ class Hop:
         memory = self._memory
         memory.owners.learn(batch, position)
         batch = memory.owners.fill(batch)
-        memory.keep(batch)
-        if held.after:
-            memory.timers.set(memory.cut(batch, held.plan), held, position)
         values, flags = memory.windows.insert(batch, memory.windows.masks(batch), position, sort=in_disorder)
-        tell.first(batch, held, self._features(batch, values, flags, position))
+        features = self._features(batch, values, flags, position)
+        known = self._scored(batch, held, features, position, tell)
+        memory.keep(known)
+        if held.after:
+            memory.timers.set(memory.cut(known, held.plan), held, position)
+        tell.first(batch, held, features)
+
+    def _scored(self, batch: EventBatch, held: InForce, features: Features, position: int, tell: Tell) -> EventBatch:
+        """Have models score events, among whose features the scores are then; -> the events with their scores."""
+        memory = self._memory
+        columns = memory.scoring.score(held.plan, batch, features, memory.lexicon, position)
+        if not columns:
+            return batch
+        tell.noticed(held, batch, memory.scoring.take_noticed(), position)
+        memory.scoring.keep(batch.hashes("id"), columns, memory.ring.next)
+        return batch.with_columns(columns)
 
     def _features(self, batch: EventBatch, values: Floats, flags: Longs, position: int) -> Features:
         features = carried_in(batch, self._memory.lexicon, position)
@@ -383,9 +409,12 @@ class Hop:
         arrived = arrive(memory, batch, kinds, entries, first, held, position)
         if len(arrived.new):
             features = self._features(arrived.new, arrived.values, arrived.flags, position)
+            scored = self._scored(arrived.new, held, features, position, tell)
+            if scored is not arrived.new:
+                memory.ring.set_refs(arrived.entries, memory.complete(scored))
             tell.first(arrived.new, held, features)
             if held.after:
-                memory.timers.set(memory.cut(arrived.new, held.plan), held, position)
+                memory.timers.set(memory.cut(scored, held.plan), held, position)
         if arrived.again is not None:
             self._judge_again(arrived.again, position, tell)
             self._amend_timers(arrived.again, position)

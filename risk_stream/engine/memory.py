@@ -9,9 +9,11 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lexicon import Lexicon
+from risk_stream.engine.machine import MakeLearner
 from risk_stream.engine.owners import Owners
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.ring import Facts, Ring
+from risk_stream.engine.scoring import Scoring, Stopwatch
 from risk_stream.engine.stakes import Stakes
 from risk_stream.engine.timers import Timers
 from risk_stream.engine.windows import Windows
@@ -43,6 +45,8 @@ class Memory:
         lateness_ms: int,
         ring_events: int,
         journal: bool,
+        make: MakeLearner,
+        stopwatch: Stopwatch | None,
         meter: Meter | None = None,
     ) -> None:
         self.kind = kind
@@ -50,6 +54,7 @@ class Memory:
         self.owners = Owners(plan.catalogue, kind, self.lexicon, journal=journal)
         self.windows = Windows(kind, self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
         self.plans = Plans(plan, kind, meter)
+        self.scoring = Scoring(kind, make, journal=journal, stopwatch=stopwatch)
         self.ring = Ring(ring_events)
         self.timers = Timers(kind, journal=journal)
         self._rows, self._completed = Facts(), Facts()
@@ -60,6 +65,10 @@ class Memory:
     def next_ref(self) -> int:
         """The reference to the next row that is kept."""
         return self._rows.next
+
+    def use_models(self) -> None:
+        """Keep the models of the plans in force."""
+        self.scoring.use([held.plan for held in self.plans.held])
 
     def keep(self, batch: EventBatch) -> int:
         """Keep rows as they arrived, as far as later judgements need them; -> the reference to the first.
@@ -105,6 +114,7 @@ class Memory:
         """Let go the facts of events that have left the ring."""
         self._rows.free(self.ring.oldest)
         self._completed.free(self.ring.oldest)
+        self.scoring.free(self.ring.oldest)
 
     def cut(self, batch: EventBatch, *plans: Plan) -> EventBatch:
         """The columns that the rules of some plans and later hops may need, and no arrays computed from them."""

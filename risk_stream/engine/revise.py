@@ -16,6 +16,7 @@ from risk_stream.engine.block import REVISED
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
+from risk_stream.engine.scoring import none_of
 from risk_stream.engine.view import Floats, Mask, has_key
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Arrived:
     """A block put into a hop's memory: its new events with their values and flags, and the events it changes."""
 
     new: EventBatch
+    entries: Longs  # of the new events
     values: Floats
     flags: Longs
     again: Again | None
@@ -59,7 +61,7 @@ def arrive(
     kinds, known, copies = _last_of_each(memory, kinds, entries, first)
     new = kinds <= ring_kernel.BEHIND
     taught = owners.learn(batch, position, new | _mask(known, len(batch)))
-    batch = owners.fill(batch)
+    batch = _with_scores(memory, owners.fill(batch), entries, known)
     ref = memory.keep(batch)
 
     known, same, plan_copies = _differing(memory, batch, entries, known, held)
@@ -81,7 +83,7 @@ def arrive(
     rows = np.flatnonzero(new)
     arrived = batch.take(rows)
     values, flags = windows.insert(arrived, masks[rows], position, sort=True)
-    result = Arrived(arrived, values, flags, None, copies=copies + same, plan_copies=plan_copies)
+    result = Arrived(arrived, entries[rows], values, flags, None, copies=copies + same, plan_copies=plan_copies)
     result.behind = int(behind.sum())
     result.dropped = int((kinds == ring_kernel.GONE).sum()) + left_out
     if old_facts is not None and old_values is not None:
@@ -113,6 +115,21 @@ def differs(a: Floats, b: Floats) -> Mask:
     """Where two arrays of values, or of text hashes in the same bytes, are not the same bits."""
     other: Mask = a.view(np.int64) != b.view(np.int64)
     return other
+
+
+def _with_scores(memory: Memory, batch: EventBatch, entries: Longs, known: NDArray[np.intp]) -> EventBatch:
+    """The batch, whose rows of `known` events have the scores that models gave these when they first came."""
+    names = memory.scoring.columns
+    if len(known) == 0 or not names:
+        return batch
+    old = memory.gather(memory.ring.refs(entries[known]))
+    columns = {}
+    for name in names:
+        if name in old.table.schema.names:
+            said = old.table.column(name).to_numpy(zero_copy_only=False)
+            columns[name] = np.full(len(batch), none_of(name), said.dtype)
+            columns[name][known] = said
+    return batch.with_columns(columns) if columns else batch
 
 
 def _mask(rows: NDArray[np.intp], n: int) -> Mask:

@@ -1,8 +1,8 @@
 """A hop's state as parts of a checkpoint, and back: what its windows journal, what it learnt, and a head.
 
 A part begins with one letter: J rows of windows, I an image of a chunk of them, L what was learnt, M a chunk of all
-that is known, T timers, as a journal or a chunk of them, C contradictions of owners that were said, H the head:
-position, clock, plans in force and what their rows mean. The last head holds.
+that is known, T timers, as a journal or a chunk of them, S what models have learnt and said, C contradictions of owners
+that were said, H the head: position, clock, plans in force and what their rows mean. The last head holds.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from risk_stream.rules import Plan
 __all__ = ["FORMAT", "Walk", "changes", "head_of", "restore"]
 
 #: Versions of this format that are read; what a release cannot read it refuses. Only a checkpoint of a plan with timers
-#: says TIMED_FORMAT, so one without them can be read by releases that would lose timers.
-FORMAT, TIMED_FORMAT = 1, 2
+#: says TIMED_FORMAT, and only one with models SCORED_FORMAT: without them it is read by releases that would lose them.
+FORMAT, TIMED_FORMAT, SCORED_FORMAT = 1, 2, 3
 
 
 def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
@@ -28,11 +28,12 @@ def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
     parts = [b"L" + part for part in memory.lexicon.take_journal(upto)]
     parts += [b"T" + part for part in memory.timers.take_journal(upto)]
     parts += [b"C" + part for part in memory.owners.contradictions.take_journal(upto)]
+    parts += [b"S" + part for part in memory.scoring.changes()]
     state = memory.windows.state
     if state is not None:
         parts += [b"J" + part for part in state.take_journal(upto)]
     said = {
-        "format": TIMED_FORMAT if any(held.after for held in memory.plans.held) else FORMAT,
+        "format": _format(memory),
         "kind": memory.kind,
         "plans": memory.plans.state(),
         "contradicted": memory.owners.contradicted,
@@ -40,6 +41,12 @@ def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
         **head,
     }
     return [*parts, b"H" + msgspec.msgpack.encode(said)]
+
+
+def _format(memory: Memory) -> int:
+    if memory.scoring.machines:
+        return SCORED_FORMAT
+    return TIMED_FORMAT if any(held.after for held in memory.plans.held) else FORMAT
 
 
 class Walk:
@@ -59,6 +66,7 @@ class Walk:
             state = memory.windows.state
             new = [b"M" + part for part in memory.lexicon.image(self._next)]
             new += [b"T" + part for part in memory.timers.image(self._next)]
+            new += [b"S" + part for part in memory.scoring.image(self._next, CHUNKS)]
             new += [b"C" + part for part in memory.owners.contradictions.image(self._next)]
             if state is not None:
                 new += [b"I" + part for part in state.image(self._next, position)]
@@ -77,9 +85,9 @@ def head_of(parts: Iterable[bytes], kind: str) -> dict[str, Any]:
             said = msgspec.msgpack.decode(part[1:])
     if said is None:
         raise ValueError(f"a checkpoint of {kind} has no head")
-    if said["format"] not in {FORMAT, TIMED_FORMAT}:
+    if said["format"] not in {FORMAT, TIMED_FORMAT, SCORED_FORMAT}:
         raise ValueError(
-            f"a checkpoint of {kind} has format {said['format']} and this release reads {FORMAT} and {TIMED_FORMAT}:"
+            f"a checkpoint of {kind} has format {said['format']} and this release reads {FORMAT} to {SCORED_FORMAT}:"
             " use the release that wrote it, or begin without state"
         )
     if said["kind"] != kind:
@@ -97,6 +105,8 @@ def restore(memory: Memory, parts: list[bytes], said: Mapping[str, Any], plans: 
     if said["schema"] is not None:
         rows = (part[1:] for part in parts if part[:1] in {b"I", b"J"})
         memory.windows.restore(memory.plans.layout, memory.plans.wheres(), said["schema"], rows)
+    memory.use_models()
+    memory.scoring.load(part[1:] for part in parts if part[:1] == b"S")
     for part in parts:
         if part[:1] in {b"L", b"M"}:
             memory.lexicon.load(part[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +12,9 @@ from risk_stream.catalogue import EventBatch
 from risk_stream.engine.alert import Alert, revision_of
 from risk_stream.engine.block import INDEX_BITS, REVISED, TIMED, Forward, Result
 from risk_stream.engine.decided import Decided
+from risk_stream.engine.drift import drift_alert
 from risk_stream.engine.judge import Leg, Said
+from risk_stream.engine.machine import Noticed
 from risk_stream.engine.plans import InForce
 from risk_stream.engine.revise import differs
 from risk_stream.engine.view import Features, Mask, Rows
@@ -80,6 +82,13 @@ class Tell:
                 self._pieces.append((kind, held.plan.version, part))
         self._count_judged(held, legs)
         self._count_errors(held)
+
+    def noticed(self, held: InForce, batch: EventBatch, noticed: Sequence[Noticed], position: int) -> None:
+        """Say which models drift since some events of a batch."""
+        for one in noticed:
+            if one.signal.begins:
+                alert = drift_alert(held.plan, self.kind, batch, one, revision_of(self._rank, position))
+                self._say(alert, int(batch.stamps[one.row]))
 
     def again(
         self,

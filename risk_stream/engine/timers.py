@@ -20,6 +20,7 @@ import numpy as np
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch
 from risk_stream.engine.lexicon import CHUNKS, packed, taken_upto
 from risk_stream.engine.plans import InForce
+from risk_stream.engine.scoring import column_of, none_of
 from risk_stream.engine.view import DUE, Mask
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ class Timers:
     def _made(self, batch: EventBatch, rows: NDArray[np.intp], held: InForce) -> list[Timer]:
         waiting = batch.take(rows)
         ids, keys = waiting.hashes("id").tolist(), waiting.hashes(self.kind).tolist()
-        facts, version = _facts(waiting), held.plan.version
+        scores = {column_of(said) for scored in held.plan.models_at(self.kind) for said in scored.says}
+        facts, version = _facts(waiting, scores), held.plan.version
         return [
             Timer(due, ids[row], keys[row], version, facts[row])
             for of, dues in _dues(waiting, np.arange(len(rows)), held)
@@ -264,22 +266,25 @@ def batch_of(catalogue: Catalogue, timers: Sequence[Timer]) -> EventBatch:
     fields = catalogue.fields
     columns: dict[str, Any] = {}
     for name in names:
-        missing = None if fields[name].type.is_text else MISSING
-        columns[name] = [row.get(name, missing) for row in rows]
+        if name in fields:
+            missing = None if fields[name].type.is_text else MISSING
+            columns[name] = [row.get(name, missing) for row in rows]
     columns["type"] = [catalogue.code(said) for said in columns["type"]]
     columns[DUE] = [timer.due for timer in timers]
-    return EventBatch.of_columns(catalogue, columns)
+    scores = {name: [row.get(name, none_of(name)) for row in rows] for name in names if name not in fields}
+    return EventBatch.of_columns(catalogue, columns).with_columns(scores)
 
 
-def _facts(batch: EventBatch) -> list[bytes]:
-    """Each event as the fields it has, as they are stored."""
+def _facts(batch: EventBatch, scores: Collection[str]) -> list[bytes]:
+    """Each event as the fields it has, as they are stored, and the scores that it was given."""
     fields, types = batch.catalogue.fields, batch.catalogue.types
-    names = [name for name in batch.table.schema.names if name in fields]
+    names = [name for name in batch.table.schema.names if name in fields or name in scores]
     columns = [batch.table.column(name).to_pylist() for name in names]
     encode = msgspec.msgpack.Encoder().encode
     facts = []
     for values in zip(*columns, strict=True):
-        said = {name: value for name, value in zip(names, values, strict=True) if value not in (None, MISSING)}
+        known = ((name, value) for name, value in zip(names, values, strict=True) if value not in (None, MISSING))
+        said = {name: value for name, value in known if value == value}  # noqa: PLR0124  NaN is no score
         said["type"] = types[said["type"]].name
         facts.append(encode(said))
     return facts

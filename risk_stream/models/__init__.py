@@ -5,7 +5,26 @@ it). Here is the mathematics alone: rows of numbers go in, scores come out, in t
 however that is cut into calls, so that a replay gives the same scores bit for bit.
 """
 
-from risk_stream.models.learner import Learner, Scores
+from risk_stream.models.learner import Learner, OtherVersionError, Scores
+from risk_stream.models.outcomes import Known, Waiting
 from risk_stream.models.spec import LEARNING, Parameter, Spec, Step, Threshold
+from risk_stream.models.watch import CALIBRATION, LOSS, SCORE, Limits, Signal, Watch
 
-__all__ = ["LEARNING", "Learner", "Parameter", "Scores", "Spec", "Step", "Threshold"]
+__all__ = [
+    "CALIBRATION",
+    "LEARNING",
+    "LOSS",
+    "SCORE",
+    "Known",
+    "Learner",
+    "Limits",
+    "OtherVersionError",
+    "Parameter",
+    "Scores",
+    "Signal",
+    "Spec",
+    "Step",
+    "Threshold",
+    "Waiting",
+    "Watch",
+]

@@ -9,11 +9,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Floats", "Learner", "Longs", "Mask", "Scores"]
+__all__ = ["Floats", "Learner", "Longs", "Mask", "OtherVersionError", "Scores"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Longs: TypeAlias = "NDArray[np.int64]"
 Mask: TypeAlias = "NDArray[np.bool_]"
+
+
+class OtherVersionError(ValueError):
+    """What was saved was learnt with another version of River: the model begins anew. The text is one sentence."""
 
 
 class Scores(NamedTuple):

@@ -161,10 +161,12 @@ from risk_stream.rules.lifecycle.model import Lifecycle
 from risk_stream.rules.lifecycle.model import Step as LifecycleStep
 from risk_stream.rules.model import REQUEST, SEVERITIES, STAGES, VERDICTS, Given, Rule, RuleTest, Validity
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
+from risk_stream.rules.scored import OUTCOME, Labels, Scored
 from risk_stream.rules.source import PlanSource
 from risk_stream.rules.validity import expired
 
 __all__ = [
+    "OUTCOME",
     "REQUEST",
     "SEVERITIES",
     "STAGES",
@@ -174,6 +176,7 @@ __all__ = [
     "Evaluator",
     "Failures",
     "Given",
+    "Labels",
     "Lifecycle",
     "LifecycleStep",
     "Plan",
@@ -183,6 +186,7 @@ __all__ = [
     "RuleTest",
     "RulesAt",
     "Ruling",
+    "Scored",
     "Validity",
     "View",
     "add_failures",

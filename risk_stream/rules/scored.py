@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from risk_stream.features import Aggregate
-from risk_stream.models import Spec
+from risk_stream.models import Limits, Spec
 from risk_stream.rules.meaning import Value
 
-__all__ = ["LABELS", "OUTCOME", "ROLES", "Labels", "Scored"]
+__all__ = ["DRIFTING", "LABELS", "OUTCOME", "ROLES", "Labels", "Scored"]
 
 #: The type of events that say what turned out to be true, as the shipped catalogue has it.
 OUTCOME = "outcome"
 #: What a model is to others: in use, or scored beside one that is.
 ROLES = ("champion", "challenger")
+#: What becomes of a drifting model's scores: they go on, there are none, or they are of the model as it was before.
+DRIFTING = ("go_on", "no_score", "last_good")
 #: What an event of type `outcome` may say, as the catalogue has it.
 LABELS = ("fraud", "default", "manipulation", "false_alarm", "good")
 
@@ -35,9 +37,11 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A checked model. It scores at the hop of the kind of key `by`; `score` and `over` are aggregates of that kind.
+    """A checked model. It scores at the hop of the kind of key `by`, and what it says are aggregates of that kind.
 
-    `version` is a hash of all that its state depends on: with another version it begins anew.
+    `score` is a number, `over` is 1 where that is over the threshold and 0 where it is not, `moved` the inputs that
+    moved a score most that is over it, in words. `version` is a hash of all that its state depends on: with another
+    version it begins anew.
     """
 
     id: str
@@ -61,6 +65,15 @@ class Scored:
     fields: frozenset[str]  # that its inputs need
     score: Aggregate
     over: Aggregate
+    moved: Aggregate
     version: str
+    limits: Limits = field(default_factory=Limits)  # from where on it drifts
+    drifting: str = "go_on"  # one of DRIFTING
+    promises: bool = False  # whether scores are probabilities, to be held against outcomes
     budget_us: float = 0.0  # of one event; 0: none is said
     features: tuple[tuple[str, Aggregate | str], ...] = field(default=(), compare=False)
+
+    @property
+    def says(self) -> tuple[Aggregate, ...]:
+        """What it says of an event."""
+        return self.score, self.over, self.moved

@@ -141,6 +141,18 @@ METRICS: tuple[Metric, ...] = (
         "When a rule failed last, by the worker's clock; nothing for one that did not.",
     ),
     Metric(
+        "risk_stream_model_events_total",
+        "counter",
+        ("model", "what"),
+        "What a model did with events, inputs and outcomes: scored, learnt, missing, outcomes_told, bad_over, ...",
+    ),
+    Metric(
+        "risk_stream_model_seconds_total",
+        "counter",
+        ("model",),
+        "What a model took to score and to learn.",
+    ),
+    Metric(
         "risk_stream_plan_info",
         "gauge",
         ("version", "rules"),

@@ -96,6 +96,8 @@ class Applied:
     ended: list[Longs] = field(default_factory=list)  # when the broker got the events whose journey ended, ms
     rule_errors: dict[str, Failures] = field(default_factory=dict)
     judged_by: Counter[RulesAt] = field(default_factory=Counter)
+    models: Counter[tuple[str, str]] = field(default_factory=Counter)
+    models_ns: Counter[str] = field(default_factory=Counter)
     batches: list[int] = field(default_factory=list)  # events of each
     poison: Counter[str] = field(default_factory=Counter)  # by topic
     behind: int = 0
@@ -114,6 +116,8 @@ class Applied:
             self.ended.append(result.ended)
         add_failures(self.rule_errors, result.rule_errors)
         self.judged_by.update(result.judged_by)
+        self.models.update(result.models)
+        self.models_ns.update(result.models_ns)
         self.behind += result.behind
         self.revised += result.revised
         self.known += result.copies

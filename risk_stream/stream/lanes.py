@@ -267,6 +267,7 @@ class Lanes:
             ring_events=self.settings.ring_events,
             journal=self.durable,
             meter=self.health.meter,
+            stopwatch=time.perf_counter_ns,
         )
         earlier = self.kinds[: self.kinds.index(kind)]
         channels = Channels(
@@ -461,6 +462,10 @@ class Lanes:
         for rule, failures in applied.rule_errors.items():
             add("risk_stream_rule_errors_total", failures.times, rule)
         self.health.take([*applied.alerts, *applied.decisions], applied.shadow, applied.rule_errors, applied.judged_by)
+        for (model, what), n in applied.models.items():
+            add("risk_stream_model_events_total", n, model, what)
+        for model, ns in applied.models_ns.items():
+            add("risk_stream_model_seconds_total", ns / 1e9, model)
         for topic, n in applied.poison.items():
             add("risk_stream_rejects_total", n, topic, "message")
         for name in ("behind", "revised", "known", "dropped", "timed"):

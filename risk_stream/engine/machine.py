@@ -1,0 +1,283 @@
+"""One model at work at a hop: its inputs, what it has learnt, events that wait for their outcome, whether it drifts.
+
+It takes in events and outcomes row by row, so how blocks are cut into calls changes nothing of what it says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+
+from risk_stream.catalogue import MISSING, Catalogue, EventBatch, text_hash
+from risk_stream.engine.view import Features, Floats, View, rows_of_types
+from risk_stream.models import Known, Learner, OtherVersionError, Signal, Spec, Waiting, Watch
+from risk_stream.rules import OUTCOME, Scored
+from risk_stream.rules.program import Program, Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Longs = NDArray[np.int64]
+    Rows = NDArray[np.intp]
+
+__all__ = ["Machine", "MakeLearner", "Noticed", "Said", "no_learner"]
+
+#: Makes the mathematics of a model.
+MakeLearner: TypeAlias = Callable[[Spec], Learner]
+
+#: An event is among the share of those that are scored by its id's hash, in so many parts of one.
+SHARES = 1 << 20
+#: Events whose time to wait for an outcome has passed are learnt together: so many times in that time.
+TICKS = 1_000
+#: Events after which what was learnt is kept as good: it explains scores, and a drifting model may go back to it.
+KEPT_EVERY = 5_000
+#: Inputs that an explanation names at most, and how much they moved the score beside the one that moved it most.
+MOST_NAMED, LEAST_MOVED = 3, 0.2
+
+#: What an outcome says, and of which event.
+_LABEL, _OF = "label", "of_event"
+
+
+def no_learner(spec: Spec) -> Learner:
+    """Makes none. Raises `ValueError`."""
+    raise ValueError(f"this hop was made without models, and there is one of {', '.join(spec.inputs)}")
+
+
+class Said(NamedTuple):
+    """What a model says of n events: score and whether that is over, NaN for none; the hash of what moved it, or 0."""
+
+    scores: Floats
+    over: Floats
+    moved: Longs
+
+
+class Noticed(NamedTuple):
+    """A model drifts, or no longer does: noticed with the event in a row of the batch."""
+
+    scored: Scored
+    row: int
+    signal: Signal
+
+
+class Machine:
+    """A model on one partition; `score` takes the events that come, in the order of the log."""
+
+    def __init__(self, scored: Scored, catalogue: Catalogue, make: MakeLearner, *, journal: bool) -> None:
+        self.scored, self._make, self._catalogue = scored, make, catalogue
+        self.learner = make(scored.spec)
+        self.watch = Watch(scored.spec.inputs, scored.limits, promises=scored.promises)
+        self.changed = False
+        self.noticed: list[Noticed] = []
+        self._counts: Counter[str] = Counter()
+        self._newest = MISSING  # event time so far, ms
+        self._ran = self._kept = 0  # events, and those after which the newest of these was kept
+        self._good: list[bytes] = []  # what it had learnt when it last did not drift, the older first
+        self._explains: Learner | None = None  # the newer of them at work
+        self.texts: dict[int, str] = {}  # behind the hashes of what was said last
+        self._before: Learner | None = None  # the model as it was, while it drifts
+        labels = scored.labels
+        self.waiting: Waiting | None = None
+        self._labels: dict[int, float] = {}  # hash of what is said -> 1 or 0
+        if labels is not None:
+            self.waiting = Waiting(len(scored.inputs), labels.within_ms, labels.keep, journal=journal)
+            self._labels = dict.fromkeys(map(text_hash, labels.bad), 1.0)
+            self._labels |= dict.fromkeys(map(text_hash, labels.good), 0.0)
+            self._tick = max(1, labels.within_ms // TICKS)
+        self._types = [catalogue.code(name) for name in scored.on]
+        self._program = Program()
+        self._slots = [self._program.value(value) for _, value in scored.inputs]
+        self._group = None if scored.group is None else self._program.value(scored.group)
+        self._program.compile()
+
+    def score(self, batch: EventBatch, features: Features, texts: Mapping[int, str]) -> Said:
+        """Score and learn the events of a batch, learn the outcomes in it."""
+        n = len(batch)
+        said = Said(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64))
+        self.texts = {}
+        rows, inputs, groups = self._inputs(batch, features, texts)
+        reached = np.maximum(np.maximum.accumulate(batch.times), self._newest)
+        begin = 0
+        for at in (*self._stops(batch, rows, reached), n):
+            end = int(np.searchsorted(rows, at))
+            if end > begin:
+                of = slice(begin, end)
+                found = self._run(batch, rows[of], inputs[of], groups[of])
+                for all_rows, column in zip(said, found, strict=True):
+                    all_rows[rows[of]] = column
+                begin = end
+            if at < n:
+                self._take(batch, at, int(reached[at]))
+        self._newest = int(reached[-1])
+        return said
+
+    def _inputs(self, batch: EventBatch, features: Features, texts: Mapping[int, str]) -> tuple[Rows, Floats, Longs]:
+        """(rows that are scored, ascending; their inputs; their groups)."""
+        share = self.scored.spec.sample
+        chosen = np.isin(batch.types, self._types)
+        if share < 1:
+            chosen &= (batch.hashes("id") & (SHARES - 1)) < share * SHARES
+        rows = np.flatnonzero(chosen)
+        inputs, groups = np.empty((len(rows), len(self._slots))), np.zeros(len(rows), np.int64)
+        if len(rows) == 0:
+            return rows, inputs, groups
+        part = batch if len(rows) == len(batch) else batch.take(rows)
+        known = features if part is batch else features.take(rows)
+        for _, of in rows_of_types(part):
+            run = Run(self._program, View(part, of, known, texts))
+            with np.errstate(all="ignore"):
+                for i, slot in enumerate(self._slots):
+                    column = run.column(slot)
+                    inputs[of, i] = column.view(np.float64) if column.dtype == np.int64 else column
+                if self._group is not None:
+                    groups[of] = run.column(self._group).view(np.int64)
+        return rows, inputs, groups
+
+    def _stops(self, batch: EventBatch, rows: Rows, reached: Longs) -> list[int]:
+        """Rows before which something is done: outcomes, and those with which others have waited or run long enough."""
+        stops = np.zeros(len(batch), np.bool_)
+        if self.waiting is not None:
+            stops = batch.types == self._catalogue.code(OUTCOME)
+            ticks = reached // self._tick
+            stops[1:] |= ticks[1:] != ticks[:-1]
+            stops[0] |= ticks[0] != self._newest // self._tick
+        stops[rows[-self._ran % KEPT_EVERY :: KEPT_EVERY]] = True
+        found: list[int] = np.flatnonzero(stops).tolist()
+        return found
+
+    def _run(self, batch: EventBatch, rows: Rows, inputs: Floats, groups: Longs) -> Said:
+        """Score some rows of a batch, learn them, look at them; -> what is said of them."""
+        given = groups if self.scored.spec.grouped else None
+        own = self.learner.run(inputs, given)
+        self.changed = True
+        self._ran += len(rows)
+        if self.waiting is not None:
+            ids, times, is_over = batch.hashes("id")[rows], batch.times[rows], own.over.astype(np.float64)
+            self.waiting.add(ids, times, inputs, own.scores, is_over, groups)
+        scores = own.scores.copy()
+        over = np.where(np.isnan(scores), np.nan, own.over)
+        begin = 0
+        for signal in (*self.watch.see(inputs, own.scores), None):
+            end = len(rows) if signal is None else signal.row + 1
+            if self._counts["drifting"] and end > begin and self.scored.drifting != "go_on":
+                of = slice(begin, end)
+                scores[of], over[of] = self._instead(inputs[of], None if given is None else given[of])
+            begin = end
+            if signal is not None:
+                self._notice(signal._replace(row=int(rows[signal.row])))
+        return Said(scores, over, self._explained(inputs, groups, over))
+
+    def _explained(self, inputs: Floats, groups: Longs, over: Floats) -> Longs:
+        """What moved those scores most that are over the threshold, as the model was when it was last kept."""
+        moved = np.zeros(len(inputs), np.int64)
+        places = np.flatnonzero(over == 1)
+        if len(places) == 0 or not self._good:
+            return moved
+        if self._explains is None:
+            self._explains = self._made(self._good[-1])
+        for at in places.tolist():
+            by = np.nan_to_num(self._explains.moved_by(inputs[at], int(groups[at])))
+            order = [i for i in np.argsort(-by, kind="stable").tolist() if by[i] > LEAST_MOVED * by.max()]
+            if by.max() > 0:
+                names = [self.scored.spec.inputs[i] for i in order[:MOST_NAMED]]
+                text = ", ".join(self.scored.words.get(name, name) for name in names)
+                moved[at] = text_hash(text)
+                self.texts[int(moved[at])] = text
+        return moved
+
+    def _instead(self, inputs: Floats, groups: Longs | None) -> tuple[Floats, Floats]:
+        """What is said of rows while the model drifts."""
+        if self._before is None:
+            nothing = np.full(len(inputs), np.nan)
+            return nothing, nothing
+        said = self._before.run(inputs, groups)
+        return said.scores, np.where(np.isnan(said.scores), np.nan, said.over)
+
+    def _notice(self, signal: Signal) -> None:
+        self.noticed.append(Noticed(self.scored, signal.row, signal))
+        self._counts["drifts"] += signal.begins
+        self._counts["drifting"] = len(self.watch.drifting)
+        if self._counts["drifting"] == 0:
+            self._before = None
+        elif self._before is None and self.scored.drifting == "last_good" and self._good:
+            self._before = self._made(self._good[0])
+
+    def _made(self, learnt: bytes) -> Learner:
+        """The model as it was: it learns no more."""
+        made = self._make(replace(self.scored.spec, learning="outcomes"))
+        made.load(learnt)
+        return made
+
+    def _take(self, batch: EventBatch, row: int, reached: int) -> None:
+        """What there is to do at a row: keep what is good, learn what waited long enough and the outcome that it is."""
+        if self._ran % KEPT_EVERY == 0 and self._ran > self._kept and not self._counts["drifting"]:
+            self._good, self._kept, self._explains = [*self._good[-1:], self.learner.save()], self._ran, None
+        if self.waiting is None or self.scored.labels is None:
+            return
+        passed = reached // self._tick * self._tick
+        if self.waiting.next_deadline <= passed:
+            silent = self.waiting.expire(passed)
+            self.changed = True
+            if silent is not None and self.scored.labels.silence_is_good:
+                self._learn(silent, row)
+        if batch.types[row] == self._catalogue.code(OUTCOME):
+            label = self._labels.get(int(batch.hashes(_LABEL)[row]))
+            if label is not None:
+                self.changed = True
+                known = self.waiting.tell(int(batch.hashes(_OF)[row]), int(batch.times[row]), label)
+                if known is not None:
+                    self._learn(known, row)
+
+    def _learn(self, known: Known, row: int) -> None:
+        """Outcomes are known with the event in a row."""
+        for label, over in zip(known.labels.tolist(), known.over.tolist(), strict=True):
+            self._counts[f"{'bad' if label else 'good'}_{'over' if over else 'under'}"] += 1
+        for signal in self.watch.told(known.scores, known.labels):
+            self._notice(signal._replace(row=row))
+        if self.scored.spec.learning == "outcomes":
+            self.learner.learn(known.rows, known.labels, known.groups if self.scored.spec.grouped else None)
+
+    def totals(self) -> Counter[str]:
+        """What it counted so far."""
+        total = Counter(self.learner.counts()) + self._counts
+        if self.waiting is not None:
+            total.update({f"outcomes_{what}": n for what, n in self.waiting.counts.items()})
+        return total
+
+    # As bytes
+
+    def save(self) -> bytes:
+        """What it has learnt and seen, but for the events that wait."""
+        self.changed = False
+        before = None if self._before is None else self._before.save()
+        own = [self._newest, self._ran, self._kept, dict(self._counts), self._good, before]
+        said: bytes = msgspec.msgpack.encode([own, self.learner.save(), self.watch.save()])
+        return said
+
+    def load(self, saved: bytes, waiting: list[bytes]) -> None:
+        """Go on where `save` was called. What another version of River has learnt is learnt anew, and counted."""
+        own, learnt, watched = msgspec.msgpack.decode(saved)
+        self._newest, self._ran, self._kept, counts, self._good, before = own
+        self._counts = Counter(counts)
+        try:
+            self.learner.load(learnt)
+            self.watch.load(watched)
+            self._before = None if before is None else self._made(before)
+        except OtherVersionError:
+            self.learner, self._good, self._before = self._make(self.scored.spec), [], None
+            self._counts["begun_anew"] += 1
+            self._counts["drifting"] = 0
+        if self.waiting is not None:
+            self.waiting.load(waiting)
+
+    def state(self) -> dict[str, Any]:
+        """How it stands, for people: PSI by input, what drifts, how many wait for their outcome."""
+        return {
+            "psi": self.watch.psi,
+            "drifting": self.watch.drifting,
+            "waiting": 0 if self.waiting is None else len(self.waiting),
+        }
