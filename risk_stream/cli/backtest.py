@@ -96,7 +96,7 @@ def diff(
 ) -> None:
     """Say what changed between two versions of the rules and, on a history, what the change does to the alerts."""
     from risk_stream.workbench.backtest import edits
-    from risk_stream.workbench.backtest.words import of_edited
+    from risk_stream.workbench.backtest.figures import of_edited
 
     settings = settings_with(broker=broker)
     old = plan_named(settings, before, ())
@@ -144,7 +144,7 @@ def _say(report: Report, format: Format) -> None:
     if format == "json":
         typer.echo(msgspec.json.encode(report))
     elif format == "markdown":
-        _say_markdown(report, [rule.edited for rule in report.rules if rule.edited is not None])
+        _say_markdown(report, report.edited)
     else:
         for line in as_text(report):
             output().print(line, markup=False)

@@ -86,7 +86,7 @@ def tune(
 
 def lines_of(tuned: Tuned) -> Iterator[str]:
     """The curves as text: a line for each value, with a bar for its alerts; the value in force is marked."""
-    from risk_stream.workbench.backtest.words import share
+    from risk_stream.workbench.backtest.figures import share
 
     for curve in tuned.curves:
         yield curve.text

@@ -3,7 +3,8 @@
 `backtest` judges the past by several plans in one pass: `Sides` joins them into one plan, in which equal features are
 computed once; `Lanes` are the hops of one process, which hand events to each other as workers do, so that `run` says
 the same with any number of processes. `Tally` counts what is said, held against `Outcomes`, and `report` makes data of
-it. `edits` says what changed in the files; `tune` moves the thresholds of one rule.
+it; what tables decide goes the same way, and `tables` makes data of that. `edits` says what changed in the files;
+`tune` moves the thresholds of one rule.
 """
 
 from risk_stream.workbench.backtest.backtest import EVER, backtest
@@ -16,12 +17,11 @@ from risk_stream.workbench.backtest.history import (
     chunks_of_records,
     lines_of,
 )
-from risk_stream.workbench.backtest.outcomes import Outcome, OutcomeError, Outcomes, read_outcomes
+from risk_stream.workbench.backtest.outcomes import Judged, Outcome, OutcomeError, Outcomes, read_outcomes
 from risk_stream.workbench.backtest.report import (
     Count,
     Counted,
     Differing,
-    Judged,
     Overlap,
     Report,
     RuleReport,
@@ -30,6 +30,7 @@ from risk_stream.workbench.backtest.report import (
 )
 from risk_stream.workbench.backtest.run import RunError, run
 from risk_stream.workbench.backtest.sides import Sides, Variant
+from risk_stream.workbench.backtest.tables import Mix, Moved, TableReport
 from risk_stream.workbench.backtest.tune import Curve, Point, Tuned, thresholds, tune
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "Edit",
     "Edited",
     "Judged",
+    "Mix",
+    "Moved",
     "Outcome",
     "OutcomeError",
     "Outcomes",
@@ -54,6 +57,7 @@ __all__ = [
     "RunError",
     "SideReport",
     "Sides",
+    "TableReport",
     "Tuned",
     "Variant",
     "backtest",

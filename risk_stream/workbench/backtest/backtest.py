@@ -62,7 +62,7 @@ def tally_of(
     tally = Tally(sides, outcomes, *span, settle_ms)
     counted, started = Counted(processes=processes), time.perf_counter()
     for spoken in run(sides.plan, history, processes=processes, lateness_ms=lateness_ms):
-        tally.add(spoken.alerts, spoken.clock)
+        tally.add([*spoken.alerts, *spoken.decisions], spoken.clock)
         if spoken.first != MISSING:
             tally.saw(spoken.first, spoken.clock)
         _add(counted, spoken)

@@ -14,7 +14,18 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch
-from risk_stream.engine import INDEX_BITS, Alert, Block, Hop, Result, broadcast_rows, columns_of, entry_hops, late
+from risk_stream.engine import (
+    INDEX_BITS,
+    Alert,
+    Block,
+    Decided,
+    Hop,
+    Result,
+    broadcast_rows,
+    columns_of,
+    entry_hops,
+    late,
+)
 from risk_stream.rules import Plan
 
 __all__ = ["LANES", "Alone", "Exchange", "Lanes", "Part", "Said"]
@@ -53,6 +64,7 @@ class Said:
     """What a process says of one round."""
 
     alerts: list[Alert] = field(default_factory=list)
+    decisions: list[Decided] = field(default_factory=list)
     clock: int = MISSING  # the highest time so far, ms
     late: dict[int, list[int]] = field(default_factory=dict)  # chunk -> its rows that came too late to be judged
     events: int = 0  # of its chunks, that were judged
@@ -106,6 +118,7 @@ class Lanes:
                 if result is not None:
                     out += _onward(result, rank, lane)
                     said.alerts += result.alerts
+                    said.decisions += result.decisions
                     said.revised += result.revised
                     for rule, errors in result.rule_errors.items():
                         said.errors[rule] = said.errors.get(rule, 0) + errors.times

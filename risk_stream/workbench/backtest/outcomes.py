@@ -17,7 +17,7 @@ import orjson
 from risk_stream.catalogue.explain import parse_time
 from risk_stream.engine import Alert
 
-__all__ = ["GOOD", "Outcome", "OutcomeError", "Outcomes", "read_outcomes"]
+__all__ = ["GOOD", "Judged", "Outcome", "OutcomeError", "Outcomes", "read_outcomes"]
 
 #: Labels that say that nothing was wrong.
 GOOD = frozenset({"good", "false_alarm"})
@@ -54,6 +54,24 @@ class Outcome:
     def holds_in(self, start: int, end: int) -> bool:
         """Whether its time touches a span; one that is of events alone has no time of its own."""
         return self.start < end and self.end >= start
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Alerts held against outcomes."""
+
+    right: int  # alerts about something bad, or bad applications that were declined
+    wrong: int  # about something that was good
+    found: int  # bad outcomes
+    to_find: int
+    precision: float | None  # of the alerts whose outcome is known, the share that was right
+    recall: float | None  # of the bad outcomes, the share that was found
+
+    @staticmethod
+    def of(right: int, wrong: int, found: int, to_find: int) -> Judged:
+        """With the shares; None where there is nothing to take one of."""
+        precision = right / (right + wrong) if right + wrong else None
+        return Judged(right, wrong, found, to_find, precision, found / to_find if to_find else None)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from risk_stream.engine import Alert
+from risk_stream.workbench.backtest.decided import VERDICTS
+from risk_stream.workbench.backtest.figures import cost_lines, day, of_edited, share
 from risk_stream.workbench.backtest.report import Differing, Report, RuleReport
-from risk_stream.workbench.backtest.words import cost_lines, day, headline, line_of, of_edited, share
+from risk_stream.workbench.backtest.table_words import because_line, example_line, line_of_table, moved_line
+from risk_stream.workbench.backtest.tables import Mix, TableReport
+from risk_stream.workbench.backtest.words import headline, line_of
 from risk_stream.workbench.markup import document, table
 
 __all__ = ["as_page"]
@@ -25,6 +29,8 @@ def _body(report: Report) -> Iterator[str]:
     yield _sides(report)
     for rule in report.differing:
         yield from _rule(rule, report)
+    for deciding in report.tables:
+        yield from _table(deciding)
     yield from _all_rules(report)
     yield from _together(report)
 
@@ -32,11 +38,11 @@ def _body(report: Report) -> Iterator[str]:
 def _sides(report: Report) -> str:
     rows = []
     for name, side in report.sides.items():
-        cells = [side.rules, side.live, _per_day(side.live, report), side.shadow]
+        cells = [side.rules, side.tables, side.live, _per_day(side.live, report), side.shadow]
         shares = [share(side.judged.precision), share(side.judged.recall)]
         rows.append([name, side.plan, *cells, *shares])
-    head = ("", "plan", "rules", "alerts", "a day", "of shadow rules", "precision", "recall")
-    return table(head, rows, numbers=range(2, 8))
+    head = ("", "plan", "rules", "tables", "alerts", "a day", "of shadow rules", "precision", "recall")
+    return table(head, rows, numbers=range(2, 9))
 
 
 def _rule(rule: RuleReport, report: Report) -> Iterator[str]:
@@ -60,6 +66,33 @@ def _differing(what: str, differing: Differing) -> str:
     rows = [_example(alert) for alert in differing.examples]
     examples = table(("time (UTC)", "severity", "event", "what happened"), rows)
     return f"<p><b>{what} {differing.alerts:,}</b>{right}: {keys}{more}</p>{examples}"
+
+
+def _table(deciding: TableReport) -> Iterator[str]:
+    """One decision table: what changed in it, the mix of each side, and who goes from what to what."""
+    yield f"<h2>{escape(deciding.table)}</h2><p>{escape(line_of_table(deciding))}</p>"
+    if deciding.edited is not None:
+        yield "".join(f"<p><code>{escape(line)}</code></p>" for line in of_edited(deciding.edited))
+    yield table(
+        ("", "decisions", *VERDICTS, "mean limit", "mean rate", "mean score", "of the approved went badly"),
+        [_mix(name, mix) for name, mix in deciding.sides.items()],
+        numbers=range(1, 9),
+    )
+    for moved in deciding.moved:
+        because = "<br>".join(escape(because_line(one)) for one in moved.because)
+        yield f"<p><b>{escape(moved_line(moved))}</b><br>{because}</p>"
+        yield "".join(f"<p class=soft>{escape(example_line(*pair))}</p>" for pair in moved.examples)
+    if deciding.cost is not None:
+        yield f"<p class=soft>Costs: {escape('; '.join(cost_lines(deciding.cost)))}</p>"
+
+
+def _mix(name: str, mix: Mix) -> Sequence[object]:
+    verdicts = [f"{one.decisions:,} ({share(one.share)})" for one in mix.verdicts]
+    limit = "-" if mix.mean_limit is None else f"{mix.mean_limit:,.2f}"
+    rated = mix.mean_rate_from is not None and mix.mean_rate_to is not None
+    rate = f"{mix.mean_rate_from:.2%} to {mix.mean_rate_to:.2%}" if rated else "-"
+    score = "-" if mix.mean_score is None else f"{mix.mean_score:,.1f}"
+    return [name, mix.decisions, *verdicts, limit, rate, score, share(mix.verdicts[0].bad_rate)]
 
 
 def _example(alert: Alert) -> Sequence[object]:

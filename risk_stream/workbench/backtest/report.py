@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from risk_stream.engine import Alert
 from risk_stream.rules.explain import Cost, explain_rule
 from risk_stream.workbench.backtest.edits import Edited, edits
+from risk_stream.workbench.backtest.outcomes import Judged
+from risk_stream.workbench.backtest.tables import TableReport, tables
 from risk_stream.workbench.backtest.tally import Change, RuleCount, Tally
 
 __all__ = [
     "Count",
     "Counted",
     "Differing",
-    "Judged",
     "Overlap",
     "Report",
     "RuleReport",
@@ -23,24 +24,6 @@ __all__ = [
 
 #: Keys that are named of those that alerts are about, and pairs of rules.
 MOST_KEYS, MOST_PAIRS = 10, 20
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Alerts held against outcomes."""
-
-    right: int  # alerts about something bad
-    wrong: int  # about something that was good
-    found: int  # bad outcomes
-    to_find: int
-    precision: float | None  # of the alerts whose outcome is known, the share that was right
-    recall: float | None  # of the bad outcomes, the share that was found
-
-    @staticmethod
-    def of(right: int, wrong: int, found: int, to_find: int) -> Judged:
-        """With the shares; None where there is nothing to take one of."""
-        precision = right / (right + wrong) if right + wrong else None
-        return Judged(right, wrong, found, to_find, precision, found / to_find if to_find else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +83,7 @@ class SideReport:
     live: int  # alerts of live rules
     shadow: int
     judged: Judged  # of live rules
+    tables: int  # that decide
 
 
 @dataclass(slots=True)
@@ -127,6 +111,7 @@ class Report:
     outcomes: int
     others_good: bool  # whether what has no outcome counts as good
     rules: tuple[RuleReport, ...]
+    tables: tuple[TableReport, ...]
     overlaps: tuple[Overlap, ...]
     silent: tuple[str, ...]  # rules of the last side that never fired
     inseparable: tuple[tuple[str, str], ...]  # pairs that fired on the same events and no others
@@ -136,6 +121,12 @@ class Report:
         """The rules that differ between the sides, in what they are or in what they said."""
         return [r for r in self.rules if r.edited or r.added or r.dropped or r.changed]
 
+    @property
+    def edited(self) -> list[Edited]:
+        """What changed in the files, by id of the rule or table."""
+        found = [*(rule.edited for rule in self.rules), *(table.edited for table in self.tables)]
+        return sorted((one for one in found if one is not None), key=lambda one: one.rule)
+
 
 def report(tally: Tally, counted: Counted) -> Report:
     """The report of a tally that is closed."""
@@ -144,7 +135,9 @@ def report(tally: Tally, counted: Counted) -> Report:
     differ = {}
     if len(names) == 2:
         differ = {one.rule: one for one in edits(*sides.plans.values())}
-    ids = sorted({rule.id for plan in sides.plans.values() for rule in plan.judged} | differ.keys())
+    alerting = {rule.id for plan in sides.plans.values() for rule in plan.judged if rule.table is None}
+    deciding = {rule.id for plan in sides.plans.values() for rule in plan.judged if rule.table is not None}
+    ids = sorted(alerting | (differ.keys() - deciding))
     last = names[-1]
     return Report(
         {name: _side(tally, name) for name in names},
@@ -154,18 +147,20 @@ def report(tally: Tally, counted: Counted) -> Report:
         len(tally.outcomes.known),
         tally.outcomes.complete,
         tuple(_rule(tally, rule_id, differ.get(rule_id)) for rule_id in ids),
+        tables(tally, differ),
         _overlaps(tally),
-        # A table decides, and has no alert whatever it says.
-        tuple(r.id for r in sides.plans[last].judged if r.table is None and not tally.counts[last, r.id].alerts),
+        tuple(rule for side, rule in tally.counts if side == last and not tally.counts[side, rule].alerts),
         _inseparable(tally),
     )
 
 
 def _side(tally: Tally, name: str) -> SideReport:
     plan, live = tally.sides.plans[name], tally.live[name]
-    all_of = sum(tally.counts[name, rule.id].alerts for rule in plan.judged)
+    counts = [count for (side, _), count in tally.counts.items() if side == name]
+    all_of = sum(count.alerts for count in counts)
     judged = Judged.of(live.right, live.wrong, len(live.found), tally.to_find())
-    return SideReport(plan.version, len(plan.judged), live.alerts, all_of - live.alerts, judged)
+    deciding = len(plan.judged) - len(counts)
+    return SideReport(plan.version, len(counts), live.alerts, all_of - live.alerts, judged, deciding)
 
 
 def _rule(tally: Tally, rule_id: str, edited: Edited | None) -> RuleReport:
@@ -189,14 +184,14 @@ def _count(tally: Tally, side: str, rule_id: str, count: RuleCount) -> Count:
     severities = dict(sorted(count.severities.items()))
     mode = rule.mode if rule.share is None else f"{rule.mode} {rule.share}"
     shown = count.alerts if count.limited is None else count.limited.shown
-    return Count(mode, count.alerts, days, severities, len(count.keys), judged, count.examples.alerts, shown)
+    return Count(mode, count.alerts, days, severities, len(count.keys), judged, count.examples.drawn, shown)
 
 
 def _differing(change: Change | None) -> Differing | None:
     if change is None:
         return None
     keys = sorted(change.keys.items(), key=lambda item: (-item[1], item[0]))
-    examples = change.examples.alerts
+    examples = change.examples.drawn
     return Differing(
         change.alerts, change.right, change.wrong, tuple(keys[:MOST_KEYS]), len(keys[MOST_KEYS:]), examples
     )

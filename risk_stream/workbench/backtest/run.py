@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch
-from risk_stream.engine import Alert
+from risk_stream.engine import Alert, Decided
 from risk_stream.rules import Plan
 from risk_stream.workbench.backtest.history import Chunk, Reader, Refused
 from risk_stream.workbench.backtest.lanes import LANES, Alone, Exchange, Lanes, Part, Said
@@ -41,6 +41,7 @@ class Spoken(msgspec.Struct):
     """What is said of one round by all lanes of a process, or of all processes."""
 
     alerts: list[Alert] = []
+    decisions: list[Decided] = []
     first: int = MISSING  # the lowest time of the round, ms
     clock: int = MISSING  # the highest time so far
     events: int = 0
@@ -91,7 +92,7 @@ class _Work:
         late = sum(len(rows) for rows in said.late.values())
         first = min((int(batch.times.min()) for batch in given.batches.values()), default=MISSING)
         counts = said.events, said.revised, late
-        return Spoken(said.alerts, first, said.clock, *counts, given.refused, said.errors, given.done)
+        return Spoken(said.alerts, said.decisions, first, said.clock, *counts, given.refused, said.errors, given.done)
 
 
 def run(plan: Plan, history: Iterable[Chunk], *, processes: int, lateness_ms: int) -> Iterator[Spoken]:
@@ -179,6 +180,7 @@ class _Processes:
             if isinstance(said, str):
                 raise RunError(f"a process of the backtest ended: {said}")
             whole.alerts += said.alerts
+            whole.decisions += said.decisions
             whole.refused += said.refused
             if said.first != MISSING:
                 whole.first = said.first if whole.first == MISSING else min(whole.first, said.first)

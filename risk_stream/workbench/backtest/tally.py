@@ -1,4 +1,7 @@
-"""Counts what the rules of several sides said, as it is settled: bounded by rules, days and keys, not by events."""
+"""Counts what the rules of several sides said, as it is settled: bounded by rules, days and keys, not by events.
+
+A decision is settled and held against outcomes as an alert is, and counted by `DecisionTally`.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b
-from heapq import heappush, heapreplace
 from itertools import combinations
+from typing import TypeVar
 
 from risk_stream.catalogue import MISSING
-from risk_stream.engine import Alert
+from risk_stream.engine import Alert, Decided
+from risk_stream.workbench.backtest.decided import DecisionTally
+from risk_stream.workbench.backtest.examples import Examples, about
 from risk_stream.workbench.backtest.outcomes import Outcomes
 from risk_stream.workbench.backtest.shown import ShownCount
 from risk_stream.workbench.backtest.sides import Sides
 
-__all__ = ["DAY_MS", "Change", "Examples", "LiveCount", "RuleCount", "Tally"]
+__all__ = ["DAY_MS", "Change", "LiveCount", "RuleCount", "Tally"]
 
 DAY_MS = 86_400_000
-#: Examples kept of each kind.
-EXAMPLES = 5
 
-
-@dataclass(slots=True)
-class Examples:
-    """A few alerts, drawn by a hash of their ids: the same whatever order they come in."""
-
-    _lowest: list[tuple[int, str, Alert]] = field(default_factory=list)  # a heap of the lowest hashes, negated
-
-    def add(self, alert: Alert) -> None:
-        """Draw one, or not."""
-        drawn = -int.from_bytes(blake2b(alert.id.encode(), digest_size=6).digest(), "big")
-        entry = (drawn, alert.id, alert)
-        if len(self._lowest) < EXAMPLES:
-            heappush(self._lowest, entry)
-        elif drawn > self._lowest[0][0]:
-            heapreplace(self._lowest, entry)
-
-    @property
-    def alerts(self) -> tuple[Alert, ...]:
-        """Those drawn, by time."""
-        return tuple(sorted((alert for _, _, alert in self._lowest), key=lambda alert: (alert.time, alert.id)))
+_Said = TypeVar("_Said", bound=Alert)
 
 
 @dataclass(slots=True)
@@ -55,7 +38,7 @@ class RuleCount:
     right: int = 0  # about something bad
     wrong: int = 0  # about something that is known to be good
     found: set[int] = field(default_factory=set)  # the bad outcomes that it found
-    examples: Examples = field(default_factory=Examples)
+    examples: Examples[Alert] = field(default_factory=Examples)
     limited: ShownCount | None = None  # where its rule limits how many are shown
 
 
@@ -77,18 +60,13 @@ class Change:
     keys: Counter[str] = field(default_factory=Counter)
     right: int = 0
     wrong: int = 0
-    examples: Examples = field(default_factory=Examples)
+    examples: Examples[Alert] = field(default_factory=Examples)
 
     def add(self, alert: Alert) -> None:
         """Count one."""
         self.alerts += 1
         self.keys[about(alert)] += 1
-        self.examples.add(alert)
-
-
-def about(alert: Alert) -> str:
-    """Who an alert is about: its customer, else the first key that it has."""
-    return alert.keys.get("customer") or next(iter(alert.keys.values()), "")
+        self.examples.add(alert.id, alert.time, alert)
 
 
 class Tally:
@@ -105,7 +83,9 @@ class Tally:
             (side, rule.id): RuleCount(limited=None if rule.at_most is None else ShownCount(rule.at_most))
             for side, plan in sides.plans.items()
             for rule in plan.judged
+            if rule.table is None
         }
+        self.decided = DecisionTally(sides)
         self.live = {side: LiveCount() for side in sides.plans}
         self.changes: dict[tuple[str, str], Change] = {}  # (rule, added | dropped | changed)
         # Of the last side: how often its variants fired, and two of them on one event.
@@ -167,24 +147,32 @@ class Tally:
 
     def _count(self, group: Sequence[Alert]) -> None:
         """Count all that was said of one event at one time."""
+        alerts = [alert for alert in group if not isinstance(alert, Decided)]
+        if len(alerts) < len(group):
+            for rule, decided in self._by_rule([one for one in group if isinstance(one, Decided)]).items():
+                self.decided.add(rule, decided, *self._judged(next(iter(decided.values())), rule))
         last = self._names[-1]
-        variants = sorted(alert.rule for alert in group if last in self.sides.variants[alert.rule].sides)
+        variants = sorted(alert.rule for alert in alerts if last in self.sides.variants[alert.rule].sides)
         self.of_variant.update(variants)
         self.together.update(combinations(variants, 2))
-        by_rule: dict[str, dict[str, Alert]] = {}
-        for alert in group:
-            variant = self.sides.variants[alert.rule]
-            for side in variant.sides:
-                by_rule.setdefault(variant.rule.id, {})[side] = alert
-        for rule, said in by_rule.items():
+        for rule, said in self._by_rule(alerts).items():
             judged = self._judged(next(iter(said.values())), rule)
             for side, alert in said.items():
                 self._count_one(side, rule, alert, judged)
             if len(self._names) == 2:
                 self._count_change(rule, said, judged)
 
+    def _by_rule(self, said: Iterable[_Said]) -> dict[str, dict[str, _Said]]:
+        """What was said of one event, by rule and side."""
+        found: dict[str, dict[str, _Said]] = {}
+        for one in said:
+            variant = self.sides.variants[one.rule]
+            for side in variant.sides:
+                found.setdefault(variant.rule.id, {})[side] = one
+        return found
+
     def _judged(self, alert: Alert, rule: str) -> tuple[bool | None, set[int]]:
-        """(whether an alert was right; None where nobody knows, the bad outcomes that it is about)."""
+        """(whether it is about something bad; None where nobody knows, the bad outcomes that it is about)."""
         of = self.outcomes.of(alert, rule)
         bad = {outcome.number for outcome in of if outcome.bad}
         if bad:
@@ -201,7 +189,7 @@ class Tally:
         count.right += right is True
         count.wrong += right is False
         count.found |= bad
-        count.examples.add(alert)
+        count.examples.add(alert.id, alert.time, alert)
         if count.limited is not None:
             count.limited.add(alert)
         if self.sides.is_live(side, rule, alert.keys):

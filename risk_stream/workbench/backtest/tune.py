@@ -11,8 +11,8 @@ from risk_stream.rules.meaning import Comparison, Condition, Constant, Either, E
 from risk_stream.rules.words import content_hash
 from risk_stream.workbench.backtest.backtest import EVER, tally_of
 from risk_stream.workbench.backtest.history import Chunk
-from risk_stream.workbench.backtest.outcomes import Outcomes
-from risk_stream.workbench.backtest.report import Counted, Judged
+from risk_stream.workbench.backtest.outcomes import Judged, Outcomes
+from risk_stream.workbench.backtest.report import Counted
 from risk_stream.workbench.backtest.sides import Sides
 
 __all__ = ["Curve", "Point", "Tuned", "thresholds", "tune", "values_around"]
@@ -103,9 +103,11 @@ def tune(
     """Move each threshold of a rule of a plan from `low` to `high` times its value, all in one pass.
 
     Raises:
-        ValueError: the rule compares nothing with a written number.
+        ValueError: the rule compares nothing with a written number, or is a decision table.
         RunError: a process died.
     """
+    if rule.table is not None:
+        raise ValueError(f"{rule.id} is a decision table: try other rows with rules backtest --against")
     moved = thresholds(rule)
     if not moved:
         raise ValueError(f"{rule.id} compares nothing with a number but 0, so there is nothing to move")

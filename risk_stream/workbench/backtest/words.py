@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from risk_stream.engine import Alert
-from risk_stream.rules.explain import Cost
 from risk_stream.workbench.backtest.edits import Edited
+from risk_stream.workbench.backtest.figures import cost_lines, day, keys_of, number_of, of_edited, share
 from risk_stream.workbench.backtest.report import Count, Differing, Report, RuleReport
+from risk_stream.workbench.backtest.table_words import mix_line, table_in_markdown, table_lines
 from risk_stream.workbench.markup import code, plain
 
-__all__ = ["as_markdown", "as_text", "cost_lines", "day", "headline", "line_of", "of_edited", "share", "sparkline"]
+__all__ = ["as_markdown", "as_text", "headline", "line_of", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 #: Rules that a text names beside those that differ, and columns of a plot.
@@ -19,16 +20,6 @@ MOST_RULES, COLUMNS = 30, 60
 #: Where at most so many rules fired, each with examples.
 WITH_EXAMPLES = 3
 _WORD = {"added": "adds", "dropped": "drops", "changed": "says otherwise"}
-
-
-def day(since_1970: int) -> str:
-    """A day as 2026-01-31."""
-    return f"{datetime.fromtimestamp(since_1970 * 86_400, UTC):%Y-%m-%d}"
-
-
-def share(value: float | None) -> str:
-    """A share in per cent; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def sparkline(values: Sequence[int], columns: int = COLUMNS) -> str:
@@ -56,14 +47,20 @@ def as_text(report: Report) -> Iterator[str]:
     for name, side in report.sides.items():
         shadow = f", {side.shadow:,} of shadow rules" if side.shadow else ""
         judged = _judged(side.judged.precision, side.judged.recall)
-        rules, alerts = _number(side.rules, "rule"), _number(side.live, "alert")
-        yield f"  {name}: {rules}, {alerts} ({_per_day(side.live, report)}){shadow}{judged}"
+        rules, alerts = number_of(side.rules, "rule"), number_of(side.live, "alert")
+        deciding = f", {number_of(side.tables, 'table')}" if side.tables else ""
+        yield f"  {name}: {rules}{deciding}, {alerts} ({_per_day(side.live, report)}){shadow}{judged}"
     yield from _doubts(report)
     if report.differing:
         yield ""
         for rule in report.differing:
             yield from _rule(rule, report)
+    for table in report.tables:
+        if table.differs:
+            yield from table_lines(table)
+            yield ""
     yield from _all_rules(report)
+    yield from _all_tables(report)
     yield from _together(report)
 
 
@@ -102,42 +99,11 @@ def line_of(rule: RuleReport) -> str:
         if what == "changed":
             said.append(f"{differing.alerts:,} with another severity, score or action")
         else:
-            said.append(f"{_WORD[what]} {_number(differing.alerts, 'alert')}")
+            said.append(f"{_WORD[what]} {number_of(differing.alerts, 'alert')}")
     modes = [count.mode for count in rule.sides.values()]
     if len(set(modes)) > 1:
         said.append(f"goes from {modes[0]} to {modes[-1]}")
     return ", ".join(said) or "the same alerts"
-
-
-def of_edited(edited: Edited) -> Iterator[str]:
-    """What changed in a rule, a line for each thing that it says."""
-    if edited.status != "edited":
-        yield f"{edited.status} (version {edited.version_after or edited.version_before})"
-        return
-    if edited.means:
-        yield f"version {edited.version_before} is now {edited.version_after}"
-    for edit in edited.edits:
-        if edit.before and edit.after:
-            yield f"{edit.what}: {edit.before}  ->  {edit.after}"
-        else:
-            yield f"{edit.what}: {edit.after}  (new)" if edit.after else f"{edit.what}: {edit.before}  (gone)"
-
-
-def cost_lines(cost: Cost) -> Iterator[str]:
-    """What a rule costs, or that it costs nothing that is not there already."""
-    said = [f"{_number(len(hops), 'hop')} more for {name}: {', '.join(hops)}" for name, hops in cost.hops.items()]
-    if cost.features:
-        said.append(f"{_number(len(cost.features), 'feature')} more: {', '.join(cost.features)}")
-    said += [
-        f"events by {kind} are kept {now}, without it {had or 'not at all'}" for kind, (had, now) in cost.longer.items()
-    ]
-    if cost.carried:
-        said.append(f"carried to a later hop: {', '.join(cost.carried)}")
-    yield from said or ["no hop and no feature that other rules do not need"]
-
-
-def _number(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def _differences(rule: RuleReport) -> Iterable[tuple[str, Differing]]:
@@ -151,8 +117,7 @@ def _outcomes(differing: Differing) -> str:
 
 
 def _keys(differing: Differing) -> str:
-    named = ", ".join(f"{key} ({n:,})" if n > 1 else key for key, n in differing.keys)
-    return f"{named} and {differing.more_keys:,} more" if differing.more_keys else named
+    return keys_of(differing.keys, differing.more_keys)
 
 
 def _example(alert: Alert) -> str:
@@ -194,6 +159,15 @@ def _all_rules(report: Report) -> Iterator[str]:
         yield f"never fired: {', '.join(report.silent)}"
 
 
+def _all_tables(report: Report) -> Iterator[str]:
+    """What the last side's tables decide."""
+    last = list(report.sides)[-1]
+    held = [(table.table, table.sides[last]) for table in report.tables if last in table.sides]
+    if held:
+        yield f"decisions by table ({last})"
+        yield from (f"  {name}: {mix_line(mix)}" for name, mix in held)
+
+
 def _together(report: Report) -> Iterator[str]:
     for a, b in report.inseparable:
         yield f"always fire together: {a} and {b}"
@@ -214,14 +188,16 @@ def as_markdown(report: Report | None, edited: Sequence[Edited]) -> Iterator[str
         yield "Nothing that a rule means or says."
         return
     effects = {rule.rule: rule for rule in report.rules} if report is not None else {}
+    deciding = {table.table: table for table in report.tables} if report is not None else {}
     if report is not None:
         yield f"Judged on {headline(report)}."
         yield ""
-        yield "| rule | | before | after | added | dropped | otherwise |"
-        yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
-        for one in edited:
-            yield _row(one, effects.get(one.rule))
-        yield ""
+        alerting = [one for one in edited if one.rule not in deciding]
+        if alerting:
+            yield "| rule | | before | after | added | dropped | otherwise |"
+            yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+            yield from (_row(one, effects.get(one.rule)) for one in alerting)
+            yield ""
     for one in edited:
         yield f"**{one.rule}** {'' if one.status == 'edited' else one.status}".rstrip()
         yield from (f"* {code(line)}" for line in of_edited(one))
@@ -230,6 +206,8 @@ def as_markdown(report: Report | None, edited: Sequence[Edited]) -> Iterator[str
             for what, differing in _differences(effect):
                 yield f"* {_WORD[what]} {differing.alerts:,}{_outcomes(differing)}: {plain(_keys(differing))}"
                 yield from (f"  * {plain(_example(alert))}" for alert in differing.examples[:3])
+        if one.rule in deciding:
+            yield from table_in_markdown(deciding[one.rule])
         yield ""
 
 
