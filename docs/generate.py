@@ -29,7 +29,7 @@ from risk_stream.cli.sizing import MEASURED, size
 from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
-from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS, Metric
+from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
 
 DOCS = Path(__file__).parent
 
@@ -280,6 +280,7 @@ def pages() -> dict[Path, str]:
             settings=settings_table(),
             metrics=metrics_table(METRICS),
             server_metrics=metrics_table(SERVER_METRICS),
+            clerk_metrics=metrics_table(CLERK_METRICS),
             book_metrics=gauges_table(),
         ),
         scale: with_tables(scale.read_text(), scale=scale_tables()),

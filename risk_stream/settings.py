@@ -94,6 +94,10 @@ class Settings(BaseSettings):
         50, description="legal entities with their own label; later ones are `other`"
     )
 
+    margin_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9465, description="port of the margin clerk's /metrics, at the same address; 0 for none"
+    )
+
     decisions_host: str = Field(
         "127.0.0.1", description="address decisions are asked for at; others can reach it only behind a proxy with TLS"
     )

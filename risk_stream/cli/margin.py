@@ -18,6 +18,7 @@ from risk_stream.cli.reading import Records, open_records
 if TYPE_CHECKING:
     from risk_stream.lending import MarginDesk
     from risk_stream.settings import Settings
+    from risk_stream.sinks import Metrics
 
 __all__ = ["register"]
 
@@ -42,13 +43,14 @@ def margin(
         Path | None, typer.Option(help="The house's own table of lines and haircuts; else the shipped one.")
     ] = None,
     broker: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics; 0 for none.")] = None,
 ) -> None:
     """Say how margin accounts stand as prices tick: a margin_status event for each that crosses a line.
 
     Follows the house's topics and writes the statuses among its loan events until Ctrl-C or SIGTERM; of several clerks
     one is active. With --from it reads a file, and JSON lines come out.
     """
-    settings = settings_with(broker=broker)
+    settings = settings_with(broker=broker, margin_port=metrics_port)
     desk = _desk(settings, table)
     if file is None:
         _live(settings, lambda: _desk(settings, table))
@@ -62,12 +64,16 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
     import asyncio
     import signal
 
+    from risk_stream.sinks import CLERK_METRICS, Metrics
     from risk_stream.stream.margin import MarginClerk
 
     must_answer(settings.broker)
+    metrics = Metrics(of=CLERK_METRICS, entities=settings.metrics_entities)
+    if settings.margin_port:
+        _serve(metrics, settings)
 
     async def until_told() -> None:
-        clerk = MarginClerk(settings, make_desk, lambda said: errors().print(said, markup=False))
+        clerk = MarginClerk(settings, make_desk, lambda said: errors().print(said, markup=False), metrics)
         running = asyncio.create_task(clerk.run())
         loop = asyncio.get_running_loop()
         for signal_ in (signal.SIGINT, signal.SIGTERM):
@@ -76,6 +82,16 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
             await running
 
     asyncio.run(until_told())
+
+
+def _serve(metrics: Metrics, settings: Settings) -> None:
+    try:
+        metrics.serve(settings.metrics_host, settings.margin_port)
+    except OSError as exc:
+        where = f"{settings.metrics_host}:{settings.margin_port}"
+        raise CommandError(
+            f"Cannot serve /metrics at {where} ({exc.strerror}): set RISK_STREAM_MARGIN_PORT to a free port."
+        ) from exc
 
 
 def _desk(settings: Settings, table: Path | None) -> MarginDesk:

@@ -69,6 +69,7 @@ from risk_stream.lending.margin_book import (
     Statement,
 )
 from risk_stream.lending.margin_desk import MarginDesk, MarginStatus
+from risk_stream.lending.margin_figures import NO_DEBT, RATIOS, UNTOLD, MarginSums, band_sums, ratio_sums
 from risk_stream.lending.margin_rules import MarginRules, load_margin_rules
 from risk_stream.lending.money import MAX_MINOR, Amounts, Rate, Remainder, amounts, exact_rate, half_up, split
 from risk_stream.lending.month_end import Holding, MonthEnd, before_first_month, month_end
@@ -126,10 +127,13 @@ __all__ = [
     "CARD_KEYS",
     "MAX_MINOR",
     "NEVER",
+    "NO_DEBT",
     "ORDERS",
     "PRICE_UNITS",
+    "RATIOS",
     "STANDINGS",
     "UNKNOWN",
+    "UNTOLD",
     "Account",
     "Accrual",
     "Adjustment",
@@ -156,6 +160,7 @@ __all__ = [
     "MarginLines",
     "MarginRules",
     "MarginStatus",
+    "MarginSums",
     "Match",
     "Materiality",
     "Method",
@@ -190,6 +195,7 @@ __all__ = [
     "arrears",
     "auc",
     "available_margin",
+    "band_sums",
     "before_first_month",
     "book",
     "bucket",
@@ -239,6 +245,7 @@ __all__ = [
     "pledge_ratio",
     "prepay",
     "quality",
+    "ratio_sums",
     "read_scorecard",
     "roll_forward",
     "roll_rates",

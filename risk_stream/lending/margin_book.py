@@ -119,6 +119,25 @@ class MarginBook:
         """bool[accounts]: whether one title is more of the assets than the house wants at such a ratio."""
         return np.asarray(self._accounts[: self.accounts, kernel.CONCENTRATED] != 0)
 
+    @property
+    def unpriced(self) -> list[int]:
+        """Instruments that an account holds or sold short and that have no price yet, ascending."""
+        without = np.flatnonzero(self._priced[: self.instruments] == 0).tolist()
+        open_ = (self._rows[self._of_instrument.of(one), kernel.R_LONG : kernel.R_SHORT + 1] for one in without)
+        return [one for one, pieces in zip(without, open_, strict=True) if pieces.any()]
+
+    @property
+    def assets(self) -> Longs:
+        """int64[accounts]: cash, other collateral and what is held, in `PRICE_UNITS`; titles without a price add 0."""
+        words = self._accounts[: self.accounts]
+        return np.asarray(words[:, kernel.OWNED] + words[:, kernel.LONGS])
+
+    @property
+    def debts(self) -> Longs:
+        """int64[accounts]: debt, interest, fees and what is sold short, in `PRICE_UNITS`; likewise."""
+        words = self._accounts[: self.accounts]
+        return np.asarray(words[:, kernel.OWED] + words[:, kernel.SHORTS])
+
     def add_account(self) -> int:
         """The number of a new account, of which nothing is known."""
         account = self.accounts

@@ -109,6 +109,9 @@ class MarginDesk:
         LendingError: there is no calendar of the name that the table gives.
     """
 
+    #: The types of events that say something to it.
+    TAKES = ("price", "instrument", "holding", "margin_account")
+
     def __init__(self, rules: MarginRules, catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> None:
         if rules.calendar not in calendars:
             raise LendingError(f"there is no calendar {rules.calendar!r}: there are {', '.join(sorted(calendars))}")
@@ -125,13 +128,8 @@ class MarginDesk:
         price = catalogue.field("price")
         assert price is not None
         self._price_step = 10**price.decimals // PRICE_UNITS
-        takes = {
-            "price": self._price,
-            "instrument": self._describe,
-            "holding": self._holding,
-            "margin_account": self._statement,
-        }
-        self._takes = {catalogue.code(name): take for name, take in takes.items()}
+        takes = (self._price, self._describe, self._holding, self._statement)
+        self._takes = {catalogue.code(name): take for name, take in zip(self.TAKES, takes, strict=True)}
         self._codes = np.array(sorted(self._takes))
 
     def apply(self, batch: EventBatch) -> list[MarginStatus]:
@@ -167,10 +165,14 @@ class MarginDesk:
         return [status for status in found if status is not None]
 
     @property
+    def entities(self) -> list[str]:
+        """The legal entity that keeps each account of the book; "" where no statement says one."""
+        return [one.entity or "" for one in self._accounts]
+
+    @property
     def unpriced(self) -> set[str]:
         """Instruments that somebody holds and that have no price yet."""
-        held = {instrument for one in self._accounts for (instrument, _), held in one.held.items() if held[1]}
-        return {self._instruments[number] for number in held - set(self._priced)}
+        return {self._instruments[number] for number in self.book.unpriced}
 
     # One event after the other.
 

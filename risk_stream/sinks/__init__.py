@@ -5,10 +5,11 @@ from __future__ import annotations
 from risk_stream.sinks.health import Fired, Health, RuleHealth, WorkerHealth
 from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink
-from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS, Metric, Metrics
+from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric, Metrics
 from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, Keep, Written, without_password
 
 __all__ = [
+    "CLERK_METRICS",
     "METRICS",
     "RECOVERED",
     "SERVER_METRICS",

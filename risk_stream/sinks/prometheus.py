@@ -22,7 +22,7 @@ from risk_stream import __version__
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
 
-__all__ = ["METRICS", "SERVER_METRICS", "Metric", "Metrics"]
+__all__ = ["CLERK_METRICS", "METRICS", "SERVER_METRICS", "Metric", "Metrics"]
 
 #: Upper bounds of the latency histogram, s.
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -308,7 +308,46 @@ SERVER_METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_decisions_ready", "gauge", (), "1 when all that was answered before is known; 0 until then."),
 )
 
-_BY_NAME = {metric.name: metric for metric in (*METRICS, *SERVER_METRICS)}
+#: What a clerk of margin accounts says of itself and, while it is active, of the accounts; money in major units.
+CLERK_METRICS: tuple[Metric, ...] = (
+    Metric("risk_stream_margin_accounts", "gauge", ("band", "entity"), "Margin accounts by how they stand."),
+    Metric(
+        "risk_stream_margin_assets",
+        "gauge",
+        ("band", "entity"),
+        "Cash, securities and other collateral of these accounts; of those that are `unknown`, what has a price.",
+    ),
+    Metric(
+        "risk_stream_margin_debts",
+        "gauge",
+        ("band", "entity"),
+        "What they owe: debt, interest, fees, and what is sold short at its price.",
+    ),
+    Metric("risk_stream_margin_concentrated_accounts", "gauge", ("entity",), "Accounts with too much of one title."),
+    Metric(
+        "risk_stream_margin_ratio_accounts",
+        "gauge",
+        ("ratio",),
+        "Accounts by their maintenance ratio, from the first number up to the second; `none` owes nothing.",
+    ),
+    Metric("risk_stream_margin_ratio_debts", "gauge", ("ratio",), "What accounts of that ratio owe."),
+    Metric("risk_stream_margin_unpriced_titles", "gauge", (), "Titles that somebody holds and that have no price yet."),
+    Metric("risk_stream_margin_active", "gauge", (), "1 where this clerk is the one at work, 0 where it stands by."),
+    Metric("risk_stream_margin_lag_records", "gauge", ("topic",), "Records of a house topic that it has yet to read."),
+    Metric(
+        "risk_stream_margin_event_timestamp_seconds",
+        "gauge",
+        ("type",),
+        "The newest event time it has taken in, by type; a `price` that grows old is a market that is shut, or a feed.",
+    ),
+    Metric(
+        "risk_stream_margin_events_total", "counter", ("type",), "Events taken in as they came; a `price` is a tick."
+    ),
+    Metric("risk_stream_margin_statuses_total", "counter", ("band",), "Statuses said, by how the account stands now."),
+    Metric("risk_stream_margin_refused_total", "counter", (), "Records it could not use, those read back included."),
+)
+
+_BY_NAME = {metric.name: metric for metric in (*METRICS, *SERVER_METRICS, *CLERK_METRICS)}
 
 
 class _Histogram:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ from aiokafka.errors import KafkaError
 from risk_stream.catalogue import MISSING, Decoder, EventBatch
 from risk_stream.lending import MarginDesk, MarginStatus
 from risk_stream.settings import Settings
+from risk_stream.sinks import CLERK_METRICS, Metrics
 from risk_stream.stream.history import in_order
+from risk_stream.stream.margin_gauges import MarginGauges
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.reader import Reader, Span
 from risk_stream.stream.topics import BrokerError
@@ -46,11 +49,21 @@ SESSION_MS = 10_000
 
 
 class MarginClerk:
-    """Runs until cancelled. `make_desk` makes an empty desk; `told` hears a sentence of what it does now."""
+    """Runs until cancelled. `make_desk` makes an empty desk; `told` hears a sentence of what it does now.
 
-    def __init__(self, settings: Settings, make_desk: Callable[[], MarginDesk], told: Callable[[str], None]) -> None:
+    `metrics`, of `CLERK_METRICS`, are kept up to date; whoever made them serves them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_desk: Callable[[], MarginDesk],
+        told: Callable[[str], None],
+        metrics: Metrics | None = None,
+    ) -> None:
         self.settings, self._make_desk, self._told = settings, make_desk, told
         self._desk = make_desk()
+        self._gauges = MarginGauges(metrics or Metrics(of=CLERK_METRICS))
         self._decoder = Decoder(self._desk.catalogue)
         self._newest = MISSING  # the newest time on the topic that statuses go to
         self._turn: AIOKafkaConsumer | None = None
@@ -71,6 +84,8 @@ class MarginClerk:
                     await self._follow(producer, ends)
                 except (KafkaError, BrokerError, OSError) as exc:
                     log.warning("the clerk of margin accounts begins again: %s", exc)
+                finally:
+                    self._gauges.stand_by()
                     await asyncio.sleep(AGAIN)
         finally:
             await producer.stop()
@@ -128,6 +143,7 @@ class MarginClerk:
                 if not desk.unpriced:
                     break
         await self._say(producer, desk.outstanding(self._newest))
+        self._gauges.show(desk)
         self._told(f"active: {desk.book.accounts:,} margin accounts with {desk.book.positions:,} positions")
         return {TopicPartition(span.topic, span.partition): span.end for span in (*stated, *priced)}
 
@@ -165,7 +181,11 @@ class MarginClerk:
                 got = await consumer.getmany(timeout_ms=WAIT_MS)
                 batches = [batch for records in got.values() if len(batch := self._decoded(records))]
                 for together in in_order(batches):
-                    await self._say(producer, self._desk.apply(together))
+                    statuses = self._desk.apply(together)
+                    self._gauges.count(together, statuses)
+                    await self._say(producer, statuses)
+                if self._gauges.due:
+                    self._gauges.show(self._desk, await _lag(consumer))
             self._told("another clerk took over")
         finally:
             with contextlib.suppress(KafkaError, OSError):
@@ -179,6 +199,15 @@ class MarginClerk:
         ]
         for one in sent:
             await one
+
+
+async def _lag(consumer: AIOKafkaConsumer) -> Counter[str]:
+    """Records of each topic that are yet to be read, as of the last fetches."""
+    behind: Counter[str] = Counter()
+    for tp in consumer.assignment():
+        end = consumer.highwater(tp)
+        behind[tp.topic] += 0 if end is None else max(end - await consumer.position(tp), 0)
+    return behind
 
 
 def _looking_back(spans: list[Span]) -> Iterable[list[Span]]:

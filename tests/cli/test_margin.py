@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 
 NOON = 1_772_589_600_000
 EVENTS = [
@@ -76,3 +77,20 @@ def test_a_table_of_the_house_is_read_and_a_wrong_one_said_with_its_place(ask, t
     said = ask("margin", "--from", str(history(tmp_path)), "--table", str(ours))
     assert said.code == 1
     assert "there is no calendar 'mars'" in said.err
+
+
+def test_a_busy_port_of_metrics_is_one_sentence() -> None:
+    """And what to choose instead."""
+    import socket
+
+    from risk_stream.cli import margin
+    from risk_stream.cli.output import CommandError
+    from risk_stream.settings import load_settings
+    from risk_stream.sinks import CLERK_METRICS, Metrics
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=f"127.0.0.1:{port} .*: set RISK_STREAM_MARGIN_PORT to a free port"):
+            margin._serve(Metrics(of=CLERK_METRICS), load_settings(margin_port=port))

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from risk_stream.lending.ledger.gauges import GAUGES
-from risk_stream.sinks.prometheus import METRICS, SERVER_METRICS
+from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS
 from tests.dashboards.queries import DASHBOARDS, Query, chosen, grouped, load, panels, queries, recorded
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
-SAID = {metric.name: set(metric.labels) for metric in (*METRICS, *SERVER_METRICS)}
+SAID = {metric.name: set(metric.labels) for metric in (*METRICS, *SERVER_METRICS, *CLERK_METRICS)}
 SAID |= {name: set(gauge.labels) for name, gauge in GAUGES.items()}
-#: What a panel may read: what workers, servers of decisions and a closed book say, and the ratios recorded of it.
+#: What a panel may read: what workers, servers of decisions, clerks and a closed book say, and the ratios of it.
 LABELS = SAID | {query.panel: grouped(query.expression) for query in recorded()}
 #: The metrics an operator needs to see somewhere.
 SHOWN = {
@@ -27,6 +27,10 @@ SHOWN = {
     "risk_stream_event_time_lag_seconds",
     "risk_stream_events_total",
     "risk_stream_judged_latency_seconds",
+    "risk_stream_margin_accounts",
+    "risk_stream_margin_debts",
+    "risk_stream_margin_lag_records",
+    "risk_stream_margin_ratio_accounts",
     "risk_stream_plan_info",
     "risk_stream_plan_reloads_total",
     "risk_stream_rejects_total",

@@ -35,8 +35,8 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 
 def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
-    around = {"kafka", "redis", "prometheus", "alertmanager", "grafana"}
-    assert around | {"worker", "topics", "decisions", "simulator"} == set(SERVICES)
+    around = {"kafka", "redis", "prometheus", "alertmanager", "grafana", "textfile"}
+    assert around | {"worker", "topics", "decisions", "margin", "book", "simulator"} == set(SERVICES)
 
 
 @services
@@ -109,11 +109,11 @@ def test_its_command_is_one_of_ours(name: str) -> None:
     from risk_stream.cli import app
 
     command: Any = get_command(app)
-    context = command.make_context("risk-stream", [*OURS[name]["command"], "--help"], resilient_parsing=True)
-    words = list(OURS[name]["command"])
+    words = [*OURS[name].get("entrypoint", ["risk-stream"])[1:], *OURS[name]["command"]]
+    context = command.make_context("risk-stream", [*words, "--help"], resilient_parsing=True)
     while words and hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
-    options = {option for parameter in command.params for option in parameter.opts}
+    options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     assert {word for word in words if word.startswith("-")} <= options
     assert context is not None
 
@@ -136,6 +136,31 @@ def test_prometheus_scrapes_the_servers_of_decisions() -> None:
     served = SERVICES["decisions"]["environment"]["RISK_STREAM_DECISIONS_PORT"]
     assert (scraped["names"], str(scraped["port"])) == (["decisions"], served)
     assert SERVICES["decisions"]["ports"] == [f"127.0.0.1:{served}:{served}"]
+
+
+def test_prometheus_scrapes_the_clerks_of_margin_accounts() -> None:
+    """At the port they serve, which is not published, under the name of the job that its alerts speak of."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-margin"]["dns_sd_configs"][0]
+    served = SERVICES["margin"]["environment"]["RISK_STREAM_MARGIN_PORT"]
+    assert (scraped["names"], str(scraped["port"])) == (["margin"], served)
+    assert "ports" not in SERVICES["margin"]
+
+
+def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:
+    """One volume: the closing writes a *.prom file there, node_exporter reads its folder and says nothing else."""
+    written = SERVICES["book"]["entrypoint"][-1]
+    volume, folder = SERVICES["book"]["volumes"][-1].split(":")
+    shared, read, mode = SERVICES["textfile"]["volumes"][0].split(":")
+    assert (volume, str(Path(written).parent), Path(written).suffix) == (shared, folder, ".prom")
+    assert mode == "ro"
+    assert f"--collector.textfile.directory={read}" in SERVICES["textfile"]["command"]
+    assert {"--collector.disable-defaults", "--collector.textfile"} <= set(SERVICES["textfile"]["command"])
+    assert f"install -d -o risk {folder}\n" in (ROOT / "Dockerfile").read_text()  # else the volume would be root's
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    assert jobs["risk-stream-book"]["static_configs"] == [{"targets": ["textfile:9100"]}]
+    assert SERVICES["textfile"]["expose"] == ["9100"]
 
 
 def test_the_image_is_small_and_runs_without_rights() -> None:

@@ -21,6 +21,7 @@ from risk_stream.lending.ledger import close, figures
 from risk_stream.lending.ledger.gauges import as_metrics
 from tests.dashboards.queries import RATIOS, Query, queries
 from tests.lending.ledger.said import book_of, loan, paid
+from tests.live.clerk import Clerk
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import Prometheus
 from tests.profiles.house import POLICY
@@ -87,6 +88,36 @@ def tell(house: House, number: int) -> None:
     house.send([{"id": f"dash-{t}-{number}", "type": t, **who, **more} for t, more in TOLD.items()], "loans")
 
 
+def margin_accounts(house: House) -> None:
+    """One financed account that 135 per cent call, one that a title without a price leaves unknown."""
+    now = {"time": int(time.time() * 1000), "entity": "Alpha"}
+    held = {"type": "holding", "holding_kind": "financed", "held": 1000, "amount": 8000, **now}
+    house.send(
+        [
+            {"id": "held-1", "account": "M1", "instrument": "T1", **held},
+            {"id": "held-2", "account": "M2", "instrument": "T9", **held},
+            *(
+                {"id": f"stated-{a}", "type": "margin_account", "account": a, "margin_debt": 8000, **now}
+                for a in ("M1", "M2")
+            ),
+        ],
+        "reference",
+    )
+
+
+@contextmanager
+def clerk_of(house: House) -> Iterator[int]:
+    """The port at which an active clerk of margin accounts says its metrics."""
+    clerk = Clerk(house)
+    server = clerk.metrics.serve("127.0.0.1", port := free_port())
+    try:
+        assert eventually(lambda: clerk.active), clerk.heard
+        yield port
+    finally:
+        server.shutdown()
+        clerk.stop()
+
+
 def closed_book() -> bytes:
     """What a closing says for Prometheus of a loan that is paid, one that never was, and a payment for none."""
     contracts = [loan(name, entity="Alpha", product="consumer") for name in ("L1", "L2")]
@@ -145,11 +176,16 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     try:
         with ExitStack() as stack:
             book = stack.enter_context(served(closed_book()))
-            targets = [f"127.0.0.1:{one}" for one in (worker.ready().metrics_port, port, book)]
+            worker.ready()
+            margin_accounts(house)
+            clerk_port = stack.enter_context(clerk_of(house))
+            targets = [f"127.0.0.1:{one}" for one in (worker.metrics_port, port, book, clerk_port)]
             prometheus = stack.enter_context(Prometheus(*targets, rules=RATIOS))
             assert eventually(lambda: answers(port)), worker.log
             for number in range(ROUNDS):
                 tell(house, number)
+                tick = {"id": f"tick-{number}", "type": "price", "time": int(time.time() * 1000)}
+                house.send([{**tick, "instrument": "T1", "price": 10.8 + number}])
                 assert ask(port, number)["verdict"] == "refer", worker.log
                 wanted = {
                     "large": f"dash-A8{number}0004-2",

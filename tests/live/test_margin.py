@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from risk_stream.calendars import shipped
-from risk_stream.catalogue import load_catalogue
-from risk_stream.lending import MarginDesk, load_margin_rules
-from risk_stream.stream.margin import MarginClerk
+from tests.live.clerk import Clerk
 from tests.live.house import House, Worker, eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
@@ -25,32 +19,6 @@ owner: desk
 rules:
   - {id: called, on: margin_status, when: margin_band == "call", severity: high, summary: "{account} {cash_to_call}"}
 """
-
-
-class Clerk:
-    """A clerk in a thread of its own, as a process of its own would be."""
-
-    def __init__(self, house: House) -> None:
-        self.heard: list[str] = []
-        self._loop = asyncio.new_event_loop()
-        made = MarginClerk(
-            house.settings, lambda: MarginDesk(load_margin_rules(), load_catalogue(), shipped()), self.heard.append
-        )
-        self._task = self._loop.create_task(made.run())
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
-
-    @property
-    def active(self) -> bool:
-        return any(said.startswith("active") for said in self.heard)
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(30)
 
 
 def opened(account: str, debt: float, now: int) -> Iterator[dict[str, Any]]:
@@ -71,6 +39,13 @@ def price(id: str, at: float) -> dict[str, Any]:
     return {"id": id, "type": "price", "time": int(time.time() * 1000), "instrument": "T1", "price": at}
 
 
+def accounts(clerk: Clerk) -> dict[str, float]:
+    """Accounts by band, as a clerk says them to Prometheus."""
+    said = clerk.metrics.registry()
+    families = [family for family in said.collect() if family.name == "risk_stream_margin_accounts"]
+    return {sample.labels["band"]: sample.value for family in families for sample in family.samples}
+
+
 def test_a_call_reaches_the_rules_and_a_second_clerk_goes_on_where_the_first_ended(
     new_house: Callable[[str], House],
 ) -> None:
@@ -88,6 +63,8 @@ def test_a_call_reaches_the_rules_and_a_second_clerk_goes_on_where_the_first_end
         house.send([price("p2", 11.0)])
         assert eventually(lambda: house.said("called") == {"margin:A1:call:p2"}), (house.read("loans"), worker.log)
         assert not second.active
+        assert eventually(lambda: accounts(first) == {"call": 1, "normal": 1}), accounts(first)
+        assert accounts(second) == {}
         first.stop()
         assert eventually(lambda: second.active), second.heard
         house.send([price("p3", 6.9)])
@@ -101,6 +78,9 @@ def test_a_call_reaches_the_rules_and_a_second_clerk_goes_on_where_the_first_end
             "margin:A2:surplus:p1",
         ]
         assert eventually(lambda: house.said("called") == {"margin:A1:call:p2", "margin:A2:call:p3"})
+        assert eventually(lambda: accounts(second) == {"forced_sale": 1, "call": 1}), accounts(second)
+        assert accounts(first) == {}  # so that a sum over clerks counts no account twice
+        assert second.metrics.get("risk_stream_margin_statuses_total", "forced_sale") == 1
     finally:
         for clerk in (first, second):
             if clerk is not None:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from prometheus_client import generate_latest
 
-from risk_stream.sinks import METRICS, SERVER_METRICS, Metrics
+from risk_stream.sinks import CLERK_METRICS, METRICS, SERVER_METRICS, Metrics
 
 #: Labels whose values are chosen by the house's own configuration or by us; none is an id of the business.
 BOUNDED = {
+    "band",
+    "ratio",
     "verdict",
     "table",
     "by",
@@ -63,7 +65,7 @@ def filled() -> Metrics:
     return metrics
 
 
-@pytest.mark.parametrize("metric", [*METRICS, *SERVER_METRICS], ids=lambda m: m.name)
+@pytest.mark.parametrize("metric", [*METRICS, *SERVER_METRICS, *CLERK_METRICS], ids=lambda m: m.name)
 def test_a_metric_is_named_by_the_conventions(metric: object) -> None:
     """Counters end in _total, units are base units, and each has a meaning."""
     from risk_stream.sinks import Metric
