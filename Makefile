@@ -34,7 +34,7 @@ install:  ## Put the locked dependencies and risk-stream itself into .venv (need
 	echo "== installing the locked dependencies (requirements.lock, hashes checked): about a minute the first time"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .; \
-	echo "== compiling the kernels: half a minute, once (numba keeps them beside the source)"; \
+	echo "== compiling the kernels: less than a minute, once (numba keeps them beside the source)"; \
 	$(BIN)/risk-stream warm || echo "== not compiled now; the first worker will do it"; \
 	printf '%s' "$(WANTED)" > $(STAMP); \
 	echo "== installed"
