@@ -25,6 +25,7 @@ BENCHMARKS = {
     "lifecycle": "a life cycle of 127 steps: read and checked, and what it costs an event of loans that follow it",
     "month_end": "200,000 loans at a month's end on one core: arrears, five classes, IFRS 9 stages; mismatches",
     "margin": "50,000 margin accounts as 500 instruments tick: cost of a tick that updates all who hold it; mismatches",
+    "drift": "drift planted in a model's inputs: events until it is noticed, missed, false alarms per million",
     "rules": "5,000 rules in 100 files: load, check, and one file changed beneath a steady stream",
     "simulate": "how fast the simulated market is made",
 }
