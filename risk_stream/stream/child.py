@@ -29,11 +29,11 @@ from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.logs import set_up_logging
+from risk_stream.stream.outbox import Outbox
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.planbook import PlanBook, event_texts
 from risk_stream.stream.planlog import PlanLog
 from risk_stream.stream.plans import PlanWatcher
-from risk_stream.stream.producer import Producer
 from risk_stream.stream.statelog import KafkaStateLog
 from risk_stream.stream.store import AlertStore
 from risk_stream.stream.topics import BrokerError, minimum_session, partition_counts, wanted_topics
@@ -108,7 +108,7 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
     profiles = ProfileSink(settings.redis, prefix=settings.redis_prefix, spread=counts[settings.alerts_topic])
     keeper = Keeper(settings.profiles_topic, profiles, metrics, source.plan)
-    producer = Producer(settings.broker)
+    producer = Outbox(settings.broker)
     plans = PlanLog(settings.broker, settings.plans_topic, producer, partitions=counts[settings.plans_topic])
     book = PlanBook(source.plan, event_texts(settings.events), plans, source.kept)
     pipeline = Pipeline(
