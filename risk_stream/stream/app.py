@@ -144,9 +144,10 @@ def make_app(
 
     turn = asyncio.Lock()
     agent("admission", settings.origin_topics, Inbox(pipeline.admit, pace=Pace(), turn=turn))
-    for kind in pipeline.catalogue.kinds:
-        work = partial(pipeline.hop, kind=kind.name)
-        agent(f"hop-{kind.name}", [settings.hop_topic(kind.name)], Inbox(work, turn=turn))
+    hops = {k.name: Inbox(partial(pipeline.hop, kind=k.name), turn=turn) for k in pipeline.catalogue.kinds}
+    for kind, inbox in hops.items():
+        agent(f"hop-{kind}", [settings.hop_topic(kind)], inbox)
+    pipeline.lanes.poke = lambda kind: hops[kind].poke()
     agent("decisions", [settings.decisions_topic], Inbox(pipeline.decisions))
     agent("alerts", [settings.alerts_topic], Inbox(pipeline.alerts))
 

@@ -51,3 +51,10 @@ class Cursor:
         if records:
             self.next = records[-1].offset + 1
         return records
+
+    def take_own(self, offset: int, generation: int) -> bool:
+        """Take the record at an offset without reading it, if it is the next one in the generation that is read."""
+        if offset != self.next or generation != self._generation:
+            return False
+        self.next = offset + 1
+        return True

@@ -8,12 +8,11 @@ waits for its wave, and never behind a row of tiny batches.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-__all__ = ["Inbox", "Pace"]
+__all__ = ["Bell", "Inbox", "Pace"]
 
 #: Shortest and longest time between the beginnings of two waves, s.
 SHORTEST, LONGEST = 0.005, 0.05
@@ -49,6 +48,41 @@ class Pace:
         self._next = now + min(max(self._cost / SHARE, SHORTEST), LONGEST)
 
 
+class Bell:
+    """Wakes the one who waits in the loop's next step; `asyncio.wait_for` takes three, and turns come between them."""
+
+    def __init__(self) -> None:
+        self.rung = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        """Wake who waits, or who comes to wait."""
+        self.rung = True
+        self._wake()
+
+    def clear(self) -> None:
+        """Who comes waits again."""
+        self.rung = False
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Return when it is or was rung, or so many seconds are over."""
+        if self.rung:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
 class Inbox:
     """Messages of several partitions on their way to `work`, which gets all that wait: a list for each partition.
 
@@ -66,23 +100,26 @@ class Inbox:
         self._work, self._pace, self._turn = work, pace, turn or asyncio.Lock()
         self._waiting: dict[Any, list[Any]] = {}
         self._records = 0
-        self._arrived, self._large = asyncio.Event(), asyncio.Event()
+        self._arrived, self._large = Bell(), Bell()
 
     def put(self, message: Any) -> None:
         """A message has arrived."""
         self._waiting.setdefault(message.tp, []).append(message)
         self._records += len(message.value)
-        self._arrived.set()
+        self._arrived.ring()
         if self._records >= LARGE:
-            self._large.set()
+            self._large.ring()
+
+    def poke(self) -> None:
+        """There is work though no message has come."""
+        self._arrived.ring()
 
     async def run(self) -> None:
         """Work, until cancelled."""
         again: float | None = None
         while True:
             if again != 0.0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._arrived.wait(), again)
+                await self._arrived.wait(again)
                 if self._pace is not None:
                     await self._wait(self._pace)
             waiting, self._waiting, self._records = self._waiting, {}, 0
@@ -94,7 +131,6 @@ class Inbox:
 
     async def _wait(self, pace: Pace) -> None:
         wait = pace.wait(time.monotonic())
-        if wait > 0 and not self._large.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._large.wait(), wait)
+        if wait > 0:
+            await self._large.wait(wait)
         pace.begin(time.monotonic(), time.process_time())

@@ -27,7 +27,7 @@ from risk_stream.stream.lane import Lane
 from risk_stream.stream.planbook import UnknownPlanError
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.restore import check_counts, find_header, read_parts
-from risk_stream.stream.runs import Runs, TopicPartition
+from risk_stream.stream.runs import Runs, Stored, TopicPartition
 from risk_stream.stream.statelog import FencedError, Reader, StateLog, Writer
 
 __all__ = ["Lanes"]
@@ -83,6 +83,8 @@ class Lanes:
         self._closing = set[asyncio.Task[None]]()
         self._promises = Promises(settings.hop_topic)
         self._said_loose = False
+        self.poke: Callable[[str], None] = lambda _: None  # have a turn of a kind taken
+        runs.stored = self.take_own
 
     @property
     def durable(self) -> bool:
@@ -375,6 +377,17 @@ class Lanes:
                 lane.hops[kind].put(mine, records)
             return await self._turn(kind)
 
+    def take_own(self, record: Stored) -> None:
+        """A message of this worker is stored: where it is the next of a partition here, it need not be read first.
+
+        What a hop takes, and in which order, is what its log holds all the same; that the broker has stored it is what
+        a reader would have waited for.
+        """
+        kind, lane = self._kind_of.get(record.topic), self.lanes.get(record.partition)
+        if kind is not None and lane is not None and self._is_open(lane) and self.runs.take_own(record):
+            lane.hops[kind].put((), (record,))
+            self.poke(kind)
+
     def _is_open(self, lane: Lane) -> bool:
         return not lane.closed and (not self.durable or lane.generation == self.runs.generation)
 
@@ -386,6 +399,10 @@ class Lanes:
         """Apply what is due in all partitions of a kind, evenly; -> when the next turn is due, as `apply` says."""
         hops = [lane.hops[kind] for lane in self.lanes.values() if self._is_open(lane)]
         taken, again = self._choose(hops)
+        if not any(count for _, count in taken):  # what was read is known already
+            for hop, _ in taken:
+                self._acknowledge(hop, ())
+            return again
         applied = Applied()
         forwards = []
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from aiokafka.errors import KafkaError
@@ -21,10 +23,21 @@ from risk_stream.stream.cursor import Cursor, Step
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.producer import Producer
 
-__all__ = ["Runs", "TopicPartition", "finished"]
+__all__ = ["Runs", "Stored", "TopicPartition", "finished"]
 
 #: (topic, partition).
 TopicPartition: TypeAlias = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Stored:
+    """A message of this worker as the record that it became; `timestamp` is in ms."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes | None
 
 
 class Runs:
@@ -37,6 +50,7 @@ class Runs:
         self.producer, self.metrics, self.fatal = producer, metrics, fatal
         self.consumer: Any = None
         self.underway = Underway()
+        self.stored: Callable[[Stored], None] = lambda _: None  # told of each message to a partition when it is
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._chains: dict[TopicPartition, AckChain] = {}
 
@@ -83,6 +97,14 @@ class Runs:
             records += cursor.take(message.value)
         return mine, records
 
+    def take_own(self, record: Stored) -> bool:
+        """Whether a record of this worker is the next of its partition: then it is taken, and left out when it is read.
+
+        Another worker's may stand before it, which only reading shows.
+        """
+        cursor = self._cursors.get((record.topic, record.partition))
+        return cursor is not None and cursor.take_own(record.offset, self.generation)
+
     def acknowledge(
         self,
         tp: TopicPartition,
@@ -117,9 +139,16 @@ class Runs:
                 self.lost(exc)
             if out.partition is not None:
                 self.underway.sent((out.topic, out.partition), sends[-1])
+                sends[-1].add_done_callback(partial(self._tell_stored, out))
             self.metrics.add("risk_stream_messages_sent_total", 1, out.topic)
             self.metrics.add("risk_stream_sent_bytes_total", len(out.value), out.topic)
         return sends
+
+    def _tell_stored(self, out: Outgoing, send: asyncio.Future[Any]) -> None:
+        if send.cancelled() or send.exception() is not None or (at := send.result()) is None:
+            return
+        assert out.partition is not None
+        self.stored(Stored(out.topic, out.partition, at.offset, at.timestamp, out.value))
 
 
 def finished(open_runs: deque[Any], offset: int) -> list[Any]:

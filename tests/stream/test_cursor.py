@@ -69,3 +69,28 @@ def test_a_partition_another_worker_had_is_begun_anew() -> None:
     assert cursor.place(30, 2) is Step.ANEW
     assert [r.offset for r in cursor.take(records(30))] == [30]
     assert cursor.place(31, 2) is Step.TAKE
+
+
+def test_a_record_that_was_taken_unread_is_left_out_when_it_is_read() -> None:
+    """Its sender knows what stands there."""
+    cursor = at(10)
+    assert cursor.take_own(10, 1)
+    assert cursor.next == 11
+    assert cursor.place(10, 1) is Step.TAKE
+    assert [r.offset for r in cursor.take(records(10, 11))] == [11]
+
+
+def test_only_the_next_record_is_taken_unread() -> None:
+    """One behind it would leave out what another has written between; one before it was taken already."""
+    cursor = at(10)
+    assert not cursor.take_own(11, 1)
+    assert not cursor.take_own(9, 1)
+    assert not cursor.take_own(-1, 1)
+    assert cursor.next == 10
+
+
+def test_nothing_is_taken_unread_in_a_generation_that_is_not_read_yet() -> None:
+    """Another worker may have been here meanwhile."""
+    cursor = at(10)
+    assert not cursor.take_own(10, 2)
+    assert not Cursor().take_own(0, 1)

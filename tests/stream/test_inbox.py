@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from risk_stream.stream import inbox as module
-from risk_stream.stream.inbox import LARGE, LONGEST, SHARE, SHORTEST, Inbox, Pace
+from risk_stream.stream.inbox import LARGE, LONGEST, SHARE, SHORTEST, Bell, Inbox, Pace
 
 
 def message(tp: int, number: int, records: int = 1) -> Any:
@@ -121,3 +121,43 @@ def test_waves_are_so_far_apart_that_they_take_a_share_of_the_core(cost: float, 
         pace.begin(float(n), n * cost)
     assert pace.wait(59.0) == pytest.approx(apart, rel=0.01)
     assert pace.wait(59.0 + LONGEST) == 0
+
+
+def test_who_is_poked_works_though_nothing_has_come() -> None:
+    """What is due is there already."""
+    turns: list[int] = []
+
+    async def work(waiting: Sequence[Sequence[Any]]) -> None:
+        turns.append(len(waiting))
+
+    async def main() -> None:
+        inbox = Inbox(work)
+        runner = asyncio.create_task(inbox.run())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not turns
+        inbox.poke()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        runner.cancel()
+
+    asyncio.run(main())
+    assert turns == [0]
+
+
+def test_a_bell_wakes_who_waits_and_who_comes_later() -> None:
+    """Until it is cleared; and in time, where a time is said."""
+
+    async def main() -> None:
+        bell = Bell()
+        waiting = asyncio.create_task(bell.wait())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        bell.ring()
+        await waiting
+        await bell.wait()
+        bell.clear()
+        await bell.wait(0.001)
+        assert not bell.rung
+
+    asyncio.run(asyncio.wait_for(main(), 10))
