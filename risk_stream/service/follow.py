@@ -24,11 +24,25 @@ TOGETHER = 500
 #: topic ends, ms.
 FETCH_WAIT_MS, QUIET_MS = 100, 200
 
+#: What a fetch is to find where nobody waits for the records, bytes; it takes what there is after FETCH_WAIT_MS.
+MUCH = 1 << 20
+
 
 class Follower:
-    """`heard(record)` gets each record; `ready` is set when all is heard that was there when it began."""
+    """`heard(record)` gets each record; `ready` is set when all is heard that was there when it began.
 
-    def __init__(self, broker: str, topic: str, partitions: int, heard: Callable[[ConsumerRecord], None]) -> None:
+    One that follows `at_leisure` hears of records a tenth of a second later, many at once.
+    """
+
+    def __init__(
+        self,
+        broker: str,
+        topic: str,
+        partitions: int,
+        heard: Callable[[ConsumerRecord], None],
+        *,
+        at_leisure: bool = False,
+    ) -> None:
         self.topic, self._heard = topic, heard
         self._tps = [TopicPartition(topic, p) for p in range(partitions)]
         self.ready = asyncio.Event()
@@ -37,6 +51,7 @@ class Follower:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_min_bytes=MUCH if at_leisure else 1,
             max_partition_fetch_bytes=4 << 20,
         )
 

@@ -40,6 +40,9 @@ log = logging.getLogger("risk_stream.decisions")
 #: How long requests under way may still wait for their answers when the server is told to stop, s.
 LAST_ANSWERS = 5.0
 
+#: How long a request waits for others to go to the broker with it, ms: at hundreds a second it has half as much to do.
+LINGER_MS = 2
+
 #: Objects made before Python looks for cycles: answers stay by the hundred thousand, and none is in a cycle.
 GARBAGE = (100_000, 50, 100)
 
@@ -57,7 +60,7 @@ class Service:
         if missing:
             raise BrokerError(f"there is no topic {', '.join(missing)} at {settings.broker}: risk-stream topics create")
         self._counts = counts
-        self._producer = Producer(settings.broker, client_id="risk-stream-decisions")
+        self._producer = Producer(settings.broker, client_id="risk-stream-decisions", linger_ms=LINGER_MS)
         self.asking = Asking(
             self._ask,
             self._decide,
@@ -73,11 +76,12 @@ class Service:
             late_ms=int(settings.future_seconds * 1000) if live else None,
         )
         self._decisions = self._follower(settings.decisions_topic, self.asking.hear_decision)
-        self._asked = self._follower(settings.requests_topic, self.asking.hear_request)
+        self._asked = self._follower(settings.requests_topic, self.asking.hear_request, at_leisure=True)
         self._runner: web.AppRunner | None = None
 
-    def _follower(self, topic: str, heard: object) -> Follower:
-        return Follower(self.settings.broker, topic, self._counts[topic], heard)  # type: ignore[arg-type]
+    def _follower(self, topic: str, heard: object, *, at_leisure: bool = False) -> Follower:
+        broker, partitions = self.settings.broker, self._counts[topic]
+        return Follower(broker, topic, partitions, heard, at_leisure=at_leisure)  # type: ignore[arg-type]
 
     @property
     def ready(self) -> bool:

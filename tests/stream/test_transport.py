@@ -13,6 +13,7 @@ import pytest
 from aiokafka.errors import IllegalStateError, KafkaConnectionError, NodeNotReadyError
 from faust.types.tuples import TP
 
+from risk_stream.stream import transport as module
 from risk_stream.stream.commits import Answer, NoBook, send_commit
 from risk_stream.stream.transport import CREDITS, Consumer
 
@@ -269,3 +270,23 @@ def test_a_refusal_of_an_older_generation_leaves_the_new_membership_alone() -> N
     coordinator = Coordinator(22)
     assert asyncio.run(send_commit(coordinator, 6, {A: (5, "")})) == {A: Answer.REFUSED}
     assert coordinator.told == []
+
+
+def test_fetches_of_a_node_begin_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first at once, each later one when it is time; those of another node do not wait for them."""
+    waits: list[int] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(round(seconds / 1000))
+
+    async def fetch(*request: object) -> bool:
+        return request == ("assignment", request[1], "request")
+
+    async def main() -> None:
+        later = module._apart(fetch)
+        assert all([await later("assignment", node, "request") for node in (1, 1, 2, 1)])
+
+    monkeypatch.setattr(module, "FETCH_APART", 1000.0)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    asyncio.run(main())
+    assert waits == [1, 2]
