@@ -7,6 +7,7 @@ import gc
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def parsed(text: str) -> ast.Module:
         gc.enable()
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Every module that a file imports, wherever in it the import stands."""
     found: set[str] = set()
     for node in ast.walk(parsed(path.read_text())):
@@ -89,7 +91,7 @@ def imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
             module = node.module or ""
             found |= {f"{module}.{alias.name}" for alias in node.names} if module == "risk_stream" else {module}
-    return found
+    return frozenset(found)
 
 
 def name(path: Path) -> str:

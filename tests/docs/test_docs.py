@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -122,13 +124,19 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert heading in {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}, target
 
 
-@page
-def test_the_commands_it_shows_exist(path: Path) -> None:
-    """`risk-stream …` in a console block is a command of ours with options it has; `make …` a target."""
+@cache
+def _commands() -> Any:
+    """All that `risk-stream` can be told."""
     from typer.main import get_command
 
     from risk_stream.cli import app
 
+    return get_command(app)
+
+
+@page
+def test_the_commands_it_shows_exist(path: Path) -> None:
+    """`risk-stream …` in a console block is a command of ours with options it has; `make …` a target."""
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for block in re.findall(r"^```console\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
         for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
@@ -137,7 +145,7 @@ def test_the_commands_it_shows_exist(path: Path) -> None:
                 assert words[1] in targets, line
             if words[:1] != ["risk-stream"] or len(words) < 2:
                 continue
-            command, rest = get_command(app), words[1:]
+            command, rest = _commands(), words[1:]
             while rest and hasattr(command, "commands"):
                 assert rest[0] in command.commands, line
                 command = command.commands[rest.pop(0)]

@@ -56,8 +56,7 @@ def test_it_is_what_the_engine_says_however_the_past_is_cut() -> None:
 def test_several_processes_say_the_same() -> None:
     alone = said_by(packs(), 1, 250, 4_000)
     assert alone[0]
-    assert said_by(packs(), 2, 250, 4_000) == alone
-    assert said_by(packs(), 4, 250, 4_000) == alone
+    assert said_by(packs(), 3, 250, 4_000) == alone
 
 
 @pytest.mark.timeout(60)
