@@ -21,7 +21,7 @@ from risk_stream.rules.words import Report, content_hash, keys, length_ms
 
 __all__ = ["LEAST", "MAX_LEAST", "Feature", "calendar_named", "periods_of", "read_aggregate"]
 
-_OPERATIONS = tuple(op.value for op in Op)
+_OPERATIONS = tuple(op.value for op in Op if not op.is_score)
 _OF_TYPES = (Op.COUNT, Op.SINCE)
 _ARREARS = tuple(op for op in Op if op.is_arrears)
 _NUMBERS = (FieldType.MONEY, FieldType.NUMBER, FieldType.INTEGER)

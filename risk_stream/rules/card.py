@@ -26,6 +26,8 @@ SCORECARD_KEYS = (*_BESIDE, *CARD_KEYS)
 class Cards:
     """Reads the scorecard of one file, whose names are `known`, into what is `loaded` of it."""
 
+    kind = "scorecard"  # of `load.KINDS`
+
     def __init__(self, reader: Reader, catalogue: Catalogue, loaded: LoadedFile, known: Features) -> None:
         self._reader, self._catalogue = reader, catalogue
         self._loaded, self._known = loaded, known

@@ -244,7 +244,7 @@ def explain_rule(plan: Plan, rule_id: str) -> RuleUse:
 
 
 def _plan(plan: Plan, rules: list[Rule]) -> Plan:
-    return Plan(plan.catalogue, rules, plan.wheres, texts=plan.texts, calendars=plan.calendars)
+    return Plan(plan.catalogue, rules, plan.wheres, texts=plan.texts, calendars=plan.calendars, models=plan.models)
 
 
 def _feature(plan: Plan, rule: Rule, name: str, feature: Aggregate | str) -> FeatureUse:

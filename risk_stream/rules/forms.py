@@ -37,8 +37,9 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "min": ("min(x, y, ...)", "the least"),
     "minute": ("minute(t)", "the minute of the hour, 0 to 59"),
     "minutes": ("minutes(n)", "a duration of n minutes"),
-    "model": ('model("name")', "a model's score"),
     "month": ("month(t)", "the month, 1 to 12"),
+    "moved": ('moved("model")', "a text: what moved the model's score most, where that is over its threshold"),
+    "over": ('over("model")', "a condition: whether the model's score is over its threshold"),
     "power": ("power(x, y)", "x to the power of y"),
     "resembles": (
         'resembles(x, "list")',
@@ -46,6 +47,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     ),
     "round": ("round(x, n)", "x with n digits behind the point; without n a whole number"),
     "scorecard": ('scorecard("name")', "the points of a scorecard"),
+    "score": ('score("model")', "what a model says of the event; unknown while it warms up"),
     "seconds": ("seconds(n)", "a duration of n seconds"),
     "sqrt": ("sqrt(x)", "the square root; unknown below 0"),
     "starts_with": ('starts_with(x, "a")', "a condition: whether the text begins with a"),

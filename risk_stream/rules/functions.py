@@ -54,7 +54,6 @@ FUNCTIONS = tuple(
                 "has",
                 "length",
                 "matches",
-                "model",
                 "power",
                 "round",
                 *_OF_LISTS,
@@ -71,10 +70,9 @@ _MOST_ARGUMENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What functions can name: the house's calendars, and its models, which give scores."""
+    """What functions can name: the house's calendars."""
 
     calendars: Mapping[str, Calendar] = field(default_factory=lambda: MappingProxyType({}))
-    models: frozenset[str] = frozenset()
 
 
 class Functions:
@@ -119,7 +117,6 @@ class Functions:
             "choose": self._choose,
             "clamp": self._clamp,
             "has": self._has,
-            "model": self._model,
             "power": self._power,
             "round": self._round,
         }
@@ -292,7 +289,7 @@ class Functions:
         self._of_one_currency(values, node.at)
         return kind, values
 
-    # Choices and models
+    # Choices
 
     def _choose(self, node: Call) -> Value:
         """``choose(condition, value, condition, value, ..., otherwise)``."""
@@ -317,14 +314,3 @@ class Functions:
                 )
             chosen = Chosen(kind, condition, value, chosen)
         return chosen
-
-    def _model(self, node: Call) -> Value:
-        (named,) = self._arguments(node, 1, 1)
-        name = self._written(named, "the name of a model", node.at)
-        known = self._vocabulary.models
-        if name not in known:
-            advice = nearest(name, known) or (
-                f": there are {', '.join(sorted(known))}" if known else ": none is declared"
-            )
-            raise ExpressionError(f"there is no model '{name}'{advice}", node.arguments[0].at)
-        return Computed(Kind.NUMBER, "model", (named,))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
-from risk_stream.rules.expression import CARD, FIRED
+from risk_stream.rules.expression import CARD, FIRED, SCORE
 from risk_stream.rules.load import KINDS, kind_of_file, load_file
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.neighbours import NOTHING, Name, Neighbour
@@ -131,7 +131,10 @@ def _told(file: LoadedFile) -> dict[Name, Neighbour]:
     """What others may ask of a file, by its name; None where it is wrong in itself."""
     told: dict[Name, Neighbour] = dict.fromkeys((FIRED, id) for id, _ in file.ids)
     told |= dict.fromkeys((CARD, id) for id, _ in file.card_ids)
+    told |= dict.fromkeys((SCORE, id) for id, _ in file.model_ids)
     told |= {(FIRED, rule.id): rule for rule in file.rules}
     if file.card is not None:
         told[CARD, file.card.id] = file.card
+    if file.model is not None:
+        told[SCORE, file.model.id] = file.model
     return told

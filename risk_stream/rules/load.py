@@ -21,6 +21,7 @@ from risk_stream.rules.policy import is_policy, read_policy
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
+from risk_stream.rules.scoring import Models
 from risk_stream.rules.table import Tables
 from risk_stream.rules.words import keys
 
@@ -30,7 +31,7 @@ __all__ = ["KINDS", "LIBRARY_KEYS", "TOP_KEYS", "is_library", "kind_of_file", "l
 TOP_KEYS = ("stage", "owner", "group", "tags", "import", "constants", "patterns", "features", "rules")
 LIBRARY_KEYS = ("constants", "patterns", "features")
 #: The kinds of files, each before those that may ask it.
-KINDS = ("library", "scorecard", "rules", "table")
+KINDS = ("library", "scorecard", "model", "rules", "table")
 
 
 def is_library(root: Node) -> bool:
@@ -42,7 +43,7 @@ def kind_of_file(root: Node) -> str:
     """Which of `KINDS` a file is: it has the key of its kind, or holds what others import, or else is one of rules."""
     if is_library(root):
         return "library"
-    return next((kind for kind in ("scorecard", "table") if root.is_mapping and kind in root), "rules")
+    return next((kind for kind in ("scorecard", "model", "table") if root.is_mapping and kind in root), "rules")
 
 
 def load_file(
@@ -56,7 +57,7 @@ def load_file(
     """Check a whole rule file; `source` is its text, for the places of errors within expressions.
 
     `libraries` are the loaded files, by name, that it may import constants, patterns and features of; `known` are the
-    scorecards and rules of other files, which it may ask.
+    scorecards, models and rules of other files, which it may ask.
     """
     loader = _Loader(catalogue, calendars, root, source, libraries or {}, known)
     with suppress(EnoughError):
@@ -79,12 +80,13 @@ class _Loader(Reader):
         super().__init__(source, self.loaded.problems)
         self.root, self.libraries, self.kind = root, libraries, kind_of_file(root)
         self.catalogue, self.calendars = catalogue, calendars
-        self.neighbours = Neighbours(known, may_ask_rules=self.kind == "table")
+        self.neighbours = Neighbours(known, self.kind)
         self.features = Features(catalogue, Vocabulary(calendars), self.report_in, self.neighbours)
         self.declarations = Declarations(self, catalogue, calendars, self.loaded, self.features)
         self.rules = Rules(self, catalogue, calendars, self.loaded, self.features)
         self.tables = Tables(self, catalogue, self.loaded, self.features)
         self.cards = Cards(self, catalogue, self.loaded, self.features)
+        self.models = Models(self, catalogue, self.loaded, self.features)
 
     def load(self) -> None:
         """Read the file into `loaded`. Raises `EnoughError`."""
@@ -105,10 +107,11 @@ class _Loader(Reader):
                 root,
             )
             return
-        if self.kind in ("scorecard", "table"):
+        apart = next((one for one in (self.cards, self.models, self.tables) if one.kind == self.kind), None)
+        if apart is not None:
             self.declarations.imports(root.get("import"), self.libraries)
             self.declarations.read(root)
-            (self.cards if self.kind == "scorecard" else self.tables).read(root)
+            apart.read(root)
             self._unused()
             return
         if self._is_unknown(root):
@@ -143,7 +146,7 @@ class _Loader(Reader):
             first,
             f"a file that begins with '{first.value}' is of no kind that is known here: one of rules has stage and"
             " rules, one that others import has constants, features or both, others begin with profile, scorecard,"
-            " table or lifecycle",
+            " model, table or lifecycle",
         )
         return True
 
@@ -154,6 +157,10 @@ class _Loader(Reader):
             if name not in self.features.used:
                 known = self.features
                 what = "constant" if name in known.constants else "pattern" if name in known.patterns else "feature"
-                whose = {"scorecard": "nothing in this scorecard", "table": "no row of this table"}
+                whose = {
+                    "scorecard": "nothing in this scorecard",
+                    "model": "no input of this model",
+                    "table": "no row of this table",
+                }
                 whose_use = whose.get(self.kind, "no rule of this file")
                 self.loaded.warnings.append(node.problem(f"{whose_use} uses the {what} '{name}'"))

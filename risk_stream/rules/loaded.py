@@ -12,6 +12,7 @@ from risk_stream.rules.meaning import Condition
 from risk_stream.rules.model import Card, Rule
 from risk_stream.rules.neighbours import Name
 from risk_stream.rules.scope import Features
+from risk_stream.rules.scored import Scored
 
 __all__ = ["LoadedFile"]
 
@@ -26,6 +27,8 @@ class LoadedFile:
     calendars: dict[str, Calendar] = field(default_factory=dict)  # that its features go by
     card: Card | None = None  # a file of a scorecard
     card_ids: list[tuple[str, Node]] = field(default_factory=list)  # its name, sound or not, and where it stands
+    model: Scored | None = None  # a file of a model
+    model_ids: list[tuple[str, Node]] = field(default_factory=list)  # its name, sound or not, and where it stands
     asked: dict[Name, object] = field(default_factory=dict)  # of other files, and what it was told
     features: Features | None = None  # that others may import, with its constants
     problems: list[Problem] = field(default_factory=list)

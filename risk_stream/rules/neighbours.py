@@ -1,4 +1,4 @@
-"""What expressions of one file may ask of other files of the house: scorecards, and whether a rule fires."""
+"""What expressions of one file may ask of other files of the house: scorecards, models, and whether a rule fires."""
 
 from __future__ import annotations
 
@@ -7,30 +7,43 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from risk_stream.rules.check import Noted, nearest
-from risk_stream.rules.expression import CARD, FIRED, ExpressionError
+from risk_stream.rules.expression import CARD, FIRED, MOVED, OVER, SCORE, ExpressionError
+from risk_stream.rules.meaning import AggregateValue
 from risk_stream.rules.model import Card, Rule
+from risk_stream.rules.scored import Scored
 
-__all__ = ["NOTHING", "Name", "Neighbour", "Neighbours"]
+__all__ = ["MODEL_FUNCTIONS", "NOTHING", "Name", "Neighbour", "Neighbours"]
 
 Name: TypeAlias = tuple[str, str]
 """What is asked, as the function that asks it, and its name."""
 
-Neighbour: TypeAlias = Card | Rule | None
+Neighbour: TypeAlias = Card | Rule | Scored | None
 """What has a name; None where it is wrong in itself, which is reported where it stands."""
+
+#: Functions that ask a model.
+MODEL_FUNCTIONS = (SCORE, OVER, MOVED)
+#: Files that are read before models are known, or that models may ask.
+_ASK_NO_MODEL = {
+    "library": "a file that others import",
+    "scorecard": "a scorecard",
+    "model": "a model",
+}
 
 #: Stands for what there is not.
 NOTHING: Mapping[Name, Neighbour] = MappingProxyType({})
 
 
 class Neighbours:
-    """Scorecards and rules by name, as one file asks them; `asked` is what it has asked so far, and what it was told.
+    """Scorecards, models and rules by name, as one file asks them.
 
-    Only where `may_ask_rules` a rule can be asked: in a decision table.
+    `asked` is what it has asked so far, and what it was told. `kind` is that of the file, one of `load.KINDS`: a rule
+    can be asked in a decision table alone, a model by rules and tables alone.
     """
 
-    def __init__(self, known: Mapping[Name, Neighbour], *, may_ask_rules: bool) -> None:
-        self._known, self._may_ask_rules = known, may_ask_rules
+    def __init__(self, known: Mapping[Name, Neighbour], kind: str) -> None:
+        self._known, self._kind = known, kind
         self.asked: dict[Name, object] = {}
+        self._models: dict[str, Scored] = {}  # by the ids of what was asked of them
 
     def card(self, name: str) -> Card:
         """A scorecard. Raises `ExpressionError` where there is none, and `Noted` where it is wrong."""
@@ -40,7 +53,7 @@ class Neighbours:
 
     def rule(self, name: str) -> Rule:
         """A rule of which can be asked whether it fires. Raises `ExpressionError`, or `Noted` where it is wrong."""
-        if not self._may_ask_rules:
+        if self._kind != "table":
             raise ExpressionError("fired() stands in the rows of a decision table: a rule cannot ask another one")
         found = self._named(FIRED, name, "rule")
         assert isinstance(found, Rule)
@@ -55,7 +68,26 @@ class Neighbours:
             raise ExpressionError(f"the rule '{name}' {wrong}")
         return found
 
-    def _named(self, what: str, name: str, word: str) -> Card | Rule:
+    def model(self, function: str, name: str) -> AggregateValue:
+        """What a model says, as one of `MODEL_FUNCTIONS` asks it.
+
+        Raises `ExpressionError` where there is none that can be asked here, and `Noted` where it is wrong.
+        """
+        if self._kind in _ASK_NO_MODEL:
+            raise ExpressionError(f"{_ASK_NO_MODEL[self._kind]} cannot ask a model: ask it where the result is used")
+        found = self._named(SCORE, name, "model")
+        assert isinstance(found, Scored)
+        if found.mode == "off":
+            raise ExpressionError(f"the model '{name}' is off: make it live or shadow, or leave it out here")
+        value = found.value(function)
+        self._models[value.aggregate.id] = found
+        return value
+
+    def model_of(self, aggregate: str) -> Scored | None:
+        """The model that gives an aggregate that was asked, by its id."""
+        return self._models.get(aggregate)
+
+    def _named(self, what: str, name: str, word: str) -> Card | Rule | Scored:
         self.asked[what, name] = self._known.get((what, name), NOTHING)
         if (what, name) in self._known:
             found = self._known[what, name]

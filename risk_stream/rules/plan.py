@@ -10,6 +10,7 @@ from risk_stream.calendars import Calendar, shipped
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.profiles import Policy, resolve
+from risk_stream.rules.check import nearest
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.events import has_key
 from risk_stream.rules.files import PlanError, read, rule_files
@@ -215,6 +216,31 @@ def _cards_twice(files: Iterable[LoadedFile]) -> Iterator[Problem]:
             yield place.problem(f"the scorecard '{name}' is at {where} already: choose another name")
 
 
+def _models_at_odds(files: Sequence[LoadedFile]) -> Iterator[Problem]:
+    """What is wrong with models of one name, and with those that challenge one that they cannot be compared with."""
+    first: dict[str, Node] = {}
+    for name, place in (named for file in files for named in file.model_ids):
+        other = first.setdefault(name, place)
+        if other is not place:
+            yield place.problem(
+                f"the model '{name}' is at {other.file}:{other.line} already: choose another name", name
+            )
+    models = {file.model.id: file.model for file in files if file.model is not None}
+    for model in models.values():
+        if not model.challenges or (model.challenges in first and model.challenges not in models):
+            continue  # one that is wrong in itself is said where it stands
+        champion, place = models.get(model.challenges), first[model.id]
+        if champion is None or champion is model:
+            advice = nearest(model.challenges, (name for name in models if name != model.id)) or ": name another model"
+            yield place.problem(f"it challenges '{model.challenges}', which is no other model{advice}", model.id)
+        elif champion.challenges:
+            said = f"it challenges '{champion.id}', which challenges another itself: name '{champion.challenges}'"
+            yield place.problem(said, model.id)
+        elif sorted(champion.on) != sorted(model.on):
+            said = f"it challenges '{champion.id}', which scores {', '.join(champion.on)}: score the same events"
+            yield place.problem(said, model.id)
+
+
 def calendars_ending(plan: Plan, today: date) -> list[str]:
     """A sentence for each calendar whose business days a rule asks, and whose holidays soon are known no longer."""
     asked = {name for rule in plan.judged for name in rule.business_days}
@@ -274,6 +300,7 @@ def plan_of_texts(
                 )
     found += more_than_one(files)
     found += _cards_twice(files)
+    found += _models_at_odds(files)
     if found:
         order = {name: place for place, name in enumerate(texts)}
         found.sort(key=lambda p: (order.get(p.file, -1), p.file, p.line, p.column))
@@ -290,6 +317,7 @@ def plan_of_texts(
             {name: calendar for file in files for name, calendar in file.calendars.items()},
             next((file.policy for file in files if file.policy is not None), None),
             (file.lifecycle for file in files if file.lifecycle is not None),
+            (file.model for file in files if file.model is not None),
         )
     except ProblemsError as error:
         raise PlanError(error.problems) from None

@@ -26,6 +26,7 @@ MISSING = {
     "table": "give the decision table a name that no rule has, such as consumer-loans",
     "reason": "say in a sentence why, with {names} of fields and features",
     "scorecard": "give the scorecard a name that no other has, such as consumer",
+    "model": "give the model a name that no other has, such as trade-novelty",
     "name": "say in a sentence what the test shows",
 }
 

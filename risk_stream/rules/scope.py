@@ -10,11 +10,11 @@ from risk_stream.rules.aggregates import Feature
 from risk_stream.rules.cases import BY, Cases, misfits
 from risk_stream.rules.check import Checker, Noted, Resolver, aggregate_value, field_value, nearest
 from risk_stream.rules.events import Pattern, has_key, shared_field
-from risk_stream.rules.expression import CARD, ExpressionError, names
+from risk_stream.rules.expression import CARD, MOVED, ExpressionError, names
 from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
 from risk_stream.rules.meaning import AggregateValue, ByCase, Constant, FieldValue, Meaning, depth, leaves, size
-from risk_stream.rules.neighbours import Neighbours
+from risk_stream.rules.neighbours import MODEL_FUNCTIONS, Neighbours
 
 __all__ = ["Features", "RuleScope"]
 
@@ -111,6 +111,11 @@ class Features:
                 for event_type in types:
                     if not has_key(self.catalogue, event_type, by):
                         return f"is kept by {by}, and {event_type.name} has no {by}"
+                    model = self.neighbours.model_of(leaf.aggregate.id)
+                    if model is not None and event_type.name not in model.on:
+                        return (
+                            f"asks the model '{model.id}', which scores {', '.join(model.on)} and no {event_type.name}"
+                        )
                     if leaf.aggregate.op.is_baseline and event_type.field(leaf.aggregate.field or "") is None:
                         field = leaf.aggregate.field
                         return f"compares the event's own {field} with others, and {event_type.name} has no {field}"
@@ -182,6 +187,8 @@ class Features:
             function, other = asked
             if function == CARD:
                 return self.neighbours.card(other).value
+            if function in MODEL_FUNCTIONS:
+                return self.neighbours.model(function, other)
             raise ExpressionError("fired() stands in the rows of a decision table, not in a feature")
         field = self.catalogue.field(name)
         if field is None:
@@ -246,12 +253,15 @@ class RuleScope:
         return constant
 
     def _neighbour(self, name: str, function: str, other: str) -> Meaning:
-        """What a scorecard or a rule of another file stands for, and what an explanation says of it."""
+        """What a scorecard, a model or a rule of another file stands for, and what an explanation says of it."""
         features, parts = self._features, dict[str, Meaning]()
         if function == CARD:
             card = features.neighbours.card(other)
             meaning: Meaning = card.value
             parts = {f"{other}.{one.name}": one.value for one in card.characteristics}
+        elif function in MODEL_FUNCTIONS:
+            meaning = features.neighbours.model(function, other)
+            parts = {f"{other}.{MOVED}": features.neighbours.model(MOVED, other)}
         else:
             rule = features.neighbours.rule(other)
             judged = [t.name for t in self._types if t.name not in rule.on]

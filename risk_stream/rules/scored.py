@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from risk_stream.features import Aggregate
 from risk_stream.models import Limits, Spec
-from risk_stream.rules.meaning import Value
+from risk_stream.rules.expression import MOVED, OVER
+from risk_stream.rules.meaning import AggregateValue, Kind, Value
 
 __all__ = ["DRIFTING", "LABELS", "OUTCOME", "ROLES", "Labels", "Scored"]
 
@@ -71,9 +72,19 @@ class Scored:
     drifting: str = "go_on"  # one of DRIFTING
     promises: bool = False  # whether scores are probabilities, to be held against outcomes
     budget_us: float = 0.0  # of one event; 0: none is said
+    low: float = float("-inf")  # what scores are at least and at most
+    high: float = float("inf")
     features: tuple[tuple[str, Aggregate | str], ...] = field(default=(), compare=False)
 
     @property
     def says(self) -> tuple[Aggregate, ...]:
         """What it says of an event."""
         return self.score, self.over, self.moved
+
+    def value(self, function: str) -> AggregateValue:
+        """What it says to an expression that asks it by a function."""
+        if function == OVER:
+            return AggregateValue(Kind.BOOLEAN, self.over, grows=False)
+        if function == MOVED:
+            return AggregateValue(Kind.TEXT, self.moved, grows=False)
+        return AggregateValue(Kind.NUMBER, self.score, False, self.low, self.high)

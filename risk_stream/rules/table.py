@@ -46,6 +46,8 @@ _ALWAYS = Presence(FieldValue(Kind.TIME, "time"), missing=False)
 class Tables(Judging):
     """Reads the table of one file, whose names are `known`, into what is `loaded` of it."""
 
+    kind = "table"  # of `load.KINDS`
+
     def read(self, root: Node) -> None:
         """Read the table. One with problems is not loaded."""
         reader = self._reader

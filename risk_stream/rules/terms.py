@@ -9,7 +9,7 @@ from risk_stream.rules.check import Noted
 from risk_stream.rules.expression import ExpressionError, names
 from risk_stream.rules.expression import Node as Tree
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_LITERAL, MAX_NODES, MAX_TEXT
-from risk_stream.rules.meaning import Condition, Constant, Kind, Value, depth
+from risk_stream.rules.meaning import Condition, Constant, Kind, Meaning, Value, depth
 from risk_stream.rules.reading import NAME, Reader, kind_of
 from risk_stream.rules.scope import Features, RuleScope, too_large
 from risk_stream.rules.sentence import PLACEHOLDER, said
@@ -83,6 +83,22 @@ class Terms:
             self._reader.report(node, f"{what} is a number, and this is {value.kind.value}")
             return None
         return value
+
+    def meaning(self, node: Node, what: str) -> Meaning | None:
+        """The meaning of what may be a value or a condition, or None with its problems reported."""
+        if not node.is_text:
+            self._reader.report(node, f"{what} is an expression, and this is {kind_of(node)}")
+            return None
+        tree = self._reader.parsed(node)
+        if tree is None:
+            return None
+        meaning = None if self._is_too_large(tree) else self._scope.checker.meaning(tree)
+        for error in self._scope.checker.errors:
+            self._reader.report_in(node, error)
+        if self._is_too_large(tree) or (meaning is not None and depth(meaning) > MAX_INLINED_DEPTH):
+            self._reader.report(node, too_large(what))
+            return None
+        return meaning
 
     @staticmethod
     def said_of(rule: str, summary: str) -> str:

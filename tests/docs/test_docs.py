@@ -68,6 +68,8 @@ def test_a_rule_example_loads(path: Path, text: str, tmp_path: Path) -> None:
         name = re.match(r"# ([\w-]+\.yaml)\n(?:constants|features):", other)
         if name is not None:
             (tmp_path / name[1]).write_text(other)
+        elif other.startswith("model: "):  # one that rules ask
+            (tmp_path / f"{other.split()[1]}.yaml").write_text(other)
     (tmp_path / "example.yaml").write_text(text)
     plan = load_plan([tmp_path], load_catalogue())
     assert plan.rules

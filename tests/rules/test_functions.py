@@ -11,9 +11,7 @@ import pytest
 
 from risk_stream.calendars import load_calendars
 from risk_stream.rules import Evaluator, calendars_ending
-from risk_stream.rules.check import Checker, field_value
-from risk_stream.rules.functions import FUNCTIONS, Vocabulary
-from risk_stream.rules.meaning import Kind, Meaning, wording
+from risk_stream.rules.functions import FUNCTIONS
 from risk_stream.rules.plan import Plan, plan_of_texts
 from tests.rules.house import FEATURES, Rows, catalogue, plan_of, rule_file
 from tests.rules.test_evaluate import fired
@@ -209,15 +207,3 @@ def test_a_pattern_and_a_calendar_may_be_constants() -> None:
     plan = plan_of(text)
     assert set(plan.calendars) == {"china"}
     assert plan.version == plan_of(rule_file('matches(word, "^app") and hour(time, "china") > 5')).version
-
-
-def test_the_score_of_a_declared_model_is_a_number() -> None:
-    def resolve(name: str) -> Meaning:
-        return field_value(catalogue().fields[name])
-
-    checker = Checker(resolve, catalogue().fields, Vocabulary(models=frozenset({"default-risk"})))
-    score = checker.value('model("default-risk")')
-    assert score is not None
-    assert (score.kind, wording(score)) == (Kind.NUMBER, 'model("default-risk")')
-    assert checker.value('model("default_risk")') is None
-    assert [e.message for e in checker.errors] == ["there is no model 'default_risk', did you mean 'default-risk'?"]
