@@ -40,7 +40,13 @@ FLOORS = {
     "cli": 7,
     "__main__": 8,
 }
-FRIENDS = {("rules", "lending"), ("simulate", "settings"), ("sinks", "settings"), ("embedded", "settings")}
+FRIENDS = {
+    ("models", "features"),
+    ("rules", "lending"),
+    ("simulate", "settings"),
+    ("sinks", "settings"),
+    ("embedded", "settings"),
+}
 CORE = {
     "catalogue",
     "calendars",

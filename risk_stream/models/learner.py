@@ -9,11 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Floats", "Learner", "Longs", "Mask", "OtherVersionError", "Scores"]
+__all__ = ["LARGEST", "Floats", "Learner", "Longs", "Mask", "OtherVersionError", "Scores"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Longs: TypeAlias = "NDArray[np.int64]"
 Mask: TypeAlias = "NDArray[np.bool_]"
+
+#: Numbers beyond this are infinite to a model: the squares of smaller ones can be added up.
+LARGEST = 1e100
 
 
 class OtherVersionError(ValueError):
@@ -30,17 +33,26 @@ class Scores(NamedTuple):
 class Learner(Protocol):
     """One model on one partition: a deterministic machine, equal however its rows are cut into calls.
 
-    Rows are float64 [n, m] in the order of the inputs of its `Spec`. NaN is a missing input, and so is an infinite
-    number, which is counted; a model never fails on what an event says. Where it is grouped, `groups` int64 [n] say
-    of which group each row is.
+    Rows are float64 [n, m] in the order of the inputs of its `Spec`. NaN is a missing input, and so is a number
+    beyond `LARGEST`, which is counted as `infinite`; an input that is a text is its hash, an int64 in the eight bytes
+    of the float, and missing where that is 0 or NaN. A row of which all is missing has no score and is not learnt;
+    a model never fails on what an event says. Where it is grouped, `groups` int64 [n] say of which group each row is.
+    Rows are not changed.
     """
 
     def run(self, rows: Floats, groups: Longs | None = None) -> Scores:
-        """Score each row, then learn it if the model learns from events: row i by what rows before i have taught."""
+        """Score each row, then learn it if the model learns from events: row i by what rows before i have taught.
+
+        A model that scores a sample of events is given that sample: the caller chooses.
+        """
         ...
 
     def learn(self, rows: Floats, labels: Floats, groups: Longs | None = None, weights: Floats | None = None) -> None:
-        """Learn rows whose outcome is known now, in order; `labels` [n] are 1.0 and 0.0, or a number to be told."""
+        """Learn rows whose outcome is known now, in order; `labels` [n] are 1.0 and 0.0, or a number to be told.
+
+        A detector of anomalies learns the rows of label 0.0 alone. A NaN label or a weight that is not above 0 is
+        passed over. `weights` [n] are for those that can weigh rows (see the registry); others learn all alike.
+        """
         ...
 
     def moved_by(self, row: Floats, group: int = 0) -> Floats:
@@ -52,9 +64,17 @@ class Learner(Protocol):
         ...
 
     def load(self, saved: bytes) -> None:
-        """Go on where `save` was called. Raises `ValueError` with a sentence for what this release cannot read."""
+        """Go on where `save` was called. Raises `ValueError` with a sentence for what this release cannot read.
+
+        What was learnt with another version of River is such a case, an `OtherVersionError`. The learner is unchanged
+        then.
+        """
         ...
 
     def counts(self) -> dict[str, int]:
-        """What it has seen so far: `learnt` and `scored` rows, `missing` and `infinite` inputs and the like."""
+        """What it has seen so far.
+
+        `scored` and `learnt` rows, `missing` and `infinite` inputs, `empty` rows of which all was missing, `failed`
+        ones which the model could not bear, `groups` at hand and `forgotten` ones.
+        """
         ...

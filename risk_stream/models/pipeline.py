@@ -1,0 +1,37 @@
+"""From a spec to a learner: compiled where there is a kernel for it, else River as it is."""
+
+from __future__ import annotations
+
+from risk_stream.models.learner import Learner
+from risk_stream.models.registry import check, kind_of
+from risk_stream.models.spec import Spec
+
+__all__ = ["make_learner"]
+
+
+def make_learner(spec: Spec, key: bytes = b"") -> Learner:
+    """A learner that has learnt nothing. `key` seals what River's own models save.
+
+    Raises:
+        ValueError: The pipeline cannot be built (see `registry.check`), with all that is wrong with it.
+    """
+    # How it learns is not asked here: a model as it once was scores and learns no more.
+    flaws = check(spec.steps, spec.inputs, spec.texts, grouped=spec.grouped)
+    if flaws:
+        raise ValueError("; ".join(said for _, _, said in flaws))
+    kind = kind_of(spec.steps)
+    if kind == "trees":
+        from risk_stream.models.trees import Trees
+
+        return Trees(spec)
+    if kind == "linear":
+        from risk_stream.models.linear import Linear
+
+        return Linear(spec)
+    if kind == "univariate":
+        from risk_stream.models.univariate import Univariate
+
+        return Univariate(spec)
+    from risk_stream.models.river import River
+
+    return River(spec, key)
