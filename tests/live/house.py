@@ -174,6 +174,7 @@ class House:
             "SESSION_SECONDS": 2,
             "PARTITIONS": 2,
             "RELOAD_SECONDS": 0.2,
+            "SPARE": False,  # it costs seconds of a core, and few tests are about it
         }
         self.redis = redis.Redis.from_url(redis_url, decode_responses=True)
 

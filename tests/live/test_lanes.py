@@ -1,7 +1,8 @@
 """Two workers on real Kafka that are killed, paused, stopped and joined say in the end what one engine says.
 
 A stream runs while the blows fall. Every event has alerts that show counts and sums over several keys, so one that was
-lost, counted twice or seen in another state changes what is said of all that follow it.
+lost, counted twice or seen in another state changes what is said of all that follow it. `test_chaos` gives
+such blows in the suite, in simulated time; here it is the clock on the wall, and they come again and again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from risk_stream.rules import plan_of_texts
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import Kafka, RedisServer
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(400)]
 
 RULES = """
 stage: trading

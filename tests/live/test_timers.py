@@ -34,7 +34,7 @@ DAYS = 86_400_000
 def at_work(new_house: Callable[[str], House]) -> Iterator[tuple[House, Worker]]:
     house = new_house("overdue")
     house.write_rules(RULES)
-    worker = Worker(house).start()
+    worker = Worker(house, CHECKPOINT_SECONDS=0.5).start()
     try:
         yield house, worker.ready()
     finally:

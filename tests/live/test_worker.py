@@ -185,32 +185,24 @@ def test_a_second_worker_takes_its_share_in_seconds(new_house: Callable[[str], H
         second.stop()
 
 
-def test_a_killed_process_is_started_again_and_goes_on(new_house: Callable[[str], House]) -> None:
-    """kill -9 of the worker's process: the supervisor says so and starts another, which goes on where it stood."""
+def test_a_killed_process_is_started_again_and_its_spare_goes_on_when_it_is_killed(
+    new_house: Callable[[str], House],
+) -> None:
+    """The supervisor says so; each goes on where the one before stood, and none outlives the supervisor."""
     house = new_house("killed")
-    worker = Worker(house).start().ready()
+    worker = Worker(house, SPARE=True).start().ready()
     try:
         house.send([transfer(f"killed-a{i}", f"A83{i:04d}", 9400) for i in range(50)])
         os.kill(worker.child, signal.SIGKILL)
         assert eventually(lambda: "was ended by SIGKILL; it is started again" in worker.log)
         house.send([transfer(f"killed-b{i}", f"A84{i:04d}", 9400) for i in range(50)])
         assert eventually(lambda: len(house.said("large")) == 100, within=60), worker.log
-    finally:
-        worker.stop()
-
-
-def test_a_spare_goes_on_where_the_process_at_work_was_killed(new_house: Callable[[str], House]) -> None:
-    """It is ready already; and the next one gets ready behind it. Neither outlives the supervisor."""
-    house = new_house("spare")
-    worker = Worker(house).start().ready()
-    try:
-        for turn in range(2):
-            assert eventually(lambda: len(worker.children) == 2, within=60)
-            at_work, spare = worker.children
-            house.send([transfer(f"spare-{turn}{i}", f"A86{turn}{i:03d}", 9400) for i in range(50)])
-            os.kill(at_work, signal.SIGKILL)
-            assert eventually(lambda n=spare: worker.child == n)
-            assert eventually(lambda n=turn: len(house.said("large")) == 50 * (n + 1), within=60), worker.log
+        assert eventually(lambda: len(worker.children) == 2, within=60)
+        at_work, spare = worker.children
+        house.send([transfer(f"killed-c{i}", f"A85{i:04d}", 9400) for i in range(50)])
+        os.kill(at_work, signal.SIGKILL)
+        assert eventually(lambda: worker.child == spare)
+        assert eventually(lambda: len(house.said("large")) == 150, within=60), worker.log
         assert eventually(lambda: len(worker.children) == 2, within=60)
         last = worker.children
     finally:
