@@ -1,5 +1,7 @@
 """Decisions asked by HTTP at 500 a second of one worker while 5,000 trades a second flow: how long, how sure.
 
+And at lower rates, which say what an answer takes where the cores have time for it.
+
 A table decides by the names on a list of 20,000, by a scorecard and by features of three keys.
 
 Applications visit the hops of their loan, customer, device and id number; trades those of their account. A third
@@ -10,6 +12,7 @@ whether or not a connection was free.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import subprocess
 import sys
@@ -23,9 +26,10 @@ from typing import Any
 
 import numpy as np
 import orjson
+import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bench.live import Worker, environment_of, fill, pin, scrape, servers, worker
+from bench.live import CORE, Worker, cpu_seconds, environment_of, fill, pin, scrape, servers, worker
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
@@ -37,7 +41,7 @@ __all__ = ["run", "write_rules"]
 RATE, TRADES, PARTNER = 500, 5_000, 50  # a second
 BEHIND_MS = 200  # of the partner's applications
 PARTITIONS, CONNECTIONS = 1, 512
-WARM = 6.0  # seconds that are not counted
+LOWER = ((RATE, 0), (100, 1_000))  # further rows: requests and trades a second
 PEOPLE, ACCOUNTS, RULES, LISTED = 20_000, 30_000, 200, 20_000
 TICK = 0.01
 QUIET_RECORDS = 100  # that a worker at rest has not committed yet: all hops tell each other how far they are
@@ -200,22 +204,22 @@ def _application(i: int, rng: random.Random) -> dict[str, Any]:
 
 
 _TRADE = (
-    b'{"id":"T%d","type":"trade","time":%d,"account":"A%d","instrument":"I%d","quantity":10,"price":7.5,"amount":%d}'
+    b'{"id":"T%s-%d","type":"trade","time":%d,"account":"A%d","instrument":"I%d","quantity":10,"price":7.5,"amount":%d}'
 )
 
 
-async def _flow(settings: Settings, seconds: float, trades: int) -> None:
-    """Trades, and the partner's applications 200 ms behind them."""
+async def _flow(settings: Settings, seconds: float, trades: int, name: str) -> None:
+    """Trades, and the partner's applications 200 ms behind them; each flow has a name of its own."""
     rng, producer = random.Random(5), AIOKafkaProducer(bootstrap_servers=settings.broker, linger_ms=0, acks=1)
     await producer.start()
     sent, partner, began = 0, 0, time.time()
     while (now := time.time()) < began + seconds:
         ms = int(now * 1000)
         for i in range(sent, sent := int((now - began) * trades)):
-            values = i, ms, rng.randrange(ACCOUNTS), rng.randrange(500), rng.randrange(100_000)
+            values = name.encode(), i, ms, rng.randrange(ACCOUNTS), rng.randrange(500), rng.randrange(100_000)
             await producer.send(settings.house_topics["trades"], _TRADE % values, partition=0)
         for i in range(partner, partner := int((now - began) * PARTNER)):
-            said = {"id": f"P{i}", "type": "application", "time": ms - BEHIND_MS, **_application(i, rng)}
+            said = {"id": f"P{name}-{i}", "type": "application", "time": ms - BEHIND_MS, **_application(i, rng)}
             await producer.send(settings.house_topics["loans"], orjson.dumps(said), partition=0)
         await asyncio.sleep(max(0.0, TICK - (time.time() - now)))
     await producer.stop()
@@ -226,8 +230,12 @@ async def _flow(settings: Settings, seconds: float, trades: int) -> None:
 
 @dataclass(slots=True)
 class Asked:
-    """What became of the requests: when each was due, how long its answer took (ms), and the answer."""
+    """What became of the requests: when each was due, how long its answer took (ms), and the answer.
 
+    Those of the first `warm` seconds are not counted: the broker's code is compiled meanwhile, which takes a core.
+    """
+
+    warm: float
     due: dict[str, float] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -253,36 +261,36 @@ class Connection:
         self._writer.close()
 
 
-async def _ask_all(port: int, seconds: float, rate: int) -> Asked:
-    rng, asked = random.Random(9), Asked()
+async def _ask_all(port: int, warm: float, seconds: float, rate: int, name: str) -> Asked:
+    rng, asked = random.Random(name), Asked(warm)
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         free.put_nowait(Connection(*await asyncio.open_connection("127.0.0.1", port)))
 
-    async def ask(name: str, body: bytes, due: float) -> None:
+    async def ask(application: str, body: bytes, due: float) -> None:
         connection = await free.get()
         status, answer = await connection.ask("POST", "/v1/decisions", body)
-        asked.took[name] = (time.perf_counter() - due) * 1000
+        asked.took[application] = (time.perf_counter() - due) * 1000
         free.put_nowait(connection)
         if status == 200:
-            asked.answers[name] = answer
+            asked.answers[application] = answer
         else:
             asked.failed[status] += 1
 
     began, tasks = time.perf_counter(), []
     offset = time.time() - began
-    for i in range(int(rate * seconds)):
+    for i in range(int(rate * (warm + seconds))):
         due = began + i / rate
         if (early := due - time.perf_counter()) > 0:
             await asyncio.sleep(early)
-        name = f"A{i}"
-        asked.due[name] = due + offset
-        body = orjson.dumps({"application": name, **_application(i, rng)})
-        tasks.append(asyncio.create_task(ask(name, body, due)))
+        application = f"A{name}-{i}"
+        asked.due[application] = due + offset
+        body = orjson.dumps({"application": application, **_application(i, rng)})
+        tasks.append(asyncio.create_task(ask(application, body, due)))
     await asyncio.gather(*tasks)
-    for name, answer in asked.answers.items():
+    for application, answer in asked.answers.items():
         connection = await free.get()
-        again = await connection.ask("GET", f"/v1/decisions/{name}")
+        again = await connection.ask("GET", f"/v1/decisions/{application}")
         free.put_nowait(connection)
         if again != (200, answer):
             asked.failed[-1] += 1
@@ -364,64 +372,103 @@ def _legs(stations: dict[str, dict[str, int]], asked: Asked) -> list[tuple[str, 
 
 
 def _counted(asked: Asked) -> list[str]:
-    first = min(asked.due.values()) + WARM
+    first = min(asked.due.values()) + asked.warm
     return [name for name, due in asked.due.items() if due >= first and name in asked.answers]
 
 
-def _on_core(pid: int) -> np.ndarray:
-    """(seconds that a process's main thread ran, seconds that it could have and the core was another's)."""
-    ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return np.array([int(ran), int(waited)]) / 1e9
+def _core(pid: int) -> np.ndarray:
+    """(seconds that a process ran, seconds that the worker's core was busy)."""
+    busy = psutil.cpu_times(percpu=True)[-1 if (os.cpu_count() or 1) <= CORE else CORE]
+    return np.array([cpu_seconds(pid), sum(busy) - busy.idle - busy.iowait])
 
 
-async def _measure(running: Worker, seconds: float, rate: int) -> tuple[Asked, dict[str, dict[str, int]]]:
-    await _ready(running.settings.decisions_port)
-    await _listed(running.port)
-    trades = TRADES * rate // RATE
-    command = [sys.executable, "-m", "bench.decisions", str(WARM + seconds + 2), str(trades)]
+async def _measure(running: Worker, warm: float, seconds: float, rate: int, trades: int) -> Asked:
+    name = f"{rate}-{trades}"
+    command = [sys.executable, "-m", "bench.decisions", str(warm + seconds + 2), str(trades), name]
     flow = subprocess.Popen(command, env=environment_of(running.settings))
     try:
         await asyncio.sleep(1.0)
-        asked = await _ask_all(running.settings.decisions_port, WARM + seconds, rate)
+        return await _ask_all(running.settings.decisions_port, warm, seconds, rate, name)
     finally:
         flow.wait(60)
-    return asked, await _stations(running.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one pair of rates gave; times in ms."""
+
+    rate: int
+    trades: int
+    verdicts: Counter[str]
+    times: tuple[float, ...]  # p50, p90, p99 and the longest
+    ran: float  # shares of its core that the worker had, and that other programs had
+    others: float
+    asked: Asked
+
+    @classmethod
+    def of(cls, asked: Asked, rate: int, trades: int, ran: float, others: float) -> Row:
+        """Of what was asked at these rates."""
+        counted = _counted(asked)
+        verdicts = Counter(orjson.loads(asked.answers[name])["verdict"] for name in counted)
+        times = np.percentile([asked.took[name] for name in counted], [50, 90, 99, 100])
+        return cls(rate, trades, verdicts, tuple(times.tolist()), ran, others, asked)
+
+    @property
+    def cells(self) -> tuple[str | float, ...]:
+        """The row of the table."""
+        said = ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(self.verdicts.items()))
+        return f"{self.rate}/s beside {self.trades:,}/s: {said}", *self.times, f"{self.ran:.2f}", f"{self.others:.2f}"
+
+    def figures(self) -> dict[str, float]:
+        """What the line of JSON says."""
+        asked, (p50, _, p99, _) = self.asked, self.times
+        on_time = [orjson.loads(asked.answers[name])["by"] == "engine" for name in _counted(asked)]
+        return {
+            "p50_ms": round(p50, 1),
+            "p99_ms": round(p99, 1),
+            "on_time_share": round(float(np.mean(on_time)), 5),
+            "lost": len(asked.due) - len(asked.answers),
+            "differing": asked.failed[-1],
+            "others_share": round(self.others, 3),
+        }
+
+
+def _rows(running: Worker, child: int, quick: bool, rate: int) -> Iterator[Row]:
+    """Each pair of rates, the one that counts first; the worker and the broker go on meanwhile."""
+    lower = LOWER if rate == RATE else ()
+    for i, (requests, trades) in enumerate([(rate, TRADES * rate // RATE), *lower]):
+        warm = (12.0 if quick else 20.0) if i == 0 else 2.0
+        seconds = (10.0 if i == 0 else 6.0) if quick else (60.0 if i == 0 else 30.0)
+        began, before = time.perf_counter(), _core(child)
+        asked = asyncio.run(_measure(running, warm, seconds, requests, trades))
+        ran, busy = ((_core(child) - before) / (time.perf_counter() - began)).tolist()
+        yield Row.of(asked, requests, trades, ran, max(0.0, busy - ran))
 
 
 def run(quick: bool, rate: int = RATE) -> dict[str, float]:
-    """A minute, or ten seconds; with another `rate` of requests the trades are fewer or more by as much."""
+    """A minute and two half ones, or ten seconds; with another `rate` the trades are fewer or more by as much."""
     more = {"clock": "live", "decisions_port": free_port()}
     with (
         servers() as (broker, redis),
         worker(broker, redis, "bench-decisions", PARTITIONS, fill_list, write_rules, more) as running,
     ):
-        child, began = running.ready(), time.perf_counter()
+        child = running.ready()
         pin(child)
-        before = _on_core(child)
-        asked, stations = asyncio.run(_measure(running, 10 if quick else 60, rate))
-        ran, waited = (_on_core(child) - before) / (time.perf_counter() - began)
-    counted = _counted(asked)
-    took = np.array([asked.took[name] for name in counted])
-    on_time = [orjson.loads(asked.answers[name])["by"] == "engine" for name in counted]
-    verdicts = Counter(orjson.loads(asked.answers[name])["verdict"] for name in counted)
-    p50, p90, p99, most = np.percentile(took, [50, 90, 99, 100])
+        asyncio.run(_ready(running.settings.decisions_port))
+        asyncio.run(_listed(running.port))
+        rows = list(_rows(running, child, quick, rate))
+        legs = _legs(asyncio.run(_stations(running.settings)), rows[0].asked)
     table(
-        (f"{rate} requests/s beside {TRADES * rate // RATE:,} trades/s", "p50 ms", "p90 ms", "p99 ms", "max ms"),
-        [(", ".join(f"{n:,} {verdict}" for verdict, n in sorted(verdicts.items())), p50, p90, p99, most)],
+        ("requests beside trades", "p50 ms", "p90 ms", "p99 ms", "max ms", "worker", "others"),
+        [row.cells for row in rows],
     )
-    table(("where the time goes", "p50 ms", "p99 ms"), _legs(stations, asked))
-    print(
-        f"the worker ran for {ran:.2f} of the time and waited for its core, which others used, for {waited:.2f} of it\n"
-    )
-    return {
-        "p50_ms": round(float(p50), 1),
-        "p99_ms": round(float(p99), 1),
-        "on_time_share": round(float(np.mean(on_time)), 5),
-        "lost": len(asked.due) - len(asked.answers),
-        "differing": asked.failed[-1],
-        "waited_share": round(float(waited), 3),
+    table((f"where the time goes at {rate} requests/s", "p50 ms", "p99 ms"), legs)
+    print("worker, others: the shares of its core that the worker had, and that other programs had\n")
+    lower = {
+        f"{which}_ms_{r.rate}_{r.trades}": r.figures()[f"{which}_ms"] for r in rows[1:] for which in ("p50", "p99")
     }
+    return rows[0].figures() | lower
 
 
 if __name__ == "__main__":
-    asyncio.run(_flow(load_settings(), float(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(_flow(load_settings(), float(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
