@@ -117,7 +117,9 @@ class Worker:
 class House:
     """Everything a run needs. `folder` outlives it: rules, the workers' logs, and Kafka's data where they are kept."""
 
-    def __init__(self, shape: Shape, folder: Path, kafka: Kafka, redis_server: RedisServer) -> None:
+    def __init__(
+        self, shape: Shape, folder: Path, kafka: Kafka, redis_server: RedisServer, *, spares: bool = True
+    ) -> None:
         self.shape, self.folder, self.kafka, self.redis_server = shape, folder, kafka, redis_server
         self.rules = folder / "rules"
         self.rules.mkdir(parents=True)
@@ -135,6 +137,7 @@ class House:
             lateness_seconds=shape.lateness_ms / 1000,
             reload_seconds=0.5,
             clock="simulated",
+            spare=spares,
             redis_prefix=f"{name}:",
             redis_days=36_500,
             redis_alerts=10_000_000,

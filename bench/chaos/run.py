@@ -140,10 +140,10 @@ class _Run:
 
 
 @contextmanager
-def _house(shape: Shape, folder: Path) -> Iterator[House]:
+def _house(shape: Shape, folder: Path, *, spares: bool) -> Iterator[House]:
     """Servers, topics and two running workers, gone at the end; Kafka's data stay in `folder` until it is removed."""
     with Kafka() as kafka, RedisServer() as redis_server:
-        house = House(shape, folder, kafka, redis_server)
+        house = House(shape, folder, kafka, redis_server, spares=spares)
         try:
             for worker in house.workers:
                 worker.start()
@@ -155,12 +155,22 @@ def _house(shape: Shape, folder: Path) -> Iterator[House]:
 
 
 def run_chaos(
-    shape: Shape, rounds: int, folder: Path, among: Sequence[str] = (), say: Any = print, *, always: bool = False
+    shape: Shape,
+    rounds: int,
+    folder: Path,
+    among: Sequence[str] = (),
+    say: Any = print,
+    *,
+    always: bool = False,
+    spares: bool = True,
 ) -> Result:
-    """A whole run; `folder` is made, and removed again where all is good and it is not `always` kept."""
+    """A whole run; `folder` is made, and removed again where all is good and it is not `always` kept.
+
+    Without `spares` no process waits beside a worker's own: where that dies another is started.
+    """
     folder.mkdir(parents=True)
     result = Result(shape)
-    with _house(shape, folder) as house:
+    with _house(shape, folder, spares=spares) as house:
         run = _Run(house, rounds, among)
         run.note(shape=asdict(shape), blows=run.blows)
         try:
