@@ -1,7 +1,8 @@
 """The table of what may stand in a pipeline: River's components by name, with their parameters and what they cost.
 
-Names, meanings and defaults are those of River 0.26 (a test compares them); `seed` alone has a default of ours, for a
-model without one could not be replayed. What takes functions or objects in River is a name here or is left out.
+Names, meanings and defaults are those of River 0.26 (a test compares them), but for the one of our own; `seed` alone
+has a default of ours, for a model without one could not be replayed. What takes functions or objects in River is a name
+here or is left out.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Component:
     """One component of River."""
 
     name: str
-    role: str  # transformer, encoder, detector, classifier, regressor, clusterer or forecaster
-    module: str  # of River, where its class is
+    role: str  # transformer, encoder, detector, classifier, regressor, clusterer, segmenter or forecaster
+    module: str  # of River, where its class is; empty for our own
     meaning: str
     parameters: dict[str, Allowed] = field(default_factory=dict)
     texts: bool = False  # bears texts among its inputs
@@ -324,6 +325,25 @@ _ALL = (
         },
         base_us=10.0,
         input_us=6.0,
+        low=0.0,
+    ),
+    Component(
+        *("SequentialKMeans", "segmenter", ""),
+        "segments of the keys by which the model scores, stable and named; scales its inputs itself",
+        {
+            "n_clusters": _int(5, 2, 50),
+            "margin": _float(0.2, 0.0, 0.9),
+            "patience": _int(5, 1, 1_000),
+            "patience_days": _int(3, 0, 365),
+            "memory": _int(20, 1, 10_000),
+            "horizon": _int(10_000, 10, 10_000_000),
+            "settle_days": _int(7, 1, 365),
+            "every_days": _int(30, 1, 365),
+            "keep": _int(200_000, 100, 5_000_000),
+            "seed": _SEED,
+        },
+        base_us=1.0,
+        input_us=0.1,
         low=0.0,
     ),
     Component(

@@ -32,6 +32,10 @@ def make_learner(spec: Spec, key: bytes = b"") -> Learner:
         from risk_stream.models.univariate import Univariate
 
         return Univariate(spec)
+    if kind == "segments":
+        from risk_stream.models.segments import Segments
+
+        return Segments(spec)
     from risk_stream.models.river import River
 
     return River(spec, key)

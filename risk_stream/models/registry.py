@@ -15,7 +15,7 @@ __all__ = ["COMPONENTS", "Flaw", "bounds", "check", "cost_us", "kind_of", "param
 #: What is wrong: the index of the step, the parameter or None, and a sentence.
 Flaw: TypeAlias = "tuple[int, str | None, str]"
 
-_LAST = ("detector", "classifier", "regressor", "clusterer", "forecaster")
+_LAST = ("detector", "classifier", "regressor", "clusterer", "segmenter", "forecaster")
 #: Scalers that compiled kinds may have in front.
 _COMPILED_SCALERS = ("MinMaxScaler", "StandardScaler")
 #: More nodes than this make a forest of half-space trees slow and large: 200 MB.
@@ -57,8 +57,13 @@ def parameters_of(step: Step) -> dict[str, Any]:
 
 
 def kind_of(steps: Sequence[Step]) -> str:
-    """What a checked pipeline runs as: compiled as `trees`, `linear` or `univariate`, or as `river` has it."""
+    """What a checked pipeline runs as: compiled as `trees`, `linear` or `univariate`, or as `river` has it.
+
+    `segments` are a kind of their own.
+    """
     *before, last = steps
+    if COMPONENTS[last.component].role == "segmenter":
+        return "segments"
     said = parameters_of(last)
     scaled = not before or (len(before) == 1 and before[0].component in _COMPILED_SCALERS)
     if before:
@@ -85,6 +90,8 @@ def cost_us(steps: Sequence[Step], inputs: int) -> float:
         return float(0.5 + 0.012 * said["n_trees"] * said["height"] + 0.02 * inputs)
     if kind in {"linear", "univariate"}:
         return 0.5 + 0.02 * inputs
+    if kind == "segments":
+        return float(2.0 + 0.03 * said["n_clusters"] * inputs)
     cost = 2.0
     for step in steps:
         component, given = COMPONENTS[step.component], parameters_of(step)
@@ -207,6 +214,10 @@ def _wrong_use(steps: Sequence[Step], inputs: Sequence[str], learning: str | Non
     last = COMPONENTS[steps[-1].component]
     if last.role in {"classifier", "regressor"} and learning not in {None, "outcomes"}:
         yield at, None, f'{last.name} learns from outcomes: say "learn: outcomes" and which labels are bad'
+    if last.role == "segmenter" and at > 0:
+        yield 0, None, f"{last.name} scales its inputs itself and stands alone; leave {steps[0].component} out"
+    if last.role == "segmenter" and learning not in {None, "always"}:
+        yield at, None, f'{last.name} learns from all events: say "learn: always"'
     if last.role in {"clusterer", "forecaster"} and learning == "outcomes":
         yield at, None, f'{last.name} learns from the events themselves: say "learn: always" or "learn: calm"'
     if not grouped:

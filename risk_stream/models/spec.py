@@ -50,3 +50,4 @@ class Spec:
     grouped: bool = False  # one pipeline for each group of events; the group is given with each row
     most_groups: int = 50_000  # of one partition; the one that was idle longest is forgotten
     sample: float = 1.0  # the share of events that are scored, chosen by a hash; others have no score
+    marks: tuple[tuple[str, str], ...] = ()  # of segments: what each input is called where it is low, and high

@@ -51,6 +51,8 @@ def spec_of(component: str) -> Spec:
         return spec(step, ("LogisticRegression", {"optimizer": "Adam"}), texts=2, learning="outcomes")
     if one.single:
         return spec(step, inputs=1)
+    if one.role == "segmenter":
+        return spec(step)
     learning = "outcomes" if one.role in {"classifier", "regressor"} else "always"
     return spec("StandardScaler", step, learning=learning, texts=1 if one.texts else 0)
 
