@@ -71,7 +71,9 @@ class Scoring:
         for version in self.machines.keys() - wanted.keys():
             del self.machines[version]
         for version, scored in wanted.items():
-            if version not in self.machines:
+            if version in self.machines:
+                self.machines[version].scored = scored  # its role, mode or owner may be another
+            else:
                 self.machines[version] = Machine(scored, plans[0].catalogue, self._make, journal=self._is_noted)
 
     def score(

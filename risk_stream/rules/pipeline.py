@@ -33,14 +33,16 @@ def read_number(root: Node, key: str, default: float, what: str, above: float, m
     return float(value)
 
 
-def read_whole(root: Node, key: str, default: int, most: int, reader: Reader, least: int = 0) -> int:
-    """A whole number under a key."""
+def read_whole(
+    root: Node, key: str, default: int, most: int, reader: Reader, least: int = 0, unit: str = "events"
+) -> int:
+    """A whole number under a key; `unit` is what is counted, for the sentence."""
     node = root.get(key)
     if node is None:
         return default
     value = node.value
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        reader.report(node, f"{key} is a whole number of events, {least:,} to {most:,}")
+        reader.report(node, f"{key} is a whole number of {unit}, {least:,} to {most:,}")
         return default
     return value
 

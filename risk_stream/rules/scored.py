@@ -10,7 +10,7 @@ from risk_stream.models import Limits, Spec
 from risk_stream.rules.expression import MOVED, OVER
 from risk_stream.rules.meaning import AggregateValue, Kind, Value
 
-__all__ = ["DRIFTING", "LABELS", "OUTCOME", "ROLES", "Labels", "Scored"]
+__all__ = ["DRIFTING", "LABELS", "OUTCOME", "ROLES", "Labels", "Promote", "Scored"]
 
 #: The type of events that say what turned out to be true, as the shipped catalogue has it.
 OUTCOME = "outcome"
@@ -34,6 +34,14 @@ class Labels:
     within_ms: int
     silence_is_good: bool = False
     keep: int = 200_000  # events of one partition that wait for an outcome; the oldest go first
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """When a challenger may take its champion's place: after so many outcomes, by so much more average precision."""
+
+    after: int
+    better_by: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,8 @@ class Scored:
     drifting: str = "go_on"  # one of DRIFTING
     promises: bool = False  # whether scores are probabilities, to be held against outcomes
     budget_us: float = 0.0  # of one event; 0: none is said
+    generation: int = 1  # raised to begin anew
+    promote: Promote | None = None  # of a challenger
     low: float = float("-inf")  # what scores are at least and at most
     high: float = float("inf")
     features: tuple[tuple[str, Aggregate | str], ...] = field(default=(), compare=False)

@@ -23,6 +23,7 @@ from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.scope import RuleScope
 from risk_stream.rules.scored import OUTCOME, ROLES, Scored
 from risk_stream.rules.terms import Terms
+from risk_stream.rules.upkeep import read_drift, read_generation, read_promote
 from risk_stream.rules.words import content_hash
 
 __all__ = ["INPUT_KEYS", "MAX_INPUTS", "MODEL_KEYS", "Models"]
@@ -31,7 +32,7 @@ __all__ = ["INPUT_KEYS", "MAX_INPUTS", "MODEL_KEYS", "Models"]
 MODEL_KEYS = (
     *("model", "stage", "owner", "tags", "import", "constants", "patterns", "features"),
     *("on", "by", "mode", "why", "inputs", "pipeline", "learn", "labels", "each"),
-    *("warm_up", "threshold", "sample", "budget", "role", "challenges"),
+    *("warm_up", "threshold", "sample", "budget", "drift", "generation", "role", "challenges", "promote"),
 )
 INPUT_KEYS = ("value", "words")
 #: Inputs of one model.
@@ -73,6 +74,8 @@ class Models(Judging):
         warm_up = read_whole(root, "warm_up", WARM_UP, MAX_WARM_UP, reader)
         sample = read_number(root, "sample", 1.0, "a share of the events, above 0 and at most 1", 0.0, 1.0, reader)
         labels = read_labels(root, learning, self._catalogue, reader)
+        drift, generation = read_drift(root, labels, reader), read_generation(root, reader)
+        promote = read_promote(root, challenges, labels, reader)
         if types is None:  # without them no name means anything
             return None
         scope = RuleScope(self._known, types)
@@ -128,7 +131,12 @@ class Models(Judging):
                 over=says,
                 moved=replace(says, text=True),
                 version="",
+                limits=drift.limits,
+                drifting=drift.then,
+                promises=drift.promises,
                 budget_us=budget,
+                generation=generation,
+                promote=promote,
                 features=asked.features,
             )
         )
@@ -252,7 +260,8 @@ def _with_version(model: Scored) -> Scored:
     inputs = [(name, value.kind.name, wording(value)) for name, value in model.inputs]
     group = "" if model.group is None else wording(model.group)
     learns = (spec.learning, spec.warm_up, spec.threshold, spec.sample, spec.most_groups, model.labels)
-    version = content_hash(repr((model.id, sorted(model.on), model.by, inputs, steps, group, learns)))
+    kept = (model.limits, model.drifting, model.promises, model.generation)
+    version = content_hash(repr((model.id, sorted(model.on), model.by, inputs, steps, group, learns, kept)))
     score, over, moved = (
         replace(one, id=content_hash(f"{which} {model.id} {version}"), values=(model.id, which))
         for which, one in zip((SCORE, OVER, MOVED), model.says, strict=True)
