@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     )
     ring_events: Annotated[int, Field(ge=1000)] = Field(
         2_000_000, description="events a hop partition keeps to be judged again when a late one changes them"
+    )
+    models_key: SecretStr = Field(
+        SecretStr(""), description="seals what River's own models have learnt; without it they begin anew at a restart"
     )
     batch_records: Annotated[int, Field(ge=1)] = Field(4000, description="most records of a house topic in one batch")
     fetch_bytes: Annotated[int, Field(ge=1 << 16)] = Field(

@@ -10,8 +10,9 @@ from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Result
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
-from risk_stream.engine.machine import MakeLearner, no_learner
+from risk_stream.engine.machine import MakeLearner
 from risk_stream.engine.view import broadcast_rows, entry_hops
+from risk_stream.models import make_learner
 from risk_stream.rules import Plan, add_failures
 
 __all__ = ["Engine"]
@@ -32,7 +33,7 @@ class Engine:
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
         journal: bool = False,
-        make: MakeLearner = no_learner,
+        make: MakeLearner = make_learner,
         meter: Meter | None = None,
     ) -> None:
         self.plan, self.lateness_ms = plan, lateness_ms

@@ -19,7 +19,7 @@ from risk_stream.engine.block import INDEX_BITS, Block, Result
 from risk_stream.engine.due import ask, fire, say_again
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lists import Lists, changes_of
-from risk_stream.engine.machine import MakeLearner, no_learner
+from risk_stream.engine.machine import MakeLearner
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
@@ -31,6 +31,7 @@ from risk_stream.engine.tell import Tell, first_revised
 from risk_stream.engine.view import Features, Floats, Mask, is_broadcast
 from risk_stream.engine.windows import carried_in
 from risk_stream.features import KeyState
+from risk_stream.models import make_learner
 from risk_stream.rules import Plan
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Hop:
         lateness_ms: int = LATENESS_MS,
         ring_events: int = RING_EVENTS,
         journal: bool = False,
-        make: MakeLearner = no_learner,
+        make: MakeLearner = make_learner,
         meter: Meter | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:

@@ -5,6 +5,7 @@ It takes in events and outcomes row by row, so how blocks are cut into calls cha
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,8 +16,9 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, text_hash
 from risk_stream.engine.view import Features, Floats, View, rows_of_types
-from risk_stream.models import Known, Learner, OtherVersionError, Signal, Spec, Waiting, Watch
+from risk_stream.models import Known, Learner, Signal, Spec, Waiting, Watch
 from risk_stream.rules import OUTCOME, Scored
+from risk_stream.rules.meaning import asks_clock
 from risk_stream.rules.program import Program, Run
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     Longs = NDArray[np.int64]
     Rows = NDArray[np.intp]
 
-__all__ = ["Machine", "MakeLearner", "Noticed", "Said", "no_learner"]
+log = logging.getLogger(__name__)
+
+__all__ = ["Machine", "MakeLearner", "Noticed", "Said"]
 
 #: Makes the mathematics of a model.
 MakeLearner: TypeAlias = Callable[[Spec], Learner]
@@ -34,18 +38,13 @@ MakeLearner: TypeAlias = Callable[[Spec], Learner]
 SHARES = 1 << 20
 #: Events whose time to wait for an outcome has passed are learnt together: so many times in that time.
 TICKS = 1_000
-#: Events after which what was learnt is kept as good: it explains scores, and a drifting model may go back to it.
-KEPT_EVERY = 5_000
+#: Events after which what was learnt is kept: it explains scores, and a model that drifts later may go back to it.
+KEPT_EVERY = 2_000
 #: Inputs that an explanation names at most, and how much they moved the score beside the one that moved it most.
 MOST_NAMED, LEAST_MOVED = 3, 0.2
 
 #: What an outcome says, and of which event.
 _LABEL, _OF = "label", "of_event"
-
-
-def no_learner(spec: Spec) -> Learner:
-    """Makes none. Raises `ValueError`."""
-    raise ValueError(f"this hop was made without models, and there is one of {', '.join(spec.inputs)}")
 
 
 class Said(NamedTuple):
@@ -70,14 +69,17 @@ class Machine:
     def __init__(self, scored: Scored, catalogue: Catalogue, make: MakeLearner, *, journal: bool) -> None:
         self.scored, self._make, self._catalogue = scored, make, catalogue
         self.learner = make(scored.spec)
-        self.watch = Watch(scored.spec.inputs, scored.limits, promises=scored.promises)
+        #: The inputs that are watched: a part of the time goes round by itself.
+        self._watched = [i for i, (_, value) in enumerate(scored.inputs) if not asks_clock(value)]
+        self.watch = self._new_watch()
         self.changed = False
         self.noticed: list[Noticed] = []
         self._counts: Counter[str] = Counter()
         self._newest = MISSING  # event time so far, ms
         self._ran = self._kept = 0  # events, and those after which the newest of these was kept
         self._good: list[bytes] = []  # what it had learnt when it last did not drift, the older first
-        self._explains: Learner | None = None  # the newer of them at work
+        self._latest = b""  # what it had learnt when that was last kept, drifting or not
+        self._explains: Learner | None = None  # that at work
         self.texts: dict[int, str] = {}  # behind the hashes of what was said last
         self._before: Learner | None = None  # the model as it was, while it drifts
         labels = scored.labels
@@ -93,6 +95,10 @@ class Machine:
         self._slots = [self._program.value(value) for _, value in scored.inputs]
         self._group = None if scored.group is None else self._program.value(scored.group)
         self._program.compile()
+
+    def _new_watch(self) -> Watch:
+        names = tuple(self.scored.spec.inputs[i] for i in self._watched)
+        return Watch(names, self.scored.limits, promises=self.scored.promises)
 
     def score(self, batch: EventBatch, features: Features, texts: Mapping[int, str]) -> Said:
         """Score and learn the events of a batch, learn the outcomes in it."""
@@ -161,7 +167,7 @@ class Machine:
         scores = own.scores.copy()
         over = np.where(np.isnan(scores), np.nan, own.over)
         begin = 0
-        for signal in (*self.watch.see(inputs, own.scores), None):
+        for signal in (*self.watch.see(inputs[:, self._watched], own.scores), None):
             end = len(rows) if signal is None else signal.row + 1
             if self._counts["drifting"] and end > begin and self.scored.drifting != "go_on":
                 of = slice(begin, end)
@@ -175,10 +181,10 @@ class Machine:
         """What moved those scores most that are over the threshold, as the model was when it was last kept."""
         moved = np.zeros(len(inputs), np.int64)
         places = np.flatnonzero(over == 1)
-        if len(places) == 0 or not self._good:
+        if len(places) == 0 or not self._latest:
             return moved
         if self._explains is None:
-            self._explains = self._made(self._good[-1])
+            self._explains = self._made(self._latest)
         for at in places.tolist():
             by = np.nan_to_num(self._explains.moved_by(inputs[at], int(groups[at])))
             order = [i for i in np.argsort(-by, kind="stable").tolist() if by[i] > LEAST_MOVED * by.max()]
@@ -214,8 +220,10 @@ class Machine:
 
     def _take(self, batch: EventBatch, row: int, reached: int) -> None:
         """What there is to do at a row: keep what is good, learn what waited long enough and the outcome that it is."""
-        if self._ran % KEPT_EVERY == 0 and self._ran > self._kept and not self._counts["drifting"]:
-            self._good, self._kept, self._explains = [*self._good[-1:], self.learner.save()], self._ran, None
+        if self._ran % KEPT_EVERY == 0 and self._ran > self._kept:
+            self._latest, self._kept, self._explains = self.learner.save(), self._ran, None
+            if not self._counts["drifting"]:
+                self._good = [*self._good[-1:], self._latest]
         if self.waiting is None or self.scored.labels is None:
             return
         passed = reached // self._tick * self._tick
@@ -254,21 +262,26 @@ class Machine:
         """What it has learnt and seen, but for the events that wait."""
         self.changed = False
         before = None if self._before is None else self._before.save()
-        own = [self._newest, self._ran, self._kept, dict(self._counts), self._good, before]
+        latest = self._latest if self._good[-1:] != [self._latest] else None
+        own = [self._newest, self._ran, self._kept, dict(self._counts), self._good, latest, before]
         said: bytes = msgspec.msgpack.encode([own, self.learner.save(), self.watch.save()])
         return said
 
     def load(self, saved: bytes, waiting: list[bytes]) -> None:
-        """Go on where `save` was called. What another version of River has learnt is learnt anew, and counted."""
+        """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged."""
         own, learnt, watched = msgspec.msgpack.decode(saved)
-        self._newest, self._ran, self._kept, counts, self._good, before = own
+        self._newest, self._ran, self._kept, counts, self._good, latest, before = own
+        self._latest = self._good[-1] if latest is None else latest
         self._counts = Counter(counts)
         try:
             self.learner.load(learnt)
             self.watch.load(watched)
             self._before = None if before is None else self._made(before)
-        except OtherVersionError:
+        except ValueError as error:
+            log.warning("the model %s begins anew: %s", self.scored.id, error)
             self.learner, self._good, self._before = self._make(self.scored.spec), [], None
+            self._latest = b""
+            self.watch = self._new_watch()
             self._counts["begun_anew"] += 1
             self._counts["drifting"] = 0
         if self.waiting is not None:

@@ -10,7 +10,10 @@ __all__ = ["make_learner"]
 
 
 def make_learner(spec: Spec, key: bytes = b"") -> Learner:
-    """A learner that has learnt nothing. `key` seals what River's own models save.
+    """A learner that has learnt nothing.
+
+    `key` seals what River's own models save; without one that is good in this process alone, and such a model begins
+    anew after a restart.
 
     Raises:
         ValueError: The pipeline cannot be built (see `registry.check`), with all that is wrong with it.

@@ -6,10 +6,13 @@ import hashlib
 import hmac
 import io
 import pickle
+import secrets
 from typing import Any
 
 __all__ = ["open_seal", "seal"]
 
+#: The key where none is given.
+_OWN = secrets.token_bytes(32)
 _BYTES = hashlib.sha256().digest_size
 
 #: Modules whose classes a model may hold; of a package of River, whatever module they stand in.
@@ -60,9 +63,9 @@ class _Careful(pickle.Unpickler):
 
 
 def seal(state: object, key: bytes) -> bytes:
-    """A pickle of a state behind its HMAC-SHA256."""
+    """A pickle of a state behind its HMAC-SHA256; without a key it is good in this process alone."""
     data = pickle.dumps(state, protocol=5)
-    return hmac.digest(key, data, "sha256") + data
+    return hmac.digest(key or _OWN, data, "sha256") + data
 
 
 def open_seal(sealed: bytes, key: bytes) -> Any:
@@ -72,7 +75,7 @@ def open_seal(sealed: bytes, key: bytes) -> Any:
         ValueError: The seal is not ours, or the pickle asks for what no model is made of. Nothing was run then.
     """
     mac, data = sealed[:_BYTES], sealed[_BYTES:]
-    if not hmac.compare_digest(mac, hmac.digest(key, data, "sha256")):
+    if not hmac.compare_digest(mac, hmac.digest(key or _OWN, data, "sha256")):
         raise ValueError("what was saved of this model was changed, or sealed with another key")
     try:
         return _Careful(io.BytesIO(data)).load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Trees(Replacing):
         self._kind = SCALERS[spec.steps[0].component] if len(spec.steps) > 1 else NO_SCALER
         self._scaler = _scaler_state(self._kind, self._inputs)
         self._window = int(said["window_size"])
-        self._split_on, self._cuts = _forest(spec.inputs, said)
+        self._split_on, self._cuts = _forest(spec.inputs, said["n_trees"], said["height"], said["seed"])
         nodes = 2 * self._cuts.shape[1] + 1
         self._fresh = np.zeros((len(self._cuts), nodes), np.int32)
         self._kept = np.zeros((len(self._cuts), nodes), np.int32)
@@ -94,11 +95,15 @@ class Trees(Replacing):
         self._kept, self._words, self._scaler = arrays["kept"], words, arrays["scaler"]
 
 
-def _forest(inputs: tuple[str, ...], said: Mapping[str, Any]) -> tuple[Any, Floats]:
-    """Which input each inner node asks [trees, nodes] and where it cuts [trees, nodes], as River draws them."""
-    trees: Any = HalfSpaceTrees(n_trees=said["n_trees"], height=said["height"], window_size=2, seed=said["seed"])
+@lru_cache(maxsize=64)
+def _forest(inputs: tuple[str, ...], n_trees: int, height: int, seed: int | None) -> tuple[Any, Floats]:
+    """Which input each inner node asks [trees, nodes] and where it cuts [trees, nodes], as River draws them.
+
+    Nobody writes to these: a quarter of a second goes into drawing them, and a model is made again to explain scores.
+    """
+    trees: Any = HalfSpaceTrees(n_trees=n_trees, height=height, window_size=2, seed=seed)
     trees.learn_one(dict.fromkeys(inputs, 0.5))
-    inner = 2 ** said["height"] - 1
+    inner = 2**height - 1
     split_on, cuts = np.zeros((len(trees.trees), inner), np.int32), np.zeros((len(trees.trees), inner))
     place = {name: j for j, name in enumerate(inputs)}
     for t, root in enumerate(trees.trees):

@@ -19,6 +19,7 @@ from risk_stream.features import Aggregate
 
 __all__ = [
     "TEXT_FUNCTIONS",
+    "TIME_FUNCTIONS",
     "AggregateValue",
     "Binned",
     "ByCase",
@@ -39,6 +40,7 @@ __all__ = [
     "Resembling",
     "Truth",
     "Value",
+    "asks_clock",
     "calendars_of",
     "depth",
     "leaves",
@@ -240,6 +242,9 @@ Meaning: TypeAlias = Value | Condition
 #: Functions that read a text itself; everything else does with its hash.
 TEXT_FUNCTIONS = frozenset({"contains", "ends_with", "length", "lower", "matches", "starts_with", "trim", "upper"})
 
+#: Parts of a time: they go round, or on, by themselves.
+TIME_FUNCTIONS = frozenset({"date", "day", "hour", "minute", "month", "time_of_day", "weekday", "year"})
+
 #: How operations of two values are written.
 _SIGNS = {**dict(zip("+-*/%", "+-*/%", strict=True)), "later": "+", "earlier": "-", "elapsed": "-"}
 
@@ -294,6 +299,17 @@ def calendars_of(meaning: Meaning) -> Iterator[tuple[str, Calendar]]:
         if isinstance(found, Clocked):
             yield found.op, found.calendar
         pending += parts_of(found)
+
+
+def asks_clock(meaning: Meaning) -> bool:
+    """Whether there is a part of a time in it, which changes though nothing happens."""
+    pending: list[Meaning] = [meaning]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, Clocked) or (isinstance(found, Computed) and found.op in TIME_FUNCTIONS):
+            return True
+        pending += parts_of(found)
+    return False
 
 
 def texts_read(meaning: Meaning) -> Iterator[AggregateValue]:

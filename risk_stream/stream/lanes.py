@@ -15,6 +15,7 @@ from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.engine import Hop
+from risk_stream.models import make_learner
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Health, Metrics
@@ -83,6 +84,7 @@ class Lanes:
         self._closing = set[asyncio.Task[None]]()
         self._promises = Promises(settings.hop_topic)
         self._said_loose = False
+        self._make_learner = partial(make_learner, key=settings.models_key.get_secret_value().encode())
         self.poke: Callable[[str], None] = lambda _: None  # have a turn of a kind taken
         runs.stored = self.take_own
 
@@ -268,6 +270,7 @@ class Lanes:
             lateness_ms=int(self.settings.lateness_seconds * 1000),
             ring_events=self.settings.ring_events,
             journal=self.durable,
+            make=self._make_learner,
             meter=self.health.meter,
             stopwatch=time.perf_counter_ns,
         )

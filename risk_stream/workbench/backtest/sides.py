@@ -56,7 +56,8 @@ class Sides:
         wheres = {key: where for plan in self.plans.values() for key, where in plan.wheres.items()}
         calendars = {name: calendar for plan in self.plans.values() for name, calendar in plan.calendars.items()}
         rules = (replace(v.rule.for_all(), id=v.name) for v in self.variants.values())
-        self.plan = Plan(first.catalogue, rules, wheres, calendars=calendars)
+        models = {model.version: model for plan in self.plans.values() for model in plan.models}
+        self.plan = Plan(first.catalogue, rules, wheres, calendars=calendars, models=models.values())
 
         self._judged = {(side, rule.id): rule for side, plan in self.plans.items() for rule in plan.judged}
 
