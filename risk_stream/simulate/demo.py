@@ -92,5 +92,6 @@ DEMO = Demo(
         ("skipped_identity_check", 5),
         ("drawdown_before_contract", 12),
         ("late_use_of_funds", 17),
+        ("margin_call", 21),
     ),
 )

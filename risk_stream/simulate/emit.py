@@ -22,6 +22,8 @@ TOPIC = {
     "customer": "reference",
     "account": "reference",
     "instrument": "reference",
+    "holding": "reference",
+    "margin_account": "reference",
     "trading_phase": "trades",
     "price": "trades",
     "book_depth": "trades",
@@ -43,6 +45,7 @@ TOPIC = {
     "collateral_valuation": "loans",
     "financial_report": "loans",
     "process_step": "loans",
+    "margin_status": "loans",
     "outcome": "reference",
 }
 
@@ -51,6 +54,8 @@ KEY_FIELD = {
     "customer": "customer",
     "account": "account",
     "instrument": "instrument",
+    "holding": "account",
+    "margin_account": "account",
     "trading_phase": "instrument",
     "price": "instrument",
     "book_depth": "instrument",
@@ -72,6 +77,7 @@ KEY_FIELD = {
     "collateral_valuation": "loan",
     "financial_report": "customer",
     "process_step": "loan",
+    "margin_status": "account",
     "outcome": "of_event",
 }
 

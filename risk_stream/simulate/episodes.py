@@ -9,6 +9,7 @@ import numpy as np
 from risk_stream.simulate import abuse
 from risk_stream.simulate.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, day_of
 from risk_stream.simulate.loans import LENDERS
+from risk_stream.simulate.margin import margin_call
 from risk_stream.simulate.scene import Scene, lots
 from risk_stream.simulate.steps import FAULTS
 from risk_stream.simulate.truth import Episode
@@ -275,6 +276,7 @@ _PLANTERS: Mapping[str, Callable[[Scene, Episode, int], None]] = {
     "limit_price_wall": abuse.limit_price_wall,
     "quote_stuffing": abuse.quote_stuffing,
     **dict.fromkeys(FAULTS, _process_fault),
+    "margin_call": margin_call,
 }
 
 #: The kinds of episodes, in the order in which they are planted in turn.
@@ -296,4 +298,5 @@ DURATION_DAYS: Mapping[str, int] = {
     **dict.fromkeys(("skipped_identity_check", "drawdown_before_contract"), 10),
     "late_use_of_funds": 45,
     "marking_the_close": 7,
+    "margin_call": 18,
 }

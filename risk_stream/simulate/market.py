@@ -13,13 +13,15 @@ from risk_stream.simulate.emit import Slice, Table, render_day
 from risk_stream.simulate.episodes import DURATION_DAYS, KINDS, plant
 from risk_stream.simulate.exchange import depth_of_day, indices_of_day, limits_of_day, phases_of_day
 from risk_stream.simulate.loans import LoanBook
+from risk_stream.simulate.margin import calm_accounts
+from risk_stream.simulate.margin_clerk import with_statuses
 from risk_stream.simulate.scene import Scene
 from risk_stream.simulate.steps import FAULTS, Steps
 from risk_stream.simulate.trading import trading_day
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
 
-__all__ = ["Market"]
+__all__ = ["ORDINARY", "Market"]
 
 #: A Monday.
 START = dt.date(2026, 3, 2)
@@ -35,6 +37,10 @@ _LABELS = {
 }
 
 
+#: Kinds that are nobody's fraud: planted only where they are asked for, and without an outcome.
+ORDINARY = (*FAULTS, "margin_call")
+
+
 class Market:
     """A seeded stream of events: the same arguments give the same bytes.
 
@@ -43,7 +49,7 @@ class Market:
         customers: How many people; they make about 3.5 events each on a trading day.
         days: Days to simulate, weekends included; None never ends.
         start: The first local (China) day, as a date or ISO text.
-        episodes: How many to plant, of all kinds but faults in processes in turn; or how many of each kind; or
+        episodes: How many to plant, of all kinds of trouble that somebody makes in turn; or how many of each kind; or
             (kind, day) for each, None for a day that is left to the dice.
             Without an end of days it is the number for every 90 days.
         instruments: How many; by default one for 40 customers, 20 to 400.
@@ -86,11 +92,16 @@ class Market:
 
     def slices(self, size: int = 2_000) -> Iterator[Slice]:
         """The stream from its beginning, in slices of at most `size` events; `episodes` is filled in meanwhile."""
+        return with_statuses(self._slices(size), size)
+
+    def _slices(self, size: int) -> Iterator[Slice]:
+        """The stream without what a clerk says of it."""
         self.episodes = []
         world = World(self._dice(0), self.start, self.customers, self.instruments, self.tick_minutes)
         loans = LoanBook(self._dice(1), world, Steps(self._dice(7), world))
         begin = day_of(self.start, 0).start
         rows = [*world.people.reference(begin), *world.prices.reference(begin + 2), *loans.openings(begin + 3)]
+        rows += calm_accounts(self._dice(8), world, begin + 4)
         index = 0
         labelled: set[str] = set()
         while self.days is None or index < self.days:
@@ -136,7 +147,7 @@ class Market:
     def _label(self, world: World, labelled: set[str]) -> None:
         """Some days after an episode is over an `outcome` says what it was; a fault in a process is nobody's fraud."""
         for episode in self.episodes:
-            if episode.id not in labelled and episode.complete and episode.kind not in FAULTS:
+            if episode.id not in labelled and episode.complete and episode.kind not in ORDINARY:
                 labelled.add(episode.id)
                 rng = self._dice(5, *map(int, episode.id.split("-")[1:]))
                 keys = {kind: values[0] for kind, values in episode.keys.items() if kind != "id_number"}
@@ -148,7 +159,7 @@ class Market:
 def _wanted(episodes: int | Mapping[str, int] | Sequence[tuple[str, int | None]]) -> list[tuple[str, int | None]]:
     """(kind, day or None) of each episode to plant."""
     if isinstance(episodes, int):
-        in_turn = [kind for kind in KINDS if kind not in FAULTS]
+        in_turn = [kind for kind in KINDS if kind not in ORDINARY]
         return [(in_turn[i % len(in_turn)], None) for i in range(episodes)]
     given: list[tuple[str, int | None]]
     if isinstance(episodes, Mapping):

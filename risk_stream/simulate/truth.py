@@ -30,6 +30,10 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     "skipped_identity_check": ("consumer-loan.fraud-check.skipped", "consumer-loan.bureau-report.skipped"),
     "drawdown_before_contract": ("consumer-loan.drawdown.skipped",),
     "late_use_of_funds": ("consumer-loan.use-of-funds.overdue",),
+    "margin_call": (
+        *("account-concentrated", "account-warning", "account-call", "account-forced-sale"),
+        "margin-call-not-met",
+    ),
 }
 
 

@@ -85,6 +85,25 @@ class World:
         taken, self.free = self.free[:count], self.free[count:]
         return taken
 
+    @property
+    def margin_customers(self) -> list[int]:
+        """Customers that have a margin account, ascending."""
+        held: list[int] = np.flatnonzero(self.people.margin >= 0).tolist()
+        return held
+
+    def take_margin_customer(self, after: int) -> int | None:
+        """One of them for an episode, from the end of those no episode has used, so that others get whom they got.
+
+        Not one of the first `after`, where there is another; None where there is no margin account at all.
+        """
+        held = self.margin_customers
+        later = set(held[after:]) or set(held)
+        chosen = next((customer for customer in reversed(self.free) if customer in later), None)
+        if chosen is None:
+            return held[-1] if held else None
+        self.free.remove(chosen)
+        return chosen
+
     def take_instrument(self) -> int:
         """An instrument for an episode, in turn."""
         self.free_instruments.append(self.free_instruments.pop(0))
