@@ -26,6 +26,7 @@ BENCHMARKS = {
     "month_end": "200,000 loans at a month's end on one core: arrears, five classes, IFRS 9 stages; mismatches",
     "margin": "50,000 margin accounts as 500 instruments tick: cost of a tick that updates all who hold it; mismatches",
     "drift": "drift planted in a model's inputs: events until it is noticed, missed, false alarms per million",
+    "models": "half-space trees and a logistic regression on every event, beside River; what each component costs",
     "rules": "5,000 rules in 100 files: load, check, and one file changed beneath a steady stream",
     "simulate": "how fast the simulated market is made",
 }

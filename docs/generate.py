@@ -27,6 +27,7 @@ from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
 from risk_stream.lending.ledger.gauges import GAUGES
+from risk_stream.models.components import COMPONENTS
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
@@ -256,6 +257,29 @@ def scale_tables() -> str:
     return f"{arithmetic}\n\n{measured}"
 
 
+def components_table() -> str:
+    """What may stand in the pipeline of a model."""
+    lines = (
+        (
+            f"`{c.name}`",
+            c.role,
+            c.meaning,
+            ", ".join(
+                f"`{name}`" + ("" if p.required else f" ({shown_default(p.default)})")
+                for name, p in c.parameters.items()
+            ),
+            f"{c.base_us + 10 * c.input_us:,.0f}",
+        )
+        for c in COMPONENTS.values()
+    )
+    return rows(("component", "role", "what it gives", "parameters (default)", "us"), lines)
+
+
+def shown_default(default: object) -> str:
+    """A default as a file says it."""
+    return json.dumps(default) if isinstance(default, bool) or default is None else str(default)
+
+
 def with_tables(text: str, **tables: str) -> str:
     """A page with its tables as the code has them, by name."""
     for name, made in tables.items():
@@ -268,7 +292,7 @@ def with_tables(text: str, **tables: str) -> str:
 
 def pages() -> dict[Path, str]:
     """What each generated page should hold."""
-    operations, scale = DOCS / "operations.md", DOCS / "scale.md"
+    operations, scale, models = DOCS / "operations.md", DOCS / "scale.md", DOCS / "models.md"
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
@@ -283,6 +307,7 @@ def pages() -> dict[Path, str]:
             clerk_metrics=metrics_table(CLERK_METRICS),
             book_metrics=gauges_table(),
         ),
+        models: with_tables(models.read_text(), components=components_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
         **dashboards(),
     }

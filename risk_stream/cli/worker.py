@@ -26,9 +26,11 @@ def register(app: typer.Typer) -> None:
 
 def warm() -> None:
     """Compile what is compiled only once on a machine, so that the first worker starts in seconds."""
+    from risk_stream.models import compile_kinds
     from risk_stream.stream.warm import warm_up
 
     warm_up(plan_of(settings_with()))
+    compile_kinds()
 
 
 def worker(

@@ -7,7 +7,7 @@ however that is cut into calls, so that a replay gives the same scores bit for b
 
 from risk_stream.models.learner import Learner, OtherVersionError, Scores
 from risk_stream.models.outcomes import Known, Waiting
-from risk_stream.models.pipeline import make_learner
+from risk_stream.models.pipeline import compile_kinds, make_learner
 from risk_stream.models.spec import LEARNING, Parameter, Spec, Step, Threshold
 from risk_stream.models.watch import CALIBRATION, LOSS, SCORE, Limits, Signal, Watch
 
@@ -28,5 +28,6 @@ __all__ = [
     "Threshold",
     "Waiting",
     "Watch",
+    "compile_kinds",
     "make_learner",
 ]

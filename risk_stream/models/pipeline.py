@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from risk_stream.models.learner import Learner
 from risk_stream.models.registry import check, kind_of
-from risk_stream.models.spec import Spec
+from risk_stream.models.spec import Spec, Step, Threshold
 
-__all__ = ["make_learner"]
+__all__ = ["compile_kinds", "make_learner"]
 
 
 def make_learner(spec: Spec, key: bytes = b"") -> Learner:
@@ -42,3 +44,16 @@ def make_learner(spec: Spec, key: bytes = b"") -> Learner:
     from risk_stream.models.river import River
 
     return River(spec, key)
+
+
+def compile_kinds() -> None:
+    """Run one row through every compiled kind, so that its machine code is on disk when a model needs it."""
+    for last in ("HalfSpaceTrees", "LogisticRegression", "GaussianScorer"):
+        spec = Spec(("x",), frozenset(), (Step(last, {}),), "always", 0, Threshold(share=0.5))
+        learner = make_learner(spec)
+        learner.run(np.zeros((1, 1)))
+        learner.learn(np.zeros((1, 1)), np.zeros(1))
+        learner.moved_by(np.zeros(1))
+    from risk_stream.models._gate_kernel import gate_one
+
+    gate_one(np.zeros(3, np.int64), np.zeros(1), np.zeros(1), np.zeros(3), 0.0)

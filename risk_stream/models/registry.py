@@ -89,10 +89,10 @@ def cost_us(steps: Sequence[Step], inputs: int) -> float:
     if kind == "trees":
         return float(0.5 + 0.012 * said["n_trees"] * said["height"] + 0.02 * inputs)
     if kind in {"linear", "univariate"}:
-        return 0.5 + 0.02 * inputs
+        return 1.5 + 0.1 * inputs
     if kind == "segments":
         return float(2.0 + 0.03 * said["n_clusters"] * inputs)
-    cost = 2.0
+    cost = 5.0
     for step in steps:
         component, given = COMPONENTS[step.component], parameters_of(step)
         share = 1.0

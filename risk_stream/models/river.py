@@ -229,7 +229,7 @@ class River(Replacing):
         forecast = self._forecast(pipe)
         if forecast is None or not pipe.errors:
             return None
-        return abs(value - forecast) / (math.sqrt(pipe.mean_square) + 1e-10)
+        return min(abs(value - forecast) / (math.sqrt(pipe.mean_square) + 1e-10), LARGEST)
 
     def _forecast(self, pipe: _Pipe) -> float | None:
         return float(pipe.last.forecast(1)[0]) if pipe.learnt >= self._forecasts_from else None

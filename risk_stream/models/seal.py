@@ -41,7 +41,6 @@ _OTHERS = frozenset(
         ("numpy.random._pickle", "__randomstate_ctor"),
         ("numpy.random._pickle", "__bit_generator_ctor"),
         ("river.naive_bayes.gaussian", "GaussianNB._make_gaussian"),
-        ("river.tree.splitter.ebst_splitter", "EBSTNode._update_estimator_univariate"),
         ("risk_stream.models.river", "OrderedKMeans"),
     }
 )

@@ -20,7 +20,6 @@ GIVEN: dict[str, dict[str, Any]] = {
     "AMFClassifier": {"n_estimators": 2},
     "HoeffdingTreeClassifier": {"grace_period": 10, "delta": 0.4},
     "HoeffdingAdaptiveTreeClassifier": {"grace_period": 10, "delta": 0.4},
-    "HoeffdingTreeRegressor": {"grace_period": 20, "delta": 0.4},
     "SNARIMAX": {"p": 2, "d": 1, "q": 1},
     "HoltWinters": {"alpha": 0.3, "beta": 0.1},
 }
@@ -63,7 +62,7 @@ def rows_of(model: Spec, values: Sequence[Sequence[float]]) -> Any:
     for j, name in enumerate(model.inputs):
         if name in model.texts:
             numbers = np.nan_to_num(rows[:, j], nan=0.0, posinf=3.0, neginf=4.0)
-            hashes = (np.abs(numbers).astype(np.int64) % 5 + 1) * 1_000_003
+            hashes = ((np.abs(numbers) % 5).astype(np.int64) + 1) * 1_000_003
             missing = np.array([np.nan]).view(np.int64)[0]
             hashes[np.isnan(rows[:, j])] = missing
             rows[:, j] = hashes.view(np.float64)
