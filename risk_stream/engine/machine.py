@@ -43,6 +43,9 @@ KEPT_EVERY = 2_000
 #: Inputs that an explanation names at most, and how much they moved the score beside the one that moved it most.
 MOST_NAMED, LEAST_MOVED = 3, 0.2
 
+#: What an outcome weighs at most where bad and good ones are balanced.
+MOST_WEIGHT = 1_000.0
+
 #: What an outcome says, and of which event.
 _LABEL, _OF = "label", "of_event"
 
@@ -75,6 +78,7 @@ class Machine:
         self.changed = False
         self.noticed: list[Noticed] = []
         self._counts: Counter[str] = Counter()
+        self._taught = [0.0, 0.0]  # weight of good and of bad outcomes so far
         self._newest = MISSING  # event time so far, ms
         self._ran = self._kept = 0  # events, and those after which the newest of these was kept
         self._good: list[bytes] = []  # what it had learnt when it last did not drift, the older first
@@ -247,7 +251,24 @@ class Machine:
         for signal in self.watch.told(known.scores, known.labels):
             self._notice(signal._replace(row=row))
         if self.scored.spec.learning == "outcomes":
-            self.learner.learn(known.rows, known.labels, known.groups if self.scored.spec.grouped else None)
+            groups = known.groups if self.scored.spec.grouped else None
+            self.learner.learn(known.rows, known.labels, groups, self._weights(known))
+
+    def _weights(self, known: Known) -> Floats | None:
+        """What outcomes weigh [n], each by those before it and itself; None where all weigh alike.
+
+        One of an event that was not over stands for those like it that nobody looked into (inverse propensity, Horvitz
+        and Thompson 1952).
+        """
+        labels = self.scored.labels
+        if labels is None or not (labels.balanced or labels.reviewed < 1):
+            return None
+        weights = np.where(known.over == 1, 1.0, 1.0 / labels.reviewed)
+        if labels.balanced:
+            for i, bad in enumerate((known.labels > 0).tolist()):
+                self._taught[bad] += weights[i]
+                weights[i] *= min(MOST_WEIGHT, sum(self._taught) / (2.0 * self._taught[bad]))
+        return weights
 
     def totals(self) -> Counter[str]:
         """What it counted so far."""
@@ -263,14 +284,14 @@ class Machine:
         self.changed = False
         before = None if self._before is None else self._before.save()
         latest = self._latest if self._good[-1:] != [self._latest] else None
-        own = [self._newest, self._ran, self._kept, dict(self._counts), self._good, latest, before]
+        own = [self._newest, self._ran, self._kept, self._taught, dict(self._counts), self._good, latest, before]
         said: bytes = msgspec.msgpack.encode([own, self.learner.save(), self.watch.save()])
         return said
 
     def load(self, saved: bytes, waiting: list[bytes]) -> None:
         """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged."""
         own, learnt, watched = msgspec.msgpack.decode(saved)
-        self._newest, self._ran, self._kept, counts, self._good, latest, before = own
+        self._newest, self._ran, self._kept, self._taught, counts, self._good, latest, before = own
         self._latest = self._good[-1] if latest is None else latest
         self._counts = Counter(counts)
         try:

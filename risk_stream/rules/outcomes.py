@@ -5,16 +5,18 @@ from __future__ import annotations
 from risk_stream.catalogue import Catalogue, Node
 from risk_stream.rules.check import nearest
 from risk_stream.rules.limits import MAX_WINDOW_MS
-from risk_stream.rules.pipeline import read_whole
+from risk_stream.rules.pipeline import read_number, read_whole
 from risk_stream.rules.reading import Reader
 from risk_stream.rules.scored import LABELS, OUTCOME, Labels
 from risk_stream.rules.words import length_ms
 
 __all__ = ["LABEL_KEYS", "SILENCE", "read_labels"]
 
-LABEL_KEYS = ("bad", "good", "within", "silence", "keep")
+LABEL_KEYS = ("bad", "good", "within", "silence", "weigh", "reviewed", "keep")
 #: What no outcome within the time says of an event: nothing, or that it was good.
 SILENCE = ("unknown", "good")
+#: How outcomes weigh: all alike, or so that bad and good ones do in all.
+WEIGH = ("alike", "balanced")
 #: Events that wait for an outcome: where the file does not say, and at most.
 KEEP, MOST_KEPT = 200_000, 5_000_000
 _EXAMPLE = "labels: {bad: [fraud], good: [false_alarm], within: 30d}"
@@ -41,6 +43,8 @@ def read_labels(root: Node, learning: str, catalogue: Catalogue, reader: Reader)
         reader.report(within or node, f"within is how long events wait for an outcome, such as 7d or 90d: {_EXAMPLE}")
         return None
     silence = reader.choice(node, "silence", SILENCE, SILENCE[0])
+    weigh = reader.choice(node, "weigh", WEIGH, WEIGH[0])
+    reviewed = read_number(node, "reviewed", 1.0, "a share of the events, above 0 and at most 1", 0.0, 1.0, reader)
     keep = read_whole(node, "keep", KEEP, MOST_KEPT, reader, 1)
     if bad is None or good is None:
         return None
@@ -53,7 +57,17 @@ def read_labels(root: Node, learning: str, catalogue: Catalogue, reader: Reader)
         )
     if not good and silence != "good":
         reader.report(node, "nothing counts as good: name outcomes under good, or say silence: good")
-    return Labels(bad, good, ms, silence_is_good=silence == "good", keep=keep)
+    if reviewed < 1 and silence == "good":
+        reader.report(node["silence"], "where only a share is reviewed, silence says nothing: leave it out")
+    return Labels(
+        bad,
+        good,
+        ms,
+        silence_is_good=silence == "good",
+        balanced=weigh == "balanced",
+        reviewed=reviewed,
+        keep=keep,
+    )
 
 
 def _words(node: Node, key: str, catalogue: Catalogue, reader: Reader) -> tuple[str, ...] | None:

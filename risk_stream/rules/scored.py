@@ -26,6 +26,8 @@ LABELS = ("fraud", "default", "manipulation", "false_alarm", "good")
 class Labels:
     """Which outcomes teach a model: what counts as 1, what as 0, and what becomes of events that have none.
 
+    Where they are `balanced`, bad and good outcomes weigh the same in all, however rare the bad ones are. Of events
+    that were not over the threshold only the share `reviewed` is looked into: the outcome of one stands for that many.
     An event is kept for `within_ms` after it was scored; then it counts as 0 where `silence_is_good`, or is let go.
     """
 
@@ -33,6 +35,8 @@ class Labels:
     good: tuple[str, ...]
     within_ms: int
     silence_is_good: bool = False
+    balanced: bool = False
+    reviewed: float = 1.0
     keep: int = 200_000  # events of one partition that wait for an outcome; the oldest go first
 
 

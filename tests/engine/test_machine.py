@@ -167,6 +167,40 @@ def test_a_leaked_label_teaches_nothing() -> None:
     assert scores[0] == scores[1] != scores[2]
 
 
+class Weighing(Running):
+    """A learner that remembers what outcomes weighed."""
+
+    weights: list[float]
+
+    def learn(self, rows: Any, labels: Any, groups: Any = None, weights: Any = None) -> None:
+        super().learn(rows, labels, groups)
+        Weighing.weights += [None] * len(rows) if weights is None else weights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("said", "weights"),
+    [
+        ({}, [None] * 4),
+        ({"balanced": True}, [0.5, 0.5, 1.5, 2 / 3]),  # good, good, bad, good
+        ({"reviewed": 0.25, "silence_is_good": False}, [4.0, 1.0, 4.0, 4.0]),
+    ],
+)
+def test_outcomes_weigh_as_the_file_says(said: dict[str, Any], weights: list[float | None]) -> None:
+    """Rare ones as much as the others in all; one of what was not alerted for all those like it."""
+    Weighing.weights = []
+    labels = replace(LABELS, **said)
+    scored = model_of("transfer", "account", AMOUNT, labels=labels, warm_up=0)
+    plan = Plan(CATALOGUE, [], models=[scored])
+    hop = Hop(plan, "account", reserve_mib=8, make=Weighing)
+    amounts = (1.0, 6.0, 0.1, 0.1)  # the second is over: its score is above 3
+    events = [transfer(f"t{n}", 0, amount=amount) for n, amount in enumerate(amounts)]
+    events += [outcome(n, 5 + n, label) for n, label in enumerate(("good", "good", "fraud", "good"))]
+    batch = batch_of(*events)
+    stamps = (1 << INDEX_BITS) + np.arange(len(batch))
+    hop.apply([Block(batch.with_columns({"_stamp": stamps}), plan, int(batch.times.max()))])
+    assert Weighing.weights == pytest.approx(weights)
+
+
 def test_only_the_share_that_a_file_names_is_scored_whoever_asks() -> None:
     base = model_of("transfer", "account", AMOUNT, sample=0.25, warm_up=0)
     house = House(plan_with(spec=base.spec))
