@@ -8,6 +8,7 @@ RUN pip wheel --no-deps --require-hashes --wheel-dir /wheels -r requirements.loc
 COPY pyproject.toml README.md LICENSE ./
 COPY risk_stream ./risk_stream
 COPY rules ./rules
+COPY models ./models
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && python -m venv /opt/risk-stream \
  && /opt/risk-stream/bin/pip install --no-index --find-links /wheels risk-stream
@@ -20,6 +21,7 @@ RUN useradd --system --uid 10001 --home-dir /var/cache/risk-stream --create-home
  && install -d -o risk /var/lib/risk-stream/book
 COPY --from=build /opt/risk-stream /opt/risk-stream
 COPY rules /etc/risk-stream/rules
+COPY models /etc/risk-stream/models
 # Compiled kernels are kept in the cache folder: mount it, and a restarted worker is ready at once.
 ENV PATH=/opt/risk-stream/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -32,6 +32,8 @@ SECTIONS = (
     ("A test of a decision table", ("$defs", "decision_test")),
     ("A scorecard", ("$defs", "scorecard")),
     ("A characteristic of a scorecard", ("$defs", "characteristic")),
+    ("A model", ("$defs", "model")),
+    ("The outcomes that teach a model", ("$defs", "labels")),
 )
 #: Definitions of the schema, in words.
 WORDS = {
@@ -45,6 +47,10 @@ WORDS = {
     "rule": "a rule",
     "test": "a test",
     "row": "a row",
+    "component_name": "a [component](models.md)",
+    "component": "`Component: {parameter: …}`",
+    "labels": "`{bad: …, good: …, within: 30d}`",
+    "scores": "`{MODEL: 0.97}`, or `{MODEL: {score: 0.97, over: true}}`",
     "decision_test": "a test",
     "characteristic": "a characteristic",
     "aggregate": "an aggregate",

@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     broker: str = Field("127.0.0.1:9092", description="Kafka's address, host:port, several separated by commas")
     redis: str = Field("redis://127.0.0.1:6379/0", description="where alerts are kept for the console and dashboards")
     rules: list[Path] = Field([Path("rules")], description="rule files, or folders of them; watched for changes")
+    models: list[Path] = Field(
+        [],
+        description="files of online models, or folders of them; where none is named the folder models beside rules;"
+        " watched for changes",
+    )
     events: list[Path] = Field([], description="the house's own event types: YAML files, or folders of them")
     calendars: list[Path] = Field(
         [], description="the house's own calendars: YAML files, or folders of them; watched for changes"

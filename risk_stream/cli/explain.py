@@ -68,6 +68,8 @@ def _facts(way: Itinerary, stop: Stop) -> Iterator[tuple[str, str]]:
         yield "counted by", ", ".join(stop.counted_by)
     if stop.counted_for:
         yield "counted for", ", ".join(stop.counted_for)
+    if stop.scored_by:
+        yield "scored by", ", ".join(stop.scored_by)
     if stop.fills:
         yield "fills in", f"{stop.fills}, where the event names none: a later hop needs it"
     if stop.teaches:

@@ -35,11 +35,13 @@ def catalogue_of(settings: Settings) -> Catalogue:
 
 
 def rule_paths(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
-    """The rules asked for, else those of the settings, else the shipped ones where `rules` is not here."""
+    """The rules asked for, else those of the settings, else the shipped where `rules` is not here; with the models."""
+    from risk_stream.rules.files import with_models
+
     paths = list(given) or list(settings.rules)
     if paths == [Path("rules")] and not paths[0].exists() and SHIPPED_RULES.is_dir():
-        return [SHIPPED_RULES]
-    return paths
+        paths = [SHIPPED_RULES]
+    return with_models(paths, settings.models)
 
 
 def plan_of(settings: Settings, given: Sequence[Path] = ()) -> Plan:

@@ -123,7 +123,7 @@ class Aggregate:
     within_ms: int = 0  # of a sequence
     share: int = 0  # of a quantile, in millionths
     least: int = 1  # of a baseline: with fewer values before the present event it is missing
-    values: tuple[str, ...] = ()  # of seen: the texts that are looked for; bit b of its value is that of the b-th
+    values: tuple[str, ...] = ()  # of seen: the texts looked for, one bit each; of a score: the model, what of it
     due: str | None = None  # of arrears: the field that says when an instalment is due, ms
     days: Periods | None = None  # of arrears: the days of a calendar
     before: bool = False  # of arrears: as they were before the present event

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 from risk_stream.features import Aggregate, Bit, Op
 from risk_stream.rules.delay import Delay
+from risk_stream.rules.expression import MOVED, OVER, SCORE
 from risk_stream.rules.model import Rule, Validity
 from risk_stream.rules.plan import Plan
+from risk_stream.rules.scored import Scored
 
 __all__ = [
     "Cost",
@@ -33,6 +35,12 @@ __all__ = [
     "wording",
 ]
 
+#: What a model says, by the function that asks it.
+_SAYS = {
+    SCORE: "score of the model {}",
+    OVER: "whether the score of the model {} is over its threshold",
+    MOVED: "what moved the score of the model {} most",
+}
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 
 
@@ -51,6 +59,7 @@ class Stop:
     fills: str  # the owner that is filled in here for a later hop, else ""
     teaches: str  # the owner that events of this type teach here, else ""
     first: bool  # visited whatever the rules: copies of an event meet here
+    scored_by: tuple[str, ...] = ()  # models that score events of this type here
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,8 @@ class Itinerary:
 
     @property
     def used(self) -> bool:
-        """Whether a rule judges it, or a feature counts it."""
-        return any(stop.asked_by or stop.counted_by or stop.decides for stop in self.stops)
+        """Whether a rule judges it, a model scores it, or a feature counts it."""
+        return any(stop.asked_by or stop.counted_by or stop.decides or stop.scored_by for stop in self.stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +157,14 @@ class RuleUse:
 
 def itineraries(plan: Plan) -> list[Itinerary]:
     """The way of each event type, by name."""
-    names = _names(plan.judged)
+    names = _names(_asking(plan))
     return [itinerary_of(plan, event_type.name, names) for event_type in plan.catalogue.types]
 
 
 def itinerary_of(plan: Plan, type_name: str, names: dict[str, str] | None = None) -> Itinerary:
     """The way of one event type. `names` are those of aggregates by id. Raises `KeyError` for an unknown type."""
     event_type = plan.catalogue.type(type_name)
-    names = _names(plan.judged) if names is None else names
+    names = _names(_asking(plan)) if names is None else names
     way = plan.itinerary(type_name)
     order = [k.name for k in plan.catalogue.kinds]
     own = sorted(event_type.keys, key=order.index)
@@ -169,9 +178,14 @@ def itinerary_of(plan: Plan, type_name: str, names: dict[str, str] | None = None
     )
 
 
+def _asking(plan: Plan) -> list[Rule | Scored]:
+    """What asks features: the rules that judge and the models that score."""
+    return [*plan.judged, *plan.scoring]
+
+
 def _stop(plan: Plan, type_name: str, way: tuple[str, ...], hop: str, names: dict[str, str]) -> Stop:
     event_type, kind = plan.catalogue.type(type_name), plan.catalogue.kind(hop)
-    here = [(rule, aggregate) for rule in plan.judged for aggregate in rule.aggregates if aggregate.by == hop]
+    here = [(rule, aggregate) for rule in _asking(plan) for aggregate in rule.aggregates if aggregate.by == hop]
     counted = [(rule, aggregate) for rule, aggregate in here if type_name in aggregate.of]
     asking = [(rule, aggregate) for rule, aggregate in here if type_name in rule.on]
     must = plan.must_have(type_name, hop)
@@ -189,6 +203,7 @@ def _stop(plan: Plan, type_name: str, way: tuple[str, ...], hop: str, names: dic
         parent if parent in way and not plan.must_have(type_name, parent) else "",
         parent if parent in event_type.keys and type_name in kind.learnt_from else "",
         hop == way[0],
+        _sorted(model.id for model in plan.models_at(hop) if type_name in model.on),
     )
 
 
@@ -200,7 +215,7 @@ def hops(plan: Plan) -> list[HopUse]:
 def _hop(plan: Plan, kind: str) -> HopUse:
     layout = plan.layouts.get(kind)
     aggregates = layout.aggregates if layout is not None else ()
-    names = _names(plan.judged)
+    names = _names(_asking(plan))
     coming = [t for t in plan.catalogue.types if kind in plan.itinerary(t.name)]
     children = [k.name for k in plan.catalogue.kinds if k.belongs_to == kind]
     theirs = {t.name for t in coming if any(child in t.keys for child in children)}
@@ -267,7 +282,7 @@ def _cost(whole: Plan, less: Plan, rule: Rule) -> Cost:
         added = tuple(hop for hop in whole.itinerary(event_type.name) if hop not in had)
         if added:
             more[event_type.name] = added
-    kept = {a for r in less.judged for a in r.aggregates}
+    kept = {a for r in _asking(less) for a in r.aggregates}
     names = _names([rule])
     longer = {}
     for kind, layout in whole.layouts.items():
@@ -284,7 +299,7 @@ def _cost(whole: Plan, less: Plan, rule: Rule) -> Cost:
     )
 
 
-def _names(rules: Iterable[Rule]) -> dict[str, str]:
+def _names(rules: Iterable[Rule | Scored]) -> dict[str, str]:
     """A name of each aggregate by its id: of several the first in order; its words, where a scorecard alone asks it."""
     found: dict[str, str] = {}
     asked = tuple(rules)
@@ -327,6 +342,8 @@ def length(ms: int) -> str:
 def window(aggregate: Aggregate) -> str:
     """How far back an aggregate looks, as a rule file writes it."""
     periods = aggregate.periods
+    if aggregate.op.is_score:
+        return ""
     if periods is None:
         return length(aggregate.window_ms)
     return f"{periods.unit} ({periods.calendar})"
@@ -334,6 +351,8 @@ def window(aggregate: Aggregate) -> str:
 
 def wording(aggregate: Aggregate) -> str:
     """What an aggregate is, but its key and window: sum amount of transfer where direction == "out"."""
+    if aggregate.op.is_score:
+        return _SAYS[aggregate.values[1]].format(aggregate.values[0])
     if aggregate.days is not None:
         due, paid, returned = (_step(step) for step in aggregate.steps)
         less = f" less {returned}" if returned else ""

@@ -9,9 +9,11 @@ from pathlib import Path
 from risk_stream.catalogue import Problem, ProblemsError
 from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_FILES
 
-__all__ = ["PlanError", "below", "read", "rule_files"]
+__all__ = ["PlanError", "below", "read", "rule_files", "with_models"]
 
 _ENDINGS = (".yaml", ".yml")
+#: A folder of rules, and that of models beside it.
+_RULES, _MODELS = "rules", "models"
 
 
 class PlanError(ProblemsError):
@@ -39,6 +41,18 @@ def rule_files(paths: Sequence[Path]) -> list[Path]:
     if problems:
         raise PlanError(problems)
     return list(dict.fromkeys(found))
+
+
+def with_models(paths: Sequence[Path], models: Sequence[Path] = ()) -> list[Path]:
+    """Paths of rules, and of the models that they may ask: those named, else the folders that lie beside the rules.
+
+    Such a folder is called `models` and lies beside one called `rules`, which a path of rules is, or is in.
+    """
+    found = list(models)
+    if not found:
+        around = (folder for path in paths for folder in (path, *path.parents) if folder.name == _RULES)
+        found = [beside for folder in around if (beside := folder.with_name(_MODELS)).is_dir()]
+    return list(dict.fromkeys([*paths, *found]))
 
 
 def below(folder: Path) -> Iterator[Path]:

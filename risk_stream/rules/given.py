@@ -6,25 +6,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from risk_stream.catalogue import Catalogue, EventType, Node
-from risk_stream.rules.check import nearest
+from risk_stream.rules.check import Noted, nearest
+from risk_stream.rules.expression import ExpressionError
 from risk_stream.rules.limits import MAX_GIVEN, MAX_GIVEN_IN_FILE, MAX_GIVEN_TEXT, MAX_TESTS, MAX_WINDOW_MS
-from risk_stream.rules.model import SEVERITIES, VERDICTS, Given, RuleTest
+from risk_stream.rules.model import SEVERITIES, VERDICTS, Given, GivenScore, RuleTest
+from risk_stream.rules.neighbours import Neighbours
 from risk_stream.rules.reading import WRITTEN, Reader, fits, kind_of
 from risk_stream.rules.words import keys, length_ms
 
-__all__ = ["DECISION_TEST_KEYS", "TEST_KEYS", "TestsReader"]
+__all__ = ["DECISION_TEST_KEYS", "SCORE_KEYS", "TEST_KEYS", "TestsReader"]
 
 #: What a test of a rule may hold.
-TEST_KEYS = ("name", "given", "until", "then", "severity")
+TEST_KEYS = ("name", "given", "scores", "until", "then", "severity")
 #: What a test of a decision table may hold.
-DECISION_TEST_KEYS = ("name", "given", "then", "reasons", "limit")
+DECISION_TEST_KEYS = ("name", "given", "scores", "then", "reasons", "limit")
+#: What a model says in a test whose threshold goes by the scores before.
+SCORE_KEYS = ("score", "over")
 
 
 class TestsReader:
-    """Reads the tests of one file's rules; what is wrong goes to the file's `reader`."""
+    """Reads the tests of one file's rules, which may ask its `neighbours`; what is wrong goes to its `reader`."""
 
-    def __init__(self, catalogue: Catalogue, reader: Reader) -> None:
-        self.catalogue, self.reader = catalogue, reader
+    def __init__(self, catalogue: Catalogue, reader: Reader, neighbours: Neighbours) -> None:
+        self.catalogue, self.reader, self.neighbours = catalogue, reader, neighbours
         self.report = reader.report
         self.given = 0  # events that the tests of the file give so far
 
@@ -68,7 +72,7 @@ class TestsReader:
         self.reader.known(test, DECISION_TEST_KEYS, "a test of a decision table")
         name, then = self._name(test, named), self.reader.choice(test, "then", VERDICTS, None)
         events = self._events(test, types, later=False)
-        reasons, limit = test.get("reasons"), test.get("limit")
+        reasons, limit, scores = test.get("reasons"), test.get("limit"), self._scores(test)
         if reasons is not None and not (reasons.is_list and all(item.is_text for item in reasons.value)):
             self.report(reasons, "reasons is a list of the sentences that the decision gives, in their order")
             return None
@@ -87,6 +91,7 @@ class TestsReader:
             verdict=then,
             reasons=None if reasons is None else tuple(item.value for item in reasons.value),
             limit=None if limit is None else float(limit.value),
+            scores=scores,
         )
 
     def _test(self, test: Node, types: Sequence[str], named: set[str], *, later: bool) -> RuleTest | None:
@@ -98,6 +103,7 @@ class TestsReader:
         elif until and not later:
             self.report(test["until"], "until is for rules with 'after': this one judges its event at once")
         events = self._events(test, types, later=later)
+        scores = self._scores(test)
         if events is None:
             return None
         severity = self.reader.choice(test, "severity", SEVERITIES, "") or ""
@@ -105,7 +111,46 @@ class TestsReader:
             self.report(test["severity"], "a test that is quiet has no alert that could be severe: leave it out")
         if name is None or then is None:
             return None
-        return RuleTest(name, events, then == "fires", test.line, until or 0, severity)
+        return RuleTest(name, events, then == "fires", test.line, until or 0, severity, scores=scores)
+
+    def _scores(self, test: Node) -> tuple[GivenScore, ...]:
+        """What the models say that a test names; what is wrong is reported."""
+        node = test.get("scores")
+        if node is None:
+            return ()
+        if not node.is_mapping:
+            self.report(node, "scores says what models say of the events given, as in scores: {trade-novelty: 0.97}")
+            return ()
+        found = [self._score(key, child) for key, child in node.items()]
+        return tuple(one for one in found if one is not None)
+
+    def _score(self, key: Node, node: Node) -> GivenScore | None:
+        try:
+            threshold = self.neighbours.model_named(str(key.value)).spec.threshold.fixed
+        except ExpressionError as error:
+            self.report(key, error.message)
+            return None
+        except Noted:
+            return None
+        over = None
+        if node.is_mapping:
+            self.reader.known(node, SCORE_KEYS, "a score")
+            over = node.get("over")
+            found = node.get("score")
+            node = node if found is None else found
+        score = node.value
+        if not isinstance(score, int | float) or isinstance(score, bool):
+            self.report(node, "a score is a number, or {score: 0.97, over: true}")
+            return None
+        if over is None and threshold is None:
+            said = f"its threshold goes by the scores before: say {{score: {score:g}, over: true}}, or false"
+            self.report(node, said)
+            return None
+        if over is not None and not isinstance(over.value, bool):
+            self.report(over, "over is true or false")
+            return None
+        is_over = over.value if over is not None else threshold is not None and score >= threshold
+        return GivenScore(str(key.value), float(score), is_over)
 
     def _events(self, test: Node, types: Sequence[str], *, later: bool) -> tuple[Given, ...] | None:
         """The events that a test gives; None with what is wrong in them reported."""

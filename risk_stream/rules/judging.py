@@ -10,7 +10,7 @@ from risk_stream.catalogue import Catalogue, EventType, Node
 from risk_stream.features import Aggregate, Periods
 from risk_stream.rules.events import event_types
 from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import Meaning, calendars_of, lists_of, texts_read
+from risk_stream.rules.meaning import AggregateValue, Meaning, calendars_of, lists_of, texts_read
 from risk_stream.rules.reading import ID, Reader
 from risk_stream.rules.scope import Features, RuleScope
 
@@ -68,7 +68,7 @@ class Judging:
         periods = (*(a.periods for a in aggregates), *more)
         business |= {p.calendar for p in periods if p is not None and p.unit == "business_day"}
         return Asked(
-            features=tuple((n, self._feature_of(n)) for n in scope.named if n in self._known.declared),
+            features=tuple(found for n, meaning in scope.named.items() if (found := self._feature_of(n, meaning))),
             named=tuple(scope.named.items()),
             aggregates=aggregates,
             fields=scope.fields(),
@@ -77,7 +77,11 @@ class Judging:
             business_days=frozenset(business),
         )
 
-    def _feature_of(self, name: str) -> Aggregate | str:
-        feature = self._known.declared[name]
-        assert feature is not None
-        return feature.aggregate if feature.aggregate is not None else str(feature.node.value)
+    def _feature_of(self, name: str, meaning: Meaning) -> tuple[str, Aggregate | str] | None:
+        """A name with what it stands for, where that is a feature of the file or what a model says."""
+        feature = self._known.declared.get(name)
+        if feature is not None:
+            return name, feature.aggregate if feature.aggregate is not None else str(feature.node.value)
+        if isinstance(meaning, AggregateValue) and meaning.aggregate.op.is_score:
+            return name, meaning.aggregate
+        return None

@@ -23,6 +23,7 @@ __all__ = [
     "Card",
     "Characteristic",
     "Given",
+    "GivenScore",
     "Row",
     "Rule",
     "RuleTest",
@@ -51,6 +52,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenScore:
+    """What a model says of the events of a test."""
+
+    model: str
+    score: float
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RuleTest:
     """A test in a rule file: what the rule does on the last event given of a type that it judges.
 
@@ -66,6 +76,7 @@ class RuleTest:
     verdict: str = ""  # of a table; nothing where a rule is tested
     reasons: tuple[str, ...] | None = None  # of the verdict; None where the test does not say
     limit: float | None = None  # of an approval, major units; None where the test does not say
+    scores: tuple[GivenScore, ...] = ()  # what models say of its events; others say nothing
 
 
 @dataclass(frozen=True, slots=True)

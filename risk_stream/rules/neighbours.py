@@ -75,13 +75,18 @@ class Neighbours:
         """
         if self._kind in _ASK_NO_MODEL:
             raise ExpressionError(f"{_ASK_NO_MODEL[self._kind]} cannot ask a model: ask it where the result is used")
-        found = self._named(SCORE, name, "model")
-        assert isinstance(found, Scored)
+        found = self.model_named(name)
         if found.mode == "off":
             raise ExpressionError(f"the model '{name}' is off: make it live or shadow, or leave it out here")
         value = found.value(function)
         self._models[value.aggregate.id] = found
         return value
+
+    def model_named(self, name: str) -> Scored:
+        """A model. Raises `ExpressionError` where there is none, and `Noted` where it is wrong."""
+        found = self._named(SCORE, name, "model")
+        assert isinstance(found, Scored)
+        return found
 
     def model_of(self, aggregate: str) -> Scored | None:
         """The model that gives an aggregate that was asked, by its id."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 
 from risk_stream.catalogue import Node
-from risk_stream.models import Step, Threshold
+from risk_stream.models import Parameter, Spec, Step, Threshold
+from risk_stream.models.registry import check, cost_us
 from risk_stream.rules.reading import Reader, kind_of
 from risk_stream.rules.words import keys
 
-__all__ = ["THRESHOLD_KEYS", "read_budget", "read_number", "read_pipeline", "read_threshold", "read_whole"]
+__all__ = [
+    "BUDGET",
+    "THRESHOLD_KEYS",
+    "read_budget",
+    "read_number",
+    "read_pipeline",
+    "read_spec",
+    "read_threshold",
+    "read_whole",
+]
 
 #: What a threshold may hold that goes by the scores before.
 THRESHOLD_KEYS = ("quantile", "last")
@@ -17,7 +29,8 @@ THRESHOLD_KEYS = ("quantile", "last")
 LAST, LEAST_LAST, MOST_LAST = 5_000, 100, 1_000_000
 #: Components of one pipeline.
 MAX_STEPS = 10
-_BUDGET = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(us|ms)")
+#: The time that a model may take of one event.
+BUDGET = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(us|ms)")
 _LARGEST = 1e100
 
 
@@ -45,18 +58,6 @@ def read_whole(
         reader.report(node, f"{key} is a whole number of {unit}, {least:,} to {most:,}")
         return default
     return value
-
-
-def read_budget(root: Node, reader: Reader) -> float:
-    """Microseconds that the model may take of one event; 0 where nothing is said."""
-    node = root.get("budget")
-    if node is None:
-        return 0.0
-    found = _BUDGET.fullmatch(node.value) if isinstance(node.value, str) else None
-    if found is None or float(found[1]) == 0:
-        reader.report(node, "budget is the time that the model may take of one event, such as 50us or 1ms")
-        return 0.0
-    return float(found[1]) * (1_000 if found[2] == "ms" else 1)
 
 
 def read_threshold(root: Node, reader: Reader) -> Threshold | None:
@@ -101,6 +102,35 @@ def read_pipeline(root: Node, reader: Reader) -> list[tuple[Step, Node]] | None:
     return sound if len(sound) == len(found) else None
 
 
+def read_spec(spec: Spec, places: Sequence[Node], reader: Reader) -> None:
+    """Report what is wrong with a model's mathematics; `places` are those of its steps."""
+    for at, parameter, said in check(spec.steps, spec.inputs, spec.texts, spec.learning, spec.grouped):
+        place = places[at]
+        if parameter is not None and place.is_mapping:
+            given = place[spec.steps[at].component]
+            place = next((key for key in keys(given) if key.value == parameter), place)
+        reader.report(place, said)
+
+
+def read_budget(root: Node, spec: Spec, reader: Reader) -> float:
+    """Microseconds that a sound model may take of one event; 0 where nothing is said, or it is too little."""
+    node = root.get("budget")
+    if node is None:
+        return 0.0
+    found = BUDGET.fullmatch(node.value) if isinstance(node.value, str) else None
+    if found is None or float(found[1]) == 0:
+        reader.report(node, "budget is the time that the model may take of one event, such as 50us or 1ms")
+        return 0.0
+    budget = float(found[1]) * (1_000 if found[2] == "ms" else 1)
+    cost = cost_us(spec.steps, len(spec.inputs)) * spec.sample
+    if cost > budget:
+        share = math.floor(100 * spec.sample * budget / cost) / 100
+        advice = f"take a smaller pipeline, say sample: {share:g}" if share > 0 else "take a smaller pipeline"
+        reader.report(node, f"the pipeline takes some {cost:,.0f} us of one event: {advice}, or allow it more")
+        return 0.0
+    return budget
+
+
 def _step(node: Node, reader: Reader) -> tuple[Step, Node] | None:
     """One component: its name, or its name with its parameters."""
     if node.is_text:
@@ -114,11 +144,11 @@ def _step(node: Node, reader: Reader) -> tuple[Step, Node] | None:
     (name,) = keys(node)
     given = node[name.value]
     if given.value is None:
-        return Step(name.value, {}), name
+        return Step(name.value, {}), node
     if not given.is_mapping:
         reader.report(given, f"the parameters of {name.value} are a mapping, as in {example}")
         return None
-    parameters = {}
+    parameters: dict[str, Parameter] = {}
     for key, child in given.items():
         if child.value is not None and not isinstance(child.value, bool | int | float | str):
             reader.report(
@@ -126,4 +156,4 @@ def _step(node: Node, reader: Reader) -> tuple[Step, Node] | None:
             )
             return None
         parameters[str(key.value)] = child.value
-    return Step(name.value, parameters), name
+    return Step(name.value, parameters), node

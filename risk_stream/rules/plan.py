@@ -179,6 +179,11 @@ class Plan:
         """The models that score, or are taught, at a hop."""
         return tuple(model for model in self.scoring if model.by == kind)
 
+    def models_asked(self, rules: Iterable[Rule]) -> tuple[Scored, ...]:
+        """The models whose scores some rules ask."""
+        asked = {aggregate for rule in rules for aggregate in rule.aggregates}
+        return tuple(model for model in self.scoring if not asked.isdisjoint(model.says))
+
     def carried(self, kind: str) -> tuple[Aggregate, ...]:
         """The aggregates of a hop that a rule or a model at a later one needs."""
         return self._carried.get(kind, ())

@@ -55,7 +55,7 @@ class Rules(Judging):
     ) -> None:
         super().__init__(reader, catalogue, loaded, known)
         self._calendars = calendars
-        self._tests = TestsReader(catalogue, reader)
+        self._tests = TestsReader(catalogue, reader, known.neighbours)
         self._nodes = 0  # operations and names of the rules so far, for all features in them
 
     def read(self, node: Node, shared: Shared) -> None:

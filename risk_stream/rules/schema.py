@@ -22,6 +22,13 @@ from risk_stream.rules.lifecycle.schema import lifecycle_schema
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
+from risk_stream.rules.model_schema import (
+    component_name_schema,
+    component_schema,
+    labels_schema,
+    model_schema,
+    scores_schema,
+)
 from risk_stream.rules.policy_schema import policy_schema
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.rule import RULE_KEYS
@@ -124,7 +131,14 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
         "description": "A rule file. `risk-stream rules check` says the rest.",
         "type": "object",
         **_by_first_key(
-            {"profile": "profile", "table": "table", "scorecard": "scorecard", "lifecycle": "lifecycle"}, "rules"
+            {
+                "profile": "profile",
+                "table": "table",
+                "scorecard": "scorecard",
+                "model": "model",
+                "lifecycle": "lifecycle",
+            },
+            "rules",
         ),
         "$defs": {
             "rules": {
@@ -138,6 +152,11 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
             "decision_test": decision_test_schema(),
             "scorecard": scorecard_schema(shared),
             "characteristic": characteristic_schema(),
+            "model": model_schema(shared),
+            "component_name": component_name_schema(),
+            "component": component_schema(),
+            "labels": labels_schema(),
+            "scores": scores_schema(),
             "lifecycle": lifecycle_schema(),
             "proof": _pattern(),
             "event_type": {"enum": [t.name for t in catalogue.types if t.keys]},
@@ -361,6 +380,7 @@ def _test() -> Schema:
             "minItems": 1,
             "items": {"$ref": "#/$defs/given"},
         },
+        "scores": {"description": "What models say of the events given.", "$ref": "#/$defs/scores"},
         "until": {
             "description": "With after: so much time passes after the last event.",
             "type": "string",

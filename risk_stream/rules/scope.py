@@ -270,7 +270,8 @@ class RuleScope:
             meaning = rule.condition
             parts = {f"{other}.{said}": rule.meaning(said) for said in rule.summary_names}
         if misfit := features.misfit_of(meaning, self._types):
-            raise ExpressionError(f"the {function} '{other}' {misfit}")
+            asking = name if function in MODEL_FUNCTIONS else f"the {function} '{other}'"
+            raise ExpressionError(f"{asking} {misfit}")
         self.named[name] = meaning
         self.named.update(parts)
         return meaning

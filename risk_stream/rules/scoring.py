@@ -5,12 +5,14 @@ Expressions of rules and tables ask `score("name")`, a number, and `over("name")
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from risk_stream.catalogue import EventType, Node
 from risk_stream.features import Aggregate, Op
 from risk_stream.models import LEARNING, Spec
+from risk_stream.models.registry import bounds
 from risk_stream.rules.events import has_key
 from risk_stream.rules.expression import MOVED, OVER, SCORE
 from risk_stream.rules.judging import Asked, Judging
@@ -18,7 +20,7 @@ from risk_stream.rules.kinds import COUNTED
 from risk_stream.rules.meaning import Chosen, Constant, Kind, Meaning, Value, lists_of, wording
 from risk_stream.rules.model import MODES, STAGES
 from risk_stream.rules.outcomes import read_labels
-from risk_stream.rules.pipeline import read_budget, read_number, read_pipeline, read_threshold, read_whole
+from risk_stream.rules.pipeline import read_budget, read_number, read_pipeline, read_spec, read_threshold, read_whole
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.scope import RuleScope
 from risk_stream.rules.scored import OUTCOME, ROLES, Scored
@@ -70,7 +72,7 @@ class Models(Judging):
         role, challenges = self._role(root)
         tags = reader.tags(root)
         steps = read_pipeline(root, reader)
-        threshold, budget = read_threshold(root, reader), read_budget(root, reader)
+        threshold = read_threshold(root, reader)
         warm_up = read_whole(root, "warm_up", WARM_UP, MAX_WARM_UP, reader)
         sample = read_number(root, "sample", 1.0, "a share of the events, above 0 and at most 1", 0.0, 1.0, reader)
         labels = read_labels(root, learning, self._catalogue, reader)
@@ -105,6 +107,10 @@ class Models(Judging):
             grouped=group is not None,
             sample=sample,
         )
+        read_spec(spec, [place for _, place in steps], reader)
+        if self._loaded.problems:
+            return None
+        low, high = bounds(spec.steps)
         says = Aggregate("", Op.SCORE, (), "", by, 0)
         return _with_version(
             Scored(
@@ -134,9 +140,11 @@ class Models(Judging):
                 limits=drift.limits,
                 drifting=drift.then,
                 promises=drift.promises,
-                budget_us=budget,
                 generation=generation,
                 promote=promote,
+                budget_us=read_budget(root, spec, reader),
+                low=-math.inf if low is None else low,
+                high=math.inf if high is None else high,
                 features=asked.features,
             )
         )

@@ -71,7 +71,9 @@ class Tables(Judging):
         group = reader.word(root, "group", "") if "group" in root else ""
         mode = reader.choice(root, "mode", MODES, "live") or "live"
         names = [t.name for t in types or ()]
-        tests = tuple(TestsReader(self._catalogue, reader).read_decisions(root.get("tests"), names))
+        tests = tuple(
+            TestsReader(self._catalogue, reader, self._known.neighbours).read_decisions(root.get("tests"), names)
+        )
         if types is None:  # without them no name means anything
             return None
         scope = RuleScope(self._known, types)

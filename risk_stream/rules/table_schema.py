@@ -74,6 +74,7 @@ def decision_test_schema() -> dict[str, Any]:
             "minItems": 1,
             "items": {"$ref": "#/$defs/given"},
         },
+        "scores": {"description": "What models say of the events given.", "$ref": "#/$defs/scores"},
         "then": {"description": "What the table decides on the last event given.", "enum": list(VERDICTS)},
         "reasons": {
             "description": "The sentences that it gives, all of them in their order.",

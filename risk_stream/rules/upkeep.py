@@ -12,15 +12,17 @@ from risk_stream.rules.pipeline import read_number, read_whole
 from risk_stream.rules.reading import Reader
 from risk_stream.rules.scored import DRIFTING, Labels, Promote
 
-__all__ = ["DRIFT_KEYS", "PROMOTE_KEYS", "Drift", "read_drift", "read_generation", "read_promote"]
+__all__ = ["DRIFT_KEYS", "DRIFT_LIMITS", "PROMOTE_KEYS", "Drift", "read_drift", "read_generation", "read_promote"]
 
 #: What drift may hold: what follows, and from where on it is one (`models.watch.Limits`).
 DRIFT_KEYS = ("then", *(one.name for one in fields(Limits)))
 PROMOTE_KEYS = ("after", "better_by")
 #: A generation beyond this is a slip of the keyboard.
 MOST_GENERATIONS = 1_000_000
+#: Blocks of events after which what drifts is usual, at most; outcomes after which a challenger is promoted.
+MOST_BLOCKS, MOST_OUTCOMES = 1_000_000, 1_000_000_000
 #: What each limit is: for the sentence, above which and at most.
-_LIMITS: Mapping[str, tuple[str, float, float]] = {
+DRIFT_LIMITS: Mapping[str, tuple[str, float, float]] = {
     "psi": ("the population stability index from where on an input has drifted, such as 0.25", 0.0, 100.0),
     "clear": ("the population stability index below which a drift is over, such as 0.1", 0.0, 100.0),
     "chance": ("how likely a false alarm of the test of means may be, such as 1e-7", 0.0, 0.1),
@@ -52,9 +54,9 @@ def read_drift(root: Node, labels: Labels | None, reader: Reader) -> Drift:
     usual = Limits()
     given = {
         name: read_number(node, name, getattr(usual, name), what, above, most, reader)
-        for name, (what, above, most) in _LIMITS.items()
+        for name, (what, above, most) in DRIFT_LIMITS.items()
     }
-    limits = Limits(**given, adopt=read_whole(node, "adopt", usual.adopt, 1_000_000, reader, unit="blocks of events"))
+    limits = Limits(**given, adopt=read_whole(node, "adopt", usual.adopt, MOST_BLOCKS, reader, unit="blocks of events"))
     if limits.clear > limits.psi:
         reader.report(node.get("clear") or node["psi"], f"clear must be at most psi, which is {limits.psi:g}")
     promises = "calibration" in node
@@ -82,6 +84,6 @@ def read_promote(root: Node, challenges: str, labels: Labels | None, reader: Rea
         reader.report(node, "only a challenger is promoted: say which model it challenges, or leave 'promote' out")
     if labels is None:
         reader.report(node, "who is better is told by outcomes: say under labels which are bad and which good")
-    after = read_whole(node, "after", 1000, 1_000_000_000, reader, 1, unit="outcomes")
+    after = read_whole(node, "after", 1000, MOST_OUTCOMES, reader, 1, unit="outcomes")
     what = "by how much the challenger's average precision must be above the champion's, such as 0.02"
     return Promote(after, read_number(node, "better_by", 0.0, what, -1e-9, 1.0, reader))

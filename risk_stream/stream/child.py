@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.rules import PlanSource
+from risk_stream.rules.files import with_models
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
@@ -89,7 +90,7 @@ def _wait_as_spare(settings: Settings) -> None:
     """
     with contextlib.suppress(ProblemsError):  # they are said if they are still there when it goes to work
         catalogue = load_catalogue(*settings.events)
-        warm_up(PlanSource(settings.rules, catalogue, settings.calendars).plan)
+        warm_up(PlanSource(with_models(settings.rules, settings.models), catalogue, settings.calendars).plan)
     gc.collect()
     if sys.stdin.buffer.readline() != GO:
         os._exit(0)
@@ -97,7 +98,7 @@ def _wait_as_spare(settings: Settings) -> None:
 
 def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[RiskApp, PlanSource]:
     """Everything, wired. Raises `BrokerError` and `ProblemsError`."""
-    source = PlanSource(settings.rules, catalogue, settings.calendars)
+    source = PlanSource(with_models(settings.rules, settings.models), catalogue, settings.calendars)
     counts = partition_counts(settings.broker)
     missing = [t.name for t in wanted_topics(settings, catalogue) if t.name not in counts]
     if missing:

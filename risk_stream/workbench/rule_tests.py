@@ -19,6 +19,7 @@ from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject
 from risk_stream.catalogue.hashing import hash_column
 from risk_stream.engine import Alert, Decided, Engine, final
 from risk_stream.rules import Given, Plan, Rule, RuleTest, Validity
+from risk_stream.workbench.told import saying, untrained
 from risk_stream.workbench.trace import Step, Tracer
 
 __all__ = ["FIRST_TIME", "TestResult", "run_tests"]
@@ -61,6 +62,9 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
     the test passes if the rule fires on the last one (``then: fires``) or does not (``then: quiet``). A rule with
     ``after`` judges the last one of its own types: time goes on to the last event's, and from there by ``until``.
 
+    Models are not trained by the events of a test: what it says under ``scores:`` is what they say of each of them, and
+    a model that is not named there says nothing, as while it warms up.
+
     What a given event leaves out is made up, the same in every run:
 
     * `time`: that of the event before it and ``after`` on top; the first one's is `FIRST_TIME`, or that time of day on
@@ -75,7 +79,8 @@ def run_tests(plan: Plan, rules: Collection[str] | None = None) -> list[TestResu
     results = []
     for rule in sorted(chosen, key=lambda r: (r.file, r.line)):
         tracer = Tracer(rule)  # it fires on every event: its alerts tell what the rule saw, whether it fired or not
-        alone = Plan(plan.catalogue, [rule.for_all(), tracer.rule], plan.wheres)
+        models = untrained(plan.models_asked([rule]))
+        alone = Plan(plan.catalogue, [rule.for_all(), tracer.rule], plan.wheres, models=models)
         results += [_run(alone, tracer, decoder, rule, test) for test in rule.tests]
     return results
 
@@ -85,7 +90,8 @@ def _run(alone: Plan, tracer: Tracer, decoder: Decoder, rule: Rule, test: RuleTe
     batch, _, rejects = decoder.decode([json.dumps(event).encode() for event in events], str)
     if rejects:
         return _result(rule, test, events, _refused(rejects[0]))
-    engine = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS)
+    make = saying(alone.models, test.scores)
+    engine = Engine(alone, reserve_mib=_RESERVE_MIB, lateness_ms=_LATENESS_MS, make=make)
     judged = engine.apply(batch)
     until = engine.advance(int(batch.times[-1]) + test.until_ms)
     last = max((i for i, event in enumerate(events) if event["type"] in rule.on), default=-1)

@@ -97,7 +97,8 @@ def standings(plan: Plan, history: LoanHistory, *, lateness_ms: int, at: int | N
 
 def _judged(plan: Plan, cycle: Lifecycle, history: LoanHistory, lateness_ms: int, now: int) -> Sequence[Alert]:
     rules = [rule.for_all() for rule in plan.rules if rule.group == cycle.id and rule.file == cycle.file]
-    followed = Plan(plan.catalogue, [*rules, *cycle.came.values()], plan.wheres, calendars=plan.calendars)
+    judged, models = [*rules, *cycle.came.values()], plan.models_asked(rules)
+    followed = Plan(plan.catalogue, judged, plan.wheres, calendars=plan.calendars, models=models)
     engine = Engine(followed, reserve_mib=_RESERVE_MIB, lateness_ms=lateness_ms)
     said = [alert for events in history.events for alert in engine.apply(events.take(_until(events, now))).alerts]
     if now > engine.clock:

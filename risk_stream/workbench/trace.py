@@ -187,7 +187,8 @@ def trace_event(
     asked = [rule for rule in plan.rules if rules is None or rule.id in rules]
     tracers = {rule.id + TRACED: (rule, Tracer(rule, here)) for rule in asked}
     deciding = [rule.for_all() for rule in asked if rule.table is not None]
-    traced = Plan(plan.catalogue, [*deciding, *(tracer.rule for _, tracer in tracers.values())], plan.wheres)
+    tracing = [*deciding, *(tracer.rule for _, tracer in tracers.values())]
+    traced = Plan(plan.catalogue, tracing, plan.wheres, models=plan.models_asked(asked))
     engine, said, decided = Engine(traced, lateness_ms=lateness_ms), list[Alert](), list[Alert]()
     for batch in batches:
         result = engine.apply(batch)

@@ -21,7 +21,8 @@ from tests.oracle.worlds import rule_files
 CORE = load_catalogue()
 SCHEMA = rule_schema(CORE, {**shipped(), "house": shipped()["weekdays"]})
 VALIDATOR = Draft202012Validator(SCHEMA)
-PACKS = sorted((Path(__file__).parents[2] / "rules").rglob("*.yaml"))
+ROOT = Path(__file__).parents[2]
+PACKS = sorted(path for folder in ("rules", "models") for path in (ROOT / folder).rglob("*.yaml"))
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
 
 
@@ -33,7 +34,7 @@ def test_every_key_has_a_text_to_hover_over() -> None:
     known = SCHEMA["$defs"]
     kinds = (
         *("rules", "rule", "test", "profile", "lifecycle"),
-        *("table", "row", "decision_test", "scorecard", "characteristic"),
+        *("table", "row", "decision_test", "scorecard", "characteristic", "model", "component", "labels"),
     )
     objects = [*(known[kind] for kind in kinds), *known["aggregate"]["oneOf"]]
     for said in objects:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.features import Op
 from risk_stream.models import Step, Threshold
-from risk_stream.rules import Plan, PlanError, plan_of_texts
+from risk_stream.rules import Plan, PlanError, PlanSource, load_plan, plan_of_texts
+from risk_stream.rules.explain import explain_rule, itinerary_of
+from risk_stream.rules.files import with_models
 from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.meaning import AggregateValue, Kind
+from risk_stream.workbench import run_tests
 
 CATALOGUE: Catalogue = load_catalogue()
 MODEL = """\
@@ -64,7 +69,7 @@ def test_a_model_file_says_what_it_scores_and_how() -> None:
 def test_rules_ask_a_score_and_whether_it_is_over_as_features_of_the_models_hop() -> None:
     plan = plan_of(RULE, MODEL)
     model, (novel, over) = plan.models[0], plan.rules
-    assert novel.meaning("novel") == AggregateValue(Kind.NUMBER, model.score, grows=False)
+    assert novel.meaning("novel") == AggregateValue(Kind.NUMBER, model.score, False, 0.0, 1.0)
     assert (novel.aggregates, over.aggregates) == ((model.score, model.moved), (model.over, model.moved))
     assert plan.hop_of(over, "trade") == "account"
     assert plan.models_at("account") == (model,)
@@ -87,3 +92,122 @@ def test_a_model_scores_at_the_last_hop_of_its_features_unless_it_says_where() -
     assert plan_of(late + "by: instrument\n").models[0].by == "instrument"
     (wrong,) = wrong_in(late + "by: account\n")
     assert wrong.startswith("0.yaml:12:5: the feature 'usual_30d' is kept by instrument, and events come to instrument")
+
+
+def test_a_text_is_a_category_a_condition_is_one_or_zero() -> None:
+    model = plan_of(
+        MODEL.replace("  hour: hour(time)\n", "  night: hour(time) < 6\n  side: side\n").replace(
+            "[MinMaxScaler, ", "[OneHotEncoder, "
+        )
+    ).models[0]
+    assert model.spec.texts == {"side"}
+    assert [value.kind for _, value in model.inputs] == [Kind.NUMBER, Kind.NUMBER, Kind.TEXT]
+
+
+def test_a_model_that_is_off_or_scores_other_events_cannot_be_asked() -> None:
+    (novel, over) = wrong_in(RULE, MODEL + "mode: off\n")
+    assert novel.endswith("the model 'novelty' is off: make it live or shadow, or leave it out here")
+    assert over.endswith("the model 'novelty' is off: make it live or shadow, or leave it out here")
+    (novel, _, over) = wrong_in(RULE.replace("on: trade", "on: order"), MODEL)
+    assert novel.endswith("the feature 'novel' asks the model 'novelty', which scores trade and no order")
+    assert over.endswith("over(\"novelty\") asks the model 'novelty', which scores trade and no order")
+
+
+def test_a_rule_that_asks_a_wrong_model_is_not_blamed_for_it() -> None:
+    said = wrong_in(RULE, MODEL.replace("threshold: 0.95", "threshold: high"))
+    assert [problem.split(":")[0] for problem in said] == ["1.yaml"]
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    assert wrong_in(MODEL, MODEL)[0].startswith("1.yaml:1:8: the model 'novelty' is at 0.yaml:1 already")
+
+
+def test_a_challenger_scores_the_events_of_the_model_that_it_challenges() -> None:
+    challenger = MODEL.replace("model: novelty", "model: novelty-2") + "challenges: novelty\n"
+    assert [(m.id, m.role, m.challenges) for m in plan_of(MODEL, challenger).models] == [
+        ("novelty", "champion", ""),
+        ("novelty-2", "challenger", "novelty"),
+    ]
+    other = challenger.replace("on: trade", "on: order").replace("of: trade", "of: order")
+    assert wrong_in(MODEL, other)[0].endswith("it challenges 'novelty', which scores trade: score the same events")
+
+
+def test_only_what_scores_depend_on_makes_another_version() -> None:
+    before = plan_of(MODEL).models[0].version
+    for same in (MODEL + "why: Said otherwise.\n", MODEL + "mode: shadow\n", MODEL.replace("usual_30d", "usual")):
+        assert plan_of(same).models[0].version == before
+    for other in (MODEL + "warm_up: 7\n", MODEL.replace("0.95", "0.9"), MODEL.replace("window: 30d", "window: 31d")):
+        assert plan_of(other).models[0].version != before
+
+
+TESTED = """\
+stage: trading
+owner: surveillance
+rules:
+  - id: novel
+    on: trade
+    when: score("novelty") > 0.9 and over("novelty") and amount > 100
+    severity: high
+    summary: "{account}"
+    tests:
+      - {name: over, given: [trade: {amount: 200}], scores: {novelty: 0.97}, then: fires}
+      - {name: under, given: [trade: {amount: 200}], scores: {novelty: 0.93}, then: quiet}
+      - {name: said, given: [trade: {amount: 200}], scores: {novelty: {score: 0.93, over: true}}, then: fires}
+      - {name: no score, given: [trade: {amount: 200}], then: quiet}
+      - {name: of many, given: [{times: 20, trade: {amount: 200}}], scores: {novelty: 0.97}, then: fires}
+"""
+
+
+def test_a_test_of_a_rule_says_what_its_models_say() -> None:
+    results = run_tests(plan_of(TESTED, MODEL))
+    assert [(result.test, result.message) for result in results if not result.passed] == []
+    assert len(results) == 5
+
+
+def test_a_test_says_whether_a_score_is_over_a_threshold_that_moves() -> None:
+    said = wrong_in(TESTED, MODEL.replace("0.95", "{quantile: 0.99}"))
+    assert {problem.partition(": ")[2] for problem in said} == {
+        "its threshold goes by the scores before: say {score: 0.97, over: true}, or false",
+        "its threshold goes by the scores before: say {score: 0.93, over: true}, or false",
+    }
+
+
+def test_the_way_of_an_event_names_the_models_that_score_it() -> None:
+    plan = plan_of(RULE, MODEL)
+    (stop,) = itinerary_of(plan, "trade").stops
+    assert (stop.hop, stop.scored_by) == ("account", ("novelty",))
+    assert "novelty" in stop.asked_by
+    use = explain_rule(plan, "over")
+    assert [(f.name, f.means, f.key) for f in use.features] == [
+        ('over("novelty")', "whether the score of the model novelty is over its threshold", "account"),
+        ("novelty.moved", "what moved the score of the model novelty most", "account"),
+    ]
+
+
+def test_the_folder_of_models_lies_beside_that_of_rules(tmp_path: Path) -> None:
+    for name, text in (("rules/trading/novel.yaml", RULE), ("models/novelty.yaml", MODEL)):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    for asked in ("rules", "rules/trading", "rules/trading/novel.yaml"):
+        paths = with_models([tmp_path / asked])
+        assert paths == [tmp_path / asked, tmp_path / "models"]
+        assert [model.id for model in load_plan(paths, CATALOGUE).models] == ["novelty"]
+    assert with_models([tmp_path / "rules"], [tmp_path / "elsewhere"]) == [tmp_path / "rules", tmp_path / "elsewhere"]
+    assert with_models([tmp_path]) == [tmp_path]
+
+
+def test_a_changed_model_is_read_again_with_the_rules_that_ask_it(tmp_path: Path) -> None:
+    rules, models = tmp_path / "rules", tmp_path / "models"
+    for folder, text in ((rules, RULE), (models, MODEL)):
+        folder.mkdir()
+        (folder / "one.yaml").write_text(text)
+    source = PlanSource(with_models([rules]), CATALOGUE)
+    before = source.plan
+    (models / "one.yaml").write_text(MODEL + "warm_up: 7\n")
+    after = source.poll()
+    assert after is not None
+    assert [r.version for r in after.rules] != [r.version for r in before.rules]
+    (models / "one.yaml").write_text(MODEL + "warm_up: seven\n")
+    with pytest.raises(PlanError):
+        source.poll()
+    assert source.plan is after

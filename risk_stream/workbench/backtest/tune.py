@@ -141,7 +141,7 @@ def _alone(plan: Plan, rule: Rule, condition: Condition) -> Plan:
     """A plan of one rule with a condition."""
     version = content_hash(f"{rule.version} {wording(condition)}")
     only = replace(rule.for_all(), condition=condition, version=version)
-    return Plan(plan.catalogue, [only], plan.wheres, calendars=plan.calendars, models=plan.models)
+    return Plan(plan.catalogue, [only], plan.wheres, calendars=plan.calendars, models=plan.models_asked([only]))
 
 
 def _with(condition: Condition, threshold: Comparison, value: float) -> Condition:

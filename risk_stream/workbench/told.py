@@ -1,0 +1,63 @@
+"""Models that say what a test tells them to: a test of a rule trains none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from risk_stream.models import Learner, Scores, Spec
+from risk_stream.models.learner import Floats, Longs, Mask
+from risk_stream.rules import Scored
+from risk_stream.rules.model import GivenScore
+
+__all__ = ["Told", "saying", "untrained"]
+
+
+@dataclass(slots=True)
+class Told:
+    """A `Learner` that learns nothing: it says the same of each event; NaN is no score."""
+
+    inputs: int
+    score: float = np.nan
+    is_over: bool = False
+
+    def run(self, rows: Floats, groups: Longs | None = None, chosen: Mask | None = None) -> Scores:  # noqa: ARG002
+        """The score of each row."""
+        return Scores(np.full(len(rows), self.score), np.full(len(rows), self.is_over))
+
+    def learn(self, rows: Floats, labels: Floats, groups: Longs | None = None, weights: Floats | None = None) -> None:
+        """Nothing is learnt."""
+
+    def moved_by(self, row: Floats, group: int = 0) -> Floats:  # noqa: ARG002
+        """[m]: no input moves the score."""
+        return np.zeros(self.inputs)
+
+    def save(self) -> bytes:
+        """Nothing was learnt."""
+        return b""
+
+    def load(self, saved: bytes) -> None:
+        """There is nothing to go on from."""
+
+    def counts(self) -> dict[str, int]:
+        """Nothing is counted."""
+        return {}
+
+
+def untrained(models: Iterable[Scored]) -> tuple[Scored, ...]:
+    """The models, scoring every event and taught by no outcome: each with a spec of its own, by which `saying` goes."""
+    return tuple(replace(model, labels=None, spec=replace(model.spec, sample=1.0)) for model in models)
+
+
+def saying(models: Iterable[Scored], scores: Iterable[GivenScore]) -> Callable[[Spec], Learner]:
+    """What makes the learners of some models: those named in `scores` say these, others nothing."""
+    given = {one.model: one for one in scores}
+    known = {id(model.spec): model.id for model in models}
+
+    def make(spec: Spec) -> Learner:
+        one = given.get(known.get(id(spec), ""))
+        return Told(len(spec.inputs)) if one is None else Told(len(spec.inputs), one.score, one.over)
+
+    return make
