@@ -36,7 +36,7 @@ threshold: {quantile: 0.999, last: 5000}
     "linear": """
 pipeline: [StandardScaler, LogisticRegression: {lr: 0.01}]
 learn: outcomes
-labels: {bad: [fraud], good: [good, false_alarm], within: 30d}
+labels: {bad: [fraud], within: 1m, silence: good}
 warm_up: 0
 threshold: 0.9
 """,
@@ -65,6 +65,8 @@ inputs:
 """
 
 INPUTS, TREES, BATCH = 10, 25, 1_000
+#: Of event time, so that a minute, after which silence is learnt as good, is less than the warm-up.
+PER_SECOND = 400.0
 #: Rows by which a component's cost is measured, scored and learnt after as many to learn from.
 ROWS = 400
 #: What has no default.
@@ -196,7 +198,7 @@ def _engine(quick: bool) -> dict[str, float]:
             paths.append(path)
         catalogue = load_catalogue(house)
         plans = {"without models": load_plan([rules], catalogue), "with two models": load_plan(paths, catalogue)}
-    decoder, records = Decoder(catalogue), list(make_events(warm + events, keys=33_000))
+    decoder, records = Decoder(catalogue), list(make_events(warm + events, keys=33_000, per_second=PER_SECOND))
     engines = {name: Engine(plan) for name, plan in plans.items()}
     spent: dict[str, list[float]] = {name: [] for name in engines}
     for begin in range(0, len(records), BATCH):

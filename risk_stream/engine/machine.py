@@ -37,7 +37,7 @@ MakeLearner: TypeAlias = Callable[[Spec], Learner]
 #: An event is among the share of those that are scored by its id's hash, in so many parts of one.
 SHARES = 1 << 20
 #: Events whose time to wait for an outcome has passed are learnt together: so many times in that time.
-TICKS = 1_000
+TICKS = 100
 #: Events after which what was learnt is kept: it explains scores, and a model that drifts later may go back to it.
 KEPT_EVERY = 2_000
 #: Inputs that an explanation names at most, and how much they moved the score beside the one that moved it most.
@@ -246,8 +246,10 @@ class Machine:
 
     def _learn(self, known: Known, row: int) -> None:
         """Outcomes are known with the event in a row."""
-        for label, over in zip(known.labels.tolist(), known.over.tolist(), strict=True):
-            self._counts[f"{'bad' if label else 'good'}_{'over' if over else 'under'}"] += 1
+        bad, over = known.labels > 0, known.over == 1
+        for what, rows in (("bad", bad), ("good", ~bad)):
+            self._counts[f"{what}_over"] += int((rows & over).sum())
+            self._counts[f"{what}_under"] += int((rows & ~over).sum())
         for signal in self.watch.told(known.scores, known.labels):
             self._notice(signal._replace(row=row))
         if self.scored.spec.learning == "outcomes":

@@ -295,32 +295,35 @@ class _Losses:
         return [name for name, off in self.is_off.items() if off]
 
     def see(self, scores: Floats, labels: Floats, *, promises: bool) -> list[Signal]:
-        signals: list[Signal] = []
-        for row, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
-            if score != score:  # noqa: PLR0124  NaN: it had none
-                continue
-            signals += self._loss(row, abs(min(1.0, max(0.0, score)) - label))
-            if promises:
-                signals += self._promise(row, score, label)
+        known = np.flatnonzero(~np.isnan(scores))
+        losses = np.abs(np.clip(scores[known], 0.0, 1.0) - labels[known])
+        signals = self._page_hinkley(known.tolist(), losses.tolist())
+        if promises:
+            for row in known.tolist():
+                signals += self._promise(row, float(scores[row]), float(labels[row]))
+            signals.sort(key=lambda signal: signal.row)
         return signals
 
-    def _loss(self, row: int, loss: float) -> list[Signal]:
+    def _page_hinkley(self, rows: list[int], losses: list[float]) -> list[Signal]:
         """Page 1954: the loss rose where its sum above mean and tolerance is far above the least that it was."""
-        limits = self.limits
-        self.seen += 1
-        self.mean += (loss - self.mean) / self.seen
-        self.rise += loss - self.mean - limits.loss
-        self.least = min(self.least, self.rise)
-        above = self.rise - self.least
-        if above <= limits.patience:
-            if self.is_off[LOSS] and self.seen >= BLOCK:
+        signals: list[Signal] = []
+        tolerance, patience = self.limits.loss, self.limits.patience
+        seen, mean, rise, least = self.seen, self.mean, self.rise, self.least
+        for row, loss in zip(rows, losses, strict=True):
+            seen += 1
+            mean += (loss - mean) / seen
+            rise += loss - mean - tolerance
+            least = min(rise, least)
+            if rise - least > patience:
+                if not self.is_off[LOSS]:
+                    signals.append(Signal(row, LOSS, "loss", rise - least, patience, begins=True))
+                self.is_off[LOSS] = True
+                seen, mean, rise, least = 0, 0.0, 0.0, 0.0
+            elif seen >= BLOCK and self.is_off[LOSS]:
                 self.is_off[LOSS] = False
-                return [Signal(row, LOSS, "loss", above, limits.patience, begins=False)]
-            return []
-        signal = Signal(row, LOSS, "loss", above, limits.patience, begins=True)
-        self.seen, self.mean, self.rise, self.least = 0, 0.0, 0.0, 0.0
-        was, self.is_off[LOSS] = self.is_off[LOSS], True
-        return [] if was else [signal]
+                signals.append(Signal(row, LOSS, "loss", rise - least, patience, begins=False))
+        self.seen, self.mean, self.rise, self.least = seen, mean, rise, least
+        return signals
 
     def _promise(self, row: int, score: float, label: float) -> list[Signal]:
         self.promised += score
