@@ -98,6 +98,11 @@ class Hop:
         return self._memory.windows.state
 
     @property
+    def segments(self) -> dict[tuple[str, str], int]:
+        """(model, what its segment is called) -> keys that are in it now."""
+        return self._memory.scoring.segments
+
+    @property
     def plan(self) -> Plan:
         """The newest plan in force."""
         return self._memory.plans.newest

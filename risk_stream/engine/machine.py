@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import msgspec
 import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, text_hash
 from risk_stream.engine.view import Features, Floats, View, rows_of_types
-from risk_stream.models import Known, Learner, Signal, Spec, Waiting, Watch
+from risk_stream.models import Known, Learner, Scores, Segmenter, Signal, Spec, Waiting, Watch
 from risk_stream.rules import OUTCOME, Scored
 from risk_stream.rules.meaning import asks_clock
 from risk_stream.rules.program import Program, Run
@@ -51,11 +51,13 @@ _LABEL, _OF = "label", "of_event"
 
 
 class Said(NamedTuple):
-    """What a model says of n events: score and whether that is over, NaN for none; the hash of what moved it, or 0."""
+    """What a model says of n events: score and whether that is over, NaN for none; hashes of what moved it and of the
+    segment of its key, 0 for none."""
 
     scores: Floats
     over: Floats
     moved: Longs
+    segments: Longs
 
 
 class Noticed(NamedTuple):
@@ -104,10 +106,21 @@ class Machine:
         names = tuple(self.scored.spec.inputs[i] for i in self._watched)
         return Watch(names, self.scored.limits, promises=self.scored.promises)
 
+    @property
+    def segments(self) -> Segmenter | None:
+        """The mathematics of a model that gives segments."""
+        return None if self.scored.segment is None else cast("Segmenter", self.learner)
+
+    def rename(self, scored: Scored) -> None:
+        """Go by another file of the same version: its role, mode, owner or words may be others."""
+        self.scored = scored
+        if self.segments is not None:
+            self.segments.rename(scored.spec.marks)
+
     def score(self, batch: EventBatch, features: Features, texts: Mapping[int, str]) -> Said:
         """Score and learn the events of a batch, learn the outcomes in it."""
         n = len(batch)
-        said = Said(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64))
+        said = Said(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64), np.zeros(n, np.int64))
         self.texts = {}
         rows, inputs, groups = self._inputs(batch, features, texts)
         reached = np.maximum(np.maximum.accumulate(batch.times), self._newest)
@@ -162,7 +175,7 @@ class Machine:
     def _run(self, batch: EventBatch, rows: Rows, inputs: Floats, groups: Longs) -> Said:
         """Score some rows of a batch, learn them, look at them; -> what is said of them."""
         given = groups if self.scored.spec.grouped else None
-        own = self.learner.run(inputs, given)
+        own, segments = self._own(batch, rows, inputs, given)
         self.changed = True
         self._ran += len(rows)
         if self.waiting is not None:
@@ -179,7 +192,17 @@ class Machine:
             begin = end
             if signal is not None:
                 self._notice(signal._replace(row=int(rows[signal.row])))
-        return Said(scores, over, self._explained(inputs, groups, over))
+        return Said(scores, over, self._explained(inputs, groups, over), segments)
+
+    def _own(self, batch: EventBatch, rows: Rows, inputs: Floats, groups: Longs | None) -> tuple[Scores, Longs]:
+        """What the model itself says of some rows of a batch, and the hashes of their segments' names, or 0."""
+        segments = self.segments
+        if segments is None:
+            return self.learner.run(inputs, groups), np.zeros(len(rows), np.int64)
+        placed = segments.place(inputs, batch.hashes(self.scored.by)[rows], batch.times[rows])
+        hashes = [text_hash(name) for name in placed.names]
+        self.texts.update(zip(hashes, placed.names, strict=True))
+        return Scores(placed.scores, placed.over), np.array([*hashes, 0], np.int64)[placed.which]
 
     def _explained(self, inputs: Floats, groups: Longs, over: Floats) -> Longs:
         """What moved those scores most that are over the threshold, as the model was when it was last kept."""
@@ -290,7 +313,7 @@ class Machine:
         said: bytes = msgspec.msgpack.encode([own, self.learner.save(), self.watch.save()])
         return said
 
-    def load(self, saved: bytes, waiting: list[bytes]) -> None:
+    def load(self, saved: bytes, waiting: list[bytes], keys: Sequence[bytes] = ()) -> None:
         """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged."""
         own, learnt, watched = msgspec.msgpack.decode(saved)
         self._newest, self._ran, self._kept, self._taught, counts, self._good, latest, before = own
@@ -298,6 +321,8 @@ class Machine:
         self._counts = Counter(counts)
         try:
             self.learner.load(learnt)
+            if self.segments is not None:
+                self.segments.load_keys(keys)
             self.watch.load(watched)
             self._before = None if before is None else self._made(before)
         except ValueError as error:
@@ -316,4 +341,5 @@ class Machine:
             "psi": self.watch.psi,
             "drifting": self.watch.drifting,
             "waiting": 0 if self.waiting is None else len(self.waiting),
+            "segments": {} if self.segments is None else self.segments.sizes,
         }

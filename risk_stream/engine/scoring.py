@@ -65,6 +65,12 @@ class Scoring:
         """Names of the columns that hold scores of this hop among facts."""
         return [column_of(said) for machine in self.machines.values() for said in machine.scored.says]
 
+    @property
+    def segments(self) -> dict[tuple[str, str], int]:
+        """(model, what its segment is called) -> keys that are in it now."""
+        found = ((m.scored.id, m.segments.sizes) for m in self.machines.values() if m.segments is not None)
+        return {(model, name): keys for model, sizes in found for name, keys in sizes.items()}
+
     def use(self, plans: Sequence[Plan]) -> None:
         """Keep the models of some plans; what others had learnt is forgotten, new ones begin."""
         wanted = {scored.version: scored for plan in plans for scored in plan.models_at(self.kind)}
@@ -72,7 +78,7 @@ class Scoring:
             del self.machines[version]
         for version, scored in wanted.items():
             if version in self.machines:
-                self.machines[version].scored = scored  # its role, mode or owner may be another
+                self.machines[version].rename(scored)
             else:
                 self.machines[version] = Machine(scored, plans[0].catalogue, self._make, journal=self._is_noted)
 
@@ -87,9 +93,10 @@ class Scoring:
             begun = 0 if self._stopwatch is None else self._stopwatch()
             machine = self.machines[scored.version]
             said = machine.score(batch, features, lexicon.texts)
-            _learn(machine, said.moved, lexicon, position)
-            given: tuple[Column, ...] = (said.scores, said.over, said.moved)
-            for aggregate, column in zip(scored.says, given, strict=True):
+            for texts in (said.moved, said.segments):
+                _learn(machine, texts, lexicon, position)
+            given: tuple[Column, ...] = said
+            for aggregate, column in zip(scored.says, given, strict=False):  # segments are said by some alone
                 features.values[aggregate.id] = column.view(np.float64)
                 columns[column_of(aggregate)] = column
             if self._stopwatch is not None:
@@ -133,6 +140,8 @@ class Scoring:
         for version, machine in self.machines.items():
             if machine.waiting is not None:
                 parts += [_part("w", version, part) for part in machine.waiting.take_journal()]
+            if machine.segments is not None:
+                parts += [_part("k", version, part) for part in machine.segments.take_journal()]
             if machine.changed:
                 parts += self._pieces(version, machine.save())
         for ids, columns in self._unsaved:
@@ -146,6 +155,8 @@ class Scoring:
         for at, (version, machine) in enumerate(self.machines.items()):
             if machine.waiting is not None:
                 parts += [_part("w", version, part) for part in machine.waiting.image(chunk)]
+            if machine.segments is not None:
+                parts += [_part("k", version, part) for part in machine.segments.image(chunk)]
             if at % chunks == chunk:
                 parts += self._pieces(version, machine.save())
         for _, ids, columns in self._said:
@@ -164,11 +175,14 @@ class Scoring:
         pieces: dict[str, list[bytes]] = {}
         saved: dict[str, bytes] = {}
         waiting: dict[str, list[bytes]] = {}
+        keys: dict[str, list[bytes]] = {}
         said: list[tuple[Longs, dict[str, Column]]] = []
         for part in parts:
             what, version, content = msgspec.msgpack.decode(part)
             if what == "w":
                 waiting.setdefault(version, []).append(content)
+            elif what == "k":
+                keys.setdefault(version, []).append(content)
             elif what == "m":
                 place, of, piece = content
                 found = pieces[version] = [] if place == 0 else pieces[version]
@@ -181,7 +195,7 @@ class Scoring:
                 said.append((np.frombuffer(ids, np.int64), columns))
         for version, machine in self.machines.items():
             if version in saved:
-                machine.load(saved[version], waiting.get(version, []))
+                machine.load(saved[version], waiting.get(version, []), keys.get(version, []))
         self._recalled = _together(said)
         self.take_counts()  # which were said before
 
@@ -204,10 +218,10 @@ class Scoring:
         self._recalled = None
 
 
-def _learn(machine: Machine, moved: Longs, lexicon: Lexicon, position: int) -> None:
-    """Keep the texts of what moved scores."""
+def _learn(machine: Machine, said: Longs, lexicon: Lexicon, position: int) -> None:
+    """Keep the texts of what moved scores, and of segments."""
     if machine.texts:
-        lexicon.learn(moved, lambda row: machine.texts.get(int(moved[row])), position)
+        lexicon.learn(said, lambda row: machine.texts.get(int(said[row])), position)
 
 
 def _part(what: str, version: str, content: Any) -> bytes:

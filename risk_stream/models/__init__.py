@@ -5,7 +5,7 @@ it). Here is the mathematics alone: rows of numbers go in, scores come out, in t
 however that is cut into calls, so that a replay gives the same scores bit for bit.
 """
 
-from risk_stream.models.learner import Learner, OtherVersionError, Scores
+from risk_stream.models.learner import Learner, OtherVersionError, Placed, Scores, Segmenter
 from risk_stream.models.outcomes import Known, Waiting
 from risk_stream.models.pipeline import compile_kinds, make_learner
 from risk_stream.models.spec import LEARNING, Parameter, Spec, Step, Threshold
@@ -21,7 +21,9 @@ __all__ = [
     "Limits",
     "OtherVersionError",
     "Parameter",
+    "Placed",
     "Scores",
+    "Segmenter",
     "Signal",
     "Spec",
     "Step",

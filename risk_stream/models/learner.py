@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Floats", "Learner", "Longs", "Mask", "OtherVersionError", "Scores"]
+__all__ = ["LARGEST", "Floats", "Learner", "Longs", "Mask", "OtherVersionError", "Placed", "Scores", "Segmenter"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Longs: TypeAlias = "NDArray[np.int64]"
@@ -28,6 +29,19 @@ class Scores(NamedTuple):
 
     scores: Floats
     over: Mask
+
+
+class Placed(NamedTuple):
+    """What a model that gives segments says of n events of keys.
+
+    How far each is from the centre of its key's segment [n], NaN while there is none; whether that is over the
+    threshold [n]; the segment as a place in `names` [n], -1 while there is none.
+    """
+
+    scores: Floats
+    over: Mask
+    which: Longs
+    names: list[str]
 
 
 class Learner(Protocol):
@@ -77,4 +91,33 @@ class Learner(Protocol):
         `scored` and `learnt` rows, `missing` and `infinite` inputs, `empty` rows of which all was missing, `failed`
         ones which the model could not bear, `groups` at hand and `forgotten` ones.
         """
+        ...
+
+
+class Segmenter(Learner, Protocol):
+    """A model that groups keys; what it knows of each of them is saved apart from what it has learnt of all."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Name -> keys that are in the segment now."""
+        ...
+
+    def place(self, rows: Floats, keys: Longs, times: Longs) -> Placed:
+        """Learn events [n, m] of keys [n], which happened at times [n], ms; -> what is said of each."""
+        ...
+
+    def rename(self, marks: tuple[tuple[str, str], ...]) -> None:
+        """What inputs are called where they are low, and where they are high, from the next review on."""
+        ...
+
+    def take_journal(self) -> list[bytes]:
+        """The keys that changed since this was last asked, and how they are now."""
+        ...
+
+    def image(self, part: int) -> list[bytes]:
+        """The keys of one of 256 parts."""
+        ...
+
+    def load_keys(self, parts: Iterable[bytes]) -> None:
+        """Take in what `take_journal` and `image` gave, in the order in which they were made; `load` came before."""
         ...

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,13 +27,13 @@ from risk_stream.models._segments_kernel import (
     settle,
 )
 from risk_stream.models.groups import Groups
-from risk_stream.models.learner import Floats, Longs, Mask
+from risk_stream.models.learner import Floats, Longs, Mask, Placed
 from risk_stream.models.machine import Machine
 from risk_stream.models.marks import Mark, marked, worded
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.spec import Spec
 
-__all__ = ["PARTS", "Placed", "Segments"]
+__all__ = ["PARTS", "Segments"]
 
 #: Parts in which a full image of the keys is made.
 PARTS = 256
@@ -50,16 +50,6 @@ _NEVER = np.iinfo(np.int64).min
 _NEWEST, _BEGUN, _REVIEWED, _REVIEWS, _ROWS, _WORDS = range(6)
 
 
-class Placed(NamedTuple):
-    """Of n events of keys: how far each is from the centre of its key's segment [n], NaN while there is none; whether
-    that is over the threshold [n]; the segment as a place in `names` [n], -1 while there is none."""
-
-    scores: Floats
-    over: Mask
-    which: Longs
-    names: list[str]
-
-
 class Segments(Machine):
     """Segments of the keys of one partition, numbered for good and named by what marks them.
 
@@ -73,7 +63,7 @@ class Segments(Machine):
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         said = parameters_of(spec.steps[-1])
-        self._said = said
+        self._said, self._calls = said, spec.marks
         self._keys = Groups(True, said["keep"])
         self._lines = np.zeros((0, K_WORDS), np.int64)
         self._profiles = np.zeros((0, self._inputs))
@@ -113,6 +103,10 @@ class Segments(Machine):
         self._counts["scored"] += n - int(np.isnan(scores).sum())
         self._remember(rows[used])
         return Placed(scores, over, which, list(names))
+
+    def rename(self, marks: tuple[tuple[str, str], ...]) -> None:
+        """See `Segmenter.rename`."""
+        self._calls = marks
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -262,7 +256,7 @@ class Segments(Machine):
     def _name(self) -> None:
         is_new = self._born == self._words[_REVIEWS]
         self._marks = marked(self._centres / self._bounds[0], self._marks, self._said["margin"])
-        words = self.spec.marks or [(f"low {name}", f"high {name}") for name in self.spec.inputs]
+        words = self._calls or [(f"low {name}", f"high {name}") for name in self.spec.inputs]
         self._names = worded(self._marks, words, is_new.tolist())
 
     # As bytes

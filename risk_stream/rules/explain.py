@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from risk_stream.features import Aggregate, Bit, Op
 from risk_stream.rules.delay import Delay
-from risk_stream.rules.expression import MOVED, OVER, SCORE
+from risk_stream.rules.expression import MOVED, OVER, SCORE, SEGMENT
 from risk_stream.rules.model import Rule, Validity
 from risk_stream.rules.plan import Plan
 from risk_stream.rules.scored import Scored
@@ -40,6 +40,7 @@ _SAYS = {
     SCORE: "score of the model {}",
     OVER: "whether the score of the model {} is over its threshold",
     MOVED: "what moved the score of the model {} most",
+    SEGMENT: "segment of the key by the model {}",
 }
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 

@@ -24,6 +24,7 @@ __all__ = [
     "OVER",
     "RESERVED",
     "SCORE",
+    "SEGMENT",
     "All",
     "Among",
     "Any",
@@ -44,8 +45,8 @@ __all__ = [
 
 #: Functions that ask other files of the house by a name, and what they name: a call of one is read as a `Name`, such as
 #: scorecard("consumer"), for whatever gives names their meaning. No author can give such a name to anything.
-CARD, FIRED, SCORE, OVER, MOVED = "scorecard", "fired", "score", "over", "moved"
-ASKING = {CARD: "a scorecard", FIRED: "a rule", SCORE: "a model", OVER: "a model", MOVED: "a model"}
+CARD, FIRED, SCORE, OVER, MOVED, SEGMENT = "scorecard", "fired", "score", "over", "moved", "segment"
+ASKING = {CARD: "a scorecard", FIRED: "a rule", **dict.fromkeys((SCORE, OVER, MOVED, SEGMENT), "a model")}
 
 #: Words that cannot be the name of a feature.
 RESERVED = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false", "if", "else", "lambda", "none"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -20,8 +21,8 @@ __all__ = ["DECISION_TEST_KEYS", "SCORE_KEYS", "TEST_KEYS", "TestsReader"]
 TEST_KEYS = ("name", "given", "scores", "until", "then", "severity")
 #: What a test of a decision table may hold.
 DECISION_TEST_KEYS = ("name", "given", "scores", "then", "reasons", "limit")
-#: What a model says in a test whose threshold goes by the scores before.
-SCORE_KEYS = ("score", "over")
+#: What a model says in a test, where a score alone does not say it all.
+SCORE_KEYS = ("score", "over", "segment")
 
 
 class TestsReader:
@@ -126,16 +127,20 @@ class TestsReader:
 
     def _score(self, key: Node, node: Node) -> GivenScore | None:
         try:
-            threshold = self.neighbours.model_named(str(key.value)).spec.threshold.fixed
+            model = self.neighbours.model_named(str(key.value))
         except ExpressionError as error:
             self.report(key, error.message)
             return None
         except Noted:
             return None
-        over = None
+        threshold, over, segment = model.spec.threshold.fixed, None, ""
         if node.is_mapping:
             self.reader.known(node, SCORE_KEYS, "a score")
-            over = node.get("over")
+            over, segment = node.get("over"), self.reader.text(node, "segment", "") or ""
+            if segment and model.segment is None:
+                self.report(node["segment"], f"the model '{model.id}' gives a score and no segment")
+            if segment and "score" not in node:
+                return GivenScore(model.id, math.nan, False, segment)
             found = node.get("score")
             node = node if found is None else found
         score = node.value
@@ -150,7 +155,7 @@ class TestsReader:
             self.report(over, "over is true or false")
             return None
         is_over = over.value if over is not None else threshold is not None and score >= threshold
-        return GivenScore(str(key.value), float(score), is_over)
+        return GivenScore(model.id, float(score), is_over, segment)
 
     def _events(self, test: Node, types: Sequence[str], *, later: bool) -> tuple[Given, ...] | None:
         """The events that a test gives; None with what is wrong in them reported."""

@@ -56,8 +56,9 @@ class GivenScore:
     """What a model says of the events of a test."""
 
     model: str
-    score: float
+    score: float  # NaN: it says none
     over: bool
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from risk_stream.rules.pipeline import BUDGET, LAST, LEAST_LAST, MAX_STEPS, MOST
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.scored import DRIFTING, ROLES
 from risk_stream.rules.scoring import INPUT_KEYS, MAX_INPUTS, MAX_WARM_UP, MODEL_KEYS, WARM_UP
+from risk_stream.rules.segmenting import GIVES
 from risk_stream.rules.upkeep import (
     DRIFT_KEYS,
     DRIFT_LIMITS,
@@ -37,6 +38,7 @@ def model_schema(shared: Mapping[str, Any]) -> dict[str, Any]:
         "by": {"description": "The kind of key at whose hop it scores.", "$ref": "#/$defs/kind"},
         "mode": {"description": "live; shadow: scored for comparison; off: only checked.", "enum": list(MODES)},
         "why": {"description": "What it is to find, and why that matters.", **_TEXT},
+        "gives": {"description": "segment: keys are grouped as well.", "enum": list(GIVES), "default": GIVES[0]},
         "inputs": {
             "description": "What it looks at, by name.",
             "type": "object",
@@ -79,9 +81,9 @@ def model_schema(shared: Mapping[str, Any]) -> dict[str, Any]:
         "promote": {"description": "After how many outcomes it may take that one's place.", **_promote()},
     }
     known = {**shared, **own}
-    return _object(
-        {key: known[key] for key in MODEL_KEYS}, ("model", "stage", "owner", "on", "inputs", "pipeline", "threshold")
-    )
+    must = ("model", "stage", "owner", "on", "inputs", "pipeline")
+    either = [{"required": ["threshold"]}, {"required": ["gives"]}]
+    return {**_object({key: known[key] for key in MODEL_KEYS}, must), "anyOf": either}
 
 
 def component_name_schema() -> dict[str, Any]:
@@ -128,8 +130,9 @@ def scores_schema() -> dict[str, Any]:
     values = {
         "score": {"description": "The score.", "type": "number"},
         "over": {"description": "Whether it is over the threshold.", "type": "boolean"},
+        "segment": {"description": "The segment of the event's key.", **_TEXT},
     }
-    one = _object({key: values[key] for key in SCORE_KEYS}, ("score",))
+    one = {**_object({key: values[key] for key in SCORE_KEYS}, ()), "minProperties": 1}
     return {
         "description": "What models say of each event given, by their names; others say nothing.",
         "type": "object",
@@ -141,6 +144,8 @@ def _input() -> dict[str, Any]:
     values = {
         "value": {"description": "The expression.", "type": "string"},
         "words": {"description": "What it is, for people.", **_TEXT},
+        "high": {"description": "What a segment is called by where this is high.", **_TEXT},
+        "low": {"description": "What a segment is called by where this is low.", **_TEXT},
     }
     return _object({key: values[key] for key in INPUT_KEYS}, ("value",))
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from risk_stream.rules.check import Noted, nearest
-from risk_stream.rules.expression import CARD, FIRED, MOVED, OVER, SCORE, ExpressionError
+from risk_stream.rules.expression import CARD, FIRED, MOVED, OVER, SCORE, SEGMENT, ExpressionError
 from risk_stream.rules.meaning import AggregateValue
 from risk_stream.rules.model import Card, Rule
 from risk_stream.rules.scored import Scored
@@ -21,7 +21,7 @@ Neighbour: TypeAlias = Card | Rule | Scored | None
 """What has a name; None where it is wrong in itself, which is reported where it stands."""
 
 #: Functions that ask a model.
-MODEL_FUNCTIONS = (SCORE, OVER, MOVED)
+MODEL_FUNCTIONS = (SCORE, OVER, MOVED, SEGMENT)
 #: Files that are read before models are known, or that models may ask.
 _ASK_NO_MODEL = {
     "library": "a file that others import",
@@ -78,6 +78,8 @@ class Neighbours:
         found = self.model_named(name)
         if found.mode == "off":
             raise ExpressionError(f"the model '{name}' is off: make it live or shadow, or leave it out here")
+        if function == SEGMENT and found.segment is None:
+            raise ExpressionError(f"the model '{name}' gives a score and no segment: ask score(\"{name}\")")
         value = found.value(function)
         self._models[value.aggregate.id] = found
         return value

@@ -10,7 +10,7 @@ from risk_stream.rules.aggregates import Feature
 from risk_stream.rules.cases import BY, Cases, misfits
 from risk_stream.rules.check import Checker, Noted, Resolver, aggregate_value, field_value, nearest
 from risk_stream.rules.events import Pattern, has_key, shared_field
-from risk_stream.rules.expression import CARD, MOVED, ExpressionError, names
+from risk_stream.rules.expression import CARD, MOVED, SEGMENT, ExpressionError, names
 from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.limits import MAX_INLINED_DEPTH, MAX_NODES
 from risk_stream.rules.meaning import AggregateValue, ByCase, Constant, FieldValue, Meaning, depth, leaves, size
@@ -261,7 +261,8 @@ class RuleScope:
             parts = {f"{other}.{one.name}": one.value for one in card.characteristics}
         elif function in MODEL_FUNCTIONS:
             meaning = features.neighbours.model(function, other)
-            parts = {f"{other}.{MOVED}": features.neighbours.model(MOVED, other)}
+            if function != SEGMENT:
+                parts = {f"{other}.{MOVED}": features.neighbours.model(MOVED, other)}
         else:
             rule = features.neighbours.rule(other)
             judged = [t.name for t in self._types if t.name not in rule.on]

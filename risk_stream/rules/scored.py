@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from risk_stream.features import Aggregate
 from risk_stream.models import Limits, Spec
-from risk_stream.rules.expression import MOVED, OVER
+from risk_stream.rules.expression import MOVED, OVER, SEGMENT
 from risk_stream.rules.meaning import AggregateValue, Kind, Value
 
 __all__ = ["DRIFTING", "LABELS", "OUTCOME", "ROLES", "Labels", "Promote", "Scored"]
@@ -53,8 +53,8 @@ class Scored:
     """A checked model. It scores at the hop of the kind of key `by`, and what it says are aggregates of that kind.
 
     `score` is a number, `over` is 1 where that is over the threshold and 0 where it is not, `moved` the inputs that
-    moved a score most that is over it, in words. `version` is a hash of all that its state depends on: with another
-    version it begins anew.
+    moved a score most that is over it, in words; `segment` is that of the event's key, a text. `version` is a hash of
+    all that its state depends on: with another version it begins anew.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Scored:
     moved: Aggregate
     version: str
     limits: Limits = field(default_factory=Limits)  # from where on it drifts
+    segment: Aggregate | None = None  # of a model that gives segments
     drifting: str = "go_on"  # one of DRIFTING
     promises: bool = False  # whether scores are probabilities, to be held against outcomes
     budget_us: float = 0.0  # of one event; 0: none is said
@@ -93,12 +94,15 @@ class Scored:
     @property
     def says(self) -> tuple[Aggregate, ...]:
         """What it says of an event."""
-        return self.score, self.over, self.moved
+        said = self.score, self.over, self.moved
+        return said if self.segment is None else (*said, self.segment)
 
     def value(self, function: str) -> AggregateValue:
         """What it says to an expression that asks it by a function."""
         if function == OVER:
             return AggregateValue(Kind.BOOLEAN, self.over, grows=False)
+        if function == SEGMENT and self.segment is not None:
+            return AggregateValue(Kind.TEXT, self.segment, grows=False)
         if function == MOVED:
             return AggregateValue(Kind.TEXT, self.moved, grows=False)
         return AggregateValue(Kind.NUMBER, self.score, False, self.low, self.high)

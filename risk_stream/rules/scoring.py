@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from risk_stream.catalogue import EventType, Node
 from risk_stream.features import Aggregate, Op
-from risk_stream.models import LEARNING, Spec
+from risk_stream.models import LEARNING, Spec, Threshold
 from risk_stream.models.registry import bounds
 from risk_stream.rules.events import has_key
-from risk_stream.rules.expression import MOVED, OVER, SCORE
+from risk_stream.rules.expression import MOVED, OVER, SCORE, SEGMENT
 from risk_stream.rules.judging import Asked, Judging
 from risk_stream.rules.kinds import COUNTED
 from risk_stream.rules.meaning import Chosen, Constant, Kind, Meaning, Value, lists_of, wording
@@ -24,6 +24,7 @@ from risk_stream.rules.pipeline import read_budget, read_number, read_pipeline, 
 from risk_stream.rules.reading import ID, NAME
 from risk_stream.rules.scope import RuleScope
 from risk_stream.rules.scored import OUTCOME, ROLES, Scored
+from risk_stream.rules.segmenting import MARK_KEYS, SEGMENTS, read_gives, read_marks
 from risk_stream.rules.terms import Terms
 from risk_stream.rules.upkeep import read_drift, read_generation, read_promote
 from risk_stream.rules.words import content_hash
@@ -33,14 +34,16 @@ __all__ = ["INPUT_KEYS", "MAX_INPUTS", "MODEL_KEYS", "Models"]
 #: What a file of a model may hold, and an input that is more than an expression.
 MODEL_KEYS = (
     *("model", "stage", "owner", "tags", "import", "constants", "patterns", "features"),
-    *("on", "by", "mode", "why", "inputs", "pipeline", "learn", "labels", "each"),
+    *("on", "by", "mode", "why", "gives", "inputs", "pipeline", "learn", "labels", "each"),
     *("warm_up", "threshold", "sample", "budget", "drift", "generation", "role", "challenges", "promote"),
 )
-INPUT_KEYS = ("value", "words")
+INPUT_KEYS = ("value", "words", *MARK_KEYS)
 #: Inputs of one model.
 MAX_INPUTS = 100
 #: Events that a model sees before it scores, where its file does not say.
 WARM_UP, MAX_WARM_UP = 500, 10_000_000
+#: Where a model gives segments, and its file says no threshold.
+NEVER = Threshold(fixed=math.inf)
 #: Kinds of values that are the number of an input.
 _NUMBERS = (*COUNTED, Kind.TIME, Kind.BOOLEAN)
 
@@ -72,7 +75,8 @@ class Models(Judging):
         role, challenges = self._role(root)
         tags = reader.tags(root)
         steps = read_pipeline(root, reader)
-        threshold = read_threshold(root, reader)
+        gives = read_gives(root, steps, reader)
+        threshold = NEVER if gives == SEGMENTS and "threshold" not in root else read_threshold(root, reader)
         warm_up = read_whole(root, "warm_up", WARM_UP, MAX_WARM_UP, reader)
         sample = read_number(root, "sample", 1.0, "a share of the events, above 0 and at most 1", 0.0, 1.0, reader)
         labels = read_labels(root, learning, self._catalogue, reader)
@@ -88,10 +92,7 @@ class Models(Judging):
             return None
         asked = self._asked(scope, (*(value for _, value, _ in inputs), *([group] if group else [])))
         by = self._hop(root, types, asked)
-        if asked.lists:
-            asking = next((key for key, value, _ in inputs if any(lists_of(value))), None)
-            at = root["each"] if asking is None else root["inputs"][asking]
-            reader.report(at, f"this asks the list '{min(asked.lists)}', which only rules and tables can do")
+        self._asks_no_list(root, inputs, asked)
         if by is None:
             return None
         if labels is not None and not has_key(self._catalogue, self._catalogue.type(OUTCOME), by):
@@ -106,6 +107,7 @@ class Models(Judging):
             threshold=threshold,
             grouped=group is not None,
             sample=sample,
+            marks=read_marks(root, inputs, gives, reader),
         )
         read_spec(spec, [place for _, place in steps], reader)
         if self._loaded.problems:
@@ -136,6 +138,7 @@ class Models(Judging):
                 score=says,
                 over=says,
                 moved=replace(says, text=True),
+                segment=replace(says, text=True) if gives == SEGMENTS else None,
                 version="",
                 limits=drift.limits,
                 drifting=drift.then,
@@ -148,6 +151,12 @@ class Models(Judging):
                 features=asked.features,
             )
         )
+
+    def _asks_no_list(self, root: Node, inputs: Sequence[tuple[str, Value, str]], asked: Asked) -> None:
+        if asked.lists:
+            asking = next((key for key, value, _ in inputs if any(lists_of(value))), None)
+            at = root["each"] if asking is None else root["inputs"][asking]
+            self._reader.report(at, f"this asks the list '{min(asked.lists)}', which only rules and tables can do")
 
     def _name(self, root: Node) -> str | None:
         name = self._reader.text(root, "model", None)
@@ -270,8 +279,8 @@ def _with_version(model: Scored) -> Scored:
     learns = (spec.learning, spec.warm_up, spec.threshold, spec.sample, spec.most_groups, model.labels)
     kept = (model.limits, model.drifting, model.promises, model.generation)
     version = content_hash(repr((model.id, sorted(model.on), model.by, inputs, steps, group, learns, kept)))
-    score, over, moved = (
+    score, over, moved, *segment = (
         replace(one, id=content_hash(f"{which} {model.id} {version}"), values=(model.id, which))
-        for which, one in zip((SCORE, OVER, MOVED), model.says, strict=True)
+        for which, one in zip((SCORE, OVER, MOVED, SEGMENT), model.says, strict=False)  # few have the last
     )
-    return replace(model, version=version, score=score, over=over, moved=moved)
+    return replace(model, version=version, score=score, over=over, moved=moved, segment=segment[0] if segment else None)

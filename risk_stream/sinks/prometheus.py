@@ -153,6 +153,12 @@ METRICS: tuple[Metric, ...] = (
         "What a model took to score and to learn.",
     ),
     Metric(
+        "risk_stream_model_segment_keys",
+        "gauge",
+        ("model", "segment"),
+        "Keys in each segment of a model that gives segments, by what the segment is called now.",
+    ),
+    Metric(
         "risk_stream_plan_info",
         "gauge",
         ("version", "rules"),

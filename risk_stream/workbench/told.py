@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from risk_stream.models import Learner, Scores, Spec
+from risk_stream.models import Learner, Placed, Scores, Spec
 from risk_stream.models.learner import Floats, Longs, Mask
 from risk_stream.rules import Scored
 from risk_stream.rules.model import GivenScore
@@ -46,6 +46,37 @@ class Told:
         return {}
 
 
+@dataclass(slots=True)
+class ToldSegment(Told):
+    """A `Segmenter` that says the same of each event; no segment where its text is empty."""
+
+    segment: str = ""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """No keys are known."""
+        return {}
+
+    def place(self, rows: Floats, keys: Longs, times: Longs) -> Placed:  # noqa: ARG002
+        """The score and the segment of each row."""
+        which = np.full(len(rows), 0 if self.segment else -1)
+        return Placed(*self.run(rows), which, [self.segment] if self.segment else [])
+
+    def rename(self, marks: tuple[tuple[str, str], ...]) -> None:
+        """Nothing has a name."""
+
+    def take_journal(self) -> list[bytes]:
+        """No keys are known."""
+        return []
+
+    def image(self, part: int) -> list[bytes]:  # noqa: ARG002
+        """No keys are known."""
+        return []
+
+    def load_keys(self, parts: Iterable[bytes]) -> None:
+        """There is nothing to go on from."""
+
+
 def untrained(models: Iterable[Scored]) -> tuple[Scored, ...]:
     """The models, scoring every event and taught by no outcome: each with a spec of its own, by which `saying` goes."""
     return tuple(replace(model, labels=None, spec=replace(model.spec, sample=1.0)) for model in models)
@@ -57,7 +88,8 @@ def saying(models: Iterable[Scored], scores: Iterable[GivenScore]) -> Callable[[
     known = {id(model.spec): model.id for model in models}
 
     def make(spec: Spec) -> Learner:
-        one = given.get(known.get(id(spec), ""))
-        return Told(len(spec.inputs)) if one is None else Told(len(spec.inputs), one.score, one.over)
+        one = given.get(known.get(id(spec), ""), GivenScore("", np.nan, over=False))
+        said = len(spec.inputs), one.score, one.over
+        return ToldSegment(*said, one.segment) if spec.marks else Told(*said)
 
     return make

@@ -10,9 +10,9 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from risk_stream.models import Spec, Threshold
+from risk_stream.models import Placed, Spec, Threshold
 from risk_stream.models._segments_kernel import DAY_MS
-from risk_stream.models.segments import PARTS, Placed, Segments
+from risk_stream.models.segments import PARTS, Segments
 from tests.models.specs import spec
 
 MARKS = tuple((f"little {j}", f"much {j}") for j in range(4))

@@ -211,3 +211,67 @@ def test_a_changed_model_is_read_again_with_the_rules_that_ask_it(tmp_path: Path
     with pytest.raises(PlanError):
         source.poll()
     assert source.plan is after
+
+
+SEGMENTS = """\
+model: kinds
+stage: trading
+on: trade
+by: account
+owner: surveillance
+gives: segment
+inputs:
+  size: {value: amount, high: large amounts, low: small amounts}
+  hour: {value: hour(time), words: hour}
+pipeline: [SequentialKMeans: {n_clusters: 3}]
+"""
+ASKING = """\
+stage: trading
+owner: surveillance
+rules:
+  - {id: large, on: trade, when: 'starts_with(segment("kinds"), "large")', severity: low, summary: "{account}"}
+"""
+
+
+def test_rules_ask_a_segment_as_a_text_and_no_word_for_it_makes_a_model_begin_anew() -> None:
+    plan = plan_of(ASKING, SEGMENTS)
+    (model,), (rule,) = plan.models, plan.rules
+    assert model.spec.marks == (("small amounts", "large amounts"), ("low hour", "high hour"))
+    assert model.spec.threshold == Threshold(fixed=float("inf"))
+    assert model.segment is not None
+    assert model.says == (model.score, model.over, model.moved, model.segment)
+    assert rule.aggregates == (model.segment,)
+    assert model.segment.text
+    renamed = plan_of(SEGMENTS.replace("large amounts", "big ones"))
+    assert renamed.models[0].version == model.version
+
+
+SEGMENTS_TESTED = """\
+stage: trading
+owner: surveillance
+rules:
+  - id: large
+    on: trade
+    when: starts_with(segment("kinds"), "large")
+    severity: low
+    summary: "{account}"
+    tests:
+      - {name: large, given: [trade: {}], scores: {kinds: {segment: "large amounts, high hour"}}, then: fires}
+      - {name: small, given: [trade: {}], scores: {kinds: {score: 0.5, segment: small amounts}}, then: quiet}
+      - {name: unknown, given: [trade: {}], then: quiet}
+"""
+
+
+def test_a_test_of_a_rule_says_the_segment() -> None:
+    results = run_tests(plan_of(SEGMENTS_TESTED, SEGMENTS))
+    assert [(result.test, result.message) for result in results if not result.passed] == []
+    assert len(results) == 3
+    wrong = SEGMENTS_TESTED.replace("kinds:", "novelty:").replace('segment("kinds")', 'moved("novelty")')
+    assert wrong_in(wrong, MODEL)[0].endswith("the model 'novelty' gives a score and no segment")
+
+
+def test_who_asks_a_segment_of_a_model_that_gives_none_is_told_so() -> None:
+    asking = RULE.replace('score("novelty")', 'segment("novelty")').replace("novel > 0.5", 'novel == "a"')
+    assert wrong_in(asking, MODEL) == [
+        "0.yaml:3:19: the model 'novelty' gives a score and no segment: ask score(\"novelty\")"
+    ]
