@@ -55,5 +55,8 @@ def compile_kinds() -> None:
         learner.learn(np.zeros((1, 1)), np.zeros(1))
         learner.moved_by(np.zeros(1))
     from risk_stream.models._gate_kernel import gate_one
+    from risk_stream.models.segments import compile_segments
+
+    compile_segments()
 
     gate_one(np.zeros(3, np.int64), np.zeros(1), np.zeros(1), np.zeros(3), 0.0)

@@ -91,7 +91,7 @@ def cost_us(steps: Sequence[Step], inputs: int) -> float:
     if kind in {"linear", "univariate"}:
         return 1.5 + 0.1 * inputs
     if kind == "segments":
-        return float(2.0 + 0.03 * said["n_clusters"] * inputs)
+        return float(0.5 + 0.03 * said["n_clusters"] * inputs)
     cost = 5.0
     for step in steps:
         component, given = COMPONENTS[step.component], parameters_of(step)
@@ -202,7 +202,9 @@ def _wrong_inputs(steps: Sequence[Step], inputs: Sequence[str], texts: Collectio
     said = ", ".join(name for name in inputs if name in texts)
     if encoder is not None and not said:
         yield encoder, None, f"{steps[encoder].component} encodes texts, and no input of this model is one"
-    if said and encoder is None and not last.texts and not last.single:
+    if said and last.role == "segmenter":
+        yield at, None, f"{last.name} reads numbers; ask {said} in conditions, such as one that it is of one kind"
+    elif said and encoder is None and not last.texts and not last.single:
         yield at, None, f"{last.name} reads numbers; put OneHotEncoder or FeatureHasher before it for {said}"
     if last.single and (len(inputs) != 1 or said):
         told = f"the text {said}" if len(inputs) == 1 else f"{len(inputs)} inputs"

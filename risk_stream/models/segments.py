@@ -31,9 +31,9 @@ from risk_stream.models.learner import Floats, Longs, Mask, Placed
 from risk_stream.models.machine import Machine
 from risk_stream.models.marks import Mark, marked, worded
 from risk_stream.models.registry import parameters_of
-from risk_stream.models.spec import Spec
+from risk_stream.models.spec import Spec, Step, Threshold
 
-__all__ = ["PARTS", "Segments"]
+__all__ = ["PARTS", "Segments", "compile_segments"]
 
 #: Parts in which a full image of the keys is made.
 PARTS = 256
@@ -324,3 +324,11 @@ class Segments(Machine):
         self._members, self._born, self._bounds = arrays["members"], arrays["born"], arrays["bounds"]
         self._lines, self._profiles = self._lines[:0], self._profiles[:0]
         self._changed = self._changed[:0]
+
+
+def compile_segments() -> None:
+    """Find two segments of two keys, so that the machine code for it is on disk when a model needs it."""
+    step, never = Step("SequentialKMeans", {"n_clusters": 2, "settle_days": 1}), Threshold(fixed=np.inf)
+    segments = Segments(Spec(("x",), frozenset(), (step,), "always", 0, never))
+    for day in range(2):
+        segments.place(np.array([[0.0], [1.0]]), np.array([1, 2]), np.full(2, day * DAY_MS))

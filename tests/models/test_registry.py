@@ -118,6 +118,14 @@ def test_a_component_can_be_used_as_it_is(name: str) -> None:
             (0, None, "GaussianScorer reads one number, and this model has 2 inputs"),
         ),
         (
+            [Step("StandardScaler", {}), Step("SequentialKMeans", {})],
+            (0, None, "SequentialKMeans scales its inputs itself and stands alone; leave StandardScaler out"),
+        ),
+        (
+            [Step("SequentialKMeans", {"patience_days": -1})],
+            (0, "patience_days", "patience_days of SequentialKMeans must be a whole number from 0 to 365, not -1"),
+        ),
+        (
             [Step("ARFClassifier", {"max_features": "all"})],
             (
                 0,
@@ -132,6 +140,15 @@ def test_what_is_wrong_is_said_in_a_sentence_with_its_place(
 ) -> None:
     """The step, the parameter, and what to do."""
     assert check(steps, ("x", "y"), ()) == [flaw]
+
+
+def test_segments_are_of_numbers_and_learnt_from_all_events() -> None:
+    """Texts have no mean; an event that is unusual is one of its key's all the same."""
+    steps = [Step("SequentialKMeans", {})]
+    said = "SequentialKMeans reads numbers; ask sector in conditions, such as one that it is of one kind"
+    assert check(steps, ("sector", "x"), {"sector"}) == [(0, None, said)]
+    said = 'SequentialKMeans learns from all events: say "learn: always"'
+    assert check(steps, ("x", "y"), (), "calm") == [(0, None, said)]
 
 
 def test_texts_need_an_encoder_where_a_component_reads_numbers() -> None:
