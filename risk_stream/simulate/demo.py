@@ -93,5 +93,6 @@ DEMO = Demo(
         ("drawdown_before_contract", 12),
         ("late_use_of_funds", 17),
         ("margin_call", 21),
+        ("lent_account", 51),
     ),
 )

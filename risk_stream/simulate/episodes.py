@@ -254,6 +254,21 @@ def _mule_account(scene: Scene, episode: Episode, day: int) -> None:
         world.tell(time, "transfer", episode, **fields)
 
 
+def _lent_account(scene: Scene, episode: Episode, day: int) -> None:
+    """Somebody else trades through an account: larger and faster than its customer did, and nothing is forbidden."""
+    (customer,) = scene.cast(episode, 1, usual=True)
+    rng, world = scene.rng, scene.world
+    (at,) = world.trading_days(day, 1)
+    time = scene.time(at, rng.uniform(13.1, 13.6))
+    usual = float(world.people.size[customer])
+    for _ in range(int(rng.integers(4, 7))):
+        instrument = world.take_instrument()
+        price = float(world.prices.close[instrument])
+        quantity = lots(usual * float(rng.uniform(8, 14)), price)
+        scene.trade(episode, time, customer, instrument, "buy", quantity, round(price, 2))
+        time += int(rng.integers(4, 14)) * MINUTE_MS
+
+
 def _process_fault(scene: Scene, episode: Episode, _: int) -> None:
     """The next consumer loan that is approved goes wrong in one of its steps."""
     scene.loans.steps.plan(episode)
@@ -275,6 +290,7 @@ _PLANTERS: Mapping[str, Callable[[Scene, Episode, int], None]] = {
     "layering": abuse.layering,
     "limit_price_wall": abuse.limit_price_wall,
     "quote_stuffing": abuse.quote_stuffing,
+    "lent_account": _lent_account,
     **dict.fromkeys(FAULTS, _process_fault),
     "margin_call": margin_call,
 }
@@ -295,6 +311,7 @@ DURATION_DAYS: Mapping[str, int] = {
     "mule_account": 2,
     **dict.fromkeys(("ramp_and_reverse", "auction_spoofing", "layering", "limit_price_wall"), 4),
     "quote_stuffing": 4,
+    "lent_account": 4,
     **dict.fromkeys(("skipped_identity_check", "drawdown_before_contract"), 10),
     "late_use_of_funds": 45,
     "marking_the_close": 7,

@@ -21,7 +21,7 @@ from risk_stream.simulate.trading import trading_day
 from risk_stream.simulate.truth import Episode
 from risk_stream.simulate.world import World
 
-__all__ = ["ORDINARY", "Market"]
+__all__ = ["ORDINARY", "UNRULED", "Market"]
 
 #: A Monday.
 START = dt.date(2026, 3, 2)
@@ -39,6 +39,8 @@ _LABELS = {
 
 #: Kinds that are nobody's fraud: planted only where they are asked for, and without an outcome.
 ORDINARY = (*FAULTS, "margin_call")
+#: What no rule finds, only a model that knows the past of an account: planted where it is asked for, too.
+UNRULED = ("lent_account",)
 
 
 class Market:
@@ -159,7 +161,7 @@ class Market:
 def _wanted(episodes: int | Mapping[str, int] | Sequence[tuple[str, int | None]]) -> list[tuple[str, int | None]]:
     """(kind, day or None) of each episode to plant."""
     if isinstance(episodes, int):
-        in_turn = [kind for kind in KINDS if kind not in ORDINARY]
+        in_turn = [kind for kind in KINDS if kind not in (*ORDINARY, *UNRULED)]
         return [(in_turn[i % len(in_turn)], None) for i in range(episodes)]
     given: list[tuple[str, int | None]]
     if isinstance(episodes, Mapping):

@@ -29,10 +29,10 @@ class Scene:
     loans: LoanBook
     rng: np.random.Generator
 
-    def cast(self, episode: Episode, count: int) -> list[int]:
-        """Customers for an episode, with their first accounts entered as its keys."""
+    def cast(self, episode: Episode, count: int, *, usual: bool = False) -> list[int]:
+        """Customers for an episode, with their first accounts as its keys; `usual`: one who trades as most do."""
         people = self.world.people
-        chosen = self.world.take_customers(count)
+        chosen = [self.world.take_usual_customer()] if usual else self.world.take_customers(count)
         episode.keys["customer"] = [people.customer[i] for i in chosen]
         episode.keys["account"] = [people.account[people.main[i]] for i in chosen]
         return chosen

@@ -27,6 +27,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     "layering": ("layering",),
     "limit_price_wall": ("limit-price-false-orders", "holding-the-limit-price"),
     "quote_stuffing": ("high-frequency-second", "instant-cancels"),
+    "lent_account": ("novel-trade",),
     "skipped_identity_check": ("consumer-loan.fraud-check.skipped", "consumer-loan.bureau-report.skipped"),
     "drawdown_before_contract": ("consumer-loan.drawdown.skipped",),
     "late_use_of_funds": ("consumer-loan.use-of-funds.overdue",),

@@ -104,6 +104,13 @@ class World:
         self.free.remove(chosen)
         return chosen
 
+    def take_usual_customer(self) -> int:
+        """One of the next few customers for an episode: the one that trades most like the mean of all."""
+        shares = np.diff(self.people.activity, prepend=0.0)
+        usual = min(self.free[:60] or range(self.people.count), key=lambda i: abs(float(shares[i]) - shares.mean()))
+        self.free = [other for other in self.free if other != usual]
+        return usual
+
     def take_instrument(self) -> int:
         """An instrument for an episode, in turn."""
         self.free_instruments.append(self.free_instruments.pop(0))

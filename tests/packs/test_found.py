@@ -1,4 +1,4 @@
-"""The shipped packs on simulated markets: they find what was planted and say little else."""
+"""The shipped packs and models on simulated markets: they find what was planted and say little else."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.engine import Alert, Engine
 from risk_stream.rules import Plan, load_plan
 from risk_stream.simulate import DEMO, EXPECTED, KINDS, Market, score
-from risk_stream.simulate.market import ORDINARY
+from risk_stream.simulate.market import ORDINARY, UNRULED
 from risk_stream.simulate.truth import found
 
-RULES = Path(__file__).parents[2] / "rules"
+RULES, MODELS = (Path(__file__).parents[2] / name for name in ("rules", "models"))
 SEEDS = (5, 6)
 #: Of what holds for a market alone there is one more, in `make chaos`.
 EACH = pytest.mark.parametrize("seed", [*SEEDS, pytest.param(7, marks=pytest.mark.slow)])
@@ -34,7 +34,7 @@ class Run:
 
 @cache
 def plan() -> Plan:
-    return load_plan([RULES], load_catalogue())
+    return load_plan([RULES, MODELS], load_catalogue())
 
 
 def judge(market: Market) -> Run:
@@ -72,18 +72,18 @@ def test_what_was_planted_is_found(seed):
 
 
 def test_little_else_is_found():
-    """Precision 0.8 of the expected rules, for every kind of episode, over all markets."""
+    """Precision 0.8 of the expected rules, 0.15 of a model, for every kind of episode, over all markets."""
     scores = [score(run(seed).market.episodes, run(seed).alerts) for seed in SEEDS]
     for kind in KINDS:
         inside, alerts = sum(one[kind].inside for one in scores), sum(one[kind].alerts for one in scores)
-        assert inside >= 0.8 * alerts, kind
+        assert inside >= (0.15 if kind in UNRULED else 0.8) * alerts, kind
 
 
 @EACH
 def test_an_officer_is_not_drowned(seed):
-    """At most one alert for 550 events, at most a tenth of them critical, none said twice."""
+    """At most one alert for 500 events, models among them, at most a tenth of them critical, none said twice."""
     alerts = run(seed).alerts
-    assert len(alerts) < run(seed).events / 550
+    assert len(alerts) < run(seed).events / 500
     severities = Counter(alert.severity for alert in alerts)
     assert severities["critical"] <= 0.1 * len(alerts)
     assert severities["critical"] + severities["high"] <= 0.65 * len(alerts)
@@ -125,6 +125,17 @@ def test_the_demo_shows_every_kind_within_half_a_minute():
 def test_the_demo_says_no_more_than_a_person_can_read():
     told = demo()
     clock = DEMO.clock(told.market)
-    assert len(told.alerts) / DEMO.seconds < 6.5
+    assert len(told.alerts) / DEMO.seconds < 7.5
     per_second = Counter(int(clock.wall(alert.time)) for alert in told.alerts)
     assert max(per_second.values()) <= 15
+
+
+def test_a_model_finds_in_the_demo_what_no_rule_finds():
+    """A lent account, with few false alarms: what it says elsewhere lies in other planted cases or is one of 20."""
+    told = demo()
+    (lent,) = (episode for episode in told.market.episodes if episode.kind == "lent_account")
+    about = {alert.rule for alert in told.alerts if lent.covers(alert.keys, alert.time)}
+    assert about == {"novel-trade"}
+    said = [alert for alert in told.alerts if alert.rule == "novel-trade"]
+    outside = [a for a in said if not any(episode.covers(a.keys, a.time) for episode in told.market.episodes)]
+    assert len(outside) <= 20

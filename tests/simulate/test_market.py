@@ -17,7 +17,7 @@ from risk_stream.simulate.emit import TOPIC
 
 LABELS = {
     **dict.fromkeys(("velocity_burst", "structuring", "account_takeover", "many_lenders", "loan_into_market"), "fraud"),
-    "mule_account": "fraud",
+    **dict.fromkeys(("mule_account", "lent_account"), "fraud"),
     "missed_instalments": "default",
 }
 
