@@ -22,6 +22,7 @@ from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
 from risk_stream.rules.scoring import Models
+from risk_stream.rules.segmenting import SEGMENTS, SEGMENTS_KIND
 from risk_stream.rules.table import Tables
 from risk_stream.rules.words import keys
 
@@ -31,7 +32,7 @@ __all__ = ["KINDS", "LIBRARY_KEYS", "TOP_KEYS", "is_library", "kind_of_file", "l
 TOP_KEYS = ("stage", "owner", "group", "tags", "import", "constants", "patterns", "features", "rules")
 LIBRARY_KEYS = ("constants", "patterns", "features")
 #: The kinds of files, each before those that may ask it.
-KINDS = ("library", "scorecard", "model", "rules", "table")
+KINDS = ("library", "scorecard", "segments", "model", "rules", "table")
 
 
 def is_library(root: Node) -> bool:
@@ -43,7 +44,9 @@ def kind_of_file(root: Node) -> str:
     """Which of `KINDS` a file is: it has the key of its kind, or holds what others import, or else is one of rules."""
     if is_library(root):
         return "library"
-    return next((kind for kind in ("scorecard", "model", "table") if root.is_mapping and kind in root), "rules")
+    kind = next((kind for kind in ("scorecard", "model", "table") if root.is_mapping and kind in root), "rules")
+    gives = root.get("gives") if kind == "model" else None
+    return SEGMENTS_KIND if gives is not None and gives.value == SEGMENTS else kind
 
 
 def load_file(
@@ -107,7 +110,8 @@ class _Loader(Reader):
                 root,
             )
             return
-        apart = next((one for one in (self.cards, self.models, self.tables) if one.kind == self.kind), None)
+        kind = self.models.kind if self.kind == SEGMENTS_KIND else self.kind
+        apart = next((one for one in (self.cards, self.models, self.tables) if one.kind == kind), None)
         if apart is not None:
             self.declarations.imports(root.get("import"), self.libraries)
             self.declarations.read(root)
@@ -160,6 +164,7 @@ class _Loader(Reader):
                 whose = {
                     "scorecard": "nothing in this scorecard",
                     "model": "no input of this model",
+                    SEGMENTS_KIND: "no input of this model",
                     "table": "no row of this table",
                 }
                 whose_use = whose.get(self.kind, "no rule of this file")

@@ -26,8 +26,11 @@ MODEL_FUNCTIONS = (SCORE, OVER, MOVED, SEGMENT)
 _ASK_NO_MODEL = {
     "library": "a file that others import",
     "scorecard": "a scorecard",
+    "segments": "a model that gives segments",
     "model": "a model",
 }
+#: What each kind of file may ask of models all the same.
+_MAY_ASK = {"model": (SEGMENT,)}
 
 #: Stands for what there is not.
 NOTHING: Mapping[Name, Neighbour] = MappingProxyType({})
@@ -37,7 +40,7 @@ class Neighbours:
     """Scorecards, models and rules by name, as one file asks them.
 
     `asked` is what it has asked so far, and what it was told. `kind` is that of the file, one of `load.KINDS`: a rule
-    can be asked in a decision table alone, a model by rules and tables alone.
+    can be asked in a decision table alone, a model by rules and tables alone, for segments by other models too.
     """
 
     def __init__(self, known: Mapping[Name, Neighbour], kind: str) -> None:
@@ -73,7 +76,7 @@ class Neighbours:
 
         Raises `ExpressionError` where there is none that can be asked here, and `Noted` where it is wrong.
         """
-        if self._kind in _ASK_NO_MODEL:
+        if self._kind in _ASK_NO_MODEL and function not in _MAY_ASK.get(self._kind, ()):
             raise ExpressionError(f"{_ASK_NO_MODEL[self._kind]} cannot ask a model: ask it where the result is used")
         found = self.model_named(name)
         if found.mode == "off":

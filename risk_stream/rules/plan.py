@@ -176,12 +176,13 @@ class Plan:
         return found
 
     def models_at(self, kind: str) -> tuple[Scored, ...]:
-        """The models that score, or are taught, at a hop."""
-        return tuple(model for model in self.scoring if model.by == kind)
+        """The models that score, or are taught, at a hop, those first that others may ask."""
+        return tuple(sorted((m for m in self.scoring if m.by == kind), key=lambda m: m.segment is None))
 
     def models_asked(self, rules: Iterable[Rule]) -> tuple[Scored, ...]:
-        """The models whose scores some rules ask."""
+        """The models that some rules ask, and those that these ask."""
         asked = {aggregate for rule in rules for aggregate in rule.aggregates}
+        asked.update(a for m in self.scoring if not asked.isdisjoint(m.says) for a in m.aggregates)
         return tuple(model for model in self.scoring if not asked.isdisjoint(model.says))
 
     def carried(self, kind: str) -> tuple[Aggregate, ...]:

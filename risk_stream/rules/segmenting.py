@@ -10,11 +10,13 @@ from risk_stream.models.components import COMPONENTS
 from risk_stream.rules.meaning import Value
 from risk_stream.rules.reading import Reader
 
-__all__ = ["GIVES", "MARK_KEYS", "SEGMENTS", "read_gives", "read_marks"]
+__all__ = ["GIVES", "MARK_KEYS", "SEGMENTS", "SEGMENTS_KIND", "read_gives", "read_marks"]
 
 #: What a model may give beside its score.
 GIVES = ("score", "segment")
 SEGMENTS = GIVES[1]
+#: The kind of file that such a model is, of `load.KINDS`: other models may ask it.
+SEGMENTS_KIND = "segments"
 #: What an input may hold for the names of segments: what they are called by where it is high, and where it is low.
 MARK_KEYS = ("high", "low")
 

@@ -158,7 +158,9 @@ class _Reader:
     def read(self, texts: Mapping[str, str], commit: str, before: Mapping[str, Rule]) -> dict[str, Rule]:
         """The rules by id of files given as name -> text; those of a file that does not load stand as before."""
         kinds = {name: _kind(text) for name, text in texts.items()}
-        libraries = {name: text for name, text in texts.items() if kinds[name] in ("library", "scorecard", "model")}
+        libraries = {
+            name: text for name, text in texts.items() if kinds[name] in ("library", "scorecard", "segments", "model")
+        }
         found: dict[str, Rule] = {}
         for name, text in texts.items():
             if name in libraries:

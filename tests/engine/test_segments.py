@@ -26,17 +26,31 @@ pipeline:
   - SequentialKMeans: {n_clusters: 2, settle_days: 3, every_days: 4, patience: 2, patience_days: 1, memory: 4}
 warm_up: 50
 """
+OF_SEGMENT = """
+model: sizes
+stage: trading
+on: transfer
+by: account
+owner: desk
+each: segment("accounts")
+inputs:
+  size: amount
+pipeline: [StandardAbsoluteDeviation]
+warm_up: 20
+threshold: 3
+"""
 RULES = """
 stage: trading
 owner: desk
 features:
   kind: segment("accounts")
   far: score("accounts")
+  odd: score("sizes")
 rules:
-  - {id: any, on: transfer, when: amount > 0, severity: low, summary: "{account} has {kind}"}
-  - {id: large, on: transfer, when: 'kind == "large amounts"', severity: low, summary: "{account} is large by {far}"}
+  - {id: any, on: transfer, when: amount > 0, severity: low, summary: "{account} has {kind}, {odd}"}
+  - {id: large, on: transfer, when: 'kind == "large amounts"', severity: low, summary: "{far}, {odd}"}
 """
-PLAN: Plan = plan_of_texts({"model.yaml": MODEL, "rules.yaml": RULES}, CATALOGUE)
+PLAN: Plan = plan_of_texts({"a.yaml": OF_SEGMENT, "model.yaml": MODEL, "rules.yaml": RULES}, CATALOGUE)
 DAY = 86_400
 
 
@@ -93,6 +107,21 @@ def test_rules_ask_for_the_segment_of_the_key_by_what_marks_it() -> None:
     judged = {alert.event for alert in final(alerts) if alert.rule == "large" and alert.status != "withdrawn"}
     assert judged == {id for id, kind in kinds.items() if kind == "large amounts"}
     assert hop.segments == {("accounts", "large amounts"): 12, ("accounts", "small amounts"): 28}
+
+
+def test_a_model_can_have_a_pipeline_for_each_segment() -> None:
+    """What is odd among small amounts is not among large ones."""
+    events = transfers()
+    events[-1] = {**events[-1], "account": "A37", "amount": 1_000.0}
+    alerts, hop = said(events, [500])
+    [scoring] = [m for m in hop._memory.scoring.machines.values() if m.scored.id == "sizes"]
+    assert scoring.learner.counts()["groups"] == 3  # one for the time without segments
+    same = {event["id"] for event in events if int(event["account"][1:]) > 3}  # that do not change
+    odd = [a.features["odd"] for a in final(alerts) if a.rule == "large" and a.event in same]
+    assert max(float(str(score)) for score in odd if score is not None) < 3
+    [last] = [alert for alert in final(alerts) if alert.rule == "any" and alert.event == events[-1]["id"]]
+    assert last.features["kind"] == "small amounts"
+    assert float(str(last.features["odd"])) > 3
 
 
 def test_segments_are_equal_however_a_log_is_cut_and_over_restarts() -> None:

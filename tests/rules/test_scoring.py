@@ -270,6 +270,24 @@ def test_a_test_of_a_rule_says_the_segment() -> None:
     assert wrong_in(wrong, MODEL)[0].endswith("the model 'novelty' gives a score and no segment")
 
 
+def test_other_models_may_ask_for_a_segment_and_are_others_where_it_is() -> None:
+    asking = MODEL.replace("  hour: hour(time)\n", '  kind: segment("kinds")\n').replace(
+        "[MinMax", "[OneHotEncoder, MinMax"
+    )
+    plan = plan_of(asking, SEGMENTS, RULE)
+    kinds, novelty = plan.models
+    assert novelty.spec.texts == {"kind"}
+    assert kinds.segment in novelty.aggregates
+    assert plan.models_at("account") == (kinds, novelty)
+    assert plan.models_asked(plan.rules) == (kinds, novelty)
+    other = plan_of(asking, SEGMENTS.replace("n_clusters: 3", "n_clusters: 4"), RULE)
+    assert other.models[1].version != novelty.version
+    assert other.rules[0].version != plan.rules[0].version
+    itself = SEGMENTS.replace("hour(time), words: hour", '\'segment("kinds") == "a"\'')
+    assert "a model that gives segments cannot ask a model" in wrong_in(itself)[0]
+    assert "a model cannot ask a model" in wrong_in(asking.replace("segment(", "moved("), SEGMENTS)[0]
+
+
 def test_who_asks_a_segment_of_a_model_that_gives_none_is_told_so() -> None:
     asking = RULE.replace('score("novelty")', 'segment("novelty")').replace("novel > 0.5", 'novel == "a"')
     assert wrong_in(asking, MODEL) == [
