@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_serializer, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         "info", description="least severe log line that is written; tracebacks are in it at `debug` alone"
     )
     log_file: Path | None = Field(None, description="write the log here too")
+
+    @field_serializer("models_key", when_used="json")
+    def _told_to_the_worker(self, value: SecretStr) -> str:
+        """As it is: a supervisor hands settings as JSON to its worker. What is printed hides it."""
+        return value.get_secret_value()
 
     @field_validator("broker")
     @classmethod

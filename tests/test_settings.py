@@ -46,3 +46,9 @@ def test_a_wrong_setting_is_said(name: str, value: str, said: str, monkeypatch: 
 def test_every_setting_has_a_meaning() -> None:
     """It is in the documentation by that."""
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_key_of_models_reaches_the_worker_and_is_never_printed():
+    settings = Settings(models_key="a secret")
+    assert Settings.model_validate_json(settings.model_dump_json()).models_key.get_secret_value() == "a secret"
+    assert "a secret" not in repr(settings)

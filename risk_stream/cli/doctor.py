@@ -22,9 +22,10 @@ import typer
 
 from risk_stream.cli.broker import BrokerView, look_at
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
-from risk_stream.cli.output import examples, output
+from risk_stream.cli.output import counted, examples, output
 
 if TYPE_CHECKING:
+    from risk_stream.rules import Plan
     from risk_stream.settings import Settings
 
 __all__ = ["register"]
@@ -152,6 +153,19 @@ def _rules(settings: Settings) -> Iterator[Finding]:
         yield Finding("rules", State.FAIL, f"{error.problems[0]}{more}", "risk-stream rules check names every problem")
     else:
         yield Finding("rules", State.OK, f"{len(plan.rules)} rules of {where}, plan {plan.version}")
+        yield from _models(settings, plan)
+
+
+def _models(settings: Settings, plan: Plan) -> Iterator[Finding]:
+    if not plan.scoring:
+        return
+    pickled = sorted(model.id for model in plan.scoring if model.is_pickled)
+    seen = f"{counted(len(plan.scoring), 'model')}: {', '.join(model.id for model in plan.scoring)}"
+    if pickled and not settings.models_key.get_secret_value():
+        do = "set RISK_STREAM_MODELS_KEY to a secret, the same for all workers and each start"
+        yield Finding("models", State.WARN, f"{', '.join(pickled)} will begin anew at each restart", do)
+    else:
+        yield Finding("models", State.OK, seen)
 
 
 def _broker(settings: Settings, view: BrokerView) -> Iterator[Finding]:

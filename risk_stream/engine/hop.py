@@ -19,7 +19,7 @@ from risk_stream.engine.block import INDEX_BITS, Block, Result
 from risk_stream.engine.due import ask, fire, say_again
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lists import Lists, changes_of
-from risk_stream.engine.machine import MakeLearner
+from risk_stream.engine.machine import MakeLearner, Standing
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
@@ -98,9 +98,9 @@ class Hop:
         return self._memory.windows.state
 
     @property
-    def segments(self) -> dict[tuple[str, str], int]:
-        """(model, what its segment is called) -> keys that are in it now."""
-        return self._memory.scoring.segments
+    def models(self) -> list[tuple[str, Standing]]:
+        """The models that score here, and how each stands."""
+        return [(machine.scored.id, machine.state()) for machine in self._memory.scoring.machines.values()]
 
     @property
     def plan(self) -> Plan:

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Machine", "MakeLearner", "Noticed", "Said"]
+__all__ = ["Machine", "MakeLearner", "Noticed", "Said", "Standing"]
 
 #: Makes the mathematics of a model.
 MakeLearner: TypeAlias = Callable[[Spec], Learner]
@@ -66,6 +66,15 @@ class Noticed(NamedTuple):
     scored: Scored
     row: int
     signal: Signal
+
+
+class Standing(NamedTuple):
+    """How a model stands on one partition."""
+
+    psi: dict[str, float]  # of the last block of events, by input, and of the score
+    drifting: list[str]  # what drifts now
+    waiting: int  # events that wait for their outcome
+    segments: dict[str, int]  # keys in each segment, by what it is called now
 
 
 class Machine:
@@ -181,6 +190,7 @@ class Machine:
         if self.waiting is not None:
             ids, times, is_over = batch.hashes("id")[rows], batch.times[rows], own.over.astype(np.float64)
             self.waiting.add(ids, times, inputs, own.scores, is_over, groups)
+        self._counts["over"] += int(own.over.sum())
         scores = own.scores.copy()
         over = np.where(np.isnan(scores), np.nan, own.over)
         begin = 0
@@ -298,6 +308,7 @@ class Machine:
     def totals(self) -> Counter[str]:
         """What it counted so far."""
         total = Counter(self.learner.counts()) + self._counts
+        del total["drifting"]  # which `state` says: it goes down again
         if self.waiting is not None:
             total.update({f"outcomes_{what}": n for what, n in self.waiting.counts.items()})
         return total
@@ -335,11 +346,11 @@ class Machine:
         if self.waiting is not None:
             self.waiting.load(waiting)
 
-    def state(self) -> dict[str, Any]:
-        """How it stands, for people: PSI by input, what drifts, how many wait for their outcome."""
-        return {
-            "psi": self.watch.psi,
-            "drifting": self.watch.drifting,
-            "waiting": 0 if self.waiting is None else len(self.waiting),
-            "segments": {} if self.segments is None else self.segments.sizes,
-        }
+    def state(self) -> Standing:
+        """How it stands, for people."""
+        return Standing(
+            self.watch.psi,
+            self.watch.drifting,
+            0 if self.waiting is None else len(self.waiting),
+            {} if self.segments is None else self.segments.sizes,
+        )

@@ -65,12 +65,6 @@ class Scoring:
         """Names of the columns that hold scores of this hop among facts."""
         return [column_of(said) for machine in self.machines.values() for said in machine.scored.says]
 
-    @property
-    def segments(self) -> dict[tuple[str, str], int]:
-        """(model, what its segment is called) -> keys that are in it now."""
-        found = ((m.scored.id, m.segments.sizes) for m in self.machines.values() if m.segments is not None)
-        return {(model, name): keys for model, sizes in found for name, keys in sizes.items()}
-
     def use(self, plans: Sequence[Plan]) -> None:
         """Keep the models of some plans; what others had learnt is forgotten, new ones begin."""
         wanted = {scored.version: scored for plan in plans for scored in plan.models_at(self.kind)}

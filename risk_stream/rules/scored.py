@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from risk_stream.features import Aggregate
 from risk_stream.models import Limits, Spec
+from risk_stream.models.registry import kind_of
 from risk_stream.rules.expression import MOVED, OVER, SEGMENT
 from risk_stream.rules.meaning import AggregateValue, Kind, Value
 
@@ -90,6 +91,11 @@ class Scored:
     low: float = float("-inf")  # what scores are at least and at most
     high: float = float("inf")
     features: tuple[tuple[str, Aggregate | str], ...] = field(default=(), compare=False)
+
+    @property
+    def is_pickled(self) -> bool:
+        """Whether what it learns is kept as a pickle, which needs a key to outlive the process."""
+        return kind_of(self.spec.steps) == "river"
 
     @property
     def says(self) -> tuple[Aggregate, ...]:

@@ -153,6 +153,24 @@ METRICS: tuple[Metric, ...] = (
         "What a model took to score and to learn.",
     ),
     Metric(
+        "risk_stream_model_drifting",
+        "gauge",
+        ("model",),
+        "How much of a model drifts now: inputs, its score, its losses, its calibration; the most of any partition.",
+    ),
+    Metric(
+        "risk_stream_model_psi",
+        "gauge",
+        ("model", "input"),
+        "Population stability index of the last 500 events, by input and of the score; the largest of any partition.",
+    ),
+    Metric(
+        "risk_stream_model_waiting",
+        "gauge",
+        ("model",),
+        "Events that wait for an outcome to teach a model.",
+    ),
+    Metric(
         "risk_stream_model_segment_keys",
         "gauge",
         ("model", "segment"),

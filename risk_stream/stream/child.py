@@ -23,7 +23,7 @@ import psutil
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
-from risk_stream.rules import PlanSource
+from risk_stream.rules import Plan, PlanSource
 from risk_stream.rules.files import with_models
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
@@ -130,8 +130,16 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
     watcher = PlanWatcher(source, metrics, pipeline.use, book=book, published=plans, named=pipeline.changes.names)
     pipeline.changes.newest = watcher.newest
+    _say_unkept(settings, source.plan)
     app = make_app(settings, pipeline, watcher, watch, session=session)
     return app, source
+
+
+def _say_unkept(settings: Settings, plan: Plan) -> None:
+    """Say which models will have forgotten at the next start what they learn now."""
+    pickled = [model.id for model in plan.scoring if model.is_pickled]
+    if pickled and settings.durable and not settings.models_key.get_secret_value():
+        log.warning("%s will begin anew at each restart: set RISK_STREAM_MODELS_KEY to a secret", ", ".join(pickled))
 
 
 def _lost(metrics: Metrics) -> Callable[[], None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -26,6 +25,7 @@ from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
 from risk_stream.stream.lane import Lane
+from risk_stream.stream.model_gauges import say_models
 from risk_stream.stream.planbook import UnknownPlanError
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.restore import check_counts, find_header, read_parts
@@ -502,7 +502,6 @@ class Lanes:
         """Bring gauges of state up to date."""
         total: dict[str, dict[str, float]] = {}
         clocks: dict[str, int] = {}
-        segments: Counter[tuple[str, ...]] = Counter()
         for hop in (hop for lane in self.lanes.values() for hop in lane.hops.values()):
             state, sums = hop.hop.state, total.setdefault(hop.kind, {})
             said: dict[str, float] = {"duplicate_events_total": hop.channels.copies, "ring_events": hop.hop.ring_events}
@@ -514,12 +513,11 @@ class Lanes:
             for name, n in said.items():
                 sums[name] = sums.get(name, 0) + n
             sums["warming_features"] = max(sums.get("warming_features", 0), len(hop.hop.warming))
-            segments.update(hop.hop.segments)
             if hop.channels.clock != MISSING:
                 clocks[hop.kind] = min(clocks.get(hop.kind, hop.channels.clock), hop.channels.clock)
         for kind, sums in total.items():
             for name, n in sums.items():
                 self.metrics.set(f"risk_stream_{name}", n, kind)
-        self.metrics.replace("risk_stream_model_segment_keys", segments)
+        say_models(self.metrics, [hop.hop for lane in self.lanes.values() for hop in lane.hops.values()])
         for kind, clock in clocks.items():
             self.metrics.set("risk_stream_clock_lag_seconds", time.time() - clock / 1000, kind)

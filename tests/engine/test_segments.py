@@ -106,7 +106,8 @@ def test_rules_ask_for_the_segment_of_the_key_by_what_marks_it() -> None:
         assert kinds[event["id"]] == ("large amounts" if large else "small amounts")
     judged = {alert.event for alert in final(alerts) if alert.rule == "large" and alert.status != "withdrawn"}
     assert judged == {id for id, kind in kinds.items() if kind == "large amounts"}
-    assert hop.segments == {("accounts", "large amounts"): 12, ("accounts", "small amounts"): 28}
+    ((_, standing),) = hop.models
+    assert standing.segments == {"large amounts": 12, "small amounts": 28}
 
 
 def test_a_model_can_have_a_pipeline_for_each_segment() -> None:
@@ -130,4 +131,4 @@ def test_segments_are_equal_however_a_log_is_cut_and_over_restarts() -> None:
     other, restarted = said(events, [1, 7, 60], restarts=True)
     assert kinds_of(other) == kinds_of(alerts)
     assert {a.event: a.features for a in final(other)} == {a.event: a.features for a in final(alerts)}
-    assert restarted.segments == hop.segments
+    assert restarted.models == hop.models

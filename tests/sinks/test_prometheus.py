@@ -44,6 +44,9 @@ BOUNDED = {
     "result",
     "kind",
     "release",
+    "model",
+    "input",
+    "segment",
 }
 
 
