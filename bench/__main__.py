@@ -19,6 +19,7 @@ BENCHMARKS = {
     "durability": "what checkpoints cost: throughput, pauses, memory with a million keys; two workers beside one",
     "latency": "from produce to the alert in Redis at 2,000 events/s, real Kafka and Redis",
     "decisions": "500 decisions a second by HTTP beside 5,000 trades a second: how long, lost, differing",
+    "wave": "what one wave of such a worker costs without Kafka: us by part, for 1 to 1,000 events",
     "cards": "a rule pack on card transactions with fraud labels: average precision, card precision at 100",
     "early_warning": "real credit card clients through the early-warning pack: AUC on next month's defaults",
     "peers": "two jobs beside Quix Streams, Bytewax, Flink and Kafka Streams, every alert checked (quick: 4 minutes)",

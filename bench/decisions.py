@@ -36,7 +36,7 @@ from risk_stream.embedded import free_port
 from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.sections import read_letter
 
-__all__ = ["run", "write_rules"]
+__all__ = ["ACCOUNTS", "LISTED", "PARTNER", "RATE", "TRADES", "fake_name", "make_application", "run", "write_rules"]
 
 RATE, TRADES, PARTNER = 500, 5_000, 50  # a second
 BEHIND_MS = 200  # of the partner's applications
@@ -169,7 +169,7 @@ def write_rules(folder: Path) -> Path:
     return events
 
 
-def _name(rng: random.Random) -> str:
+def fake_name(rng: random.Random) -> str:
     """Two parts of two or three syllables each, of some hundred syllables."""
     return " ".join("".join(rng.choices(_SYLLABLES, k=rng.choice((2, 3)))).capitalize() for _ in range(2))
 
@@ -178,18 +178,18 @@ def fill_list(settings: Settings) -> None:
     """Put the names on the list of sanctions."""
     rng, now = random.Random(11), int(time.time() * 1000) - 3_600_000
     entries = (
-        {"id": f"N{i}", "type": "list_entry", "time": now + i, "list_name": "sanctions", "member": _name(rng)}
+        {"id": f"N{i}", "type": "list_entry", "time": now + i, "list_name": "sanctions", "member": fake_name(rng)}
         for i in range(LISTED)
     )
     fill(settings.broker, settings.house_topics["reference"], map(orjson.dumps, entries), PARTITIONS)
 
 
-def _application(i: int, rng: random.Random) -> dict[str, Any]:
+def make_application(i: int, rng: random.Random) -> dict[str, Any]:
     person = rng.randrange(PEOPLE)
     return {
         "loan": f"L{i}",
         "customer": f"C{person}",
-        "applicant": _name(rng),
+        "applicant": fake_name(rng),
         "id_number": f"I{person}",
         "device": f"D{person // 2}",
         "product": "consumer",
@@ -219,7 +219,7 @@ async def _flow(settings: Settings, seconds: float, trades: int, name: str) -> N
             values = name.encode(), i, ms, rng.randrange(ACCOUNTS), rng.randrange(500), rng.randrange(100_000)
             await producer.send(settings.house_topics["trades"], _TRADE % values, partition=0)
         for i in range(partner, partner := int((now - began) * PARTNER)):
-            said = {"id": f"P{name}-{i}", "type": "application", "time": ms - BEHIND_MS, **_application(i, rng)}
+            said = {"id": f"P{name}-{i}", "type": "application", "time": ms - BEHIND_MS, **make_application(i, rng)}
             await producer.send(settings.house_topics["loans"], orjson.dumps(said), partition=0)
         await asyncio.sleep(max(0.0, TICK - (time.time() - now)))
     await producer.stop()
@@ -285,7 +285,7 @@ async def _ask_all(port: int, warm: float, seconds: float, rate: int, name: str)
             await asyncio.sleep(early)
         application = f"A{name}-{i}"
         asked.due[application] = due + offset
-        body = orjson.dumps({"application": application, **_application(i, rng)})
+        body = orjson.dumps({"application": application, **make_application(i, rng)})
         tasks.append(asyncio.create_task(ask(application, body, due)))
     await asyncio.gather(*tasks)
     for application, answer in asked.answers.items():
