@@ -185,6 +185,7 @@ def fill_list(settings: Settings) -> None:
 
 
 def make_application(i: int, rng: random.Random) -> dict[str, Any]:
+    """The fields of an application: what is asked by somebody of `PEOPLE`."""
     person = rng.randrange(PEOPLE)
     return {
         "loan": f"L{i}",

@@ -24,7 +24,7 @@ from bench.report import table
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.engine import Hop
 from risk_stream.rules import Plan, load_plan
-from risk_stream.settings import Settings
+from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.admission import Admission, Admitted
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
@@ -77,19 +77,12 @@ class Worker:
         self.address = Address(settings.hop_topic, *ours, lambda _: 1, 1)
         self.promises = Promises(settings.hop_topic)
         kinds = [kind.name for kind in catalogue.kinds]
-        self.hops = {
-            settings.hop_topic(kind): HopPartition(
-                Hop(plan, kind, journal=True),
-                0,
-                self.address,
-                Channels(
-                    [f"{topic}/0" for topic in topics], [f"{settings.hop_topic(k)}/0" for k in kinds[: kinds.index(kind)]]
-                ),
-                lambda _: plan,
-                0,
-            )
-            for kind in kinds
-        }
+        self.hops = {settings.hop_topic(kind): self._hop(kind, kinds[:i], topics) for i, kind in enumerate(kinds)}
+
+    def _hop(self, kind: str, earlier: list[str], topics: list[str]) -> HopPartition:
+        origins, hops = [f"{topic}/0" for topic in topics], [f"{self.settings.hop_topic(k)}/0" for k in earlier]
+        hop, channels = Hop(self.plan, kind, journal=True), Channels(origins, hops)
+        return HopPartition(hop, 0, self.address, channels, lambda _: self.plan, 0)
 
     def wave(self, records: dict[str, list[bytes]], now: int) -> None:
         """Admit the records of a turn by topic, and have each hop take its turn with what reaches it."""
@@ -186,7 +179,7 @@ def _waves(quick: bool) -> Iterator[tuple[int, int]]:
 
 def run(quick: bool) -> dict[str, float]:
     """Measure waves of several sizes, each upon the state that those before it left."""
-    settings = Settings(partitions=1)
+    settings = load_settings()
     with tempfile.TemporaryDirectory() as folder:
         events = write_rules(Path(folder))
         catalogue = load_catalogue(events)

@@ -8,6 +8,7 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import JaroWinkler
 
+from risk_stream.screening import _pairs_kernel as kernel
 from risk_stream.screening.names import Name, folded
 from risk_stream.screening.score import LEAST, SHARED, SHARED_PARTS, of_parts, turns
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Places = NDArray[np.int32]
+
 __all__ = ["Hit", "Index"]
 
 #: Names looked for of which is kept who is like them, about 10 KB each; when there are more it begins anew.
 _MOST_KEPT = 1_000
 #: Members whose pairs are counted in one array; those that were added since are counted apart until there are as many.
 _FEW = 256
+_NO_PLACES = np.zeros(0, np.int32)
 
 
 class Hit(NamedTuple):
@@ -35,7 +39,7 @@ class _Like(NamedTuple):
     """Who is like a name: scores, the highest first, and the place of each one's member."""
 
     scores: NDArray[np.float64]
-    places: NDArray[np.intp]
+    places: Places
 
 
 class Index:
@@ -51,8 +55,10 @@ class Index:
         self._joined: list[str] = []
         self._sizes = np.zeros(_FEW, np.int32)  # how many pairs each has; room for those to come
         self._new: dict[str, list[int]] = {}  # members by pair, of those that were added last
-        self._found: dict[str, NDArray[np.intp]] = {}  # of all before them
+        self._places = _NO_PLACES  # the members of all pairs, of all before them, one pair after another
+        self._spans: dict[str, tuple[int, int]] = {}  # from where to before where each pair's are
         self._counted = 0
+        self._counts = self._chosen = self._shares = _NO_PLACES  # room for a search; the counts are 0 between two
         self._kept: dict[str, _Like] = {}
 
     def __len__(self) -> int:
@@ -93,33 +99,50 @@ class Index:
             at = stop
 
     def _look(self, name: Name) -> _Like:
-        shared = self._shared(name)
-        sizes, own = self._sizes[: len(shared)], len(name.pairs)
-        places = np.flatnonzero(shared >= np.maximum(SHARED * np.minimum(sizes, own), 1.0))
+        places, shared = self._sharing(name)
         if len(places) == 0:
             return _Like(np.empty(0), places)
         theirs = list(map(self._joined.__getitem__, places.tolist()))
-        scores = process.cdist(turns(name), theirs, scorer=JaroWinkler.similarity, dtype=np.float64).max(axis=0)
-        by_parts = (shared[places] >= SHARED_PARTS * np.maximum(sizes[places], own)) & (scores < 1.0)
+        scores = process.cdist(
+            turns(name), theirs, scorer=JaroWinkler.similarity, score_cutoff=LEAST, dtype=np.float64
+        ).max(axis=0)
+        more = np.maximum(self._sizes[places], len(name.pairs))
+        by_parts = (shared >= SHARED_PARTS * more) & (scores < 1.0)
         for i in np.flatnonzero(by_parts).tolist():
             scores[i] = max(scores[i], of_parts(name.parts, self._names[places[i]].parts))
         like = np.flatnonzero(scores >= LEAST)
         like = like[np.argsort(-scores[like], kind="stable")]
         return _Like(scores[like], places[like])
 
-    def _shared(self, name: Name) -> NDArray[np.intp]:
-        """How many letter pairs each member shares with a name."""
+    def _sharing(self, name: Name) -> tuple[Places, Places]:
+        """(int32[n], int32[n]): the members that share enough letter pairs with a name, and how many they share."""
         if len(self._members) - self._counted > _FEW + self._counted // 16:
             self._count()
-        lists = [self._found[pair] for pair in name.pairs if pair in self._found]
-        lists += [np.array(self._new[pair], np.intp) for pair in name.pairs if pair in self._new]
-        return np.bincount(np.concatenate(lists) if lists else np.zeros(0, np.intp), minlength=len(self._members))
+        n = len(self._members)
+        if len(self._counts) < n:
+            room = len(self._sizes)
+            self._counts, self._chosen, self._shares = (np.zeros(room, np.int32) for _ in range(3))
+        counts = self._counts[:n]
+        spans = [self._spans[pair] for pair in name.pairs if pair in self._spans]
+        kernel.count(self._places, np.array(spans, np.int64).reshape(-1, 2), counts)
+        new = [place for pair in name.pairs for place in self._new.get(pair, ())]
+        if new:
+            kernel.count(np.array(new, np.int32), np.array([[0, len(new)]], np.int64), counts)
+        fewer = np.arange(len(name.pairs) + 1)  # pairs of whoever has fewer
+        enough = np.ceil(np.maximum(SHARED * fewer, 1.0)).astype(np.int32)
+        found = kernel.choose(counts, self._sizes, enough, self._chosen, self._shares)
+        return self._chosen[:found].copy(), self._shares[:found]
 
     def _count(self) -> None:
         """Put those that were added last with all others."""
-        for pair, places in self._new.items():
-            before = self._found.get(pair)
-            added = np.array(places, np.intp)
-            self._found[pair] = added if before is None else np.concatenate((before, added))
+        parts: list[Places] = []
+        spans, begin = {}, 0
+        for pair in self._spans.keys() | self._new.keys():
+            start, stop = self._spans.get(pair, (0, 0))
+            added = self._new.get(pair, ())
+            parts += [self._places[start:stop], np.array(added, np.int32)]
+            spans[pair] = begin, begin + stop - start + len(added)
+            begin = spans[pair][1]
+        self._places, self._spans = np.concatenate(parts), spans
         self._new.clear()
         self._counted = len(self._members)

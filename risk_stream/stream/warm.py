@@ -11,6 +11,7 @@ from risk_stream.catalogue import Decoder, EventBatch, Field, FieldType
 from risk_stream.engine import Engine, Hop
 from risk_stream.features import KindLayout
 from risk_stream.rules import Plan
+from risk_stream.screening import Index
 
 __all__ = ["warm_up"]
 
@@ -37,6 +38,9 @@ def warm_up(plan: Plan) -> None:
             )
         batch, _ = EventBatch.from_ipc(plan.catalogue, decoder.decode(records, str)[0].to_ipc())
         engine.apply(batch)
+    index = Index()
+    index.add("x")
+    next(index.like("x"))
     for hop in engine.hops.values():
         if hop.state is not None:
             _save_and_restore(hop, plan)
