@@ -7,8 +7,8 @@ part costs however few they are.
 
 from __future__ import annotations
 
-import gc
 import random
+import statistics
 import tempfile
 import time
 from collections import Counter
@@ -177,6 +177,18 @@ def _waves(quick: bool) -> Iterator[tuple[int, int]]:
         yield size, max(10, count // 4) if quick else count
 
 
+def _measured(worker: Worker, source: Source, size: int, count: int) -> dict[str, float]:
+    """The median of each part over some waves, us."""
+    took: dict[str, list[int]] = {}
+    for i in range(WARM + count):
+        worker.ns.clear()
+        worker.wave(source.wave(size), source.now)
+        if i >= WARM:
+            for what, ns in worker.ns.items():
+                took.setdefault(what, []).append(ns)
+    return {what: statistics.median(ns + [0] * (count - len(ns))) / 1000 for what, ns in took.items()}
+
+
 def run(quick: bool) -> dict[str, float]:
     """Measure waves of several sizes, each upon the state that those before it left."""
     settings = load_settings()
@@ -187,14 +199,7 @@ def run(quick: bool) -> dict[str, float]:
     source, worker = Source(settings), Worker(catalogue, plan, settings)
     worker.wave(source.listed(), source.now)
     worker.wave(source.wave(20_000), source.now)
-    us: dict[int, dict[str, float]] = {}
-    for size, count in _waves(quick):
-        for i in range(WARM + count):
-            if i == WARM:
-                worker.ns.clear()
-                gc.collect()
-            worker.wave(source.wave(size), source.now)
-        us[size] = {what: ns / count / 1000 for what, ns in worker.ns.items()}
+    us = {size: _measured(worker, source, size, count) for size, count in _waves(quick)}
     parts = dict.fromkeys(what for found in us.values() for what in found)
     rows = [(what, *(found.get(what, 0.0) for found in us.values())) for what in parts]
     total = {size: sum(found.values()) for size, found in us.items()}

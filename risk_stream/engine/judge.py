@@ -25,6 +25,10 @@ __all__ = ["Judge", "Leg", "Meter", "Said"]
 Meter: TypeAlias = Callable[[Evaluator, View], None]
 
 
+#: Rows of which texts are read one by one: fewer than it takes to read those of a column together.
+_FEW = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
     """Events of one type that are judged by the rules of the same hops and go on to the same one."""
@@ -104,9 +108,11 @@ class Judge:
                 evaluator = self._evaluator(kind, leg.type.name, leg.after)
                 for rule, fired in evaluator.fired(view):
                     scores = evaluator.score(rule, view, fired)
-                    for row, score in zip(fired.tolist(), scores.tolist(), strict=True):
-                        at = int(leg.rows[row])
-                        alert = self._alert(batch, leg.type, evaluator, rule, view, row, at, score, int(revisions[at]))
+                    rows = leg.rows[fired]
+                    shown = _Texts(batch, rows.tolist())
+                    revised = revisions[rows].tolist()
+                    for i, (row, score, at) in enumerate(zip(fired.tolist(), scores.tolist(), shown.rows, strict=True)):
+                        alert = self._alert(batch, leg.type, evaluator, rule, view, row, shown, i, score, revised[i])
                         said.append(Said(at, rule, alert))
                 add_failures(self.errors, evaluator.take_errors())
                 if self.meter is not None:
@@ -143,13 +149,15 @@ class Judge:
         rule: Rule,
         view: View,
         row: int,
-        index: int,
+        shown: _Texts,
+        i: int,
         score: float,
         revision: int,
     ) -> Alert:
-        event = batch.text("id", index) or ""
+        """What is said of a row of the view, which is the i-th of those shown."""
+        event, index = shown.of("id", i) or "", shown.rows[i]
         features, inexact, warming = evaluator.explain(rule, view, row)
-        keys = {k.name: text for k in batch.catalogue.kinds if (text := batch.text(k.name, index))}
+        keys = {k.name: text for k in batch.catalogue.kinds if (text := shown.of(k.name, i))}
         alert = Alert(
             id=alert_id(rule.id, event),
             revision=revision,
@@ -164,8 +172,8 @@ class Judge:
             owner=rule.owner,
             mode=rule.mode_of(keys),
             at_most=rule.at_most,
-            entity=batch.text("entity", index) or "",
-            channel=batch.text("channel", index) or "",
+            entity=shown.of("entity", i) or "",
+            channel=shown.of("channel", i) or "",
             time=int((batch.times if rule.after is None else batch.fixed(DUE))[index]),
             event_time=None if rule.after is None else int(batch.times[index]),
             type=event_type.name,
@@ -180,4 +188,23 @@ class Judge:
         if rule.table is None:
             return alert
         ruling = evaluator.decide(rule, view, row, features, inexact)
-        return decided(alert, ruling, batch.text(REQUEST, index))
+        return decided(alert, ruling, shown.of(REQUEST, i))
+
+
+class _Texts:
+    """Text fields of some rows of a batch, each read for all of them together where they are more than a few."""
+
+    __slots__ = ("_batch", "_read", "rows")
+
+    def __init__(self, batch: EventBatch, rows: list[int]) -> None:
+        self.rows, self._batch = rows, batch
+        self._read: dict[str, list[str | None]] = {}
+
+    def of(self, name: str, i: int) -> str | None:
+        """That of the i-th row."""
+        if len(self.rows) < _FEW:
+            return self._batch.text(name, self.rows[i])
+        found = self._read.get(name)
+        if found is None:
+            found = self._read[name] = self._batch.texts(name, self.rows)
+        return found[i]

@@ -109,10 +109,11 @@ class Evaluator:
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
         self._slots: dict[tuple[Program, str, str], int] = {}  # (program, rule, name) -> the value it stands for
         self._always, self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
-        self._needs: dict[tuple[str, str], _Needs] = {}  # (rule, name) -> what showing it needs
+        self._namings: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id: what it names
         self._worded: dict[int, tuple[Value, str]] = {}  # by identity: a table asks its values again for each event
         self._seen: View | None = None  # the view that these are of
         self._runs: dict[Program, Run] = {}
+        self._columns: dict[tuple[str, str], NDArray[Any]] = {}  # (rule, name) -> the value it stands for
         self._truths: dict[_Named, tuple[Mask, Mask]] = {}
 
     @staticmethod
@@ -236,12 +237,12 @@ class Evaluator:
         because a window reaches back behind a change of rules). A text of which the hash alone is known, as its row is
         older than the first rule to ask for it, is judged by that and shown as unknown and warming.
         """
-        features = {name: self._plain(rule, meaning, name, view, row) for name, meaning in rule.named}
+        features: dict[str, _Plain] = {}
         bounds, warming = [], []
-        for name, meaning in rule.named:
-            needs = self._needs_of(rule, name, meaning)
+        for name, meaning, needs in self._naming(rule):
+            shown = features[name] = self._plain(rule, meaning, name, view, row)
             ids = [id for id in needs.aggregates if (flags := view.inexact(id)) is not None and flags[row]]
-            unlearnt = self._is_unlearnt(rule, needs, features[name], view, row)
+            unlearnt = self._is_unlearnt(rule, needs, shown, view, row)
             if ids or unlearnt:
                 bounds.append(name)
             if unlearnt or any(view.warming(id, row) for id in ids):
@@ -265,18 +266,22 @@ class Evaluator:
         if self._seen is not view:
             self._seen = view
             self._runs.clear()
+            self._columns.clear()
             self._truths.clear()
 
     def _column(self, rule: Rule, name: str, value: Value, view: View) -> NDArray[Any]:
         """A value that the rule names or scores by, of every row."""
         self._look_at(view)
-        run = self._run(rule, view)
-        program = run.program
-        slot = self._slots.get((program, rule.id, name))
-        if slot is None:
-            slot = self._slots[program, rule.id, name] = program.value(value)
-        with np.errstate(all="ignore"):
-            return run.column(slot)
+        found = self._columns.get((rule.id, name))
+        if found is None:
+            run = self._run(rule, view)
+            program = run.program
+            slot = self._slots.get((program, rule.id, name))
+            if slot is None:
+                slot = self._slots[program, rule.id, name] = program.value(value)
+            with np.errstate(all="ignore"):
+                found = self._columns[rule.id, name] = run.column(slot)
+        return found
 
     def _run(self, rule: Rule, view: View) -> Run:
         """The values of the program that has the rule, over a view that was looked at."""
@@ -301,15 +306,12 @@ class Evaluator:
             log.exception("'%s' of rule %s cannot be shown", name, rule.id)
             return None
 
-    def _needs_of(self, rule: Rule, name: str, meaning: Meaning) -> _Needs:
-        needs = self._needs.get((rule.id, name))
-        if needs is None:
-            aggregates = [leaf for leaf in leaves(meaning) if isinstance(leaf, AggregateValue)]
-            is_text = isinstance(meaning, Value) and meaning.kind.is_text
-            shown = tuple(leaf for leaf in aggregates if leaf.kind.is_text) if is_text else ()
-            ids = tuple(leaf.aggregate.id for leaf in aggregates)
-            needs = self._needs[rule.id, name] = _Needs(ids, tuple(texts_read(meaning)), shown)
-        return needs
+    def _naming(self, rule: Rule) -> tuple[tuple[str, Meaning, _Needs], ...]:
+        """The names of a rule, what they mean, and what showing it needs."""
+        found = self._namings.get(rule.id)
+        if found is None:
+            found = self._namings[rule.id] = tuple((name, meaning, _needs_of(meaning)) for name, meaning in rule.named)
+        return found
 
     def _is_unlearnt(self, rule: Rule, needs: _Needs, shown: _Plain, view: View, row: int) -> bool:
         """Whether a text that would be shown, or that a function would have read, is known by its hash alone."""
@@ -336,3 +338,10 @@ class Evaluator:
             self._truths[key] = (holds, fails)
         holds, fails = self._truths[key]
         return True if holds[row] else False if fails[row] else None
+
+
+def _needs_of(meaning: Meaning) -> _Needs:
+    aggregates = [leaf for leaf in leaves(meaning) if isinstance(leaf, AggregateValue)]
+    is_text = isinstance(meaning, Value) and meaning.kind.is_text
+    shown = tuple(leaf for leaf in aggregates if leaf.kind.is_text) if is_text else ()
+    return _Needs(tuple(leaf.aggregate.id for leaf in aggregates), tuple(texts_read(meaning)), shown)
