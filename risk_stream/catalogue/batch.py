@@ -9,7 +9,8 @@ for missing, `h.ID` int64 text hashes and `t.ID` the texts behind them, `x.ID` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -154,18 +155,15 @@ class EventBatch:
 
     def with_columns(self, columns: Mapping[str, Any]) -> EventBatch:
         """With columns added or replaced: arrays of n values as they are stored, or lists of text for text fields."""
-        arrays, names = list(self.table.columns), list(self._names)
+        table = self.table
         for name, values in columns.items():
-            array = pa.array(values, column_type(self.catalogue, name))
+            field = pa.field(name, column_type(self.catalogue, name))
+            array = pa.array(values, field.type)
             if len(array) != self.n:
                 raise ValueError(f'"{name}" has {len(array)} values for {self.n} events')
             at = self._names.get(name)
-            if at is None:
-                arrays.append(array)
-                names.append(name)
-            else:
-                arrays[at] = array
-        batch = EventBatch(self.catalogue, pa.RecordBatch.from_arrays(arrays, names))
+            table = table.append_column(field, array) if at is None else table.set_column(at, field, array)
+        batch = EventBatch(self.catalogue, table)
         batch._cache = {key: kept for key, kept in self._cache.items() if key[1] not in columns}
         return batch
 
@@ -174,6 +172,11 @@ class EventBatch:
         known = self.table.schema.names
         kept = [at for at, name in enumerate(known) if name in names or "." in name]
         return EventBatch(self.catalogue, self.table if len(kept) == len(known) else self.table.select(kept))
+
+    def of_types(self, codes: Iterable[int]) -> EventBatch:
+        """Without the fields that no event of these types has; the batch holds no others, or is about to be cut."""
+        fields = _fields_of(self.catalogue, frozenset(codes))
+        return self.only([name for name in self._names if name in fields or name not in self.catalogue.fields])
 
     def without(self, name: str) -> EventBatch:
         """Without a column."""
@@ -260,6 +263,12 @@ class EventBatch:
         if at is None:
             return np.zeros((self.n, 3), np.int64), np.zeros(self.n, np.bool_)
         return pack_column(self.table.column(at))
+
+
+@lru_cache(maxsize=512)
+def _fields_of(catalogue: Catalogue, codes: frozenset[int]) -> frozenset[str]:
+    """The names of all fields of some types."""
+    return frozenset(field.name for code in codes for field in catalogue.types[code].all_fields)
 
 
 def _filled(name: str, column: pa.ChunkedArray) -> pa.Array:

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["KEY_BYTES", "hash_column", "is_sound", "pack_column", "pack_key", "text_hash", "text_sizes"]
+__all__ = ["KEY_BYTES", "hash_column", "pack_column", "pack_key", "text_hash", "text_sizes"]
 
 #: Bytes of a key that fit into its three words beside the length; a longer key is known by a 128-bit hash.
 KEY_BYTES = 23
@@ -121,16 +121,6 @@ def _sizes(offsets: Any) -> Any:
     return longest, empty
 
 
-@njit(nogil=True, cache=True)
-def _rise(offsets: Any, size: int) -> bool:
-    before = np.int64(0)
-    for offset in offsets:
-        if offset < before or offset > size:
-            return False
-        before = np.int64(offset)
-    return True
-
-
 def _buffers(column: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8], int, NDArray[np.uint8]]:
     """(offsets[n + 1], validity bits or none, first bit, bytes) of a utf8 column, without a copy."""
     validity, offsets, data = column.buffers()
@@ -161,12 +151,6 @@ def text_sizes(column: pa.Array) -> tuple[int, int]:
     starts, _, _, _ = _buffers(column)
     longest, empty = _sizes(starts)
     return int(longest), int(empty)
-
-
-def is_sound(column: pa.Array) -> bool:
-    """Whether the offsets of a utf8 column rise within its bytes, so that kernels can follow them."""
-    starts, _, _, data = _buffers(column)
-    return bool(_rise(starts, data.size))
 
 
 def text_hash(text: str) -> int:

@@ -197,7 +197,9 @@ class Admission:
         """
         upto = int(batch.times.max())
         for kind, rows in entry_hops(batch).items():
-            part = batch if len(rows) == len(batch) else batch.take(rows)
+            part = batch
+            if len(rows) < len(batch):  # other types may go elsewhere, and their fields with them
+                part = batch.of_types(np.unique(batch.types[rows]).tolist()).take(rows)
             for target, events in split_by_partition(part, kind, self.counts(kind)):
                 admitted.outgoing += self.promises.letters((kind, target), events, sections, plan, upto=upto)
 

@@ -183,3 +183,14 @@ def test_an_empty_batch_answers() -> None:
     assert batch.hashes("customer").tolist() == []
     assert batch.keys("customer")[0].shape == (0, 3)
     assert len(EventBatch.from_ipc(CORE, batch.to_ipc())[0]) == 0
+
+
+def test_a_batch_cut_to_types_keeps_their_fields_and_what_is_the_streams_own() -> None:
+    """What no event of them can have is not sent on."""
+    batch = batch_of(
+        transfer(purpose="rent"), {"type": "login", "time": NOON, "customer": "C1", "success": True}
+    ).with_columns({"_at": np.arange(2)})
+    cut = batch.of_types([int(batch.types[0])]).take([0])
+    assert not cut.has("success")
+    assert cut.row(0) == batch.row(0)
+    assert cut.fixed("_at").tolist() == [0]

@@ -113,3 +113,13 @@ def test_no_damaged_message_crashes_a_worker(at: int, damage: bytes) -> None:
         assert len(batch.keys(kind)[0]) == len(batch)
         assert (batch.partition(kind, 4) < 4).all()
     assert batch.times.dtype == np.int64
+
+
+@pytest.mark.parametrize("offsets", [[0, 90, 3, 4], [2, 1, 3, 4], [-1, 1, 3, 4]])
+def test_offsets_that_do_not_rise_within_the_texts_are_refused(offsets: list[int]) -> None:
+    """Before a kernel follows them out of memory."""
+    message = batch_of(*(transfer(purpose=text) for text in ("p", "qr", "s"))).to_ipc()
+    before = np.array([0, 1, 3, 4], np.int32).tobytes()
+    assert message.count(before) == 1
+    with pytest.raises(MessageError, match="no batch of events"):
+        EventBatch.from_ipc(CORE, message.replace(before, np.array(offsets, np.int32).tobytes()))
