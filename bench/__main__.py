@@ -29,6 +29,7 @@ BENCHMARKS = {
     "drift": "drift planted in a model's inputs: events until it is noticed, missed, false alarms per million",
     "models": "half-space trees and a logistic regression on every event, beside River; what each component costs",
     "rules": "5,000 rules in 100 files: load, check, and one file changed beneath a steady stream",
+    "model_cards": "models on real data beside one fitted anew each day: card frauds, defaults, pump and dump",
     "simulate": "how fast the simulated market is made",
 }
 

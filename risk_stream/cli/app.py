@@ -22,6 +22,7 @@ from risk_stream.cli import (
     lifecycle,
     loan_book,
     margin,
+    models,
     population,
     profile,
     rebuild,
@@ -70,6 +71,7 @@ for _module in (demo, worker, margin, simulate, replay, decide, profile, rebuild
 app.add_typer(rules.app, name="rules")
 app.add_typer(loan_book.app, name="book")
 app.add_typer(lifecycle.app, name="lifecycle")
+app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(decisions.app, name="decisions")

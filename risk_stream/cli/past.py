@@ -32,6 +32,7 @@ __all__ = [
     "ProcessesOption",
     "UntilOption",
     "chunks_of_files",
+    "span_of",
 ]
 
 Found = TypeVar("Found", "Report", "Tuned")
@@ -75,7 +76,7 @@ class Asked:
         """
         from risk_stream.workbench.backtest import RunError
 
-        span, outcomes = _span(self.start, self.until), _outcomes(self.outcomes, catalogue)
+        span, outcomes = span_of(self.start, self.until), _outcomes(self.outcomes, catalogue)
         with _history(settings, catalogue, self.files, self.mapping, self.processes) as past:
             try:
                 found = by(
@@ -99,7 +100,7 @@ class Asked:
 
         from risk_stream.workbench.backtest import Reader
 
-        reader, (start, end) = Reader(catalogue), _span(self.start, self.until)
+        reader, (start, end) = Reader(catalogue), span_of(self.start, self.until)
         with _history(settings, catalogue, self.files, self.mapping, 1) as past:
             for chunk in past.chunks:
                 batch, refused = reader.read(chunk)
@@ -173,8 +174,8 @@ def _processes(given: int | None, size: int) -> int:
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def _span(start: str | None, until: str | None) -> tuple[int, int]:
-    """[start, end) in ms since 1970 UTC."""
+def span_of(start: str | None, until: str | None) -> tuple[int, int]:
+    """[start, end) in ms since 1970 UTC; raises CommandError for what is no time, or no span."""
     from risk_stream.workbench.backtest import EVER
 
     found = (_time("--from", start, EVER[0]), _time("--until", until, EVER[1]))

@@ -10,7 +10,8 @@ from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Result
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
-from risk_stream.engine.machine import MakeLearner
+from risk_stream.engine.machine import MakeLearner, Tap
+from risk_stream.engine.scoring import Stopwatch
 from risk_stream.engine.view import broadcast_rows, entry_hops
 from risk_stream.models import make_learner
 from risk_stream.rules import Plan, add_failures
@@ -21,8 +22,8 @@ __all__ = ["Engine"]
 class Engine:
     """All hops in the fixed order of kinds, fed by one origin: a batch is a block of it, in the order it arrived.
 
-    `reserve_mib`, `ring_events`, `journal`, `make` and `meter` are each hop's. An event more than `lateness_ms` behind
-    the highest time before it is too late: it is not judged.
+    `reserve_mib`, `ring_events`, `journal`, `make`, `meter`, `stopwatch` and `tap` are each hop's. An event more than
+    `lateness_ms` behind the highest time before it is too late: it is not judged.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class Engine:
         journal: bool = False,
         make: MakeLearner = make_learner,
         meter: Meter | None = None,
+        stopwatch: Stopwatch | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.plan, self.lateness_ms = plan, lateness_ms
         self.clock = MISSING
@@ -48,6 +51,8 @@ class Engine:
                 journal=journal,
                 make=make,
                 meter=meter,
+                stopwatch=stopwatch,
+                tap=tap,
             )
             for k in plan.catalogue.kinds
         }

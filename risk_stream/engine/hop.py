@@ -19,7 +19,7 @@ from risk_stream.engine.block import INDEX_BITS, Block, Result
 from risk_stream.engine.due import ask, fire, say_again
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lists import Lists, changes_of
-from risk_stream.engine.machine import MakeLearner, Standing
+from risk_stream.engine.machine import MakeLearner, Standing, Tap
 from risk_stream.engine.memory import Memory
 from risk_stream.engine.owners import lost_owner
 from risk_stream.engine.plans import InForce
@@ -57,7 +57,7 @@ class Hop:
     `reserve_mib` bounds its windows' memory, which is committed as it is used; `lateness_ms` is how far behind its
     clock an event may come; `ring_events` bounds the events that may still be revised. With `journal` it keeps what a
     checkpoint needs until it is taken. `make` makes the mathematics of its models. A `meter` is told of every
-    evaluation, and a `stopwatch` measures models.
+    evaluation, a `stopwatch` measures models, and a `tap` is told of what they scored.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Hop:
         make: MakeLearner = make_learner,
         meter: Meter | None = None,
         stopwatch: Stopwatch | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.kind, self.lateness_ms = kind, lateness_ms
         self.clock = MISSING  # the partition's, after the last block
@@ -90,6 +91,7 @@ class Hop:
             make=make,
             meter=meter,
             stopwatch=stopwatch,
+            tap=tap,
         )
 
     @property

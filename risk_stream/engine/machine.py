@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Machine", "MakeLearner", "Noticed", "Said", "Standing"]
+__all__ = ["Machine", "MakeLearner", "Noticed", "Said", "ScoredRows", "Standing", "Tap"]
 
 #: Makes the mathematics of a model.
 MakeLearner: TypeAlias = Callable[[Spec], Learner]
+#: Is told of the events that a model has scored, for who measures models; it changes nothing that they say.
+Tap: TypeAlias = Callable[["ScoredRows"], None]
 
 #: An event is among the share of those that are scored by its id's hash, in so many parts of one.
 SHARES = 1 << 20
@@ -60,6 +62,16 @@ class Said(NamedTuple):
     segments: Longs
 
 
+class ScoredRows(NamedTuple):
+    """Events as a model scored them for the first time: id hash, event time in ms, inputs [n, m] and score [n]."""
+
+    scored: Scored
+    ids: Longs
+    times: Longs
+    inputs: Floats
+    scores: Floats
+
+
 class Noticed(NamedTuple):
     """A model drifts, or no longer does: noticed with the event in a row of the batch."""
 
@@ -80,8 +92,10 @@ class Standing(NamedTuple):
 class Machine:
     """A model on one partition; `score` takes the events that come, in the order of the log."""
 
-    def __init__(self, scored: Scored, catalogue: Catalogue, make: MakeLearner, *, journal: bool) -> None:
-        self.scored, self._make, self._catalogue = scored, make, catalogue
+    def __init__(
+        self, scored: Scored, catalogue: Catalogue, make: MakeLearner, *, journal: bool, tap: Tap | None = None
+    ) -> None:
+        self.scored, self._make, self._catalogue, self._tap = scored, make, catalogue, tap
         self.learner = make(scored.spec)
         #: The inputs that are watched: a part of the time goes round by itself.
         self._watched = [i for i, (_, value) in enumerate(scored.inputs) if not asks_clock(value)]
@@ -202,6 +216,8 @@ class Machine:
             begin = end
             if signal is not None:
                 self._notice(signal._replace(row=int(rows[signal.row])))
+        if self._tap is not None:
+            self._tap(ScoredRows(self.scored, batch.hashes("id")[rows], batch.times[rows], inputs, scores))
         return Said(scores, over, self._explained(inputs, groups, over), segments)
 
     def _own(self, batch: EventBatch, rows: Rows, inputs: Floats, groups: Longs | None) -> tuple[Scores, Longs]:

@@ -9,7 +9,7 @@ import numpy as np
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lexicon import Lexicon
-from risk_stream.engine.machine import MakeLearner
+from risk_stream.engine.machine import MakeLearner, Tap
 from risk_stream.engine.owners import Owners
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.ring import Facts, Ring
@@ -47,6 +47,7 @@ class Memory:
         journal: bool,
         make: MakeLearner,
         stopwatch: Stopwatch | None,
+        tap: Tap | None,
         meter: Meter | None = None,
     ) -> None:
         self.kind = kind
@@ -54,7 +55,7 @@ class Memory:
         self.owners = Owners(plan.catalogue, kind, self.lexicon, journal=journal)
         self.windows = Windows(kind, self.lexicon, reserve_mib=reserve_mib, lateness_ms=lateness_ms, journal=journal)
         self.plans = Plans(plan, kind, meter)
-        self.scoring = Scoring(kind, make, journal=journal, stopwatch=stopwatch)
+        self.scoring = Scoring(kind, make, journal=journal, stopwatch=stopwatch, tap=tap)
         self.ring = Ring(ring_events)
         self.timers = Timers(kind, journal=journal)
         self._rows, self._completed = Facts(), Facts()

@@ -14,7 +14,7 @@ import numpy as np
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine.lexicon import Lexicon
-from risk_stream.engine.machine import Machine, MakeLearner, Noticed
+from risk_stream.engine.machine import Machine, MakeLearner, Noticed, Tap
 from risk_stream.engine.view import Features, Floats
 from risk_stream.features import Aggregate
 from risk_stream.rules import Plan
@@ -51,8 +51,16 @@ def dtype_of(column: str) -> type[np.int64] | type[np.float64]:
 class Scoring:
     """The models of a hop by their version, and what they said of the events that may still be revised."""
 
-    def __init__(self, kind: str, make: MakeLearner, *, journal: bool, stopwatch: Stopwatch | None = None) -> None:
-        self.kind, self._make, self._is_noted, self._stopwatch = kind, make, journal, stopwatch
+    def __init__(
+        self,
+        kind: str,
+        make: MakeLearner,
+        *,
+        journal: bool,
+        stopwatch: Stopwatch | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        self.kind, self._make, self._is_noted, self._stopwatch, self._tap = kind, make, journal, stopwatch, tap
         self.machines: dict[str, Machine] = {}  # by version
         self._told: Counter[tuple[str, str]] = Counter()
         self._took: Counter[str] = Counter()
@@ -74,7 +82,9 @@ class Scoring:
             if version in self.machines:
                 self.machines[version].rename(scored)
             else:
-                self.machines[version] = Machine(scored, plans[0].catalogue, self._make, journal=self._is_noted)
+                self.machines[version] = Machine(
+                    scored, plans[0].catalogue, self._make, journal=self._is_noted, tap=self._tap
+                )
 
     def score(
         self, plan: Plan, batch: EventBatch, features: Features, lexicon: Lexicon, position: int
