@@ -19,6 +19,7 @@ EACH = pytest.mark.parametrize("model", PLAN.models, ids=lambda model: model.id)
 def test_each_stage_has_a_model() -> None:
     assert {model.id: model.stage for model in PLAN.models} == {
         "application-anomaly": "pre_loan",
+        "customer-segments": "mid_loan",
         "payment-behaviour": "post_loan",
         "price-and-volume": "trading",
         "trade-novelty": "trading",
