@@ -89,10 +89,10 @@ class Segments(Machine):
         self._groups.slots(None, used)
         reached = np.maximum(np.maximum.accumulate(times), self._words[_NEWEST]) if n else times
         days = reached // DAY_MS
-        dawns = np.flatnonzero(np.diff(days, prepend=self._words[_NEWEST] // DAY_MS)).tolist()
+        dawns = set(np.flatnonzero(np.diff(days, prepend=self._words[_NEWEST] // DAY_MS)).tolist())
         cuts = sorted({0, *dawns, n})
         for begin, end in pairwise(cuts):
-            if begin in dawns[:1] or begin > 0:
+            if begin in dawns:
                 self._day(int(days[begin]))
             of, numbers = slice(begin, end), np.zeros(end - begin, np.int64)
             self._place(rows[of], used[of], keys[of], times[of], scores[of], over[of], numbers)
