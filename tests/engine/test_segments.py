@@ -106,8 +106,7 @@ def test_rules_ask_for_the_segment_of_the_key_by_what_marks_it() -> None:
         assert kinds[event["id"]] == ("large amounts" if large else "small amounts")
     judged = {alert.event for alert in final(alerts) if alert.rule == "large" and alert.status != "withdrawn"}
     assert judged == {id for id, kind in kinds.items() if kind == "large amounts"}
-    ((_, standing),) = hop.models
-    assert standing.segments == {"large amounts": 12, "small amounts": 28}
+    assert dict(hop.models)["accounts"].segments == {"large amounts": 12, "small amounts": 28}
 
 
 def test_a_model_can_have_a_pipeline_for_each_segment() -> None:
