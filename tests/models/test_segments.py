@@ -206,6 +206,17 @@ def test_a_centre_that_lost_all_keys_is_put_elsewhere_at_a_review_and_called_new
     assert segments.sizes[HIGH] >= 1
 
 
+def test_other_words_count_from_the_next_review_on() -> None:
+    segments = Segments(spec_of(2, n_clusters=2, every_days=10))
+    two_towns(segments)
+    segments.rename((("poor", "rich"), ("young", "old")))
+    names = []
+    for day in (8, 16, 17):
+        segments.place(np.zeros((1, 2)), np.array([5]), np.array([day * DAY_MS]))
+        names.append([*segments.sizes])
+    assert names == [[LOW, HIGH], [LOW, HIGH], ["poor, young", "rich, old"]]
+
+
 def test_an_input_that_is_always_missing_or_the_same_changes_nothing() -> None:
     groups, centres = planted(3)
     plain, odd = Segments(spec_of(n_clusters=3)), Segments(spec_of(6, n_clusters=3))
