@@ -30,6 +30,7 @@ from risk_stream.rules.meaning import (
 )
 from risk_stream.rules.model import Row
 from risk_stream.rules.sentence import said
+from risk_stream.workbench.told import saying, untrained
 
 __all__ = ["Seen", "Step", "Traced", "Tracer", "bare", "lines_of", "trace_event"]
 
@@ -181,15 +182,18 @@ def trace_event(
 
     `batches` hold the event and its past, in the order in which they are to be judged; what comes more than
     `lateness_ms` behind others is left out, as a worker leaves it. `rules` are the ids of those to ask; None: all. A
-    rule with `after` is here once the batches reach to its time. Nothing where no rule judges the event.
+    rule with `after` is here once the batches reach to its time. Nothing where no rule judges the event. What models
+    say is unknown here: they said it by all that they had learnt then, from events of other keys too.
     """
     here = Comparison("==", FieldValue(Kind.TEXT, "id"), Constant(Kind.TEXT, event))
     asked = [rule for rule in plan.rules if rules is None or rule.id in rules]
     tracers = {rule.id + TRACED: (rule, Tracer(rule, here)) for rule in asked}
     deciding = [rule.for_all() for rule in asked if rule.table is not None]
     tracing = [*deciding, *(tracer.rule for _, tracer in tracers.values())]
-    traced = Plan(plan.catalogue, tracing, plan.wheres, models=plan.models_asked(asked))
-    engine, said, decided = Engine(traced, lateness_ms=lateness_ms), list[Alert](), list[Alert]()
+    models = untrained(plan.models_asked(asked))
+    traced = Plan(plan.catalogue, tracing, plan.wheres, models=models)
+    engine = Engine(traced, lateness_ms=lateness_ms, make=saying(models, ()))
+    said, decided = list[Alert](), list[Alert]()
     for batch in batches:
         result = engine.apply(batch)
         said += result.alerts
