@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that say what the code says.
 
 These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the tables of operations.md and
-scale.md, and the dashboards of the stages of lending.
+scale.md, the cards of the shipped models, and the dashboards.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -28,9 +28,11 @@ from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
 from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.models.components import COMPONENTS
+from risk_stream.rules import load_plan
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
+from risk_stream.workbench.model_card import model_card
 
 DOCS = Path(__file__).parent
 
@@ -290,6 +292,16 @@ def with_tables(text: str, **tables: str) -> str:
     return text
 
 
+def model_cards() -> dict[Path, str]:
+    """The card of each shipped model, with what docs/model_figures.json says was measured of it."""
+    plan = load_plan([DOCS.parent / "rules", DOCS.parent / "models"], load_catalogue())
+    figures = json.loads((DOCS / "model_figures.json").read_text())
+    return {
+        DOCS / "model-cards" / f"{model.id}.md": model_card(plan, model, figures.get(model.id, ()))
+        for model in plan.models
+    }
+
+
 def pages() -> dict[Path, str]:
     """What each generated page should hold."""
     operations, scale, models = DOCS / "operations.md", DOCS / "scale.md", DOCS / "models.md"
@@ -309,6 +321,7 @@ def pages() -> dict[Path, str]:
         ),
         models: with_tables(models.read_text(), components=components_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
+        **model_cards(),
         **dashboards(),
     }
 

@@ -1,26 +1,22 @@
-"""`risk-stream models`: how good models are."""
+"""`risk-stream models`: which models there are, how good they are, and changes of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
+from risk_stream.cli import model_changes, model_files
 from risk_stream.cli.house import catalogue_of, settings_with
-from risk_stream.cli.output import CommandError, errors, examples, output
-from risk_stream.cli.past import Asked, FromOption, MappingOption, UntilOption, span_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from risk_stream.catalogue import Catalogue, EventBatch
-    from risk_stream.settings import Settings
+from risk_stream.cli.model_history import EventsOption, OutcomesOption, history_of
+from risk_stream.cli.output import CommandError, examples, output
+from risk_stream.cli.past import FromOption, MappingOption, UntilOption, span_of
 
 __all__ = ["app"]
 
-app = typer.Typer(help="How good models are.", no_args_is_help=True)
+app = typer.Typer(help="List, check, measure, compare and change models.", no_args_is_help=True)
 
 
 @app.command(
@@ -31,12 +27,8 @@ app = typer.Typer(help="How good models are.", no_args_is_help=True)
 )
 def evaluate(
     models: Annotated[list[Path], typer.Argument(help="The models: files or folders.")],
-    events: Annotated[
-        list[Path], typer.Option(help="A file of events in the order of time; may be given again, in order of time.")
-    ],
-    outcomes: Annotated[
-        Path | None, typer.Option(help="Outcome events (of_event, label, time), if they are not among the events.")
-    ] = None,
+    events: EventsOption,
+    outcomes: OutcomesOption = None,
     start: FromOption = None,
     until: UntilOption = None,
     mapping: MappingOption = None,
@@ -58,7 +50,7 @@ def evaluate(
     plan = load_plan(models, catalogue_of(settings), load_calendars(settings.calendars))
     if not plan.models:
         raise CommandError("There is no model in these files: a model's file begins with its name, model: NAME.")
-    history = _history(settings, plan.catalogue, events, outcomes, mapping)
+    history = history_of(settings, plan.catalogue, events, outcomes, mapping)
     found = measure(plan, history, span=span_of(start, until), k=k, window_days=window)
     if format == "json":
         typer.echo(msgspec.json.encode(found))
@@ -68,23 +60,5 @@ def evaluate(
             output().print(line, markup=False)
 
 
-def _history(
-    settings: Settings, catalogue: Catalogue, events: list[Path], outcomes: Path | None, mapping: Path | None
-) -> Iterator[EventBatch]:
-    """Events with the outcomes put in where they were known; what is refused is said."""
-    from risk_stream.workbench.evaluate import with_outcomes
-
-    told = [] if outcomes is None else list(_read(settings, catalogue, [outcomes], None))
-    return with_outcomes(_read(settings, catalogue, events, mapping), told, catalogue)
-
-
-def _read(settings: Settings, catalogue: Catalogue, files: list[Path], mapping: Path | None) -> Iterator[EventBatch]:
-    refused = 0
-    for batch, rejected in Asked(files, mapping, None, None, None, 1).read(settings, catalogue):
-        if rejected and not refused:
-            first = rejected[0]
-            errors().print(f"{first.name}:{first.line} is no event: {first.message}", markup=False)
-        refused += len(rejected)
-        yield batch
-    if refused > 1:
-        errors().print(f"{refused:,} records are no events", markup=False)
+model_files.register(app)
+model_changes.register(app)

@@ -143,6 +143,10 @@ class Machine(ABC):
         learnt = int(self._gate[G_LEARNT])
         return {**counts, "learnt": learnt, "groups": len(self._groups), "forgotten": self._groups.forgotten}
 
+    def learnt(self) -> dict[str, Any]:
+        """What it has learnt, for people: copies of its arrays by name; none of what runs as River's objects."""
+        return {name: array.copy() for name, array in self._arrays().items()}
+
     def save(self) -> bytes:
         """See `Learner.save`."""
         arrays = {
