@@ -1,4 +1,4 @@
-"""Makes the dashboards of the stages of lending from docs/dashboards.yaml: what each panel asks, laid out for Grafana.
+"""Makes the dashboards of lending and of models from docs/dashboards.yaml: what each panel asks, laid out for Grafana.
 
 `dashboards/overview.json` is edited by hand; its note of changed rules and its data source are on each of these too.
 """
@@ -54,7 +54,7 @@ def dashboards() -> dict[Path, str]:
     listed = yaml.safe_load((DOCS / "dashboards.yaml").read_text())
     made = {}
     for one in listed["dashboards"]:
-        rows = [*one["rows"], *_for_stage(listed["of_each_stage"], one["stage"])]
+        rows = one["rows"] + (_for_stage(listed["of_each_stage"], one["stage"]) if "stage" in one else [])
         made[FOLDER / f"{one['name']}.json"] = json.dumps(_dashboard(one, rows), indent=2, ensure_ascii=False) + "\n"
     return made
 
@@ -73,7 +73,7 @@ def _dashboard(one: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any
         "uid": f"risk-stream-{one['name']}",
         "title": one["title"],
         "description": one["description"],
-        "tags": ["risk-stream", "lending"],
+        "tags": ["risk-stream", "lending" if "stage" in one else one["name"]],
         "version": 1,
         **{name: overview[name] for name in kept},
         "refresh": "10s",

@@ -50,7 +50,7 @@ def prometheus_alerts() -> list[Query]:
 
 def test_there_is_a_dashboard_with_panels() -> None:
     """The tests below have something to say."""
-    assert [path.stem for path in FILES] == ["mid-loan", "overview", "post-loan", "pre-loan"]
+    assert [path.stem for path in FILES] == ["mid-loan", "models", "overview", "post-loan", "pre-loan"]
     for name in FILES:
         assert sum(query.dashboard == name.stem for query in queries()) >= 15
 

@@ -40,6 +40,20 @@ rows:
   - {when: otherwise, verdict: decline, reason: "{amount} is too little"}
 """
 
+#: A model of this house: whatever it scores is over its threshold, and is told how it turned out.
+MODEL = """
+model: sizes
+stage: trading
+on: transfer
+by: account
+owner: desk
+inputs: {size: amount}
+pipeline: [GaussianScorer]
+labels: {bad: [fraud], good: [good], within: 1d}
+warm_up: 0
+threshold: 0
+"""
+
 #: The rule of each stage of lending in this house, beside those of trading: its id, and the type of event it fires on.
 STAGES = {
     "pre_loan": ("asked", "application"),
@@ -82,6 +96,12 @@ def tell(house: House, number: int) -> None:
     """Events of all stages, which are judged, decided and alerted, and one that is refused."""
     accounts = [f"A8{number}{i:04}" for i in range(5)]
     house.send([transfer(f"dash-{a}-{i}", a, 9500, device=a) for a in accounts for i in range(3)])
+    told = {"type": "outcome", "account": accounts[0], "time": int(time.time() * 1000)}
+    labels = enumerate(("fraud", "good"))
+    of = [
+        {"id": f"dash-said-{number}-{i}", "of_event": f"dash-{accounts[0]}-{i}", "label": label} for i, label in labels
+    ]
+    house.send([{**told, **one} for one in of], "reference")
     house.send([b"no event"])
     now = int(time.time() * 1000)
     who = {"time": now, "loan": f"L{number}", "customer": f"C{number}", "entity": "Alpha"}
@@ -170,6 +190,7 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     for stage in STAGES:
         (house.rules / f"{stage}.yaml").write_text(rules_of(stage))
     (house.rules / "policy.yaml").write_text(TABLE)
+    (house.rules / "model.yaml").write_text(MODEL)
     (house.rules / "profile.yaml").write_text(POLICY)
     port = free_port()
     worker = Worker(house, DECISIONS_PORT=port).start()
