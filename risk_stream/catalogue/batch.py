@@ -72,6 +72,9 @@ class EventBatch:
 
     def fixed(self, name: str) -> NDArray[np.int64]:
         """int64[n]: a field that is not text, times 10**decimals; MISSING where an event has none."""
+        kept: NDArray[np.int64] | None = self._cache.get(("fixed", name))
+        if kept is not None and kept.dtype == np.int64:
+            return kept
         if name in self._names:
             if self.table.schema.field(self._names[name]).type != pa.int64():
                 raise TypeError(f'"{name}" is not a fixed-point column')

@@ -69,22 +69,34 @@ class Judge:
         """
         itinerary = self.plan.itinerary(event_type.name)
         kinds = [k.name for k in self.plan.catalogue.kinds]
-        started = np.zeros(len(batch), np.bool_)
-        for kind in kinds[: kinds.index(self.kind)]:
-            started |= has_key(batch, kind)
         at = itinerary.index(self.kind) if self.kind in itinerary else 0
-        for left, start in ((rows[~started[rows]], 0), (rows[started[rows]], at)):
+        for left, start in self._sides(batch, rows, kinds[: kinds.index(self.kind)], at):
             for j, kind in enumerate(itinerary):
                 if len(left) == 0:
                     break
-                if kind == self.kind or j < at:
+                if kind == self.kind or j < at or not batch.has(kind):
                     continue
                 present = has_key(batch, kind)[left]
-                if present.any():
+                if present.all():
+                    yield Leg(event_type, itinerary[start:j], kind, left)
+                    left = left[:0]
+                elif present.any():
                     yield Leg(event_type, itinerary[start:j], kind, left[present])
                     left = left[~present]
             if len(left):
                 yield Leg(event_type, itinerary[start:], None, left)
+
+    @staticmethod
+    def _sides(batch: EventBatch, rows: Rows, earlier: list[str], at: int) -> list[tuple[Rows, int]]:
+        """Rows, and the place in the itinerary from which on the rules are not judged yet.
+
+        That is its beginning where this is an event's first hop: it has the key of no earlier one.
+        """
+        keyed = [has_key(batch, kind) for kind in earlier if batch.has(kind)]
+        if not keyed:
+            return [(rows, 0)]
+        started = np.logical_or.reduce(keyed)[rows]
+        return [(rows, at)] if started.all() else [(rows[~started], 0), (rows[started], at)]
 
     def legs_later(self, batch: EventBatch) -> list[Leg]:
         """Split events whose time to be judged has come (column DUE) by type and by the rules for which it has."""
