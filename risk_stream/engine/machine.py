@@ -103,6 +103,7 @@ class Machine:
         self.changed = False
         self.noticed: list[Noticed] = []
         self._counts: Counter[str] = Counter()
+        self._known: list[tuple[int, Known]] = []  # outcomes, each with the row that brought it, to be learnt
         self._taught = [0.0, 0.0]  # weight of good and of bad outcomes so far
         self._newest = MISSING  # event time so far, ms
         self._ran = self._kept = 0  # events, and those after which the newest of these was kept
@@ -151,6 +152,7 @@ class Machine:
         for at in (*self._stops(batch, rows, reached), n):
             end = int(np.searchsorted(rows, at))
             if end > begin:
+                self._learn_known()
                 of = slice(begin, end)
                 found = self._run(batch, rows[of], inputs[of], groups[of])
                 for all_rows, column in zip(said, found, strict=True):
@@ -158,6 +160,7 @@ class Machine:
                 begin = end
             if at < n:
                 self._take(batch, at, int(reached[at]))
+        self._learn_known()
         self._newest = int(reached[-1])
         return said
 
@@ -274,6 +277,7 @@ class Machine:
     def _take(self, batch: EventBatch, row: int, reached: int) -> None:
         """What there is to do at a row: keep what is good, learn what waited long enough and the outcome that it is."""
         if self._ran % KEPT_EVERY == 0 and self._ran > self._kept:
+            self._learn_known()
             self._latest, self._kept, self._explains = self.learner.save(), self._ran, None
             if not self._counts["drifting"]:
                 self._good = [*self._good[-1:], self._latest]
@@ -284,23 +288,35 @@ class Machine:
             silent = self.waiting.expire(passed)
             self.changed = True
             if silent is not None and self.scored.labels.silence_is_good:
-                self._learn(silent, row)
+                self._known.append((row, silent))
         if batch.types[row] == self._catalogue.code(OUTCOME):
             label = self._labels.get(int(batch.hashes(_LABEL)[row]))
             if label is not None:
                 self.changed = True
                 known = self.waiting.tell(int(batch.hashes(_OF)[row]), int(batch.times[row]), label)
                 if known is not None:
-                    self._learn(known, row)
+                    self._known.append((row, known))
 
-    def _learn(self, known: Known, row: int) -> None:
-        """Outcomes are known with the event in a row."""
+    def _learn_known(self) -> None:
+        """Learn the outcomes that have come since an event was scored, together."""
+        if not self._known:
+            return
+        rows = np.repeat([row for row, _ in self._known], [len(known.labels) for _, known in self._known])
+        parts = [known for _, known in self._known]
+        self._known = []
+        known = (
+            parts[0] if len(parts) == 1 else Known(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        )
+        self._learn(known, rows)
+
+    def _learn(self, known: Known, rows_of: Rows) -> None:
+        """Outcomes are known, each with the event in a row of the batch."""
         bad, over = known.labels > 0, known.over == 1
         for what, rows in (("bad", bad), ("good", ~bad)):
             self._counts[f"{what}_over"] += int((rows & over).sum())
             self._counts[f"{what}_under"] += int((rows & ~over).sum())
         for signal in self.watch.told(known.scores, known.labels):
-            self._notice(signal._replace(row=row))
+            self._notice(signal._replace(row=int(rows_of[signal.row])))
         if self.scored.spec.learning == "outcomes":
             groups = known.groups if self.scored.spec.grouped else None
             self.learner.learn(known.rows, known.labels, groups, self._weights(known))
