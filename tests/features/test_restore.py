@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from risk_stream.features import KeyState, KindLayout, Op, PartError
 from risk_stream.features._parts import MOST_BYTES, head_of
 from tests.features.reference import Event
-from tests.features.streams import LATENESS, TYPES, aggregate, layout, layouts, run, seeded_stream, streams
+from tests.features.streams import LATENESS, OPS, TYPES, aggregate, layout, layouts, run, seeded_stream, streams
 from tests.features.test_state import EVERYTHING
 
 ORDER = frozenset({("order", "")})
@@ -187,7 +187,7 @@ def test_long_logs_come_back_from_a_walk_of_images_and_the_journal_behind_it(see
 
 def test_parts_are_small_enough_for_a_message_however_large_a_key_is() -> None:
     """One key with 60,000 rows, thousands with two: cut into parts, each of which says what it is."""
-    ops = [op for op in Op if op is not Op.STD and op not in WALKING]
+    ops = [op for op in OPS if op is not Op.STD and op not in WALKING]
     asked = layout([aggregate(op, "amount", window_ms=10**9) for op in ops], cap=60_000)
     rng = np.random.default_rng(5)
     big = [Event(i, ORDER, {"amount": int(rng.integers(-(2**50), 2**50))}) for i in range(70_000)]

@@ -14,6 +14,7 @@ from risk_stream.features._kernel import apply_batch
 from tests.features.reference import MISSING, Event, Reference
 from tests.features.streams import (
     LATENESS,
+    OPS,
     PERIODS,
     TYPES,
     aggregate,
@@ -30,7 +31,7 @@ EVERYTHING = [
         op, "merchant" if op in {Op.DISTINCT, Op.FIRST, Op.SEEN} else "amount", of=of, where=where, window_ms=window
     )
     for op, of, where, window in zip(
-        list(Op) * 4,
+        list(OPS) * 4,
         [("order",), TYPES, ("transfer",)] * 14,
         ["", "large", "", "out", ""] * 8,
         [40, 1500, PERIODS[0], 200, 10_000, PERIODS[1], PERIODS[2]] * 6,
