@@ -141,7 +141,7 @@ def export(
     """Replay a history through one model and write what it has learnt as JSON: arrays by name, and what it counted."""
     from risk_stream.engine import Engine
     from risk_stream.models import Learner, Spec, make_learner
-    from risk_stream.models.machine import Machine
+    from risk_stream.models.base import Base
     from risk_stream.rules import Plan
 
     settings = settings_with()
@@ -162,7 +162,7 @@ def export(
     for batch in history_of(settings, plan.catalogue, events, outcomes):
         engine.apply(batch)
     learner = made[0]  # others explain scores
-    assert isinstance(learner, Machine)
+    assert isinstance(learner, Base)
     learnt = {key: value.tolist() for key, value in learner.learnt().items()}
     said = {"model": name, "version": model.version, "inputs": model.spec.inputs, "counts": learner.counts()}
     typer.echo(msgspec.json.encode({**said, "learnt": learnt}))

@@ -100,7 +100,7 @@ class Machine:
         #: The inputs that are watched: a part of the time goes round by itself.
         self._watched = [i for i, (_, value) in enumerate(scored.inputs) if not asks_clock(value)]
         self.watch = self._new_watch()
-        self.changed = False
+        self.changed = self.kept_changed = False  # since what it has learnt, and what of that is kept, was saved
         self.noticed: list[Noticed] = []
         self._counts: Counter[str] = Counter()
         self._known: list[tuple[int, Known]] = []  # outcomes, each with the row that brought it, to be learnt
@@ -279,8 +279,9 @@ class Machine:
         if self._ran % KEPT_EVERY == 0 and self._ran > self._kept:
             self._learn_known()
             self._latest, self._kept, self._explains = self.learner.save(), self._ran, None
-            if not self._counts["drifting"]:
+            if self.scored.drifting == "last_good" and not self._counts["drifting"]:
                 self._good = [*self._good[-1:], self._latest]
+            self.kept_changed = True
         if self.waiting is None or self.scored.labels is None:
             return
         passed = reached // self._tick * self._tick
@@ -348,19 +349,25 @@ class Machine:
     # As bytes
 
     def save(self) -> bytes:
-        """What it has learnt and seen, but for the events that wait."""
+        """What it has learnt and seen, but for the events that wait and what `save_kept` gives."""
         self.changed = False
         before = None if self._before is None else self._before.save()
-        latest = self._latest if self._good[-1:] != [self._latest] else None
-        own = [self._newest, self._ran, self._kept, self._taught, dict(self._counts), self._good, latest, before]
+        own = [self._newest, self._ran, self._kept, self._taught, dict(self._counts), before]
         said: bytes = msgspec.msgpack.encode([own, self.learner.save(), self.watch.save()])
         return said
 
-    def load(self, saved: bytes, waiting: list[bytes], keys: Sequence[bytes] = ()) -> None:
+    def save_kept(self) -> bytes:
+        """What it had learnt when that was last kept; it changes rarely, and is as large as the rest."""
+        self.kept_changed = False
+        said: bytes = msgspec.msgpack.encode([self._latest, self._good])
+        return said
+
+    def load(self, saved: bytes, kept: bytes | None, waiting: list[bytes], keys: Sequence[bytes] = ()) -> None:
         """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged."""
         own, learnt, watched = msgspec.msgpack.decode(saved)
-        self._newest, self._ran, self._kept, self._taught, counts, self._good, latest, before = own
-        self._latest = self._good[-1] if latest is None else latest
+        self._newest, self._ran, self._kept, self._taught, counts, before = own
+        if kept is not None:
+            self._latest, self._good = msgspec.msgpack.decode(kept)
         self._counts = Counter(counts)
         try:
             self.learner.load(learnt)

@@ -147,7 +147,9 @@ class Scoring:
             if machine.segments is not None:
                 parts += [_part("k", version, part) for part in machine.segments.take_journal()]
             if machine.changed:
-                parts += self._pieces(version, machine.save())
+                parts += _pieces("m", version, machine.save())
+            if machine.kept_changed:
+                parts += _pieces("g", version, machine.save_kept())
         for ids, columns in self._unsaved:
             parts += _packed(ids, columns)
         self._unsaved.clear()
@@ -162,22 +164,17 @@ class Scoring:
             if machine.segments is not None:
                 parts += [_part("k", version, part) for part in machine.segments.image(chunk)]
             if at % chunks == chunk:
-                parts += self._pieces(version, machine.save())
+                parts += _pieces("m", version, machine.save()) + _pieces("g", version, machine.save_kept())
         for _, ids, columns in self._said:
             rows = ids & (chunks - 1) == chunk
             if rows.any():
                 parts += _packed(ids[rows], {name: column[rows] for name, column in columns.items()})
         return parts
 
-    @staticmethod
-    def _pieces(version: str, saved: bytes) -> list[bytes]:
-        cuts = range(0, len(saved), PART_BYTES)
-        return [_part("m", version, [i, len(cuts), saved[at : at + PART_BYTES]]) for i, at in enumerate(cuts)]
-
     def load(self, parts: Iterable[bytes]) -> None:
         """Take in what `changes` and `image` gave, in the order in which they were made; `use` came before."""
-        pieces: dict[str, list[bytes]] = {}
-        saved: dict[str, bytes] = {}
+        pieces: dict[tuple[str, str], list[bytes]] = {}
+        saved: dict[tuple[str, str], bytes] = {}
         waiting: dict[str, list[bytes]] = {}
         keys: dict[str, list[bytes]] = {}
         said: list[tuple[Longs, dict[str, Column]]] = []
@@ -187,19 +184,20 @@ class Scoring:
                 waiting.setdefault(version, []).append(content)
             elif what == "k":
                 keys.setdefault(version, []).append(content)
-            elif what == "m":
+            elif what in {"m", "g"}:
                 place, of, piece = content
-                found = pieces[version] = [] if place == 0 else pieces[version]
+                found = pieces[what, version] = [] if place == 0 else pieces[what, version]
                 found.append(piece)
                 if len(found) == of:
-                    saved[version] = b"".join(found)
+                    saved[what, version] = b"".join(found)
             else:
                 ids, columns = content
                 columns = {name: np.frombuffer(column, dtype_of(name)) for name, column in columns.items()}
                 said.append((np.frombuffer(ids, np.int64), columns))
         for version, machine in self.machines.items():
-            if version in saved:
-                machine.load(saved[version], waiting.get(version, []), keys.get(version, []))
+            if ("m", version) in saved:
+                kept = saved.get(("g", version))
+                machine.load(saved["m", version], kept, waiting.get(version, []), keys.get(version, []))
         self._recalled = _together(said)
         self.take_counts()  # which were said before
 
@@ -226,6 +224,12 @@ def _learn(machine: Machine, said: Longs, lexicon: Lexicon, position: int) -> No
     """Keep the texts of what moved scores, and of segments."""
     if machine.texts:
         lexicon.learn(said, lambda row: machine.texts.get(int(said[row])), position)
+
+
+def _pieces(what: str, version: str, saved: bytes) -> list[bytes]:
+    """Bytes of any length as parts that are not too large."""
+    cuts = range(0, len(saved), PART_BYTES)
+    return [_part(what, version, [i, len(cuts), saved[at : at + PART_BYTES]]) for i, at in enumerate(cuts)]
 
 
 def _part(what: str, version: str, content: Any) -> bytes:

@@ -19,8 +19,8 @@ from risk_stream.models._linear_kernel import (
     run_linear,
 )
 from risk_stream.models._scale_kernel import NO_SCALER
+from risk_stream.models.base import HALF, Base
 from risk_stream.models.learner import Floats, Longs, Mask
-from risk_stream.models.machine import HALF, Machine
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.spec import Spec
 from risk_stream.models.trees import SCALERS
@@ -28,7 +28,7 @@ from risk_stream.models.trees import SCALERS
 __all__ = ["Linear"]
 
 
-class Linear(Machine):
+class Linear(Base):
     """LogisticRegression with SGD, alone or behind a scaler; one for each group where it is grouped."""
 
     def __init__(self, spec: Spec) -> None:

@@ -14,9 +14,9 @@ from river.__version__ import __version__ as river_version
 from river.cluster import KMeans
 
 from risk_stream.models._gate_kernel import ALWAYS, G_LEARNT, OUTCOMES, gate_one
+from risk_stream.models.base import Replacing
 from risk_stream.models.components import COMPONENTS
 from risk_stream.models.learner import LARGEST, Floats, Longs, Mask, OtherVersionError
-from risk_stream.models.machine import Replacing
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.seal import open_seal, seal
 from risk_stream.models.spec import Spec, Step

@@ -26,9 +26,9 @@ from risk_stream.models._segments_kernel import (
     place,
     settle,
 )
+from risk_stream.models.base import Base
 from risk_stream.models.groups import Groups
 from risk_stream.models.learner import Floats, Longs, Mask, Placed
-from risk_stream.models.machine import Machine
 from risk_stream.models.marks import Mark, marked, worded
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.spec import Spec, Step, Threshold
@@ -50,7 +50,7 @@ _NEVER = np.iinfo(np.int64).min
 _NEWEST, _BEGUN, _REVIEWED, _REVIEWS, _ROWS, _WORDS = range(6)
 
 
-class Segments(Machine):
+class Segments(Base):
     """Segments of the keys of one partition, numbered for good and named by what marks them.
 
     A key goes to another segment when its profile has been nearer to that one's centre by `margin` for `patience` of

@@ -11,8 +11,8 @@ from river.anomaly import HalfSpaceTrees
 
 from risk_stream.models._scale_kernel import MIN_MAX, NO_SCALER, STANDARD
 from risk_stream.models._trees_kernel import T_COUNTER, T_PAST_FIRST, T_WORDS, learn_trees, peek_trees, run_trees
+from risk_stream.models.base import HALF, Replacing
 from risk_stream.models.learner import Floats, Longs, Mask
-from risk_stream.models.machine import HALF, Replacing
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.spec import Spec
 

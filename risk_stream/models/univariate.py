@@ -14,8 +14,8 @@ from risk_stream.models._univariate_kernel import (
     peek_univariate,
     run_univariate,
 )
+from risk_stream.models.base import HALF, Replacing
 from risk_stream.models.learner import Floats, Longs, Mask
-from risk_stream.models.machine import HALF, Replacing
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.spec import Spec
 

@@ -16,7 +16,7 @@ from risk_stream.models.learner import LARGEST, Floats, Longs, Mask, Scores
 from risk_stream.models.registry import parameters_of
 from risk_stream.models.spec import LEARNING, Spec
 
-__all__ = ["HALF", "Machine", "Replacing"]
+__all__ = ["HALF", "Base", "Replacing"]
 
 #: Version of what `save` writes.
 FORMAT = 1
@@ -39,7 +39,7 @@ class _Saved(msgspec.Struct, array_like=True):
     more: bytes
 
 
-class Machine(ABC):
+class Base(ABC):
     """A learner but for its mathematics, which a kind adds: `_run`, `_learn`, `_moved` and the arrays of its state."""
 
     #: Whether it learns the rows of good outcomes alone, as a detector does.
@@ -232,7 +232,7 @@ class Machine(ABC):
         self._recent[(np.arange(skipped, len(rows)) + at) % USUAL] = rows[skipped:]
 
 
-class Replacing(Machine):
+class Replacing(Base):
     """A learner whose inputs are said to move a score by as much as it falls with their usual values in their place."""
 
     @abstractmethod
