@@ -49,11 +49,11 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "score": ('score("model")', "what a model says of the event; unknown while it warms up"),
     "scorecard": ('scorecard("name")', "the points of a scorecard"),
     "seconds": ("seconds(n)", "a duration of n seconds"),
-    "sqrt": ("sqrt(x)", "the square root; unknown below 0"),
     "segment": (
         'segment("model")',
         "a text: the segment of the event's key, called by what marks it; unknown while the model warms up",
     ),
+    "sqrt": ("sqrt(x)", "the square root; unknown below 0"),
     "starts_with": ('starts_with(x, "a")', "a condition: whether the text begins with a"),
     "time_of_day": ("time_of_day(t)", "the time since midnight, a duration"),
     "trim": ("trim(x)", "the text without blanks around it"),

@@ -12,7 +12,7 @@ from risk_stream.stream.lanes import Lanes
 
 def hop(warming: int) -> Any:
     features = dict.fromkeys(map(str, range(warming)), 1)
-    machine = SimpleNamespace(state=None, ring_events=0, cycles=0, pending_timers=0, warming=features)
+    machine = SimpleNamespace(state=None, ring_events=0, cycles=0, pending_timers=0, warming=features, models=[])
     channels = SimpleNamespace(copies=0, clock=MISSING)
     return SimpleNamespace(kind="customer", hop=machine, channels=channels, hold=range(2 * warming))
 
