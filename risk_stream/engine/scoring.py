@@ -5,7 +5,7 @@ What a model says of an event stays with the event's facts: a revision judges by
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -64,7 +64,7 @@ class Scoring:
         self.machines: dict[str, Machine] = {}  # by version
         self._told: Counter[tuple[str, str]] = Counter()
         self._took: Counter[str] = Counter()
-        self._said: list[tuple[int, Longs, dict[str, Column]]] = []  # (entry that frees it, ids, columns)
+        self._said: deque[tuple[int, Longs, dict[str, Column]]] = deque()  # (entry that frees it, ids, columns)
         self._unsaved: list[tuple[Longs, dict[str, Column]]] = []
         self._recalled: tuple[Longs, dict[str, Column]] | None = None
 
@@ -116,7 +116,7 @@ class Scoring:
     def free(self, oldest: int) -> None:
         """Let go what only events below an entry of the ring need."""
         while self._said and self._said[0][0] <= oldest:
-            self._said.pop(0)
+            self._said.popleft()
 
     def take_noticed(self) -> list[Noticed]:
         """What was noticed with the events that were scored last, in the order of their rows."""

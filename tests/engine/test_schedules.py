@@ -103,7 +103,9 @@ def streams(draw: st.DrawFn, types: list[str]) -> list[list[dict[str, Any]]]:
     return logs
 
 
-def run(plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes: float) -> Cluster:
+def run(
+    plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes: float, make: type[Cluster] = Cluster
+) -> Cluster:
     random = Random(seed)
     way = Settings(
         partitions=random.choice([1, 1, 2]),
@@ -115,7 +117,7 @@ def run(plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes:
         checkpoints=max(random.choice([0.1, 0.5]), crashes) if crashes else 0.0,  # rarer, and nothing goes on
     )
     switches = [random.randint(0, len(log)) if len(plans) > 1 else 0 for log in logs]
-    cluster = Cluster(CATALOGUE, plans, logs, switches, way, random)
+    cluster = make(CATALOGUE, plans, logs, switches, way, random)
     cluster.run()
     return cluster
 

@@ -20,8 +20,7 @@ from risk_stream.models import Scores, Spec, Threshold, Waiting
 from risk_stream.rules import Labels, Plan, Scored
 from risk_stream.rules.meaning import AggregateValue, Condition, Constant, FieldValue, Kind, Value
 from tests.engine.cluster import Cluster, Place
-from tests.engine.cluster import Settings as Way
-from tests.engine.test_schedules import ALWAYS, CATALOGUE, LATENESS, MOST, plan_of, streams
+from tests.engine.test_schedules import ALWAYS, CATALOGUE, MOST, plan_of, run, streams
 from tests.engine.test_schedules import hard as as_hard
 from tests.oracle.worlds import TYPES, rule_files
 
@@ -142,23 +141,7 @@ class House(Cluster):
         return Hop(plan, kind, reserve_mib=8, make=Running, **way)
 
 
-def run(plans: list[Plan], logs: list[list[dict[str, Any]]], seed: int, crashes: float) -> House:
-    random = Random(seed)
-    way = Way(
-        partitions=random.choice([1, 1, 2]),
-        lateness_ms=LATENESS,
-        records_at_once=random.choice([1, 2, 6, 20]),
-        rows_in_record=random.choice([1, 3, 8]),
-        crashes=crashes,
-        fronts=random.choice([0.1, 0.7, 1.0]),
-        checkpoints=max(random.choice([0.1, 0.5]), crashes) if crashes else 0.0,
-    )
-    house = House(CATALOGUE, plans, logs, [random.randint(0, len(log)) for log in logs], way, random)
-    house.run()
-    return house
-
-
-def replayed(house: House) -> list[Alert]:
+def replayed(house: Cluster) -> list[Alert]:
     """What hops say of the same logs that nobody leaves, cut into other calls."""
     said: list[Alert] = []
     for place in house.nodes:
@@ -166,7 +149,7 @@ def replayed(house: House) -> list[Alert]:
     return said
 
 
-def _replayed(house: House, place: Place) -> list[Alert]:
+def _replayed(house: Cluster, place: Place) -> list[Alert]:
     node = house.nodes[place]
     node.hop, node.channels = house.new_hop(place[0]), type(node.channels)()
     said: list[Alert] = []
@@ -240,7 +223,7 @@ def plans_of(tmp: Path, world: Mapping[str, Any]) -> list[Plan]:
 
 
 def score_for_good(tmp: Path, world: dict[str, Any], crashes: float) -> int:
-    house = run(plans_of(tmp, world), world["logs"], world["seed"], crashes)
+    house = run(plans_of(tmp, world), world["logs"], world["seed"], crashes, House)
     scores = scores_of(house.alerts)
     for alert in house.alerts:
         if alert.rule == SHOWN:

@@ -135,6 +135,12 @@ class Worker:
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(p) for p in found.split()]
 
+    def kill(self) -> None:
+        """Kill the one that is at work with SIGKILL; where none is, the next one."""
+        child = eventually(lambda: self.child, within=60)
+        assert child, self.log  # 0 would be this process and all beside it
+        os.kill(child, signal.SIGKILL)
+
     def stop(self) -> float:
         """Stop with SIGTERM; seconds it took."""
         began = time.monotonic()

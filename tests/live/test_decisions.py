@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -206,7 +204,7 @@ def test_with_a_worker_killed_each_application_has_one_answer(deciding: House, p
         async with aiohttp.ClientSession() as session:
             asking = asyncio.gather(*(client(session, i, name) for i, name in enumerate(names)))
             await asyncio.sleep(0.7)
-            os.kill(pair[0].worker.child, signal.SIGKILL)
+            pair[0].worker.kill()
             await asyncio.gather(asking)
 
     asyncio.run(ask())
@@ -233,7 +231,7 @@ def test_requests_of_one_partition_are_answered_whichever_worker_dies(
             for i, name in enumerate(names)
         ]
         deciding.send(requests[:10], "requests", partition=0)
-        os.kill(dying.worker.child, signal.SIGKILL)
+        dying.worker.kill()
         deciding.send(requests[10:], "requests", partition=0)
         assert eventually(partial(all_answered, deciding, names), within=60, every=0.2), dying.worker.log
         assert {record["by"] for name in names for record in log_of(deciding)[name]} == {"engine"}

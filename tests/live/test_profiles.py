@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +79,7 @@ def test_two_workers_keep_profiles_through_a_death_and_time(new_house: Callable[
         )
         amounts = [95_000 if n % 17 == 0 else 150 for n in range(200)]
         house.send([transfer(f"p{n}", f"A{n % CUSTOMERS}", amounts[n]) for n in range(100)])
-        os.kill(workers[0].child, signal.SIGKILL)
+        workers[0].kill()
         house.send([transfer(f"p{n}", f"A{n % CUSTOMERS}", amounts[n]) for n in range(100, 200)])
         assert eventually(lambda: len(house.read("alerts")) >= 200 and all_agree(house), within=90, every=0.5)
         customer = history(house.read("profiles"), "customer", "C0")[-1]

@@ -193,7 +193,7 @@ def test_a_killed_process_is_started_again_and_its_spare_goes_on_when_it_is_kill
     worker = Worker(house, SPARE=True).start().ready()
     try:
         house.send([transfer(f"killed-a{i}", f"A83{i:04d}", 9400) for i in range(50)])
-        os.kill(worker.child, signal.SIGKILL)
+        worker.kill()
         assert eventually(lambda: "was ended by SIGKILL; it is started again" in worker.log)
         house.send([transfer(f"killed-b{i}", f"A84{i:04d}", 9400) for i in range(50)])
         assert eventually(lambda: len(house.said("large")) == 100, within=60), worker.log
