@@ -126,6 +126,22 @@ class Settings(BaseSettings):
     )
     decisions_reply_topics: list[str] = Field([], description="topics that a request on Kafka may name for its answer")
 
+    people: Path | None = Field(
+        None,
+        description="folder of what people agreed on: desk, receivers, on-call, access; where none is named the folder"
+        " people beside rules",
+    )
+    desk_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9466, description="port of the desk's /metrics; 0 for none"
+    )
+    desk_days: Annotated[float, Field(gt=0)] = Field(
+        90, description="how long the desk remembers a closed alert; acts on older ones are refused"
+    )
+    console_host: str = Field(
+        "127.0.0.1", description="address the console listens on; others can reach it only behind a proxy with TLS"
+    )
+    console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8088, description="port of the console and its API")
+
     redis_prefix: str = Field("risk:", description="first part of every key in Redis")
     redis_alerts: Annotated[int, Field(ge=1)] = Field(
         200_000, description="most alerts kept in Redis; the oldest go first"
@@ -201,6 +217,21 @@ class Settings(BaseSettings):
     def profiles_topic(self) -> str:
         """Each change of a customer's or group's profile; the last one stays."""
         return f"{self.prefix}profiles"
+
+    @property
+    def actions_topic(self) -> str:
+        """What people ask for: acts on alerts, silences, approvals."""
+        return f"{self.prefix}actions"
+
+    @property
+    def life_topic(self) -> str:
+        """What became of alerts among people: one chained entry for each thing decided."""
+        return f"{self.prefix}life"
+
+    @property
+    def notices_topic(self) -> str:
+        """What became of each notice: sent, failed, given up."""
+        return f"{self.prefix}notices"
 
     @property
     def mended_topic(self) -> str:

@@ -29,14 +29,18 @@ FLOORS = {
     "lending": 2,
     "engine": 3,
     "decisions": 4,
+    "alerts": 4,
+    "access": 4,
     "workbench": 4,
     "settings": 4,
     "embedded": 4,
     "simulate": 4,
     "sinks": 4,
+    "notices": 5,
     "stream": 5,
     "service": 6,
-    "console": 5,
+    "desk": 6,
+    "console": 6,
     "cli": 7,
     "__main__": 8,
 }
@@ -58,6 +62,7 @@ CORE = {
     "lending",
     "engine",
     "decisions",
+    "alerts",
 }
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {

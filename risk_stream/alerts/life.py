@@ -1,0 +1,92 @@
+"""What stands at one moment: the life of an alert, the case it belongs to, a silence, a notice to be sent.
+
+Times are ms since 1970 UTC. `time` of an alert is its event's; all else is the clock of the owner who decided.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+__all__ = ["Case", "Disposition", "Life", "Notice", "Silence", "Standing"]
+
+#: Where people are with an alert. Who has it, how far it was escalated and until when it sleeps stand beside it.
+Standing: TypeAlias = Literal["open", "acknowledged", "closed"]
+
+#: What a closed alert turned out to be; the last is given by the system alone, to one that nobody had touched.
+Disposition: TypeAlias = Literal["confirmed", "false_alarm", "known", "other", "withdrawn"]
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An alert as people have it; the alert itself, with all that explains it, stands in `risk.alerts` under `id`."""
+
+    id: str
+    case: str
+    rule: str
+    stage: str
+    severity: str
+    owner: str  # of the rule
+    entity: str
+    time: int
+    summary: str
+    state: str = "raised"  # the engine's: raised, changed, withdrawn, recovered
+    revision: int = 0
+    standing: Standing = "open"
+    version: int = 1  # counts the changes of this life; who acts says which one they saw
+    since: int = 0  # when it was raised here
+    changed: int = 0  # when this version came
+    by: str = ""  # who made this version; "" is the system
+    assignee: str = ""
+    level: int = 0  # how often it was escalated
+    asleep_until: int | None = None
+    disposition: Disposition | None = None
+    comment: str = ""  # the last one
+    silenced_by: str | None = None  # the silence that keeps it from being notified
+    inhibited_by: str | None = None  # the alert that is its cause
+    follows: str | None = None  # the closed alert that this one is a raising again of
+    followed_by: str | None = None
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Alerts that are one thing to a person: of one subject, or of one cause."""
+
+    id: str
+    kind: str  # the kind of key, or "rule" where many subjects have one cause
+    key: str
+    entity: str
+    severity: str  # the highest of its open alerts; of a closed one, of all
+    alerts: int  # in all
+    open: int  # of them open or acknowledged
+    first: int  # when the first was raised here
+    last: int
+    rules: list[str] = []
+    summary: str = ""  # of the most severe, of them the newest
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Alerts of which nobody is told for a while; they are shown all the same. Empty lists match all."""
+
+    id: str
+    by: str
+    reason: str
+    begins: int
+    ends: int
+    rules: list[str] = []
+    stages: list[str] = []
+    severities: list[str] = []
+    entities: list[str] = []
+    keys: dict[str, str] = {}  # kind of key -> key
+    ended_by: str = ""  # who ended it before its time
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message to one receiver, decided once; who sends it may have to do so again, under the same id."""
+
+    id: str
+    receiver: str
+    kind: Literal["alert", "worse", "retraction", "escalation", "digest", "storm"]
+    severity: str
+    case: str
+    alerts: list[str]
+    due: int  # not to be sent before: quiet hours, digests
