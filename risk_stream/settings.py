@@ -5,6 +5,7 @@ Lists and maps are JSON there: `RISK_STREAM_RULES='["rules", "/etc/house/rules"]
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
+
+
+_CLONE, _WHEEL = Path(__file__).parents[1] / "people", Path(sys.prefix) / "share/risk-stream/people"
+#: The shipped folder: beside the package in a clone of the repository, else where the wheel puts it.
+SHIPPED_PEOPLE = _CLONE if _CLONE.is_dir() else _WHEEL
 
 
 class SettingsError(Exception):
@@ -141,6 +147,19 @@ class Settings(BaseSettings):
         "127.0.0.1", description="address the console listens on; others can reach it only behind a proxy with TLS"
     )
     console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8088, description="port of the console and its API")
+    console_url: str = Field(
+        "",
+        description="the console's address as browsers see it, where that is another: https://risk.example.com of a"
+        " proxy with TLS; links in notices begin with it",
+    )
+    console_key: SecretStr = Field(
+        SecretStr(""),
+        description="signs the sessions of the console; without it they end when it does, and two consoles do not know"
+        " each other's",
+    )
+    console_openid_secret: SecretStr = Field(
+        SecretStr(""), description="the console's secret at the provider that access.yaml names, where it has one"
+    )
 
     redis_prefix: str = Field("risk:", description="first part of every key in Redis")
     redis_alerts: Annotated[int, Field(ge=1)] = Field(
@@ -158,7 +177,7 @@ class Settings(BaseSettings):
     )
     log_file: Path | None = Field(None, description="write the log here too")
 
-    @field_serializer("models_key", when_used="json")
+    @field_serializer("models_key", "console_key", "console_openid_secret", when_used="json")
     def _told_to_the_worker(self, value: SecretStr) -> str:
         """As it is: a supervisor hands settings as JSON to its worker. What is printed hides it."""
         return value.get_secret_value()
@@ -172,6 +191,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part.strip()!r} is no host:port")
         return value
 
+    @field_validator("console_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError(f"{value!r} must begin with https:// or http://")
+        return value.rstrip("/")
+
     @field_validator("redis")
     @classmethod
     def _redis_url(cls, value: str) -> str:
@@ -182,6 +208,14 @@ class Settings(BaseSettings):
     def hop_topic(self, kind: str) -> str:
         """The topic of one kind of key."""
         return f"{self.prefix}hop.{kind}"
+
+    @property
+    def people_folder(self) -> Path:
+        """What people agreed on: the folder that is set, else people beside the rules, else the shipped one."""
+        if self.people is not None:
+            return self.people
+        beside = self.rules[0].parent / "people" if self.rules else Path("people")
+        return beside if beside.is_dir() or not SHIPPED_PEOPLE.is_dir() else SHIPPED_PEOPLE
 
     @property
     def origin_topics(self) -> tuple[str, ...]:

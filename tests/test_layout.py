@@ -50,6 +50,7 @@ FRIENDS = {
     ("simulate", "settings"),
     ("sinks", "settings"),
     ("embedded", "settings"),
+    ("access", "alerts"),
 }
 CORE = {
     "catalogue",

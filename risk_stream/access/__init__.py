@@ -1,0 +1,55 @@
+"""Who may do what: people and roles, tokens and sign-ins, whose data one sees, and personal data masked.
+
+One place decides it. `read_access` reads people/access.yaml; `Gate` stands before every route of the console, each of
+which names one of PERMISSIONS; `Scope` is asked where data are read; `Masking` makes what is shown of them.
+"""
+
+from __future__ import annotations
+
+from risk_stream.access.masking import Masking, reveal_act
+from risk_stream.access.patience import SERVER_LIMITS, Patience
+from risk_stream.access.people import NOBODY, Access, Person
+from risk_stream.access.permissions import ACT_NEEDS, PERMISSIONS, PUBLIC, ROLES, SIGNED_IN
+from risk_stream.access.read import AccessError, is_loopback, read_access
+from risk_stream.access.scope import EVERYWHERE, NOWHERE, Scope
+from risk_stream.access.sessions import Seal, Session, Sessions
+from risk_stream.access.signin import SIGN_IN_ROUTES, SignIn
+from risk_stream.access.source import AccessSource, LocalError, check_local
+from risk_stream.access.tokens import make_token, store_token
+from risk_stream.access.web import MAX_BODY, PERSON, SESSION, Gate, refusal
+
+__all__ = [
+    "ACT_NEEDS",
+    "EVERYWHERE",
+    "MAX_BODY",
+    "NOBODY",
+    "NOWHERE",
+    "PERMISSIONS",
+    "PERSON",
+    "PUBLIC",
+    "ROLES",
+    "SERVER_LIMITS",
+    "SESSION",
+    "SIGNED_IN",
+    "SIGN_IN_ROUTES",
+    "Access",
+    "AccessError",
+    "AccessSource",
+    "Gate",
+    "LocalError",
+    "Masking",
+    "Patience",
+    "Person",
+    "Scope",
+    "Seal",
+    "Session",
+    "Sessions",
+    "SignIn",
+    "check_local",
+    "is_loopback",
+    "make_token",
+    "read_access",
+    "refusal",
+    "reveal_act",
+    "store_token",
+]
