@@ -5,13 +5,17 @@ Lists and maps are JSON there: `RISK_STREAM_RULES='["rules", "/etc/house/rules"]
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_serializer, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_serializer, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
+
+from risk_stream.connect import Broker, RedisUrl, Security
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
@@ -23,6 +27,29 @@ SHIPPED_PEOPLE = _CLONE if _CLONE.is_dir() else _WHEEL
 
 class SettingsError(Exception):
     """Raised when a setting has a value it cannot have; the text is one sentence per setting."""
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Secrets in files: RISK_STREAM_NAME_FILE names the file of any setting that is a secret."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The file's text without the line's end."""
+        variable = f"RISK_STREAM_{field_name.upper()}_FILE"
+        file = os.environ.get(variable)
+        if field.annotation is not SecretStr or not file:
+            return None, field_name, False
+        if os.environ.get(variable.removesuffix("_FILE")):
+            raise SettingsError(f"{variable} and {variable.removesuffix('_FILE')} are both set: take one away")
+        try:
+            return Path(file).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SettingsError(f"{variable}: {file} cannot be read: {why}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """All of them that are set."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -42,6 +69,24 @@ class Settings(BaseSettings):
     calendars: list[Path] = Field(
         [], description="the house's own calendars: YAML files, or folders of them; watched for changes"
     )
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="how Kafka is spoken to: `ssl` is encrypted, `sasl_` with a user and password"
+    )
+    kafka_ca: Path | None = Field(
+        None, description="file (PEM) of who signed Kafka's certificates; without it, who this machine trusts"
+    )
+    kafka_certificate: Path | None = Field(None, description="file (PEM) of our certificate, where Kafka asks for one")
+    kafka_certificate_key: Path | None = Field(None, description="file (PEM) of its private key")
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how Kafka is shown the password"
+    )
+    kafka_user: str = Field("", description="who we are to Kafka")
+    kafka_password: SecretStr = Field(SecretStr(""), description="the password of that user")
+    redis_ca: Path | None = Field(
+        None, description="file (PEM) of who signed Redis's certificate, where its address begins with rediss://"
+    )
+    redis_user: str = Field("", description="who we are to Redis, where its address does not say it")
+    redis_password: SecretStr = Field(SecretStr(""), description="Redis's password, where its address does not say it")
     group: str = Field(
         "risk-stream", description="name of the workers' consumer group: all workers of a house share it"
     )
@@ -177,7 +222,50 @@ class Settings(BaseSettings):
     )
     log_file: Path | None = Field(None, description="write the log here too")
 
-    @field_serializer("models_key", "console_key", "console_openid_secret", when_used="json")
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, the environment, and files of secrets that the environment names."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @model_validator(mode="after")
+    def _connections(self) -> Settings:
+        """Have the addresses carry how one proves there who one is."""
+        sasl = self.kafka_security.startswith("sasl")
+        if sasl and not (self.kafka_user and self.kafka_password.get_secret_value()):
+            raise ValueError(
+                f"RISK_STREAM_KAFKA_SECURITY is {self.kafka_security}: set RISK_STREAM_KAFKA_USER and"
+                " RISK_STREAM_KAFKA_PASSWORD_FILE (or RISK_STREAM_KAFKA_PASSWORD)"
+            )
+        tls = self.kafka_security.endswith("ssl")
+        files = {"kafka_ca": tls, "kafka_certificate": tls, "kafka_certificate_key": tls, "redis_ca": True}
+        for name, used in files.items():
+            file: Path | None = getattr(self, name)
+            if used and file is not None and not file.is_file():
+                raise ValueError(f"RISK_STREAM_{name.upper()}: there is no file {file}")
+        security = Security(
+            self.kafka_security.upper(),
+            self.kafka_ca,
+            self.kafka_certificate,
+            self.kafka_certificate_key,
+            self.kafka_mechanism if sasl else "",
+            self.kafka_user if sasl else "",
+            self.kafka_password.get_secret_value() if sasl else "",
+        )
+        password = self.redis_password.get_secret_value()
+        self.__dict__["broker"] = Broker(self.broker, security)
+        self.__dict__["redis"] = RedisUrl(self.redis, ca=self.redis_ca, user=self.redis_user, password=password)
+        return self
+
+    @field_serializer(
+        *("models_key", "console_key", "console_openid_secret", "kafka_password", "redis_password"), when_used="json"
+    )
     def _told_to_the_worker(self, value: SecretStr) -> str:
         """As it is: a supervisor hands settings as JSON to its worker. What is printed hides it."""
         return value.get_secret_value()
@@ -289,7 +377,7 @@ def load_settings(**given: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
         said = "; ".join(
-            f"RISK_STREAM_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            "".join(f"RISK_STREAM_{str(p).upper()}: " for p in e["loc"][:1]) + e["msg"].removeprefix("Value error, ")
             for e in exc.errors()
         )
         raise SettingsError(said) from exc

@@ -33,6 +33,7 @@ FLOORS = {
     "access": 4,
     "workbench": 4,
     "settings": 4,
+    "connect": 3,
     "embedded": 4,
     "simulate": 4,
     "sinks": 4,
@@ -176,6 +177,25 @@ def test_a_package_only_exports(path: Path) -> None:
     """`__init__.py` holds a docstring, imports and names, no code."""
     for node in parsed(path.read_text()).body[1:]:
         assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign), f"{name(path)}:{node.lineno}"
+
+
+#: What connects to Kafka or Redis, by the name it is called by.
+CLIENTS = {
+    *("AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "KafkaAdminClient", "KafkaConsumer"),
+    *("KafkaProducer", "from_url"),
+}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if PACKAGE in path.parents], ids=name)
+def test_every_client_proves_who_it_is(path: Path) -> None:
+    """TLS and passwords are set in one place, and every client of Kafka or Redis is made with what that says."""
+    for node in ast.walk(parsed(path.read_text())):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] not in CLIENTS:
+            continue
+        spread = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
+        assert any(said == "options" or "_options(" in said for said in spread), (
+            f"{name(path)}:{node.lineno} connects without **kafka_options(broker) or **redis_options(url)"
+        )
 
 
 def test_nothing_is_left_for_later() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from risk_stream import connect
 from risk_stream.cli.output import CommandError
 
 __all__ = ["BrokerView", "look_at", "must_answer", "unreachable"]
@@ -32,16 +32,8 @@ class BrokerView:
 
 def unreachable(address: str) -> str:
     """Why nobody answers at any of the addresses, in one sentence; empty where somebody does."""
-    reasons = []
-    for part in address.split(","):
-        host, _, port = part.strip().rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=PATIENCE_MS / 1000).close()
-        except OSError as error:
-            reasons.append(f"{part.strip()}: {(error.strerror or str(error)).lower()}")
-        else:
-            return ""
-    return f"Kafka does not answer at {'; '.join(reasons)}"
+    reasons = connect.unreachable(address, PATIENCE_MS / 1000)
+    return f"Kafka does not answer at {'; '.join(reasons)}" if reasons else ""
 
 
 def must_answer(address: str) -> None:
@@ -63,13 +55,14 @@ def _admin(address: str) -> Iterator[Any]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     if nobody := unreachable(address):
         raise ConnectionError(nobody)
-    servers = [part.strip() for part in address.split(",")]
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=servers, request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
+            **connect.kafka_options(address), request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
         )
     except (KafkaError, OSError, ValueError) as error:
-        raise ConnectionError(f"{address} answers, but is no Kafka ({type(error).__name__})") from error
+        raise ConnectionError(
+            f"{address} answers, but not to us ({type(error).__name__}): {connect.doubt(address)}"
+        ) from error
     with contextlib.closing(client):
         yield client
 

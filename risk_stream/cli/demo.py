@@ -257,11 +257,12 @@ async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
     import msgspec
     from redis.asyncio import Redis
 
+    from risk_stream.connect import redis_options
     from risk_stream.engine import Alert
 
     decoder, last = msgspec.json.Decoder(Alert), "0"
     stream = f"{settings.redis_prefix}alerts:stream"
-    async with Redis.from_url(settings.redis) as client:
+    async with Redis.from_url(settings.redis, **redis_options(settings.redis)) as client:
         while not run.over:
             answer: Any = await client.xread({stream: last}, block=500, count=500)
             for _, entries in answer:

@@ -226,18 +226,22 @@ def _topics(settings: Settings, view: BrokerView) -> Iterator[Finding]:
 def _redis(settings: Settings) -> Iterator[Finding]:
     import redis
 
+    from risk_stream.connect import redis_options
+    from risk_stream.sinks.redis import without_password
+
+    where, options = without_password(settings.redis), redis_options(settings.redis)
     start = "start Redis (docker compose up redis), or set RISK_STREAM_REDIS"
     try:
-        client = redis.Redis.from_url(settings.redis, socket_timeout=3, socket_connect_timeout=3)
+        client = redis.Redis.from_url(settings.redis, **options, socket_timeout=3, socket_connect_timeout=3)
         with contextlib.closing(client):
             info = dict(client.info())
             seconds, micros = client.time()
             now = time.time()
     except (redis.RedisError, OSError, ValueError) as error:
-        yield Finding("Redis", State.FAIL, f"{settings.redis}: {_reason(error)}", start)
+        yield Finding("Redis", State.FAIL, f"{where}: {_reason(error)}", start)
         return
     policy = str(info.get("maxmemory_policy", "noeviction"))
-    seen = f"{settings.redis}: {info.get('redis_version')}, {info.get('used_memory_human')} used"
+    seen = f"{where}: {info.get('redis_version')}, {info.get('used_memory_human')} used"
     if policy != "noeviction":
         yield Finding("Redis", State.WARN, f"{seen}, may evict alerts ({policy})", "set maxmemory-policy noeviction")
     else:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.connect import kafka_options
+
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
@@ -47,7 +49,7 @@ class Follower:
         self._tps = [TopicPartition(topic, p) for p in range(partitions)]
         self.ready = asyncio.Event()
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker,
+            **kafka_options(broker),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=FETCH_WAIT_MS,

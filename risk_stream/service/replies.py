@@ -18,6 +18,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.connect import kafka_options
 from risk_stream.decisions.requests import BadRequestError, Request, Requests
 from risk_stream.service.asking import Asking, ConflictError, LostError, OverloadedError
 from risk_stream.settings import Settings
@@ -76,7 +77,7 @@ class Replies:
     def _new_consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             self.settings.requests_topic,
-            bootstrap_servers=self.settings.broker,
+            **kafka_options(self.settings.broker),
             group_id=f"{self.settings.group}-replies",
             enable_auto_commit=False,
             auto_offset_reset="latest",

@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
+from risk_stream.connect import kafka_options
 from risk_stream.simulate.emit import Slice
 
 __all__ = ["TOPICS", "to_file", "to_kafka"]
@@ -63,7 +64,7 @@ async def to_kafka(
     Raises:
         aiokafka.errors.KafkaError: If the broker cannot be reached or does not take an event.
     """
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=256 * 1024, acks="all")
+    producer = AIOKafkaProducer(**kafka_options(bootstrap), linger_ms=5, max_batch_size=256 * 1024, acks="all")
     await producer.start()
     sent, started = 0, time.monotonic()
     sender = _Sender(producer, topics)

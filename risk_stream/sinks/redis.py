@@ -35,6 +35,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from risk_stream.connect import redis_options
 from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, TRIM
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class AlertSink:
         self.url, self.prefix, self.keep = without_password(url), prefix, keep or Keep()
         self._redis = Redis.from_url(
             url,
+            **redis_options(url),
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),

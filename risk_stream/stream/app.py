@@ -11,8 +11,10 @@ from typing import Any
 import faust
 import pyarrow as pa
 from faust.app.base import BootStrategy
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.tables import TableManager
 
+from risk_stream.connect import kafka_options
 from risk_stream.settings import Settings
 from risk_stream.stream.inbox import Inbox, Pace
 from risk_stream.stream.logs import BrokerWatch
@@ -98,6 +100,20 @@ async def _watch_pauses(app: RiskApp) -> None:
             longest, told = 0.0, now
 
 
+def _credentials(broker: str) -> Credentials | None:
+    """What Faust's consumer proves with who it is: the options of all other clients, in Faust's words."""
+    options = kafka_options(broker)
+    context = options.get("ssl_context")
+    if "sasl_mechanism" in options:
+        return SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else SSLCredentials(context)
+
+
 def make_app(
     settings: Settings, pipeline: Pipeline, watcher: PlanWatcher, broker_watch: BrokerWatch, *, session: float
 ) -> RiskApp:
@@ -105,6 +121,7 @@ def make_app(
     app = RiskApp(
         settings.group,
         broker=[f"kafka://{part.strip()}" for part in settings.broker.split(",")],
+        broker_credentials=_credentials(settings.broker),
         store="memory://",
         autodiscover=False,
         web_enabled=False,

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import MISSING, Decoder, EventBatch
+from risk_stream.connect import kafka_options
 from risk_stream.lending import MarginDesk, MarginStatus
 from risk_stream.settings import Settings
 from risk_stream.sinks import CLERK_METRICS, Metrics
@@ -99,7 +100,7 @@ class MarginClerk:
             await reader.spans([*settings.house_topics.values(), settings.audit_topic])
         self._turn = AIOKafkaConsumer(
             settings.audit_topic,
-            bootstrap_servers=settings.broker,
+            **kafka_options(settings.broker),
             group_id=f"{settings.group}-margin",
             enable_auto_commit=False,
             auto_offset_reset="latest",
@@ -170,7 +171,7 @@ class MarginClerk:
     async def _follow(self, producer: Producer, ends: dict[TopicPartition, int]) -> None:
         """Say what changes as it comes, as long as it is this clerk's turn."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.broker, enable_auto_commit=False, fetch_max_wait_ms=WAIT_MS
+            **kafka_options(self.settings.broker), enable_auto_commit=False, fetch_max_wait_ms=WAIT_MS
         )
         await consumer.start()
         try:

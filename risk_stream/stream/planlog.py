@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.connect import kafka_options
 from risk_stream.rules import Plan
 from risk_stream.stream.planbook import CURRENT
 from risk_stream.stream.planparts import UnknownPlanError, is_part, pack_plan, read_manifest, text_of, unpack_plan
@@ -57,7 +58,7 @@ class PlanLog:
 
     def _new(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            bootstrap_servers=self.broker,
+            **kafka_options(self.broker),
             client_id="risk-stream-plans",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
+from risk_stream.connect import kafka_options
+
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
@@ -41,7 +43,7 @@ class Producer:
 
     def _new(self, *, idempotent: bool) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self.broker,
+            **kafka_options(self.broker),
             client_id=self.client_id,
             acks="all",
             enable_idempotence=idempotent,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.connect import kafka_options
 from risk_stream.stream.topics import BrokerError, partition_counts
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Reader:
     async def __aenter__(self) -> Reader:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say is said here, once
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.broker,
+            **kafka_options(self.broker),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 << 20,

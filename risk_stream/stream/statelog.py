@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from risk_stream.connect import kafka_options
 from risk_stream.stream.producer import DELIVERY_TIMEOUT
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class KafkaStateLog:
     async def fence(self, lane: int) -> KafkaWriter:
         """Start the lane's transactional producer. Raises `KafkaError`."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.broker,
+            **kafka_options(self.broker),
             client_id=f"risk-stream-state-{lane}",
             transactional_id=f"{self.group}-{lane}",
             transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
@@ -175,7 +176,7 @@ class KafkaStateLog:
     async def reader(self, lane: int) -> AsyncIterator[KafkaReader]:
         """A connection of its own to read by. Raises `KafkaError`."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.broker,
+            **kafka_options(self.broker),
             client_id=f"risk-stream-restore-{lane}",
             isolation_level="read_committed",
             enable_auto_commit=False,
@@ -199,7 +200,7 @@ class KafkaStateLog:
         wanted, self._trimmed = self._trimmed, {}
         try:
             if self._admin is None:
-                admin = AIOKafkaAdminClient(bootstrap_servers=self.broker, client_id="risk-stream-trim")
+                admin = AIOKafkaAdminClient(**kafka_options(self.broker), client_id="risk-stream-trim")
                 await admin.start()
                 self._admin = admin
             places = {TopicPartition(self.topic, lane): RecordsToDelete(offset) for lane, offset in wanted.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.connect import doubt, kafka_options, unreachable
 from risk_stream.settings import Settings
 
 __all__ = [
@@ -148,36 +148,19 @@ def disagreements(settings: Settings, catalogue: Catalogue, states: list[TopicSt
 @contextlib.contextmanager
 def _admin(broker: str) -> Iterator[KafkaAdminClient]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its retries are said here, once
-    servers = [part.strip() for part in broker.split(",")]
-    if nobody := _why_unreachable(servers):
-        raise BrokerError(f"the broker at {broker} does not answer ({nobody}): is Kafka running there?")
+    if nobody := unreachable(broker, PATIENCE_MS / 1000):
+        raise BrokerError(f"the broker at {broker} does not answer ({'; '.join(nobody)}): is Kafka running there?")
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=servers, request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
+            **kafka_options(broker), request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
         )
     except (KafkaError, OSError, ValueError) as exc:
-        raise BrokerError(
-            f"the broker at {broker} does not answer ({type(exc).__name__}): is Kafka running there?"
-        ) from exc
+        raise BrokerError(f"the broker at {broker} does not answer ({type(exc).__name__}): {doubt(broker)}") from exc
     with contextlib.closing(client):
         try:
             yield client
         except (KafkaError, OSError) as exc:
             raise BrokerError(f"the broker at {broker} answers, but refuses ({type(exc).__name__}: {exc})") from exc
-
-
-def _why_unreachable(servers: list[str]) -> str:
-    """Why none of the addresses takes a connection; empty where one does."""
-    why = ""
-    for server in servers:
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=PATIENCE_MS / 1000).close()
-        except OSError as exc:
-            why = (exc.strerror or str(exc)).lower()
-        else:
-            return ""
-    return why
 
 
 def partition_counts(broker: str) -> dict[str, int]:

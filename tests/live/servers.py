@@ -151,6 +151,10 @@ class Kafka(_Server):
         base = [self.java, f"-Xmx{self.heap}", f"-Xms{self.heap}", log, "-cp", f"{self.jars}/*"]
         return [*base, "kafka.Kafka", str(self.folder / "server.properties")]
 
+    def format_arguments(self) -> list[str]:
+        """What its storage is formatted with besides."""
+        return []
+
     def start(self) -> Self:
         if not (self.folder / "data" / "meta.properties").exists():
             uid = uuid.uuid4().bytes.hex()[:22]
@@ -163,7 +167,8 @@ class Kafka(_Server):
                 "kafka.tools.StorageTool",
             ]
             settings = str(self.folder / "server.properties")
-            subprocess.run([*tool, "format", "-t", uid, "-c", settings], check=True, capture_output=True, timeout=60)
+            argv = [*tool, "format", "-t", uid, "-c", settings, *self.format_arguments()]
+            subprocess.run(argv, check=True, capture_output=True, timeout=60)
         return super().start()
 
 
