@@ -16,7 +16,8 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, text_hash
 from risk_stream.engine.view import Features, Floats, View, rows_of_types
-from risk_stream.models import Known, Learner, Scores, Segmenter, Signal, Spec, Waiting, Watch
+from risk_stream.models import Apart, Known, Learner, Retraining, Scores, Segmenter, Signal, Spec, Waiting, Watch
+from risk_stream.models.registry import is_retrained
 from risk_stream.rules import OUTCOME, Scored
 from risk_stream.rules.meaning import asks_clock
 from risk_stream.rules.program import Program, Run
@@ -121,6 +122,7 @@ class Machine:
             self._labels |= dict.fromkeys(map(text_hash, labels.good), 0.0)
             self._tick = max(1, labels.within_ms // TICKS)
         self._types = [catalogue.code(name) for name in scored.on]
+        self._period = 0 if self.retraining is None else self.retraining.period_ms
         self._program = Program()
         self._slots = [self._program.value(value) for _, value in scored.inputs]
         self._group = None if scored.group is None else self._program.value(scored.group)
@@ -134,6 +136,16 @@ class Machine:
     def segments(self) -> Segmenter | None:
         """The mathematics of a model that gives segments."""
         return None if self.scored.segment is None else cast("Segmenter", self.learner)
+
+    @property
+    def retraining(self) -> Retraining | None:
+        """The mathematics of a model that is fitted anew from time to time."""
+        return cast("Retraining", self.learner) if is_retrained(self.scored.spec.steps) else None
+
+    @property
+    def apart(self) -> Apart | None:
+        """The mathematics of a model whose state is saved in parts, beside what `save` gives."""
+        return self.segments or self.retraining
 
     def rename(self, scored: Scored) -> None:
         """Go by another file of the same version: its role, mode, owner or words may be others."""
@@ -187,13 +199,17 @@ class Machine:
         return rows, inputs, groups
 
     def _stops(self, batch: EventBatch, rows: Rows, reached: Longs) -> list[int]:
-        """Rows before which something is done: outcomes, and those with which others have waited or run long enough."""
+        """Rows before which something is done: outcomes, and those with which time or events have come far enough."""
         stops = np.zeros(len(batch), np.bool_)
         if self.waiting is not None:
             stops = batch.types == self._catalogue.code(OUTCOME)
             ticks = reached // self._tick
             stops[1:] |= ticks[1:] != ticks[:-1]
             stops[0] |= ticks[0] != self._newest // self._tick
+        if self._period:
+            periods = reached // self._period
+            stops[1:] |= periods[1:] != periods[:-1]
+            stops[0] |= periods[0] != self._newest // self._period
         stops[rows[-self._ran % KEPT_EVERY :: KEPT_EVERY]] = True
         found: list[int] = np.flatnonzero(stops).tolist()
         return found
@@ -282,6 +298,11 @@ class Machine:
             if self.scored.drifting == "last_good" and not self._counts["drifting"]:
                 self._good = [*self._good[-1:], self._latest]
             self.kept_changed = True
+        retraining = self.retraining if self._period else None
+        if retraining is not None and retraining.is_due(reached):
+            self._learn_known()
+            retraining.reach(reached)
+            self.changed = True
         if self.waiting is None or self.scored.labels is None:
             return
         passed = reached // self._tick * self._tick
@@ -362,7 +383,7 @@ class Machine:
         said: bytes = msgspec.msgpack.encode([self._latest, self._good])
         return said
 
-    def load(self, saved: bytes, kept: bytes | None, waiting: list[bytes], keys: Sequence[bytes] = ()) -> None:
+    def load(self, saved: bytes, kept: bytes | None, waiting: list[bytes], parts: Sequence[bytes] = ()) -> None:
         """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged."""
         own, learnt, watched = msgspec.msgpack.decode(saved)
         self._newest, self._ran, self._kept, self._taught, counts, before = own
@@ -371,8 +392,8 @@ class Machine:
         self._counts = Counter(counts)
         try:
             self.learner.load(learnt)
-            if self.segments is not None:
-                self.segments.load_keys(keys)
+            if self.apart is not None:
+                self.apart.load_parts(parts)
             self.watch.load(watched)
             self._before = None if before is None else self._made(before)
         except ValueError as error:

@@ -144,8 +144,8 @@ class Scoring:
         for version, machine in self.machines.items():
             if machine.waiting is not None:
                 parts += [_part("w", version, part) for part in machine.waiting.take_journal()]
-            if machine.segments is not None:
-                parts += [_part("k", version, part) for part in machine.segments.take_journal()]
+            if machine.apart is not None:
+                parts += [_part("k", version, part) for part in machine.apart.take_journal()]
             if machine.changed:
                 parts += _pieces("m", version, machine.save())
             if machine.kept_changed:
@@ -161,8 +161,8 @@ class Scoring:
         for at, (version, machine) in enumerate(self.machines.items()):
             if machine.waiting is not None:
                 parts += [_part("w", version, part) for part in machine.waiting.image(chunk)]
-            if machine.segments is not None:
-                parts += [_part("k", version, part) for part in machine.segments.image(chunk)]
+            if machine.apart is not None:
+                parts += [_part("k", version, part) for part in machine.apart.image(chunk)]
             if at % chunks == chunk:
                 parts += _pieces("m", version, machine.save()) + _pieces("g", version, machine.save_kept())
         for _, ids, columns in self._said:
@@ -176,14 +176,14 @@ class Scoring:
         pieces: dict[tuple[str, str], list[bytes]] = {}
         saved: dict[tuple[str, str], bytes] = {}
         waiting: dict[str, list[bytes]] = {}
-        keys: dict[str, list[bytes]] = {}
+        apart: dict[str, list[bytes]] = {}
         said: list[tuple[Longs, dict[str, Column]]] = []
         for part in parts:
             what, version, content = msgspec.msgpack.decode(part)
             if what == "w":
                 waiting.setdefault(version, []).append(content)
             elif what == "k":
-                keys.setdefault(version, []).append(content)
+                apart.setdefault(version, []).append(content)
             elif what in {"m", "g"}:
                 place, of, piece = content
                 found = pieces[what, version] = [] if place == 0 else pieces[what, version]
@@ -197,7 +197,7 @@ class Scoring:
         for version, machine in self.machines.items():
             if ("m", version) in saved:
                 kept = saved.get(("g", version))
-                machine.load(saved["m", version], kept, waiting.get(version, []), keys.get(version, []))
+                machine.load(saved["m", version], kept, waiting.get(version, []), apart.get(version, []))
         self._recalled = _together(said)
         self.take_counts()  # which were said before
 

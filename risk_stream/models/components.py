@@ -1,20 +1,49 @@
 """The table of what may stand in a pipeline: River's components by name, with their parameters and what they cost.
 
-Names, meanings and defaults are those of River 0.26 (a test compares them), but for the one of our own; `seed` alone
-has a default of ours, for a model without one could not be replayed. What takes functions or objects in River is a name
-here or is left out.
+Names, meanings and defaults are those of River 0.26 (a test compares them), but for two of our own; `seed` alone has a
+default of ours, for a model without one could not be replayed. What takes functions or objects in River is a name here
+or is left out. Estimators that a model may be fitted with anew are scikit-learn's, by its names and with its defaults.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from risk_stream.models.spec import Parameter
 
-__all__ = ["COMPONENTS", "SEED", "Allowed", "Component"]
+__all__ = ["COMPONENTS", "ESTIMATORS", "RETRAINED", "SEED", "SPAN", "Allowed", "Component"]
 
 #: The seed of what draws lots, where the file gives none.
 SEED = 42
+#: The component that is fitted anew from time to time.
+RETRAINED = "Retrained"
+#: A time that a parameter may be instead of a count.
+SPAN = re.compile(r"([1-9][0-9]{0,3})(h|d)")
+
+_FOREST_OF_TREES: dict[str, Parameter] = {
+    "n_estimators": 100,
+    "max_depth": None,
+    "max_leaf_nodes": 255,
+    "min_samples_leaf": 1,
+    "max_features": "sqrt",
+}
+#: Estimators of scikit-learn by name: what a file may say of each, with its own defaults; but forests have a limit of
+#: leaves here, for they are kept in checkpoints.
+ESTIMATORS: dict[str, dict[str, Parameter]] = {
+    "HistGradientBoostingClassifier": {
+        "learning_rate": 0.1,
+        "max_iter": 100,
+        "max_leaf_nodes": 31,
+        "max_depth": None,
+        "min_samples_leaf": 20,
+        "l2_regularization": 0.0,
+        "max_features": 1.0,
+    },
+    "LogisticRegression": {"C": 1.0, "max_iter": 100},
+    "RandomForestClassifier": _FOREST_OF_TREES,
+    "ExtraTreesClassifier": _FOREST_OF_TREES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +57,7 @@ class Allowed:
     choices: tuple[str, ...] = ()
     none: bool = False  # null may be said
     required: bool = False
+    span: bool = False  # a time such as 12h or 1d may be said
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +358,30 @@ _ALL = (
         base_us=1.0,
         input_us=0.1,
         low=0.0,
+    ),
+    Component(
+        *(RETRAINED, "classifier", ""),
+        "probability by an estimator of scikit-learn that is fitted anew to the last outcomes",
+        {
+            "estimator": _choice("HistGradientBoostingClassifier", *ESTIMATORS),
+            "every": Allowed(int, "1d", 1, 10_000_000, span=True),
+            "window": _int(20_000, 100, 500_000),
+            "lag": _int(2_000, 0, 1_000_000),
+            "good_for_bad": Allowed(float, 20.0, 0.1, 1_000.0, none=True),
+            "seed": _SEED,
+            # what is not said is the estimator's own
+            "learning_rate": _float(None, 1e-4, 1.0),
+            "max_iter": _int(None, 1, 1_000),
+            "max_leaf_nodes": _int(None, 2, 1_023),
+            "max_depth": _int(None, 1, 30),
+            "min_samples_leaf": _int(None, 1, 100_000),
+            "l2_regularization": _float(None, 0.0, 1e6),
+            "max_features": Allowed(float, None, 1e-3, 1.0, choices=("sqrt", "log2"), none=True),
+            "C": _float(None, 1e-9, 1e9),
+            "n_estimators": _int(None, 1, 300),
+        },
+        low=0.0,
+        high=1.0,
     ),
     Component(
         *("SNARIMAX", "forecaster", "time_series"),

@@ -10,7 +10,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LARGEST", "Floats", "Learner", "Longs", "Mask", "OtherVersionError", "Placed", "Scores", "Segmenter"]
+__all__ = [
+    "LARGEST",
+    "Apart",
+    "Floats",
+    "Learner",
+    "Longs",
+    "Mask",
+    "OtherVersionError",
+    "Placed",
+    "Retraining",
+    "Scores",
+    "Segmenter",
+]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Longs: TypeAlias = "NDArray[np.int64]"
@@ -94,8 +106,27 @@ class Learner(Protocol):
         ...
 
 
-class Segmenter(Learner, Protocol):
-    """A model that groups keys; what it knows of each of them is saved apart from what it has learnt of all."""
+class Apart(Learner, Protocol):
+    """A model whose state has many parts (keys, rows), which are saved apart from what `save` gives."""
+
+    def take_journal(self) -> list[bytes]:
+        """The parts that changed since this was last asked, and how they are now."""
+        ...
+
+    def image(self, part: int) -> list[bytes]:
+        """What belongs to one of 256 parts."""
+        ...
+
+    def load_parts(self, parts: Iterable[bytes]) -> None:
+        """Take in what `take_journal` and `image` gave, in the order in which they were made; `load` came before.
+
+        Raises `ValueError` where something is missing.
+        """
+        ...
+
+
+class Segmenter(Apart, Protocol):
+    """A model that groups keys."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -110,14 +141,19 @@ class Segmenter(Learner, Protocol):
         """What inputs are called where they are low, and where they are high, from the next review on."""
         ...
 
-    def take_journal(self) -> list[bytes]:
-        """The keys that changed since this was last asked, and how they are now."""
+
+class Retraining(Apart, Protocol):
+    """A model that is fitted anew to the last outcomes, after so many of them or when so much time has passed."""
+
+    @property
+    def period_ms(self) -> int:
+        """The event time after which it is fitted anew, ms; 0 where outcomes are counted."""
         ...
 
-    def image(self, part: int) -> list[bytes]:
-        """The keys of one of 256 parts."""
+    def is_due(self, time: int) -> bool:
+        """Whether event time, ms, has come into another period than it was in when `reach` was last called."""
         ...
 
-    def load_keys(self, parts: Iterable[bytes]) -> None:
-        """Take in what `take_journal` and `image` gave, in the order in which they were made; `load` came before."""
+    def reach(self, time: int) -> None:
+        """Event time has come so far, ms: begin to fit anew where a period has ended."""
         ...

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from risk_stream.models.learner import Learner
 from risk_stream.models.registry import check, kind_of
 from risk_stream.models.spec import Spec, Step, Threshold
 
+if TYPE_CHECKING:
+    from risk_stream.models.retrained import Beside
+
 __all__ = ["compile_kinds", "make_learner"]
 
 
-def make_learner(spec: Spec, key: bytes = b"") -> Learner:
+def make_learner(spec: Spec, key: bytes = b"", beside: Beside | None = None) -> Learner:
     """A learner that has learnt nothing.
 
     `key` seals what River's own models save; without one that is good in this process alone, and such a model begins
-    anew after a restart.
+    anew after a restart. `beside` computes what is fitted anew while events go on (see `retrained`); without one it is
+    computed when its result is needed.
 
     Raises:
         ValueError: The pipeline cannot be built (see `registry.check`), with all that is wrong with it.
@@ -41,6 +47,10 @@ def make_learner(spec: Spec, key: bytes = b"") -> Learner:
         from risk_stream.models.segments import Segments
 
         return Segments(spec)
+    if kind == "retrained":
+        from risk_stream.models.retrained import Retrained, when_asked
+
+        return Retrained(spec, beside or when_asked)
     from risk_stream.models.river import River
 
     return River(spec, key)
@@ -55,8 +65,10 @@ def compile_kinds() -> None:
         learner.learn(np.zeros((1, 1)), np.zeros(1))
         learner.moved_by(np.zeros(1))
     from risk_stream.models._gate_kernel import gate_one
+    from risk_stream.models.estimators import compile_fitted
     from risk_stream.models.segments import compile_segments
 
     compile_segments()
+    compile_fitted()
 
     gate_one(np.zeros(3, np.int64), np.zeros(1), np.zeros(1), np.zeros(3), 0.0)

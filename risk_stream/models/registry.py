@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from risk_stream.catalogue.problems import did_you_mean
-from risk_stream.models.components import COMPONENTS, Allowed, Component
+from risk_stream.models.components import COMPONENTS, ESTIMATORS, RETRAINED, SPAN, Allowed, Component
 from risk_stream.models.spec import Parameter, Step
 
-__all__ = ["COMPONENTS", "Flaw", "bounds", "check", "cost_us", "kind_of", "parameters_of", "weighs"]
+__all__ = [
+    "COMPONENTS",
+    "Flaw",
+    "bounds",
+    "check",
+    "cost_us",
+    "is_retrained",
+    "kind_of",
+    "parameters_of",
+    "weighs",
+]
 
 #: What is wrong: the index of the step, the parameter or None, and a sentence.
 Flaw: TypeAlias = "tuple[int, str | None, str]"
@@ -20,6 +31,8 @@ _LAST = ("detector", "classifier", "regressor", "clusterer", "segmenter", "forec
 _COMPILED_SCALERS = ("MinMaxScaler", "StandardScaler")
 #: More nodes than this make a forest of half-space trees slow and large: 200 MB.
 _MOST_NODES = 2**24
+#: What fitting anew is held to cost of one event: as much as a boosting of 40,000 rows every 10,000 events does.
+_FIT_US = 100.0
 #: Inputs of a regression under 1 KB: 32 bytes each.
 _MOST_SMALL_INPUTS = 24
 
@@ -59,9 +72,11 @@ def parameters_of(step: Step) -> dict[str, Any]:
 def kind_of(steps: Sequence[Step]) -> str:
     """What a checked pipeline runs as: compiled as `trees`, `linear` or `univariate`, or as `river` has it.
 
-    `segments` are a kind of their own.
+    `segments` and what is `retrained` are kinds of their own.
     """
     *before, last = steps
+    if last.component == RETRAINED:
+        return "retrained"
     if COMPONENTS[last.component].role == "segmenter":
         return "segments"
     said = parameters_of(last)
@@ -79,6 +94,11 @@ def kind_of(steps: Sequence[Step]) -> str:
     return "river"
 
 
+def is_retrained(steps: Sequence[Step]) -> bool:
+    """Whether a pipeline is fitted anew from time to time."""
+    return bool(steps) and steps[-1].component == RETRAINED
+
+
 def cost_us(steps: Sequence[Step], inputs: int) -> float:
     """Microseconds of one event that a checked pipeline scores and learns, nominally, on one core.
 
@@ -90,6 +110,10 @@ def cost_us(steps: Sequence[Step], inputs: int) -> float:
         return float(0.5 + 0.012 * said["n_trees"] * said["height"] + 0.02 * inputs)
     if kind in {"linear", "univariate"}:
         return 1.5 + 0.1 * inputs
+    if kind == "retrained":
+        own = ESTIMATORS[said["estimator"]]
+        trees = next((said[name] or own[name] for name in ("n_estimators", "max_iter") if name in own), 0)
+        return _FIT_US + (1.5 + 0.1 * inputs if "C" in own else 1.5 + 0.05 * float(trees or 0))
     if kind == "segments":
         return float(0.5 + 0.03 * said["n_clusters"] * inputs)
     cost = 5.0
@@ -137,7 +161,7 @@ def _wrong_value(allowed: Allowed, value: Parameter) -> str | None:
     if value is None:
         return None if allowed.none else f"must be {_range(allowed)}"
     if isinstance(value, str):
-        if value in allowed.choices:
+        if value in allowed.choices or (allowed.span and SPAN.fullmatch(value)):
             return None
         hint = did_you_mean(value, allowed.choices) if allowed.choices else ""
         return f'must be {_range(allowed)}, not "{value}"{hint}'
@@ -160,6 +184,8 @@ def _range(allowed: Allowed) -> str:
         noun = "a whole number" if allowed.kind is int else "a number"
         words.append(f"{noun} from {allowed.low:,.12g} to {allowed.high:,.12g}")
     words += allowed.choices
+    if allowed.span:
+        words.append("a time such as 12h or 1d")
     if allowed.none:
         words.append("null")
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -177,6 +203,12 @@ def _wrong_together(component: Component, said: Mapping[str, Parameter]) -> Iter
             yield "seasonality", "HoltWinters with a seasonality needs gamma, how fast the season is learnt"
         if numbers.get("gamma") and not numbers.get("beta"):
             yield "gamma", "HoltWinters with gamma needs beta, how fast the trend is learnt"
+    own = ESTIMATORS.get(str(said.get("estimator")), {})
+    if component.name == RETRAINED and own:
+        every = {name for estimator in ESTIMATORS.values() for name in estimator}
+        for name in sorted(every - own.keys()):
+            if said.get(name) is not None:
+                yield name, f"{name} is no parameter of {said['estimator']}, which takes {', '.join(sorted(own))}"
     if component.name == "HalfSpaceTrees" and {"n_trees", "height"} <= set(numbers):
         height = numbers["height"]
         if 0 < height <= 64 and numbers["n_trees"] * 2.0 ** (height + 1) > _MOST_NODES:
@@ -202,7 +234,7 @@ def _wrong_inputs(steps: Sequence[Step], inputs: Sequence[str], texts: Collectio
     said = ", ".join(name for name in inputs if name in texts)
     if encoder is not None and not said:
         yield encoder, None, f"{steps[encoder].component} encodes texts, and no input of this model is one"
-    if said and last.role == "segmenter":
+    if said and last.name in {RETRAINED, "SequentialKMeans"}:
         yield at, None, f"{last.name} reads numbers; ask {said} in conditions, such as one that it is of one kind"
     elif said and encoder is None and not last.texts and not last.single:
         yield at, None, f"{last.name} reads numbers; put OneHotEncoder or FeatureHasher before it for {said}"
@@ -216,8 +248,10 @@ def _wrong_use(steps: Sequence[Step], inputs: Sequence[str], learning: str | Non
     last = COMPONENTS[steps[-1].component]
     if last.role in {"classifier", "regressor"} and learning not in {None, "outcomes"}:
         yield at, None, f'{last.name} learns from outcomes: say "learn: outcomes" and which labels are bad'
-    if last.role == "segmenter" and at > 0:
+    if last.name in {RETRAINED, "SequentialKMeans"} and at > 0:
         yield 0, None, f"{last.name} scales its inputs itself and stands alone; leave {steps[0].component} out"
+    if last.name == RETRAINED and importlib.util.find_spec("sklearn") is None:
+        yield at, None, f'{last.name} needs scikit-learn, which is not installed: pip install "risk-stream[retrained]"'
     if last.role == "segmenter" and learning not in {None, "always"}:
         yield at, None, f'{last.name} learns from all events: say "learn: always"'
     if last.role in {"clusterer", "forecaster"} and learning == "outcomes":

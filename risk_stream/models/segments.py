@@ -278,7 +278,7 @@ class Segments(Base):
             of = slots[begin : begin + step]
             yield msgspec.msgpack.encode([self._lines[of].tobytes(), self._profiles[of].tobytes()])
 
-    def load_keys(self, parts: Iterable[bytes]) -> None:
+    def load_parts(self, parts: Iterable[bytes]) -> None:
         """Take in what `take_journal` and `image` gave, in the order in which they were made; `load` came before."""
         lines, profiles = [np.zeros((0, K_WORDS), np.int64)], [np.zeros((0, self._inputs))]
         for part in parts:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-__all__ = ["beside"]
+__all__ = ["begin_beside", "beside"]
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -23,23 +25,38 @@ class _Switching:
 
     def __init__(self) -> None:
         self._running, self._before = 0, sys.getswitchinterval()
+        self._counting = threading.Lock()
 
     def __enter__(self) -> None:
-        if self._running == 0:
-            self._before = sys.getswitchinterval()
-            sys.setswitchinterval(min(SWITCH, self._before))
-        self._running += 1
+        with self._counting:
+            if self._running == 0:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(min(SWITCH, self._before))
+            self._running += 1
 
     def __exit__(self, *_: object) -> None:
-        self._running -= 1
-        if self._running == 0:
-            sys.setswitchinterval(self._before)
+        with self._counting:
+            self._running -= 1
+            if self._running == 0:
+                sys.setswitchinterval(self._before)
 
 
 _switching = _Switching()
+#: Where what is waited for later is computed, one after the other.
+_later = ThreadPoolExecutor(1, thread_name_prefix="later")
 
 
 async def beside(work: Callable[_Given, _Result], *args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
     """What `work` returns, or raises, computed in a thread while the loop goes on."""
     with _switching:
         return await asyncio.to_thread(work, *args, **kwargs)
+
+
+def begin_beside(work: Callable[[], _Result]) -> Callable[[], _Result]:
+    """Begin `work` in a thread; -> what waits for it, and then returns or raises what it did."""
+
+    def quickly() -> _Result:
+        with _switching:
+            return work()
+
+    return _later.submit(quickly).result

@@ -21,6 +21,7 @@ from risk_stream.settings import Settings
 from risk_stream.sinks import Health, Metrics
 from risk_stream.stream.alignment import Progress, evenly
 from risk_stream.stream.assignor import Claim
+from risk_stream.stream.beside import begin_beside
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.checkpoint import CheckpointError, Header
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
@@ -85,7 +86,8 @@ class Lanes:
         self._closing = set[asyncio.Task[None]]()
         self._promises = Promises(settings.hop_topic)
         self._said_loose = False
-        self._make_learner = partial(make_learner, key=settings.models_key.get_secret_value().encode())
+        key = settings.models_key.get_secret_value().encode()
+        self._make_learner = partial(make_learner, key=key, beside=begin_beside)
         self.poke: Callable[[str], None] = lambda _: None  # have a turn of a kind taken
         runs.stored = self.take_own
 

@@ -23,6 +23,10 @@ _DRIFTS = {
 }
 
 
+#: How a kind runs; the others are compiled.
+_RUNS = {"river": "by River as it is", "retrained": "compiled, between fits of scikit-learn"}
+
+
 def model_card(plan: Plan, model: Scored, measured: Sequence[Mapping[str, str]] = ()) -> str:
     """The card of a model as Markdown; each of what was `measured` says `what`, `found` and `by` which command."""
     return "\n".join([*_head(plan, model), "", *_inside(model), "", *_figures(measured), "", *_limits(model)]) + "\n"
@@ -67,7 +71,7 @@ def _inside(model: Scored) -> Iterator[str]:
         yield f"* over its threshold from {threshold.fixed:g} on"
     elif threshold.share is not None:
         yield f"* over its threshold above the quantile {threshold.share} of its last {threshold.last:,} scores"
-    runs = "compiled" if kind_of(spec.steps) != "river" else "by River as it is"
+    runs = _RUNS.get(kind_of(spec.steps), "compiled")
     budget = f", at most {model.budget_us:g} us by its budget" if model.budget_us else ""
     yield f"* runs {runs}, nominally {cost_us(spec.steps, len(spec.inputs)):.1f} us an event{budget}"
     yield f"* where it drifts {_DRIFTS[model.drifting]}, and its owner has an alert"

@@ -73,7 +73,7 @@ class ToldSegment(Told):
         """No keys are known."""
         return []
 
-    def load_keys(self, parts: Iterable[bytes]) -> None:
+    def load_parts(self, parts: Iterable[bytes]) -> None:
         """There is nothing to go on from."""
 
 

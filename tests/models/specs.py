@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from risk_stream.models import Spec, Step, Threshold
-from risk_stream.models.registry import COMPONENTS
+from risk_stream.models import Spec, Step, Threshold, make_learner
+from risk_stream.models.components import COMPONENTS, RETRAINED
 
 #: Parameters without which a component cannot be, or would be slow here.
 GIVEN: dict[str, dict[str, Any]] = {
@@ -20,6 +20,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "AMFClassifier": {"n_estimators": 2},
     "HoeffdingTreeClassifier": {"grace_period": 10, "delta": 0.4},
     "HoeffdingAdaptiveTreeClassifier": {"grace_period": 10, "delta": 0.4},
+    "Retrained": {"estimator": "ExtraTreesClassifier", "n_estimators": 2, "every": 8, "window": 100, "lag": 5},
     "SNARIMAX": {"p": 2, "d": 1, "q": 1},
     "HoltWinters": {"alpha": 0.3, "beta": 0.1},
 }
@@ -52,8 +53,19 @@ def spec_of(component: str) -> Spec:
         return spec(step, inputs=1)
     if one.role == "segmenter":
         return spec(step)
+    if component == RETRAINED:
+        return spec(step, learning="outcomes")
     learning = "outcomes" if one.role in {"classifier", "regressor"} else "always"
     return spec("StandardScaler", step, learning=learning, texts=1 if one.texts else 0)
+
+
+def read_again(learner: Any, model: Spec, key: bytes) -> Any:
+    """The model as a checkpoint has it, but for the keys of segments."""
+    again: Any = make_learner(model, key)
+    again.load(learner.save())
+    if model.steps[-1].component == RETRAINED:
+        again.load_parts([bytes_ for part in range(256) for bytes_ in learner.image(part)])
+    return again
 
 
 def rows_of(model: Spec, values: Sequence[Sequence[float]]) -> Any:

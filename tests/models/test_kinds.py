@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from risk_stream.models import Learner, Spec, Threshold, make_learner
 from risk_stream.models.components import COMPONENTS
-from tests.models.specs import drawn, rows_of, spec, spec_of
+from tests.models.specs import drawn, read_again, rows_of, spec, spec_of
 
 KEY = b"a key"
 BLOCKS, BLOCK = 3, 16
@@ -62,9 +62,7 @@ def test_it_says_the_same_however_its_rows_are_cut_saved_and_explained(name: str
             learner.learn(rows[end - BLOCK : end - 1], labels[end - BLOCK : end - 1])
             learner.learn(rows[end - 1 : end], labels[end - 1 : end])
         if data.draw(st.booleans()):
-            saved = learner.save()
-            learner = make_learner(model, KEY)
-            learner.load(saved)
+            learner = read_again(learner, model, KEY)
     np.testing.assert_array_equal(scores, expected)
     assert learner.counts() == whole.counts()
 

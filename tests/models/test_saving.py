@@ -61,7 +61,7 @@ def test_a_name_within_a_class_of_river_is_no_way_around() -> None:
             open_seal(hmac.digest(KEY, data, "sha256") + data, KEY)
 
 
-@pytest.mark.parametrize("component", ["HalfSpaceTrees", "LogisticRegression", "GaussianScorer", "KMeans"])
+@pytest.mark.parametrize("component", ["HalfSpaceTrees", "LogisticRegression", "GaussianScorer", "KMeans", "Retrained"])
 def test_a_flipped_byte_is_refused_or_changes_what_is_read_into_nothing_that_harms(component: str) -> None:
     """What River's models save is refused wherever it was changed."""
     model, saved = spec_of(component), learnt(component).save()
@@ -97,7 +97,7 @@ def test_another_version_of_river_is_said_and_nothing_is_read(monkeypatch: pytes
     assert learner.counts()["learnt"] == 0
 
 
-@pytest.mark.parametrize("component", ["HalfSpaceTrees", "LogisticRegression", "GaussianScorer", "KMeans"])
+@pytest.mark.parametrize("component", ["HalfSpaceTrees", "LogisticRegression", "GaussianScorer", "KMeans", "Retrained"])
 def test_another_pipeline_is_refused(component: str) -> None:
     """With other inputs, other parameters, or another ring of scores."""
     saved, model = learnt(component).save(), spec_of(component)

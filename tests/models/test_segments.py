@@ -167,7 +167,7 @@ def test_what_is_said_is_equal_however_events_are_cut_into_calls_and_over_restar
             if draw.random() < 0.2:  # it dies, and another one goes on
                 saved, segments = segments.save(), Segments(spec_of(**ODD))
                 segments.load(saved)
-                segments.load_keys(image)
+                segments.load_parts(image)
                 image = [part for chunk in range(PARTS) for part in segments.image(chunk)]
             at = to
         assert names == said_of(expected)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 
 import pytest
 
-from risk_stream.stream.beside import SWITCH, beside
+from risk_stream.stream.beside import SWITCH, begin_beside, beside
 
 
 def test_threads_take_turns_quickly_while_it_computes_and_as_before_afterwards() -> None:
@@ -29,3 +30,14 @@ def test_what_it_raises_is_raised_here_and_the_pace_comes_back() -> None:
     with pytest.raises(ValueError, match="no plan"):
         asyncio.run(beside(fail, "no ", more="plan"))
     assert sys.getswitchinterval() == usual
+
+
+def test_what_is_begun_is_waited_for_later() -> None:
+    """It runs meanwhile, and gives what it returned or raised."""
+    begun = threading.Event()
+    found = begin_beside(lambda: begun.set() or 7)
+    assert begun.wait(10)
+    assert found() == 7
+    failed = begin_beside(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        failed()
