@@ -13,7 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
 import msgspec
@@ -109,10 +109,10 @@ class Provider:
         }
         basic = None
         if self._secret:
-            basic = aiohttp.BasicAuth(self.openid.client, self._secret)
+            basic = aiohttp.encode_basic_auth(quote_plus(self.openid.client), quote_plus(self._secret))
             if "client_secret_basic" not in about.get("token_endpoint_auth_methods_supported", ["client_secret_basic"]):
                 form, basic = {**form, "client_secret": self._secret}, None
-        return await self._fetch(about["token_endpoint"], form=form, auth=basic)
+        return await self._fetch(about["token_endpoint"], form=form, basic=basic)
 
     async def _checked(self, token: str, flow: Flow, now: int) -> Mapping[str, Any]:
         try:
@@ -168,15 +168,16 @@ class Provider:
             return self._keys
 
     async def _fetch(
-        self, url: str, *, form: Mapping[str, str] | None = None, auth: aiohttp.BasicAuth | None = None
+        self, url: str, *, form: Mapping[str, str] | None = None, basic: str | None = None
     ) -> dict[str, Any]:
         """One JSON object of the provider's."""
         method = "GET" if form is None else "POST"
         timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+        headers = {"Accept": "application/json", **({"Authorization": basic} if basic else {})}
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as http,
-                http.request(method, url, data=form, auth=auth, allow_redirects=False) as answer,
+                http.request(method, url, data=form, headers=headers, allow_redirects=False) as answer,
             ):
                 body = await answer.content.read(MOST_BYTES)
                 while len(body) < MOST_BYTES and (more := await answer.content.read(MOST_BYTES - len(body))):

@@ -7,23 +7,26 @@ does not bound how long the first line and the headers may take to come.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from weakref import WeakKeyDictionary
 
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
 __all__ = ["FIRST_SECONDS", "IDLE_SECONDS", "SERVER_LIMITS", "Patience"]
 
-log = logging.getLogger("risk_stream.access")
-
 #: How long a new connection has for its first request's headers, and how long one that has asked may be idle, s.
 FIRST_SECONDS, IDLE_SECONDS = 10.0, 75.0
 LOOK = 1.0
 
-#: What `web.AppRunner` is given besides: bytes of the first line and of a header, and headers of a request.
-SERVER_LIMITS = {"max_line_size": 8190, "max_field_size": 8190, "max_headers": 64, "keepalive_timeout": IDLE_SECONDS}
+#: What `web.AppRunner` is given besides: bytes of the first line and of a header, headers of a request, and how long a
+#: body that nobody wants is still taken, s.
+SERVER_LIMITS = {
+    "max_line_size": 8190,
+    "max_field_size": 8190,
+    "max_headers": 64,
+    "keepalive_timeout": IDLE_SECONDS,
+    "lingering_time": 1.0,
+}
 
 
 class Patience:
@@ -31,7 +34,7 @@ class Patience:
 
     def __init__(self, server: Server, *, first: float = FIRST_SECONDS, idle: float = IDLE_SECONDS) -> None:
         self._server, self._first, self._idle = server, first, idle
-        self._since: WeakKeyDictionary[RequestHandler, float] = WeakKeyDictionary()
+        self._since: dict[RequestHandler, float] = {}  # of those that ask for nothing now
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -41,14 +44,16 @@ class Patience:
 
     def look(self, now: float) -> int:
         """Close what has asked for nothing for too long; -> how many there were."""
+        waiting = [
+            one
+            for one in self._server.connections
+            if one._current_request is None  # noqa: SLF001  there is no public word for it
+        ]
+        self._since = {one: self._since.get(one, now) for one in waiting}
         closed = 0
-        for connection in self._server.connections:
-            if connection._current_request is not None:  # noqa: SLF001  there is no public word for it
-                self._since.pop(connection, None)
-                continue
-            since = self._since.setdefault(connection, now)
-            most = self._idle if connection._request_count else self._first  # noqa: SLF001  nor for this
-            if now - since > most and connection.transport is not None:
-                connection.transport.abort()
+        for one, since in self._since.items():
+            most = self._idle if one._request_count else self._first  # noqa: SLF001  nor for this
+            if now - since > most and one.transport is not None:
+                one.transport.abort()
                 closed += 1
         return closed

@@ -1,14 +1,27 @@
-"""Slows down who tries to guess: failed sign-ins are counted by name and by address, in bounded memory."""
+"""Slows down who tries to guess: failed sign-ins are counted by name and by address, in bounded memory.
+
+Only signing in waits. A request with a good token, or a session that has begun, is never kept out by others' failures;
+a name waits late and briefly, so that nobody can lock somebody else out for long by failing under their name.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-__all__ = ["Throttle"]
+__all__ = ["BY_ADDRESS", "BY_NAME", "Limit", "Throttle"]
 
-#: Failures that cost nothing; each later one doubles the wait, from FIRST_WAIT to LONGEST, s.
-FREE, FIRST_WAIT, LONGEST = 5, 1.0, 900.0
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`free` failures cost nothing; each later one doubles the wait, from 1 s to `longest`, s."""
+
+    free: int
+    longest: float
+
+
+BY_ADDRESS, BY_NAME = Limit(5, 900.0), Limit(50, 60.0)
 #: Names and addresses that are remembered; the least recently failing go first.
 MOST = 20_000
 
@@ -21,31 +34,29 @@ class Throttle:
 
     def wait(self, name: str, address: str, now: float) -> float:
         """How long until the next attempt for this name from this address is looked at, s; 0: now."""
-        return max((self._wait(key, now) for key in _keys(name, address)), default=0.0)
+        return max(self._wait(key, limit, now) for key, limit in _keys(name, address))
 
     def failed(self, name: str, address: str, now: float) -> None:
         """Somebody was not who they said."""
-        for key in _keys(name, address):
+        for key, limit in _keys(name, address):
             count, last = self._failures.pop(key, (0, now))
-            if now - last > LONGEST:
-                count = 0
-            self._failures[key] = (count + 1, now)
+            self._failures[key] = ((0 if now - last > limit.longest else count) + 1, now)
         while len(self._failures) > MOST:
             self._failures.popitem(last=False)
 
-    def succeeded(self, name: str, address: str) -> None:
+    def succeeded(self, name: str) -> None:
         """The name's failures are forgotten; the address's stay, for it may try other names."""
-        self._failures.pop(_keys(name, address)[0] if name else "", None)
+        self._failures.pop(f"name {name[:64]}", None)
 
-    def _wait(self, key: str, now: float) -> float:
+    def _wait(self, key: str, limit: Limit, now: float) -> float:
         count, last = self._failures.get(key, (0, 0.0))
-        if count < FREE or now - last > LONGEST:
+        if count < limit.free or now - last > limit.longest:
             return 0.0
-        return max(0.0, last + min(LONGEST, FIRST_WAIT * 2.0 ** min(count - FREE, 30)) - now)
+        return max(0.0, last + min(limit.longest, 2.0 ** min(count - limit.free, 30)) - now)
 
 
-def _keys(name: str, address: str) -> list[str]:
-    return [*([f"name {name[:64]}"] if name else []), f"address {_network(address)}"]
+def _keys(name: str, address: str) -> list[tuple[str, Limit]]:
+    return [(f"address {_network(address)}", BY_ADDRESS), *([(f"name {name[:64]}", BY_NAME)] if name else [])]
 
 
 def _network(address: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -84,7 +85,12 @@ class Gate:
 
     def install(self, app: web.Application) -> None:
         """Stand before all of an application's routes."""
-        app.middlewares.insert(0, web.middleware(self._pass))
+
+        @web.middleware
+        async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._pass(request, handler)
+
+        app.middlewares.insert(0, gate)
         app.on_response_prepare.append(self._prepare)
 
     def known(self, request: web.Request, access: Access) -> Known:
@@ -96,7 +102,7 @@ class Gate:
             if scheme.lower() != "bearer":
                 return Known(NOBODY, "", why="the header Authorization holds no token: write Bearer TOKEN")
             try:
-                return Known(self.sign_in(text.strip(), request, access), "token")
+                return Known(_person_of(text.strip(), access), "token")
             except TokenError as error:
                 return Known(NOBODY, "", why=str(error))
         cookie = request.cookies.get(self.cookie)
@@ -114,16 +120,13 @@ class Gate:
         """The person of a token. Raises `TokenError`, after many failures without looking at the token."""
         name, address, now = token_id(text), self.address(request), time.monotonic()
         if (wait := self.throttle.wait(name, address, now)) > 0:
-            raise TokenError(f"too many tokens that are not known: try again in {wait:.0f} s")
+            raise TokenError(f"too many tokens that are not known: try again in {math.ceil(wait)} s")
         try:
-            token = check_token(text, access.tokens, int(time.time() * 1000))
-            person = access.person(token.person)
-            if person is None:
-                raise TokenError(f"access.yaml has no person {token.person} any more: ask whoever keeps it")
+            person = _person_of(text, access)
         except TokenError:
             self.throttle.failed(name, address, now)
             raise
-        self.throttle.succeeded(name, address)
+        self.throttle.succeeded(name)
         return person
 
     def address(self, request: web.Request) -> str:
@@ -190,7 +193,7 @@ class Gate:
             if permission != SIGNED_IN and permission not in known.person.may:
                 return refusal(403, _not_allowed(known.person, permission, access))
         if request.method not in SAFE_METHODS:
-            return self._forged(request, known)
+            return self._forged(request, known, permission)
         return None
 
     def permission(self, request: web.Request) -> str | None:
@@ -203,9 +206,9 @@ class Gate:
             return PUBLIC
         return self.permissions.get((method, path))
 
-    def _forged(self, request: web.Request, known: Known) -> web.Response | None:
+    def _forged(self, request: web.Request, known: Known, permission: str) -> web.Response | None:
         said = None
-        if known.how == "session":
+        if known.how == "session" and permission != PUBLIC:  # one may sign in anew over an old session
             said = forged(request.headers, request.host, self.sessions.csrf(known.session))
         elif known.how != "token" and foreign(request.headers, request.host):
             said = "this was sent by a page of another site: nothing was done"
@@ -230,6 +233,14 @@ class Gate:
                 response.force_close()
                 return response
         return await handler(request)
+
+
+def _person_of(text: str, access: Access) -> Person:
+    token = check_token(text, access.tokens, int(time.time() * 1000))
+    person = access.person(token.person)
+    if person is None:
+        raise TokenError(f"access.yaml has no person {token.person} any more: ask whoever keeps it")
+    return person
 
 
 def refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from risk_stream.access.throttle import FREE, LONGEST, MOST, Throttle
+from risk_stream.access.throttle import BY_ADDRESS, BY_NAME, MOST, Throttle
 
 
-def failing(throttle: Throttle, times: int, *, name: str = "a", address: str = "10.0.0.1", now: float = 0) -> None:
+def failing(throttle: Throttle, times: int, *, name: str = "a", address: str = "10.0.0.1") -> list[float]:
+    """The wait after each failure."""
+    waits = []
     for _ in range(times):
-        throttle.failed(name, address, now)
+        throttle.failed(name, address, 0)
+        waits.append(throttle.wait(name, address, 0))
+    return waits
 
 
 def test_a_few_mistakes_cost_nothing_and_then_each_doubles_the_wait() -> None:
     throttle = Throttle()
-    waits = []
-    for _ in range(FREE + 15):
-        throttle.failed("a", "10.0.0.1", 0)
-        waits.append(throttle.wait("a", "10.0.0.1", 0))
-    assert waits[: FREE + 2] == [0] * (FREE - 1) + [1, 2, 4]
-    assert waits[-1] == LONGEST
-    assert throttle.wait("a", "10.0.0.1", LONGEST + 1) == 0
+    waits = failing(throttle, BY_ADDRESS.free + 15)
+    assert waits[: BY_ADDRESS.free + 2] == [0] * (BY_ADDRESS.free - 1) + [1, 2, 4]
+    assert waits[-1] == BY_ADDRESS.longest
+    assert throttle.wait("a", "10.0.0.1", BY_ADDRESS.longest + 1) == 0
 
 
-def test_the_name_waits_from_everywhere_and_the_address_with_every_name() -> None:
+def test_an_address_waits_with_every_name() -> None:
     throttle = Throttle()
-    failing(throttle, FREE + 3)
-    assert throttle.wait("a", "10.9.9.9", 0) > 0
+    failing(throttle, BY_ADDRESS.free + 3)
     assert throttle.wait("b", "10.0.0.1", 0) > 0
     assert throttle.wait("b", "10.9.9.9", 0) == 0
+
+
+def test_a_name_waits_from_everywhere_late_and_briefly() -> None:
+    """So that failing under somebody's name does not lock them out for long."""
+    throttle = Throttle()
+    for n in range(BY_NAME.free + 20):
+        assert (throttle.wait("a", "10.9.9.9", 0) > 0) == (n >= BY_NAME.free)
+        throttle.failed("a", f"10.0.1.{n}", 0)
+    assert throttle.wait("a", "10.9.9.9", 0) == BY_NAME.longest
 
 
 def test_an_address_of_ipv6_is_its_network() -> None:
     """One subscriber has 2^64 addresses."""
     throttle = Throttle()
-    for n in range(FREE + 3):
+    for n in range(BY_ADDRESS.free + 3):
         throttle.failed(f"n{n}", f"2001:db8::{n:x}", 0)
     assert throttle.wait("", "2001:db8::ffff", 0) > 0
     assert throttle.wait("", "2001:db8:0:1::1", 0) == 0
@@ -40,8 +49,8 @@ def test_an_address_of_ipv6_is_its_network() -> None:
 
 def test_success_forgives_the_name_and_not_the_address() -> None:
     throttle = Throttle()
-    failing(throttle, FREE + 3)
-    throttle.succeeded("a", "10.0.0.1")
+    failing(throttle, BY_NAME.free + 3)
+    throttle.succeeded("a")
     assert throttle.wait("a", "10.9.9.9", 0) == 0
     assert throttle.wait("a", "10.0.0.1", 0) > 0
 

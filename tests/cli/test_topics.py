@@ -118,7 +118,7 @@ def test_a_doctor_finds_missing_topics(ask: Ask, broker: str, redis_url: str, ru
     settings = {"broker": broker, "redis": redis_url, "rules": json.dumps([str(rules)]), "prefix": "other."}
     answer = ask("doctor", **settings)
     assert answer.code == 1
-    assert "not there: other.alerts" in answer.out
+    assert "not there: other.actions, other.alerts" in answer.out
     assert "-> risk-stream topics create" in answer.out
 
 
