@@ -104,7 +104,7 @@ class Machine:
         self.changed = self.kept_changed = False  # since what it has learnt, and what of that is kept, was saved
         self.noticed: list[Noticed] = []
         self._counts: Counter[str] = Counter()
-        self._known: list[tuple[int, Known]] = []  # outcomes, each with the row that brought it, to be learnt
+        self._known: list[tuple[Rows, Known]] = []  # outcomes, each with the row that brought it, to be learnt
         self._taught = [0.0, 0.0]  # weight of good and of bad outcomes so far
         self._newest = MISSING  # event time so far, ms
         self._ran = self._kept = 0  # events, and those after which the newest of these was kept
@@ -114,6 +114,7 @@ class Machine:
         self.texts: dict[int, str] = {}  # behind the hashes of what was said last
         self._before: Learner | None = None  # the model as it was, while it drifts
         labels = scored.labels
+        self._tick = 0
         self.waiting: Waiting | None = None
         self._labels: dict[int, float] = {}  # hash of what is said -> 1 or 0
         if labels is not None:
@@ -161,7 +162,7 @@ class Machine:
         rows, inputs, groups = self._inputs(batch, features, texts)
         reached = np.maximum(np.maximum.accumulate(batch.times), self._newest)
         begin = 0
-        for at in (*self._stops(batch, rows, reached), n):
+        for at, outcomes in (*self._stops(batch, rows, reached), (n, rows[:0])):
             end = int(np.searchsorted(rows, at))
             if end > begin:
                 self._learn_known()
@@ -171,7 +172,7 @@ class Machine:
                     all_rows[rows[of]] = column
                 begin = end
             if at < n:
-                self._take(batch, at, int(reached[at]))
+                self._take(batch, at, int(reached[at]), outcomes)
         self._learn_known()
         self._newest = int(reached[-1])
         return said
@@ -198,21 +199,25 @@ class Machine:
                     groups[of] = run.column(self._group).view(np.int64)
         return rows, inputs, groups
 
-    def _stops(self, batch: EventBatch, rows: Rows, reached: Longs) -> list[int]:
-        """Rows before which something is done: outcomes, and those with which time or events have come far enough."""
+    def _stops(self, batch: EventBatch, rows: Rows, reached: Longs) -> list[tuple[int, Rows]]:
+        """Rows before which something is done, each with those of the outcomes that are learnt there.
+
+        Something is done where time or events have come far enough, and at the first of some outcomes between which no
+        event is scored and nothing else is done.
+        """
         stops = np.zeros(len(batch), np.bool_)
-        if self.waiting is not None:
-            stops = batch.types == self._catalogue.code(OUTCOME)
-            ticks = reached // self._tick
-            stops[1:] |= ticks[1:] != ticks[:-1]
-            stops[0] |= ticks[0] != self._newest // self._tick
-        if self._period:
-            periods = reached // self._period
-            stops[1:] |= periods[1:] != periods[:-1]
-            stops[0] |= periods[0] != self._newest // self._period
+        for length in (self._period, self._tick):
+            if length:
+                parts = reached // length
+                stops[1:] |= parts[1:] != parts[:-1]
+                stops[0] |= parts[0] != self._newest // length
         stops[rows[-self._ran % KEPT_EVERY :: KEPT_EVERY]] = True
-        found: list[int] = np.flatnonzero(stops).tolist()
-        return found
+        told = np.flatnonzero(batch.types == self._catalogue.code(OUTCOME)) if self.waiting is not None else rows[:0]
+        after = np.searchsorted(rows, told) + (np.cumsum(stops)[told] << 32)
+        firsts = np.flatnonzero(np.diff(after, prepend=-1))
+        stops[told[firsts]] = True
+        together = dict(zip(told[firsts].tolist(), np.split(told, firsts[1:]), strict=False))
+        return [(at, together.get(at, rows[:0])) for at in np.flatnonzero(stops).tolist()]
 
     def _run(self, batch: EventBatch, rows: Rows, inputs: Floats, groups: Longs) -> Said:
         """Score some rows of a batch, learn them, look at them; -> what is said of them."""
@@ -258,10 +263,11 @@ class Machine:
         if self._explains is None:
             self._explains = self._made(self._latest)
         for at in places.tolist():
-            by = np.nan_to_num(self._explains.moved_by(inputs[at], int(groups[at])))
-            order = [i for i in np.argsort(-by, kind="stable").tolist() if by[i] > LEAST_MOVED * by.max()]
-            if by.max() > 0:
-                names = [self.scored.spec.inputs[i] for i in order[:MOST_NAMED]]
+            by = self._explains.moved_by(inputs[at], int(groups[at]))
+            most = float(by.max())
+            if most > 0:
+                order = np.argsort(-by, kind="stable")[:MOST_NAMED]
+                names = [self.scored.spec.inputs[i] for i in order[by[order] > LEAST_MOVED * most].tolist()]
                 text = ", ".join(self.scored.words.get(name, name) for name in names)
                 moved[at] = text_hash(text)
                 self.texts[int(moved[at])] = text
@@ -290,8 +296,8 @@ class Machine:
         made.load(learnt)
         return made
 
-    def _take(self, batch: EventBatch, row: int, reached: int) -> None:
-        """What there is to do at a row: keep what is good, learn what waited long enough and the outcome that it is."""
+    def _take(self, batch: EventBatch, row: int, reached: int, outcomes: Rows) -> None:
+        """What there is to do at a row: keep what is good, learn what waited long enough and outcomes from there on."""
         if self._ran % KEPT_EVERY == 0 and self._ran > self._kept:
             self._learn_known()
             self._latest, self._kept, self._explains = self.learner.save(), self._ran, None
@@ -310,20 +316,23 @@ class Machine:
             silent = self.waiting.expire(passed)
             self.changed = True
             if silent is not None and self.scored.labels.silence_is_good:
-                self._known.append((row, silent))
-        if batch.types[row] == self._catalogue.code(OUTCOME):
-            label = self._labels.get(int(batch.hashes(_LABEL)[row]))
-            if label is not None:
+                self._known.append((np.full(len(silent.labels), row), silent))
+        if len(outcomes):
+            said = [self._labels.get(label, np.nan) for label in batch.hashes(_LABEL)[outcomes].tolist()]
+            labels = np.array(said)
+            meant = ~np.isnan(labels)
+            outcomes, labels = outcomes[meant], labels[meant]
+            if len(outcomes):
                 self.changed = True
-                known = self.waiting.tell(int(batch.hashes(_OF)[row]), int(batch.times[row]), label)
-                if known is not None:
-                    self._known.append((row, known))
+                at, known = self.waiting.tell(batch.hashes(_OF)[outcomes], batch.times[outcomes], labels)
+                if len(at):
+                    self._known.append((outcomes[at], known))
 
     def _learn_known(self) -> None:
         """Learn the outcomes that have come since an event was scored, together."""
         if not self._known:
             return
-        rows = np.repeat([row for row, _ in self._known], [len(known.labels) for _, known in self._known])
+        rows = np.concatenate([rows for rows, _ in self._known])
         parts = [known for _, known in self._known]
         self._known = []
         known = (

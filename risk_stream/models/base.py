@@ -49,6 +49,7 @@ class Base(ABC):
         self.spec = spec
         self._inputs = len(spec.inputs)
         self._texts = np.array([name in spec.texts for name in spec.inputs], bool)
+        self._has_texts = bool(self._texts.any())
         self._policy = LEARNING.index(spec.learning)
         self._groups = Groups(spec.grouped, spec.most_groups)
         threshold = spec.threshold
@@ -201,6 +202,9 @@ class Base(ABC):
 
     def _cleaned(self, rows: Floats) -> Floats:
         """A copy in which what is no number to a model is NaN; texts are left as they are."""
+        if not self._has_texts:
+            numbers: Floats = np.where(np.abs(rows) <= LARGEST, rows, np.nan)
+            return numbers
         clean = np.array(rows, np.float64, order="C")
         clean[:, ~self._texts] = np.where(np.abs(rows[:, ~self._texts]) <= LARGEST, rows[:, ~self._texts], np.nan)
         return clean
@@ -208,7 +212,7 @@ class Base(ABC):
     def _absent(self, rows: Floats) -> Mask:
         """[n, m]: where a row has nothing."""
         absent = np.isnan(rows)
-        if self._texts.any():
+        if self._has_texts:
             absent[:, self._texts] = np.isin(np.ascontiguousarray(rows[:, self._texts]).view(np.int64), _NO_TEXT)
         return absent
 
@@ -216,8 +220,8 @@ class Base(ABC):
         """Rows for the kernels, and which of them are used: those chosen of which not all is missing."""
         clean = self._cleaned(rows)
         absent = self._absent(clean)
-        numbers = rows[:, ~self._texts]
-        infinite = int((~np.isnan(numbers) & np.isnan(clean[:, ~self._texts]))[chosen].sum())
+        was, now = (rows, clean) if not self._has_texts else (rows[:, ~self._texts], clean[:, ~self._texts])
+        infinite = int((~np.isnan(was) & np.isnan(now))[chosen].sum())
         empty = absent.all(axis=1)
         self._counts["infinite"] += infinite
         self._counts["missing"] += int(absent[chosen].sum()) - infinite

@@ -82,7 +82,10 @@ class Learner(Protocol):
         ...
 
     def moved_by(self, row: Floats, group: int = 0) -> Floats:
-        """[m]: how much each input of one row moved its score up, as the model stands now; for people, never judged."""
+        """[m]: how much each input of one row moved its score up, as the model stands now; for people, never judged.
+
+        Finite numbers.
+        """
         ...
 
     def save(self) -> bytes:

@@ -76,28 +76,39 @@ class Waiting:
             self._journal.append(["a", self._next, lines])
         self._put(self._next, lines)
 
-    def tell(self, id: int, time: int, label: float) -> Known | None:
-        """An outcome, said at `time`, of the event with this id hash; what is to be learnt by it, if anything.
+    def tell(self, ids: Longs, times: Longs, labels: Floats) -> tuple[Longs, Known]:
+        """Outcomes [k], said at `times`, of the events with these id hashes; -> those that teach, by place, and Known.
 
         Outcomes of events that are not waiting are `unknown`, those dated before their event `early`; of several of
         one event the first counts, others are `repeated` or `contradicting`.
         """
-        number = self._numbers.get(id)
-        if number is None:
-            self.counts["unknown"] += 1
-            return None
-        line = self._lines[self._place(number)]
-        if time < line[_TIME]:
-            self.counts["early"] += 1
-            return None
-        if not np.isnan(line[_LABEL]):
-            self.counts["repeated" if line[_LABEL] == label else "contradicting"] += 1
-            return None
-        line[_LABEL] = label
-        self.counts["told"] += 1
-        if self._journal is not None:
-            self._journal.append(["l", number, label])
-        return _known(line[None, :].copy())
+        known = self._numbers
+        numbers = np.array([known.get(id, -1) for id in ids.tolist()], np.int64)
+        taken = np.flatnonzero(numbers >= 0)
+        self._count("unknown", len(ids) - len(taken))
+        places = numbers[taken] & (len(self._lines) - 1)
+        is_early = times[taken] < self._lines[places, _TIME]
+        self._count("early", int(is_early.sum()))
+        taken, places = taken[~is_early], places[~is_early]
+        before = self._lines[places, _LABEL]
+        _, first = np.unique(places, return_index=True)
+        teaching = np.zeros(len(taken), np.bool_)
+        teaching[first] = np.isnan(before[first])
+        new = np.sort(np.flatnonzero(teaching))
+        self._lines[places[new], _LABEL] = labels[taken[new]]
+        again = ~teaching
+        is_same = self._lines[places[again], _LABEL] == labels[taken[again]]
+        self._count("repeated", int(is_same.sum()))
+        self._count("contradicting", int(len(is_same) - is_same.sum()))
+        self._count("told", len(new))
+        taken = taken[new]
+        if self._journal is not None and len(taken):
+            self._journal.append(["t", numbers[taken].tobytes(), labels[taken].tobytes()])
+        return taken, _known(self._lines[places[new]])
+
+    def _count(self, what: str, n: int) -> None:
+        if n:
+            self.counts[what] += n
 
     def expire(self, now: int) -> Known | None:
         """Let go the events whose time to wait has passed by `now`; -> those that nothing was said of, as 0."""
@@ -199,8 +210,12 @@ class Waiting:
             if what == "a":
                 lines = np.frombuffer(more[0]).reshape(-1, _INPUTS + self._inputs).copy()
                 held.update(zip(range(said, said + len(lines)), lines, strict=True))
-            elif what == "l" and said in held:
+            elif what == "l" and said in held:  # as releases before wrote one outcome
                 held[said][_LABEL] = more[0]
+            elif what == "t":
+                for number, label in zip(np.frombuffer(said, np.int64).tolist(), np.frombuffer(more[0]), strict=True):
+                    if number in held:
+                        held[number][_LABEL] = label
             elif what == "x":
                 first = max(first, said)
             elif what == "c":

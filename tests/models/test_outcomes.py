@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_stream.models.outcomes import PARTS, Waiting
+from risk_stream.models.outcomes import PARTS, Known, Waiting
 
 MINUTE = 60_000
 
@@ -22,10 +23,17 @@ def added(waiting: Waiting, *ids: int, time: int = 0) -> None:
     waiting.add(np.array(ids, np.int64), times, rows, zeros + 0.5, zeros, np.zeros(n, np.int64))
 
 
+def told(waiting: Waiting, id: int, time: int, label: float) -> Known | None:
+    """What one outcome teaches, if anything."""
+    at, known = waiting.tell(np.array([id]), np.array([time]), np.array([label]))
+    assert len(at) == len(known.labels)
+    return known if len(at) else None
+
+
 def test_an_outcome_gives_the_inputs_as_they_were() -> None:
     waiting = Waiting(2, 10 * MINUTE, 100)
     added(waiting, 7, 8)
-    known = waiting.tell(8, 5 * MINUTE, 1.0)
+    known = told(waiting, 8, 5 * MINUTE, 1.0)
     assert known is not None
     assert (known.rows.tolist(), known.labels.tolist(), known.scores.tolist()) == ([[8.0, 8.0]], [1.0], [0.5])
 
@@ -33,24 +41,47 @@ def test_an_outcome_gives_the_inputs_as_they_were() -> None:
 def test_outcomes_that_say_nothing_new_are_counted_by_what_is_wrong_with_them() -> None:
     waiting = Waiting(2, 10 * MINUTE, 100)
     added(waiting, 7, 8, time=MINUTE)
-    assert waiting.tell(9, MINUTE, 1.0) is None
-    assert waiting.tell(7, MINUTE - 1, 1.0) is None, "known before the event happened: a leak"
-    assert waiting.tell(7, MINUTE, 1.0) is not None
-    assert waiting.tell(7, MINUTE, 1.0) is None
-    assert waiting.tell(7, MINUTE, 0.0) is None
+    assert told(waiting, 9, MINUTE, 1.0) is None
+    assert told(waiting, 7, MINUTE - 1, 1.0) is None, "known before the event happened: a leak"
+    assert told(waiting, 7, MINUTE, 1.0) is not None
+    assert told(waiting, 7, MINUTE, 1.0) is None
+    assert told(waiting, 7, MINUTE, 0.0) is None
     assert waiting.counts == {"unknown": 1, "early": 1, "told": 1, "repeated": 1, "contradicting": 1}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3), st.sampled_from([0.0, 1.0])), max_size=25),
+    st.lists(st.integers(0, 25), max_size=3),
+)
+def test_outcomes_said_together_are_as_if_said_one_by_one(said: list[tuple[int, int, float]], cuts: list[int]) -> None:
+    """Also where some are of one event."""
+    one, many = Waiting(2, 10 * MINUTE, 100), Waiting(2, 10 * MINUTE, 100)
+    for waiting in (one, many):
+        added(waiting, 1, 2, 3, time=1)
+        added(waiting, 4, 5, time=2)
+    expected = [known for id, time, label in said if (known := told(one, id, time, label)) is not None]
+    ends = [0, *sorted(min(cut, len(said)) for cut in cuts), len(said)]
+    found, rows = [], []
+    for begin, end in pairwise(ends):
+        ids, times, labels = (np.array([outcome[i] for outcome in said[begin:end]]) for i in range(3))
+        at, known = many.tell(ids.astype(np.int64), times.astype(np.int64), labels.astype(float))
+        found.append(known)
+        rows += [said[begin + i][0] for i in at.tolist()]
+    assert [row for known in found for row in known.rows[:, 0].tolist()] == [k.rows[0, 0] for k in expected] == rows
+    assert [label for known in found for label in known.labels.tolist()] == [k.labels[0] for k in expected]
+    assert many.counts == one.counts
 
 
 def test_what_nothing_was_said_of_counts_as_good_when_its_time_has_passed() -> None:
     waiting = Waiting(2, 10 * MINUTE, 100)
     added(waiting, 7, 8)
     added(waiting, 9, time=MINUTE)
-    waiting.tell(7, MINUTE, 1.0)
+    told(waiting, 7, MINUTE, 1.0)
     assert waiting.expire(10 * MINUTE - 1) is None
     known = waiting.expire(10 * MINUTE)
     assert known is not None
     assert (known.rows[:, 0].tolist(), known.labels.tolist(), len(waiting)) == ([8.0], [0.0], 1)
-    assert waiting.tell(8, 11 * MINUTE, 1.0) is None
+    assert told(waiting, 8, 11 * MINUTE, 1.0) is None
 
 
 def test_of_too_many_the_oldest_go() -> None:
@@ -60,7 +91,7 @@ def test_of_too_many_the_oldest_go() -> None:
     assert (len(waiting), waiting.counts["forgotten"]) == (3, 1)
     added(waiting, *range(5, 15))
     assert (len(waiting), waiting.counts["forgotten"]) == (3, 11)
-    assert waiting.tell(13, 0, 1.0) is not None
+    assert told(waiting, 13, 0, 1.0) is not None
 
 
 ACTS = st.lists(
@@ -85,7 +116,7 @@ def test_it_goes_on_from_its_journal_and_images_as_if_nothing_had_happened(acts:
             added(ours, *range(next_id, next_id + number), time=now)
             next_id += number
         elif act == "tell":
-            ours.tell(number, now, float(number % 2))
+            told(ours, number, now, float(number % 2))
         elif act == "expire":
             now += number * MINUTE
             ours.expire(now)
@@ -101,8 +132,8 @@ def test_it_goes_on_from_its_journal_and_images_as_if_nothing_had_happened(acts:
     assert len(again) == len(ours)
 
     def rest(waiting: Waiting) -> Any:
-        told = [waiting.tell(id, now, 1.0) for id in range(next_id)]
+        said = [told(waiting, id, now, 1.0) for id in range(next_id)]
         known = waiting.expire(now + 100 * MINUTE)
-        return [None if k is None else k.rows.tolist() for k in told], None if known is None else known.rows.tolist()
+        return [None if k is None else k.rows.tolist() for k in said], None if known is None else known.rows.tolist()
 
     assert rest(again) == rest(ours)
