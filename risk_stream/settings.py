@@ -17,7 +17,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from risk_stream.connect import Broker, RedisUrl, Security
 
-__all__ = ["Settings", "SettingsError", "load_settings"]
+__all__ = ["SHIPPED_PEOPLE", "Settings", "SettingsError", "load_settings", "secret_names"]
 
 
 _CLONE, _WHEEL = Path(__file__).parents[1] / "people", Path(sys.prefix) / "share/risk-stream/people"
@@ -50,6 +50,11 @@ class SecretFiles(PydanticBaseSettingsSource):
         """All of them that are set."""
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def secret_names() -> tuple[str, ...]:
+    """The settings that are secrets: each may lie in a file instead."""
+    return tuple(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
 
 
 class Settings(BaseSettings):

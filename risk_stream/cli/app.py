@@ -14,6 +14,7 @@ import typer
 
 from risk_stream import __version__
 from risk_stream.cli import (
+    access,
     decide,
     decisions,
     demo,
@@ -69,6 +70,7 @@ def _root(
 for _module in (demo, worker, margin, simulate, replay, decide, profile, rebuild, events, doctor, population):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
+app.add_typer(access.app, name="access")
 app.add_typer(loan_book.app, name="book")
 app.add_typer(lifecycle.app, name="lifecycle")
 app.add_typer(models.app, name="models")

@@ -47,6 +47,9 @@ class State(StrEnum):
 
 
 _SIGNS: Final = {State.OK: "[green]ok[/]  ", State.WARN: "[yellow]warn[/]", State.FAIL: "[bold red]FAIL[/]"}
+#: How the text ends, without and with something to mend.
+_WORKER: Final = ("A worker would run.", "A worker would not run: {n} to mend.")
+_SECURITY: Final = ("Nothing has to be mended before others may reach it.", "{n} to mend before others may reach it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +65,36 @@ class Finding:
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog=examples("risk-stream doctor", "RISK_STREAM_BROKER=kafka-1:9092 risk-stream doctor --format json")
+        epilog=examples(
+            "risk-stream doctor",
+            "risk-stream doctor --security",
+            "RISK_STREAM_BROKER=kafka-1:9092 risk-stream doctor --format json",
+        )
     )(doctor)
 
 
 def doctor(
     format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+    security: Annotated[
+        bool, typer.Option("--security", help="Say instead what of the settings lets in, or shows, more than is meant.")
+    ] = False,
 ) -> None:
     """Say what a worker would find here, and what to do where it would not run. Exit code 1 if it would not."""
     settings = settings_with()
-    findings = list(look(settings))
+    if security:
+        from risk_stream.cli.security import look_at_security
+
+        findings = list(look_at_security(settings))
+    else:
+        findings = list(look(settings))
     worst = State.FAIL in {finding.state for finding in findings}
     if format == "json":
         typer.echo(orjson.dumps({"ok": not worst, "findings": [asdict(finding) for finding in findings]}))
     else:
         _say(findings)
+        bad = sum(finding.state is State.FAIL for finding in findings)
+        ending = _SECURITY if security else _WORKER
+        output().print(ending[bool(bad)].format(n=counted(bad, "thing")))
     raise typer.Exit(1 if worst else 0)
 
 
@@ -100,10 +118,6 @@ def _say(findings: list[Finding]) -> None:
         console.print(finding.seen, markup=False)
         if finding.do:
             console.print(f"{'':{width + 6}}  -> {finding.do}", markup=False)
-    bad = sum(finding.state is State.FAIL for finding in findings)
-    console.print(
-        "A worker would run." if not bad else f"A worker would not run: {bad} thing{'s' if bad > 1 else ''} to mend."
-    )
 
 
 def _python() -> Finding:

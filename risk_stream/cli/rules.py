@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
-from risk_stream.cli import backtest, book, coverage, health, history, trace, tune
+from risk_stream.cli import backtest, book, coverage, four_eyes, health, history, trace, tune
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.findings import Finding, Format, as_github, as_junit
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
@@ -192,11 +192,14 @@ def publish(
 
     from aiokafka.errors import KafkaError
 
+    from risk_stream.access import read_access
     from risk_stream.stream.planbook import UnknownPlanError, event_texts
     from risk_stream.stream.planlog import publish_plan
     from risk_stream.stream.topics import BrokerError, partition_counts
 
     settings = settings_with(broker=broker)
+    if read_access(settings.people_folder).four_eyes:
+        raise CommandError("Rules are changed by four eyes (access.yaml): risk-stream rules propose them.")
     plan = None if withdraw else plan_of(settings, paths or ())
     must_answer(settings.broker)
     try:
@@ -322,6 +325,7 @@ trace.register(app)
 coverage.register(app)
 backtest.register(app)
 history.register(app)
+four_eyes.register(app)
 health.register(app)
 book.register(app)
 tune.register(app)

@@ -22,19 +22,21 @@ import faust
 import psutil
 from aiokafka.errors import KafkaError
 
+from risk_stream.access import read_access
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.rules import Plan, PlanSource
 from risk_stream.rules.files import with_models
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
+from risk_stream.stream.approved import ApprovedPlans, UnapprovedError
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.outbox import Outbox
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.planbook import PlanBook, event_texts
 from risk_stream.stream.planlog import PlanLog
-from risk_stream.stream.plans import PlanWatcher
+from risk_stream.stream.plans import APPROVE, PUBLISH, PlanWatcher
 from risk_stream.stream.statelog import KafkaStateLog
 from risk_stream.stream.store import AlertStore
 from risk_stream.stream.topics import BrokerError, minimum_session, partition_counts, wanted_topics
@@ -111,6 +113,8 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     keeper = Keeper(settings.profiles_topic, profiles, metrics, source.plan)
     producer = Outbox(settings.broker)
     plans = PlanLog(settings.broker, settings.plans_topic, producer, partitions=counts[settings.plans_topic])
+    four_eyes = read_access(settings.people_folder).four_eyes
+    published = ApprovedPlans(plans, settings.broker, settings.life_topic) if four_eyes else plans
     book = PlanBook(source.plan, event_texts(settings.events), plans, source.kept)
     pipeline = Pipeline(
         settings,
@@ -128,7 +132,15 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     metrics.before_scrape(lambda: pipeline.lanes.health.say(metrics, settings.metrics_rules))
     metrics.page("/rules", pipeline.lanes.health.page)
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
-    watcher = PlanWatcher(source, metrics, pipeline.use, book=book, published=plans, named=pipeline.changes.names)
+    watcher = PlanWatcher(
+        source,
+        metrics,
+        pipeline.use,
+        book=book,
+        published=published,
+        advice=APPROVE if four_eyes else PUBLISH,
+        named=pipeline.changes.names,
+    )
     pipeline.changes.newest = watcher.newest
     _say_unkept(settings, source.plan)
     app = make_app(settings, pipeline, watcher, watch, session=session)
@@ -201,6 +213,8 @@ def _work(worker: faust.Worker, app: RiskApp, broker: str) -> NoReturn:
             logging.shutdown()
             os._exit(AGAIN if code else 0)
         log.debug("crash", exc_info=failure)
+        if isinstance(failure, UnapprovedError):
+            _end(AGAIN, str(failure))
         who = f"the broker at {broker}" if isinstance(failure, KafkaError) else "the worker"
         _end(AGAIN, f"{who} failed: {failure!r}")
 

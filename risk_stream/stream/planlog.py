@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,7 +22,7 @@ from risk_stream.stream.producer import Producer
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
-__all__ = ["PlanLog", "current_record", "publish_plan", "published_plan"]
+__all__ = ["PlanLog", "current_record", "publish_plan", "published_plan", "store_plan"]
 
 log = logging.getLogger(__name__)
 
@@ -208,14 +209,27 @@ async def publish_plan(broker: str, topic: str, plan: Plan | None, events: Mappi
     What is stored already of its files is not stored again. Raises `UnknownPlanError` for a file that is too large and
     `KafkaError`.
     """
-    producer = Producer(broker, client_id="risk-stream-publish")
-    await producer.start()
-    plans = PlanLog(broker, topic, producer)
-    try:
+    async with _writing(broker, topic) as plans:
         if plan is not None:
             await plans.start()
             await plans.put(pack_plan(plan, events, plans.has))
         await plans.publish(None if plan is None else plan.version)
+
+
+async def store_plan(broker: str, topic: str, plan: Plan, events: Mapping[str, str]) -> None:
+    """Keep a plan in the log without anybody taking it. Raises as `publish_plan`."""
+    async with _writing(broker, topic) as plans:
+        await plans.start()
+        await plans.put(pack_plan(plan, events, plans.has))
+
+
+@contextlib.asynccontextmanager
+async def _writing(broker: str, topic: str) -> AsyncIterator[PlanLog]:
+    producer = Producer(broker, client_id="risk-stream-publish")
+    await producer.start()
+    plans = PlanLog(broker, topic, producer)
+    try:
+        yield plans
     finally:
         await plans.stop()
         await producer.stop()

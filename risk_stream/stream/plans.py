@@ -18,11 +18,12 @@ from risk_stream.catalogue import ProblemsError
 from risk_stream.engine import make_ready
 from risk_stream.rules import Plan, PlanSource, calendars_ending, expired
 from risk_stream.sinks.prometheus import Metrics
+from risk_stream.stream.approved import ApprovedPlans, UnapprovedError
 from risk_stream.stream.beside import beside
 from risk_stream.stream.planbook import PlanBook, UnknownPlanError
 from risk_stream.stream.planlog import PlanLog
 
-__all__ = ["PlanWatcher"]
+__all__ = ["APPROVE", "PUBLISH", "PlanWatcher"]
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,19 @@ MAX_SAID = 20
 STEP = 0.02
 
 
+#: What to do where the files were changed and do not say which plan is in force.
+PUBLISH = (
+    "it was published; risk-stream rules publish the new ones, or risk-stream rules publish --withdraw to go by the"
+    " files again"
+)
+APPROVE = "risk-stream rules propose the new ones, and somebody else approves them"
+
+
 class PlanWatcher:
     """Hands each new plan to `use`; between batches, since it runs on the loop the batches run on.
 
-    Without a `published` log only the rule files say which plan is in force. That a plan is in force is said when
+    Without a `published` log only the rule files say which plan is in force; `advice` is what to do where they were
+    changed and do not. That a plan is in force is said when
     `named(version)`: when all that is admitted from then on names it.
     """
 
@@ -47,11 +57,13 @@ class PlanWatcher:
         use: Callable[[Plan], None],
         *,
         book: PlanBook | None = None,
-        published: PlanLog | None = None,
+        published: PlanLog | ApprovedPlans | None = None,
+        advice: str = PUBLISH,
         named: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.source, self.metrics, self._use, self._named = source, metrics, use, named
         self.book, self.published = book or PlanBook(source.plan), published
+        self._advice = advice
         self.plan = source.plan  # the one in force
         self._ready = make_ready(self.plan)
         self._waiting: Plan | None = None  # good, and not yet in force
@@ -64,13 +76,20 @@ class PlanWatcher:
         self._say(self.plan)
 
     async def start(self) -> None:
-        """Before anything is read: store the plan that is in force. Raises `KafkaError` and `UnknownPlanError`."""
+        """Before anything is read: store the plan that is in force.
+
+        Raises `KafkaError`, `UnknownPlanError`, and `UnapprovedError` where four eyes are wanted and none has approved.
+        """
         if self.published is not None:
             await self.published.start()
         await self.book.keep(self.plan)
         await self._look_at_published()
         if self._waiting is not None:
             await self._take_over(self._waiting)
+        if isinstance(self.published, ApprovedPlans) and not self.is_newest:
+            raise UnapprovedError(
+                f"plan {self.published.current} was approved and is not in the log of plans: propose it"
+            )
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -148,10 +167,10 @@ class PlanWatcher:
             return
         if self.published is not None and self.published.current is not None:
             log.warning(
-                "the rules were changed (plan %s), but plan %s was published and stays in force: risk-stream rules "
-                "publish the new ones, or risk-stream rules publish --withdraw to go by the files again",
+                "the rules were changed (plan %s), but plan %s stays in force: %s",
                 plan.version,
                 self.plan.version,
+                self._advice,
             )
             return
         self._waiting = plan

@@ -1,0 +1,151 @@
+"""Rules changed by four eyes, on real Kafka: the folder only proposes, and what is in force was approved by another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from risk_stream.access import make_token, store_token
+from risk_stream.alerts import Act, Entry, Ruling
+from risk_stream.catalogue import Catalogue
+from risk_stream.cli import run
+from risk_stream.rules import Plan, PlanSource, plan_of_texts
+from risk_stream.settings import Settings
+from risk_stream.sinks import Metrics
+from risk_stream.stream import create_topics, wanted_topics
+from risk_stream.stream.approved import ApprovedPlans, UnapprovedError
+from risk_stream.stream.planbook import PlanBook
+from risk_stream.stream.planlog import PlanLog
+from risk_stream.stream.plans import APPROVE, PlanWatcher
+from risk_stream.stream.producer import Producer
+from risk_stream.stream.rejects import send_all
+from tests.live.servers import Kafka
+from tests.stream.conftest import RULES
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+PEOPLE = """
+four_eyes: true
+people:
+  wang: {roles: [author], entities: all}
+  li: {roles: [author], entities: all}
+  otto: {roles: [officer], entities: all}
+"""
+NEW = RULES.replace("9000", "8000")
+
+
+@pytest.fixture(scope="module")
+def settings(kafka: Kafka, catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("people")
+    (folder / "access.yaml").write_text(PEOPLE)
+    made = Settings(broker=kafka.address, prefix="eyes.", house_topics={}, people=folder)
+    create_topics(made.broker, wanted_topics(made, catalogue))
+    return made
+
+
+@pytest.fixture(scope="module")
+def desk(settings: Settings) -> Iterator[None]:
+    """What decides acts: here it grants each, as a desk that has nothing against it."""
+    ended = threading.Event()
+
+    async def main() -> None:
+        place = TopicPartition(settings.actions_topic, 0)
+        consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, auto_offset_reset="earliest")
+        await consumer.start()
+        consumer.assign([place])
+        number = 0
+        while not ended.is_set():
+            for record in (await consumer.getmany(place, timeout_ms=50)).get(place, []):
+                number += 1
+                act = msgspec.json.decode(record.value, type=Act)
+                said = Entry(number=number, before="", time=0, what="act", act=act, rulings=[Ruling(done=True)])
+                await send_all(settings.broker, [(settings.life_topic, None, said.to_json(), 0)])
+        await consumer.stop()
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
+    thread.start()
+    yield
+    ended.set()
+    thread.join(10)
+
+
+def test_the_folder_only_proposes(
+    settings: Settings,
+    desk: None,
+    catalogue: Catalogue,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nobody approves their own; who may not is told so; an edit of the folder changes nothing until it is approved."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(RULES)
+    tokens = {}
+    for name in ("wang", "li", "otto"):
+        tokens[name], token = make_token(name, now=1, expires=None)
+        store_token(settings.people_folder, token)
+    for name, value in (("BROKER", settings.broker), ("PREFIX", "eyes."), ("HOUSE_TOPICS", "{}")):
+        monkeypatch.setenv(f"RISK_STREAM_{name}", value)
+    monkeypatch.setenv("RISK_STREAM_PEOPLE", str(settings.people_folder))
+
+    def as_person(name: str, *command: str) -> tuple[int, str]:
+        monkeypatch.setenv("RISK_STREAM_TOKEN", tokens.get(name, name))
+        capsys.readouterr()
+        code = run(["rules", *command])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    def watcher() -> PlanWatcher:
+        producer = Producer(settings.broker)
+        plans = PlanLog(settings.broker, settings.plans_topic, producer)
+        source = PlanSource([folder], catalogue)
+        approved = ApprovedPlans(plans, settings.broker, settings.life_topic)
+        book = PlanBook(source.plan, {}, plans, source.kept)
+        return PlanWatcher(source, Metrics(), used.append, book=book, published=approved, advice=APPROVE)
+
+    used: list[Plan] = []
+
+    async def started() -> str:
+        one = watcher()
+        producer = one.published._plans.producer  # type: ignore[union-attr]
+        await producer.start()
+        try:
+            await one.start()
+            await one.look()
+            return one.plan.version
+        finally:
+            await one.stop()
+            await producer.stop()
+
+    with pytest.raises(UnapprovedError, match="no plan was approved yet"):
+        asyncio.run(started())
+    first = plan_of_texts({"rules.yaml": RULES}, catalogue).version
+    assert as_person("wang", "approve", first) == (
+        1,
+        f"risk-stream: plan {first} was not proposed: risk-stream rules propose.\n",
+    )
+    assert as_person("rst_x_y", "propose", str(folder))[0] == 1
+    assert "otto may not" in as_person("otto", "propose", str(folder))[1]
+    code, said = as_person("wang", "propose", str(folder))
+    assert code == 0, said
+    version = said.split()[2]
+    assert f"wang proposed plan {version}: somebody else approves it" in as_person("wang", "approve", version)[1]
+    assert "otto may not" in as_person("otto", "approve", version)[1]
+    code, said = as_person("li", "approve", version)
+    assert (code, "is approved by li" in said) == (0, True), said
+    assert asyncio.run(started()) == version
+    (folder / "rules.yaml").write_text(NEW)
+    assert asyncio.run(started()) == version, "the folder has another plan, at the start and later"
+    assert "by four eyes" in as_person("li", "publish", str(folder))[1]
+    second = as_person("li", "propose", str(folder))[1].split()[2]
+    assert second != version
+    assert asyncio.run(started()) == version
+    assert as_person("wang", "approve", second)[0] == 0
+    assert asyncio.run(started()) == second
