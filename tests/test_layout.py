@@ -52,6 +52,7 @@ FRIENDS = {
     ("sinks", "settings"),
     ("embedded", "settings"),
     ("access", "alerts"),
+    ("access", "settings"),
 }
 CORE = {
     "catalogue",

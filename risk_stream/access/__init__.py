@@ -1,11 +1,17 @@
 """Who may do what: people and roles, tokens and sign-ins, whose data one sees, and personal data masked.
 
 One place decides it. `read_access` reads people/access.yaml; `Gate` stands before every route of the console, each of
-which names one of PERMISSIONS; `Scope` is asked where data are read; `Masking` makes what is shown of them.
+which names one of PERMISSIONS; `Scope` is asked where data are read; `Masking` makes what is shown of them. A server:
+
+    gate = install_gate(app, settings, {("GET", "/v1/alerts"): "see", ...})
+    # a handler has request[PERSON]: name, may, scope; and for its page gate.sessions.csrf(request[SESSION])
+    runner = web.AppRunner(app, **SERVER_LIMITS)
+    # and beside it: Patience(runner.server).run()
 """
 
 from __future__ import annotations
 
+from risk_stream.access.install import install_gate, only_here
 from risk_stream.access.masking import Masking, reveal_act
 from risk_stream.access.patience import SERVER_LIMITS, Patience
 from risk_stream.access.people import NOBODY, Access, Person
@@ -46,8 +52,10 @@ __all__ = [
     "Sessions",
     "SignIn",
     "check_local",
+    "install_gate",
     "is_loopback",
     "make_token",
+    "only_here",
     "read_access",
     "refusal",
     "reveal_act",

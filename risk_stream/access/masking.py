@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from risk_stream.alerts import Act
 from risk_stream.catalogue import MASK, Catalogue, mask_personal
 
@@ -51,6 +53,22 @@ class Masking:
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """A masked copy of an event, or of any values by the names of fields; inside lists and mappings too."""
         return mask_personal(self._catalogue, {name: self._inside(value) for name, value in event.items()})
+
+    def record(self, value: bytes) -> dict[str, Any] | str:
+        """A record that was refused: what is known to be no personal data of a JSON object, else how long it is.
+
+        A field that the catalogue does not know may be a misspelt one that is personal, so it is masked too.
+        """
+        try:
+            said = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            return f"{len(value):,} bytes that are no JSON object"
+        return {
+            name: field if name in self._plain and not isinstance(field, dict | list) else MASK
+            for name, field in said.items()
+        }
 
     def words(self, text: str, event: Mapping[str, Any]) -> str:
         """A sentence made of an event, without its personal values."""

@@ -144,7 +144,9 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
         screen.say(f"redis: {redis.url}")
         given = {
             "broker": broker.address,
+            "kafka_security": "plaintext",
             "redis": redis.url,
+            "redis_password": "",
             "rules": paths,
             "metrics_port": free_port(port),
             "spare": False,

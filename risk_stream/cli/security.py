@@ -48,9 +48,11 @@ def look_at_security(settings: Settings, *, now: int | None = None, grafana: str
 
 
 def _people(settings: Settings, access: Access, now: int) -> Iterator[Finding]:
+    from risk_stream.access import only_here
+
     if access.local is not None:
         seen = f"whoever is on this machine is {', '.join(access.local.roles)}, without signing in"
-        if _is_here(settings):
+        if only_here(settings):
             do = "take local out of access.yaml where others have accounts on this machine"
             yield Finding("local", State.WARN, seen, do)
         else:
@@ -84,22 +86,15 @@ def _people(settings: Settings, access: Access, now: int) -> Iterator[Finding]:
         yield Finding("personal data", State.WARN, seen, do)
 
 
-def _is_here(settings: Settings) -> bool:
-    from risk_stream.access import is_loopback
-
-    host = urlsplit(settings.console_url).hostname
-    return is_loopback(host) if host else is_loopback(settings.console_host)
-
-
 def _console(settings: Settings) -> Iterator[Finding]:
-    from risk_stream.access import is_loopback
+    from risk_stream.access import is_loopback, only_here
 
     url, at = settings.console_url, f"{settings.console_host}:{settings.console_port}"
     behind = url.startswith("https://")
-    if not is_loopback(settings.console_host) and not behind and not _is_here(settings):
+    if not is_loopback(settings.console_host) and not behind and not only_here(settings):
         do = "listen on 127.0.0.1 behind a proxy with TLS, and set RISK_STREAM_CONSOLE_URL=https://..."
         yield Finding("console", State.FAIL, f"it listens on {at} without TLS: sessions can be read on the way", do)
-    elif url.startswith("http://") and not _is_here(settings):
+    elif url.startswith("http://") and not only_here(settings):
         do = "have the proxy speak TLS, and set RISK_STREAM_CONSOLE_URL=https://..."
         yield Finding("console", State.FAIL, f"people reach it at {url} without TLS", do)
     else:

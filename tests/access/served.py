@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from risk_stream.access import (
+    MAX_BODY,
     PERSON,
     SERVER_LIMITS,
     SESSION,
-    SIGN_IN_ROUTES,
-    AccessSource,
     Gate,
     Patience,
-    Seal,
-    Sessions,
-    SignIn,
+    install_gate,
     make_token,
     store_token,
 )
-from risk_stream.access.web import MAX_BODY, Handler
+from risk_stream.access.web import Handler
+from risk_stream.settings import Settings
 
 __all__ = ["Answer", "Browser", "Served", "served", "token_for"]
 
+GATE = web.AppKey("gate", Gate)
 NOW = 1_790_000_000_000
 
 ROWS = [{"id": "own", "entity": "SEC-SH"}, {"id": "foreign", "entity": "SEC-SZ"}, {"id": "none", "entity": ""}]
@@ -134,10 +134,10 @@ class Served:
             return got
 
 
-def _routes(gate: Gate) -> list[tuple[str, str, str, Handler]]:
+def _routes() -> list[tuple[str, str, str, Handler]]:
     async def me(request: web.Request) -> web.Response:
         person = request[PERSON]
-        csrf = gate.sessions.csrf(request[SESSION])
+        csrf = request.app[GATE].sessions.csrf(request[SESSION])
         return web.json_response({"name": person.name, "may": sorted(person.may), "csrf": csrf})
 
     async def alerts(request: web.Request) -> web.Response:
@@ -176,23 +176,18 @@ def served(folder: Path, *, url: str = "", first: float = 10.0, secret: str = ""
     found: list[Served] = []
 
     async def main() -> None:
-        seal = Seal(b"a key of tests")
-        source = AccessSource(folder)
-        permissions: dict[tuple[str, str], str] = {(m, p): need for m, p, need in SIGN_IN_ROUTES}
-        gate = Gate(source, Sessions(seal), permissions, url=url)
-        app = web.Application(client_max_size=MAX_BODY)
-        for method, path, need, handler in _routes(gate):
-            permissions[method, path] = need
-            app.router.add_route(method, path, handler)
-        app.router.add_get("/v1/forgotten", _routes(gate)[0][3])
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1, **SERVER_LIMITS)
         sock = socket.create_server(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-        own = url or f"http://127.0.0.1:{port}"
-        sign_in = SignIn(gate, seal, url=own, secret=secret)
-        for (method, path, _), handler in zip(SIGN_IN_ROUTES, sign_in.handlers, strict=True):
+        app = web.Application(client_max_size=MAX_BODY)
+        settings = Settings(people=folder, console_url=url, console_openid_secret=SecretStr(secret))
+        routes = _routes()
+        permissions = {(method, path): need for method, path, need, _ in routes}
+        gate = install_gate(app, settings, permissions, port=port)
+        for method, path, _, handler in routes:
             app.router.add_route(method, path, handler)
-        gate.install(app)
+        app.router.add_get("/v1/forgotten", routes[0][3])
+        app[GATE] = gate
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1, **SERVER_LIMITS)
         await runner.setup()
         await web.SockSite(runner, sock).start()
         assert runner.server is not None

@@ -59,6 +59,18 @@ def test_an_event_is_masked_inside_lists_too() -> None:
     assert MASKING.event(event) == {**event, "name": MASK, "before": [{"name": MASK, "x": [1]}]}
 
 
+def test_a_refused_record_shows_what_is_known_to_be_open() -> None:
+    """A misspelt name, something inside something, and what is no JSON at all may be personal."""
+    record = {"type": "customer", "customer": "C1", "naem": NAME, "phone": "1", "rating": {"name": NAME}}
+    assert MASKING.record(json.dumps(record).encode()) == {
+        **dict.fromkeys(("naem", "phone", "rating"), MASK),
+        "type": "customer",
+        "customer": "C1",
+    }
+    assert MASKING.record(f"{NAME};{ID}".encode()) == "28 bytes that are no JSON object"
+    assert MASKING.record(b"[" * 100_000) == "100,000 bytes that are no JSON object"
+
+
 def test_the_kinds_that_are_personal_are_the_catalogues() -> None:
     assert MASKING.kinds == {"id_number", "address"}
 
