@@ -9,6 +9,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY risk_stream ./risk_stream
 COPY rules ./rules
 COPY models ./models
+COPY people ./people
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && python -m venv /opt/risk-stream \
  && /opt/risk-stream/bin/pip install --no-index --find-links /wheels risk-stream
@@ -22,6 +23,7 @@ RUN useradd --system --uid 10001 --home-dir /var/cache/risk-stream --create-home
 COPY --from=build /opt/risk-stream /opt/risk-stream
 COPY rules /etc/risk-stream/rules
 COPY models /etc/risk-stream/models
+COPY people /etc/risk-stream/people
 # Compiled kernels are kept in the cache folder: mount it, and a restarted worker is ready at once.
 ENV PATH=/opt/risk-stream/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -41,7 +41,7 @@ def test_a_change_counts_and_a_bad_one_does_not(tmp_path: Path, caplog: pytest.L
     assert set(source.current().people) == {"li"}
     write(tmp_path, "people: {zhao: {roles: [oficer], entities: all}}", age=3)
     assert set(source.current().people) == set(source.current().people) == {"li"}
-    assert [record.levelname for record in caplog.records if "access.yaml:1:24" in record.getMessage()] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if "access.yaml:1:25" in record.getMessage()] == ["ERROR"]
     write(tmp_path, PEOPLE, age=4)
     assert set(source.current().people) == {"wang"}
 
