@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ class Person:
     may: frozenset[str] = frozenset()
     scope: Scope = NOWHERE
     language: str = "en"
+    subject: str = ""  # who they are to the provider (claim sub), where access.yaml says it
 
     @property
     def role_key(self) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
@@ -90,10 +92,22 @@ class Access:
             return self.local
         return self.people.get(name)
 
-    def claimed(self, name: str, shown: str, claims: Mapping[str, object]) -> Person | None:
-        """Whom the provider vouches for: as `people` has them, with what the claims add. None: nobody we know."""
-        known = self.people.get(name)
-        if self.openid is None or (known is None and not self.openid.admit_unknown):
+    def claimed(self, claims: Mapping[str, object]) -> Person | None:
+        """Whom the provider vouches for: as `people` has them, with what the claims add. None: nobody we know.
+
+        Somebody of `people` is meant by their `subject`; by their name only where access.yaml says no subject of them,
+        for at some providers people can change the name they are called by.
+        """
+        if self.openid is None:
+            return None
+        subject = str(claims.get("sub", ""))
+        name = str(claims.get(self.openid.name_claim) or subject)
+        known = next((one for one in self.people.values() if subject and one.subject == subject), None)
+        if known is None:
+            known = self.people.get(name)
+            if known is not None and known.subject:
+                return None  # somebody else has taken the name
+        if known is None and not (self.openid.admit_unknown and _NAME.fullmatch(name)):
             return None
         roles, entities, everywhere = list(known.roles if known else ()), set[str](), False
         for rule in self.openid.claims:
@@ -108,8 +122,12 @@ class Access:
         if not may:
             return None
         scope = EVERYWHERE if everywhere else Scope(frozenset(entities))
-        base = known or Person(name, shown or name)
+        base = known or Person(name, str(claims.get("name") or name)[:100])
         return replace(base, roles=tuple(roles), may=may | base.may, scope=scope)
+
+
+#: What the provider may call somebody who is new here: letters and digits of any script, and what addresses have.
+_NAME = re.compile(r"(?!local$)[\w.@+-]{1,64}")
 
 
 def _values(claims: Mapping[str, object], path: str) -> list[str]:

@@ -24,7 +24,7 @@ ACCESS_FILE, TOKENS_FILE = "access.yaml", "tokens.yaml"
 LOCAL = "local"
 
 _KEYS = ("local", "roles", "people", "openid", "four_eyes", "sessions")
-_PERSON = ("name", "roles", "entities", "personal_data", "language")
+_PERSON = ("name", "roles", "entities", "personal_data", "language", "subject")
 _OPENID = ("issuer", "client", "name_claim", "scopes", "claims", "admit_unknown")
 _CLAIM = ("claim", "value", "roles", "entities")
 _SESSIONS = ("idle_minutes", "longest_hours")
@@ -150,7 +150,13 @@ class _Reader:
             may = may | {"reveal"} if self._yes(node, "personal_data") else may - {"reveal"}
         shown = node.get("name")
         return Person(
-            name, str(shown.plain()) if shown else name, roles, may, self._scope(node, name), self._language(node)
+            name,
+            str(shown.plain()) if shown else name,
+            roles,
+            may,
+            self._scope(node, name),
+            self._language(node),
+            self._text(node, "subject") if "subject" in node else "",
         )
 
     def _local(self) -> Person | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from html import escape
@@ -17,6 +18,8 @@ from risk_stream.access.tokens import TokenError
 from risk_stream.access.web import PERSON, SESSION, Gate, Handler, refusal
 
 __all__ = ["SIGN_IN_ROUTES", "SignIn"]
+
+log = logging.getLogger("risk_stream.access")
 
 #: Where the provider sends people back to.
 ANSWER_PATH = "/v1/session/answer"
@@ -67,6 +70,7 @@ class SignIn:
             person = self._gate.sign_in(body.token.strip(), request, access)
         except TokenError as error:
             return refusal(401, str(error))
+        log.info("%s has signed in with a token, from %s", person.name, self._gate.address(request))
         now = int(time.time() * 1000)
         session = self._gate.sessions.begin(person, token=body.token.strip().split("_", 2)[1], now=now)
         said = {"name": person.name, "csrf": self._gate.sessions.csrf(session)}
@@ -117,10 +121,12 @@ class SignIn:
             claims = await provider.finish(msgspec.json.decode(data, type=Flow), request.query, now)
         except OpenIdError as error:
             return self._back(None, str(error))
-        name = str(claims.get(provider.openid.name_claim) or claims["sub"])[:64]
-        person = access.claimed(name, str(claims.get("name") or name)[:100], claims)
+        person = access.claimed(claims)
         if person is None:
+            name = str(claims.get(provider.openid.name_claim) or claims["sub"])[:64]
+            log.warning("%r of the provider has no role here, from %s", name, self._gate.address(request))
             return self._back(None, f"{name} is known to the provider, and has no role here: ask who keeps access.yaml")
+        log.info("%s has signed in at the provider, from %s", person.name, self._gate.address(request))
         response = self._back(self._url or "/", "")
         self._gate.set_cookie(response, self._gate.sessions.begin(person, token="", now=now), access)
         return response

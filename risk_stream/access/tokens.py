@@ -59,7 +59,7 @@ def check_token(text: str, tokens: Mapping[str, Token], now: int) -> Token:
 def store_token(folder: Path, token: Token) -> Path:
     """Add a token to the folder's file, which its owner alone can read; returns the file. Raises OSError."""
     path = folder / TOKENS_FILE
-    path.touch(mode=0o600)
+    before = path.read_text(encoding="utf-8") if path.exists() else _HEAD
     entry = [
         f'"{token.id}":',
         f"  person: {token.person}",
@@ -68,10 +68,11 @@ def store_token(folder: Path, token: Token) -> Path:
         f'  made: "{_iso(token.made)}"',
         f'  expires: "{_iso(token.expires)}"' if token.expires is not None else "  expires: never",
     ]
-    with path.open("r+", encoding="utf-8") as file:
-        before = file.read()
-        file.write(("" if before else _HEAD) + ("\n" if before and not before.endswith("\n") else ""))
-        file.write("\n".join(entry) + "\n")
+    draft = path.with_suffix(".new")  # a console that reads meanwhile has the file as it was, or as it will be
+    draft.touch(mode=0o600)
+    end = "" if before.endswith("\n") else "\n"
+    draft.write_text(before + end + "\n".join(entry) + "\n", encoding="utf-8")
+    draft.replace(path)
     return path
 
 

@@ -125,6 +125,7 @@ class Gate:
             person = _person_of(text, access)
         except TokenError:
             self.throttle.failed(name, address, now)
+            log.warning("a token that is not good (%r) was tried, from %s", name, address)
             raise
         self.throttle.succeeded(name)
         return person
@@ -171,6 +172,7 @@ class Gate:
         """What every answer says, streams included; and the session's cookie anew, where it has grown old."""
         for name, value in headers_of(request.path, tls=self.tls).items():
             response.headers.setdefault(name, value)
+        response.headers["Server"] = "risk-stream"  # and of which version what is, is nobody's business
         session = request.get(SESSION)
         if session is None or self.cookie in response.cookies:
             return

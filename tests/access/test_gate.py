@@ -102,6 +102,7 @@ def test_every_answer_has_the_headers_that_browsers_heed(server: Served, tokens:
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
         assert (headers["Cache-Control"] == "no-store") == path.startswith("/v1/")
+        assert headers["Server"] == "risk-stream"
 
 
 def test_a_fault_inside_is_not_shown(server: Served) -> None:

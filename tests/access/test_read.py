@@ -99,10 +99,25 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, said: s
 def test_claims_make_roles_and_entities(tmp_path: Path) -> None:
     """Of lists and of paths; what the house says of a person comes on top."""
     access = read_access(house(tmp_path))
-    new = access.claimed("zhao", "Zhao", {"realm_access": {"roles": ["officers"]}, "groups": ["/shanghai"]})
+    zhao = {"sub": "1", "preferred_username": "zhao", "name": "Zhao"}
+    new = access.claimed({**zhao, "realm_access": {"roles": ["officers"]}, "groups": ["/shanghai"]})
     assert new is not None
     assert (new.roles, new.scope.entities, new.shown) == (("officer",), frozenset({"SEC-SH"}), "Zhao")
-    assert access.claimed("zhao", "Zhao", {"groups": ["/shanghai"]}) is None, "no role, no entry"
-    wang = access.claimed("wang", "W", {"groups": "/everywhere"})
+    assert access.claimed({**zhao, "groups": ["/shanghai"]}) is None, "no role, no entry"
+    wang = access.claimed({"sub": "2", "preferred_username": "wang", "groups": "/everywhere"})
     assert wang is not None
     assert (wang.shown, wang.scope.entities, wang.may) == ("Wang Fang", None, ROLES["officer"])
+
+
+def test_a_name_that_is_taken_at_the_provider_gives_nobody_elses_roles(tmp_path: Path) -> None:
+    """Where access.yaml says who somebody is there, their name alone is nothing; and new names are names."""
+    access = read_access(house(tmp_path, HOUSE.replace("wang: {", "wang: {subject: u-77, ")))
+    officers = {"realm_access": {"roles": ["officers"]}}
+    assert access.claimed({"sub": "u-1", "preferred_username": "wang", **officers}) is None
+    renamed = access.claimed({"sub": "u-77", "preferred_username": "wang.fang", **officers})
+    assert renamed is not None
+    assert renamed.name == "wang"
+    for name in ("local", "wang\u200b", "a b", "<b>", "", "x" * 65):
+        person = access.claimed({"sub": "\n", "preferred_username": name, **officers})
+        assert person is None, name
+    assert access.claimed({"sub": "u-2", "preferred_username": "赵云", **officers}) is not None
