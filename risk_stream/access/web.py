@@ -77,14 +77,20 @@ class Gate:
         if unknown:
             raise ValueError(f"no such permission: {', '.join(sorted(unknown))}")
         self.access, self.sessions, self.throttle = access, sessions, Throttle()
-        self.permissions, self._static = permissions, static
+        self.permissions, self._static = dict(permissions), static
         parts = urlsplit(url)
         self.tls, self._behind_proxy = parts.scheme == "https", bool(url) and not is_loopback(parts.hostname or "")
         self._host = (parts.hostname or "").lower()
         self.cookie = "__Host-risk" if self.tls else "risk"
 
     def install(self, app: web.Application) -> None:
-        """Stand before all of an application's routes."""
+        """Stand before all of an application's routes; it does not start with one that names no permission."""
+
+        async def check(app: web.Application) -> None:
+            if unnamed := self.unnamed(app):
+                raise ValueError(f"these routes name no permission: {', '.join(unnamed)}")
+
+        app.on_startup.append(check)
 
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -92,6 +98,15 @@ class Gate:
 
         app.middlewares.insert(0, gate)
         app.on_response_prepare.append(self._prepare)
+
+    def unnamed(self, app: web.Application) -> list[str]:
+        """The routes of an application that nobody would be answered at, as `GET /v1/alerts`."""
+        return [
+            f"{route.method} {resource.canonical}"
+            for resource in app.router.resources()
+            for route in resource
+            if self._needs(resource, route.method) is None
+        ]
 
     def known(self, request: web.Request, access: Access) -> Known:
         """Who asks: by the token of the request, by its session, or because they are on this machine."""
@@ -201,12 +216,13 @@ class Gate:
     def permission(self, request: web.Request) -> str | None:
         """What the table says of the route of a request."""
         resource = request.match_info.route.resource
-        if resource is None:
-            return None
-        path, method = resource.canonical, "GET" if request.method == "HEAD" else request.method
+        return None if resource is None else self._needs(resource, request.method)
+
+    def _needs(self, resource: web.AbstractResource, method: str) -> str | None:
+        path = resource.canonical
         if isinstance(resource, web.StaticResource) and f"{path}/".startswith(self._static):
             return PUBLIC
-        return self.permissions.get((method, path))
+        return self.permissions.get(("GET" if method == "HEAD" else method, path))
 
     def _forged(self, request: web.Request, known: Known, permission: str) -> web.Response | None:
         said = None

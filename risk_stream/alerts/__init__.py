@@ -9,6 +9,7 @@ precision) is a fold of these entries.
 from __future__ import annotations
 
 from risk_stream.alerts.act import ACTS, DISPOSITIONS, Act, Kind, Ruling
+from risk_stream.alerts.approvals import Approvals
 from risk_stream.alerts.entry import Cause, Entry, digest, read_entry
 from risk_stream.alerts.life import Case, Disposition, Life, Notice, Silence, Standing
 
@@ -16,6 +17,7 @@ __all__ = [
     "ACTS",
     "DISPOSITIONS",
     "Act",
+    "Approvals",
     "Case",
     "Cause",
     "Disposition",

@@ -11,8 +11,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.access.approval import Approvals
 from risk_stream.alerts import read_entry
+from risk_stream.alerts.approvals import Approvals
 from risk_stream.connect import kafka_options
 from risk_stream.stream.planlog import PlanLog
 

@@ -34,6 +34,8 @@ from risk_stream.settings import Settings
 
 __all__ = ["Answer", "Browser", "Served", "served", "token_for"]
 
+#: A route whose permission is taken away once it runs.
+FORGOTTEN = ("GET", "/v1/forgotten")
 GATE = web.AppKey("gate", Gate)
 NOW = 1_790_000_000_000
 
@@ -185,10 +187,12 @@ def served(folder: Path, *, url: str = "", first: float = 10.0, secret: str = ""
         gate = install_gate(app, settings, permissions, port=port)
         for method, path, _, handler in routes:
             app.router.add_route(method, path, handler)
-        app.router.add_get("/v1/forgotten", routes[0][3])
+        gate.permissions[FORGOTTEN] = "public"  # an application that forgets one does not start
+        app.router.add_route(*FORGOTTEN, routes[0][3])
         app[GATE] = gate
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1, **SERVER_LIMITS)
         await runner.setup()
+        del gate.permissions[FORGOTTEN]
         await web.SockSite(runner, sock).start()
         assert runner.server is not None
         patience = asyncio.create_task(Patience(runner.server, first=first).run())

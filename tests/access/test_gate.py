@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from risk_stream.access import Gate
+from risk_stream.access import Gate, install_gate
 from risk_stream.access.throttle import BY_ADDRESS
+from risk_stream.settings import Settings
 from tests.access.served import Browser, Served, served, token_for
 
 ACCESS = """
@@ -223,3 +226,24 @@ def test_a_permission_that_is_none_is_refused_at_the_start(server: Served) -> No
     """A table with a slip of the pen does not start."""
     with pytest.raises(ValueError, match="no such permission: sea"):
         Gate(server.gate.access, server.gate.sessions, {("GET", "/"): "sea"})
+
+
+def test_a_route_without_a_permission_does_not_start(tmp_path: Path) -> None:
+    """Whoever adds one says who may ask for it; the pages' own files need none."""
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async def start() -> None:
+        app = web.Application()
+        gate = install_gate(app, Settings(people=tmp_path), {("GET", "/v1/alerts"): "see"})
+        app.router.add_get("/v1/alerts", handler)
+        app.router.add_static("/static", tmp_path)
+        assert gate.unnamed(app) == []
+        app.router.add_post("/v1/alerts/{id}", handler)
+        app.router.add_static("/files", tmp_path)
+        await web.AppRunner(app).setup()
+
+    with pytest.raises(ValueError, match=r"POST /v1/alerts/\{id\}, GET /files") as error:
+        asyncio.run(start())
+    assert "/static" not in str(error.value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_stream.access.approval import Approvals
 from risk_stream.alerts import Act, Entry, Ruling
+from risk_stream.alerts.approvals import Approvals
 
 
 def entry(number: int, kind: str, by: str, plan: str, *, done: bool = True) -> Entry:

@@ -7,7 +7,8 @@ the console have the same answer.
 
 from __future__ import annotations
 
-from risk_stream.alerts import Act, Entry
+from risk_stream.alerts.act import Act
+from risk_stream.alerts.entry import Entry
 
 __all__ = ["Approvals"]
 
