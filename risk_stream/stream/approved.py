@@ -15,13 +15,20 @@ from risk_stream.alerts import read_entry
 from risk_stream.alerts.approvals import Approvals
 from risk_stream.connect import kafka_options
 from risk_stream.stream.planlog import PlanLog
+from risk_stream.stream.topics import BrokerError
 
-__all__ = ["ApprovedPlans", "UnapprovedError", "read_approvals"]
+__all__ = ["ApprovedPlans", "UnapprovedError", "await_approval", "read_approvals"]
 
 log = logging.getLogger(__name__)
 
 #: Wait before a broker that failed is asked again, and how often it is looked whether enough is read, s.
 AGAIN, STEP = 1.0, 0.02
+
+
+_NONE = (
+    "rules are changed by four eyes (access.yaml) and no plan was approved yet: risk-stream rules propose, and somebody"
+    " else risk-stream rules approve"
+)
 
 
 class UnapprovedError(Exception):
@@ -141,10 +148,7 @@ class ApprovedPlans:
             raise
         if self.current is None:
             await self.stop()
-            raise UnapprovedError(
-                "rules are changed by four eyes (access.yaml) and no plan was approved yet: risk-stream rules propose,"
-                " and somebody else risk-stream rules approve"
-            )
+            raise UnapprovedError(_NONE)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -182,3 +186,21 @@ async def read_approvals(broker: str, topic: str) -> Approvals:
     finally:
         await life.stop()
     return life.approvals
+
+
+async def await_approval(broker: str, topic: str) -> None:
+    """Return when some plan was approved; where none was, say so once and wait. Raises `BrokerError`."""
+    life = _Life(broker, topic)
+    approved = asyncio.Event()
+    life.moved = approved.set
+    try:
+        await life.start()
+        if life.approvals.current is None:
+            log.warning("waiting: %s", _NONE)
+            following = asyncio.create_task(life.follow())
+            await approved.wait()
+            following.cancel()
+    except KafkaError as exc:
+        raise BrokerError(f"the log of people's acts at {broker} cannot be read ({exc!r}): is Kafka running?") from exc
+    finally:
+        await life.stop()

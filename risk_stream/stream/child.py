@@ -29,7 +29,7 @@ from risk_stream.rules.files import with_models
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
-from risk_stream.stream.approved import ApprovedPlans, UnapprovedError
+from risk_stream.stream.approved import ApprovedPlans, UnapprovedError, await_approval
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.outbox import Outbox
@@ -171,6 +171,8 @@ def main() -> NoReturn:
     _end_with_parent()
     try:
         catalogue = load_catalogue(*settings.events)
+        if read_access(settings.people_folder).four_eyes:
+            asyncio.run(await_approval(settings.broker, settings.life_topic))
         app, source = build(settings, catalogue, metrics)
         if settings.metrics_port:
             metrics.serve(settings.metrics_host, settings.metrics_port)

@@ -19,7 +19,7 @@ from risk_stream.rules import Plan, PlanSource, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.approved import ApprovedPlans, UnapprovedError
+from risk_stream.stream.approved import ApprovedPlans, UnapprovedError, await_approval
 from risk_stream.stream.planbook import PlanBook
 from risk_stream.stream.planlog import PlanLog
 from risk_stream.stream.plans import APPROVE, PlanWatcher
@@ -138,8 +138,14 @@ def test_the_folder_only_proposes(
     version = said.split()[2]
     assert f"wang proposed plan {version}: somebody else approves it" in as_person("wang", "approve", version)[1]
     assert "otto may not" in as_person("otto", "approve", version)[1]
+    waiting = threading.Thread(
+        target=asyncio.run, args=(await_approval(settings.broker, settings.life_topic),), daemon=True
+    )
+    waiting.start()
     code, said = as_person("li", "approve", version)
     assert (code, "is approved by li" in said) == (0, True), said
+    waiting.join(30)
+    assert not waiting.is_alive(), "a worker without a plan begins when there is one"
     assert asyncio.run(started()) == version
     (folder / "rules.yaml").write_text(NEW)
     assert asyncio.run(started()) == version, "the folder has another plan, at the start and later"
