@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from risk_stream.access import Gate, install_gate
+from risk_stream.access import ROLES, Gate, install_gate
 from risk_stream.access.throttle import BY_ADDRESS
 from risk_stream.settings import Settings
+from tests.access import matrix
 from tests.access.served import Browser, Served, served, token_for
 
 ACCESS = """
@@ -81,6 +82,19 @@ def test_who_may_is_answered_and_who_may_not_is_told_why(
         assert answer.status == expected, answer.body
         if expected != 200:
             assert answer.error
+
+
+def test_every_route_of_the_table_is_asked_as_every_role(tmp_path: Path) -> None:
+    """The table alone says what each is answered: a route that is added to it is tried here."""
+    (tmp_path / "access.yaml").write_text(matrix.PEOPLE)
+    tokens = {role: token_for(tmp_path, role) for role in ROLES}
+    with served(tmp_path) as running:
+        browsers = {"": running.browser(), **{role: running.browser(token) for role, token in tokens.items()}}
+        open_routes = {route: need for route, need in running.gate.permissions.items() if "session" not in route[1]}
+        assert len(open_routes) == 9
+        fill = {"/v1/alerts/{id}": "/v1/alerts/own", "/v1/broken": "/healthz"}
+        assert matrix.wrong_answers(browsers, open_routes, lambda path: fill.get(path, path)) == []
+        assert len(matrix.wrong_answers(browsers, {("GET", "/v1/alerts"): "audit"})) == 3, "it finds what is wrong"
 
 
 @pytest.mark.parametrize(("name", "seen"), [("olga", ["own"]), ("otto", ["own", "foreign", "none"]), ("vera", ["own"])])
