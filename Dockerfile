@@ -1,6 +1,8 @@
 # A worker's image: the locked core without the demo's and the developer's packages, run by a user without rights.
 FROM python:3.11.13-slim-bookworm AS build
 WORKDIR /src
+# For models that are fitted anew: --build-arg EXTRAS=[retrained]
+ARG EXTRAS=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # Every package as a wheel with its hash checked; the image then takes from these only what the core asks for.
 COPY requirements.lock ./
@@ -12,7 +14,7 @@ COPY models ./models
 COPY people ./people
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && python -m venv /opt/risk-stream \
- && /opt/risk-stream/bin/pip install --no-index --find-links /wheels risk-stream
+ && /opt/risk-stream/bin/pip install --no-index --find-links /wheels "risk-stream${EXTRAS}"
 
 FROM python:3.11.13-slim-bookworm
 LABEL org.opencontainers.image.title="risk-stream" \

@@ -25,8 +25,11 @@ __all__ = [
     "FILES",
     "Bars",
     "Counted",
+    "LeftOut",
     "Pump",
     "bars_of",
+    "best",
+    "by_threshold",
     "count",
     "events_of",
     "leave_one_out",
@@ -173,27 +176,34 @@ class LeftOut(NamedTuple):
         return f1(*self.counts.sum(axis=0).tolist())
 
 
-def leave_one_out(
+def by_threshold(
     symbols: Sequence[str], times: Longs, scores: Floats, pumps: Sequence[Pump], steps: int = 120
-) -> LeftOut:
-    """For each pump, alarms above the threshold that gives the highest F1 on all others, the middle one of equals.
-
-    Thresholds are tried at quantiles of the 4,000 highest scores.
-    """
+) -> tuple[Floats, list[Counted]]:
+    """Thresholds, at quantiles of the 4,000 highest scores, and what alarms above each do."""
     order = np.argsort(times, kind="stable")
     tried = np.unique(np.quantile(np.sort(scores[~np.isnan(scores)])[-4000:], np.linspace(0, 1, steps)))
     said = []
     for threshold in tried:
         at = order[scores[order] > threshold]
         said.append(count([symbols[i] for i in at.tolist()], times[at], pumps))
+    return tried, said
+
+
+def best(said: Sequence[Counted], pumps: Sequence[Pump]) -> int:
+    """The place of what has the highest F1 on some pumps, the middle one of equals."""
+    reached = np.array([f1(*one.right(pumps)) for one in said])
+    places = np.flatnonzero(reached >= reached.max() - 1e-12)
+    return int(places[len(places) // 2])
+
+
+def leave_one_out(symbols: Sequence[str], times: Longs, scores: Floats, pumps: Sequence[Pump]) -> LeftOut:
+    """For each pump, alarms above the threshold that is the best on all others."""
+    tried, said = by_threshold(symbols, times, scores, pumps)
     counts, delays, thresholds = [], [], []
     for pump in pumps:
-        others = [p for p in pumps if p is not pump]
-        reached = np.array([f1(*one.right(others)) for one in said])
-        best = np.flatnonzero(reached >= reached.max() - 1e-12)
-        chosen = said[best[len(best) // 2]]
-        counts.append(chosen.right([pump]))
-        thresholds.append(float(tried[best[len(best) // 2]]))
-        if pump.moved and pump.id in chosen.found:
-            delays.append(chosen.found[pump.id])
+        at = best(said, [p for p in pumps if p is not pump])
+        counts.append(said[at].right([pump]))
+        thresholds.append(float(tried[at]))
+        if pump.moved and pump.id in said[at].found:
+            delays.append(said[at].found[pump.id])
     return LeftOut(np.array(counts), delays, thresholds)

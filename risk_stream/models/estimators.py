@@ -90,16 +90,18 @@ def fit(
     cls = getattr(importlib.import_module(_MODULES.get(estimator, "sklearn.ensemble")), estimator)
     model = cls(random_state=seed, **given)
     pools = importlib.import_module("threadpoolctl")
+    # boosting takes ten times as long where weights are given, to find where inputs are cut
+    given_weights = None if (weights == weights[0]).all() else weights
     # an input that was never there tells nothing, and boosting fails on it
     rows = np.where(np.isnan(rows).all(axis=0), 0.0, rows)
     with pools.threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of fits that stop at max_iter
         if estimator == "LogisticRegression":
-            return _sum_of(model, rows, labels, weights, stands_for)
+            return _sum_of(model, rows, labels, given_weights, stands_for)
         if estimator == "HistGradientBoostingClassifier":
-            model.fit(rows, labels, sample_weight=weights)
+            model.fit(rows, labels, sample_weight=given_weights)
             return _boosted(model, stands_for)
-        model.fit(_of_32(rows), labels, sample_weight=weights)
+        model.fit(_of_32(rows), labels, sample_weight=given_weights)
         return _forest(model, stands_for)
 
 
@@ -146,7 +148,7 @@ def _of_32(rows: Floats) -> Floats:
     return clipped
 
 
-def _sum_of(model: Any, rows: Floats, labels: Floats, weights: Floats, stands_for: float) -> Fitted:
+def _sum_of(model: Any, rows: Floats, labels: Floats, weights: Floats | None, stands_for: float) -> Fitted:
     """A regression over inputs in standard deviations from their means; what is missing is as the mean."""
     there = ~np.isnan(rows)
     known = np.maximum(1, there.sum(axis=0))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 
-from bench import early_warning, pumps
-from bench.model_cards import FOLDS, PACKS, line_records, plan_of
+from bench import early_warning, pumps, pumps_fitted
+from bench.model_cards import FOLDS, PACKS, anew, line_records, plan_of, ships
 from risk_stream.catalogue import load_catalogue
 from tests.bench.test_early_warning import client
 
@@ -80,6 +82,51 @@ def test_a_fold_is_scored_when_only_what_became_of_the_others_is_known() -> None
     last = max(r["time"] for r in said if r["type"] == "outcome")
     assert {int(r["loan"][1:]) % FOLDS for r in said if r["time"] > last} == {3}
     assert len([r for r in said if r["type"] == "card_month"]) == 10 * len(early_warning.MONTHS)
+
+
+def test_an_online_model_ships_where_it_is_better_or_near_at_a_tenth_of_the_time() -> None:
+    """Otherwise the one that is fitted anew does."""
+    online, fitted = "the online model ships", "the one fitted anew ships"
+    assert ships((0.75, 99.0), (0.75, 100.0)) == online
+    assert ships((0.74, 10.0), (0.75, 100.0)) == online
+    assert ships((0.74, 11.0), (0.75, 100.0)) == fitted
+    assert ships((0.72, 1.0), (0.75, 100.0)) == fitted
+
+
+def test_a_pump_is_judged_by_a_forest_that_saw_no_pump_of_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models that score a part, and those whose scores choose its threshold, are fitted to none of its bars."""
+    rng = np.random.default_rng(1)
+    known = [pumps.Pump(f"p{i}", f"S{i}", AT + i * 300 * MINUTE, True, 1.0) for i in range(16)]
+    spec = plan_of("model_pump_fitted", load_catalogue(PACKS / "model_events.yaml")).models[0].spec
+    bars = [(pump.symbol, pump.announced + at * 25_000) for pump in known for at in range(-400, 200, 4)]
+    times = np.array([time for _, time in bars])
+    inputs = rng.random((len(bars), len(spec.inputs)))
+    pumped = np.array([0 < (time - AT) % (300 * MINUTE) <= 120_000 for time in times])
+    inputs[pumped] += 2.0
+    fits: list[set[str]] = []
+    symbols = np.array([symbol for symbol, _ in bars])
+    fitted = pumps_fitted._fitted
+
+    def noted(spec: Any, given: Any, labels: Any, taught: Any, seed: int) -> Any:
+        fits.append(set(symbols[taught].tolist()))
+        return fitted(spec, given, labels, taught, seed)
+
+    monkeypatch.setattr(pumps_fitted, "_fitted", noted)
+    (step,) = spec.steps
+    small = replace(spec, steps=(replace(step, parameters={**step.parameters, "n_estimators": 5}),))
+    left = pumps_fitted.judged(small, pumps_fitted.Seen(symbols, times, inputs), known, 1)
+    parts = [{f"S{i}" for i in range(16) if i % 8 == a} for a in range(8)]
+    expected = [set(symbols.tolist()) - parts[a] - parts[b] for a in range(8) for b in range(a, 8)]
+    assert fits == expected
+    assert left.f1 > 0.9
+
+
+def test_a_plan_fitted_anew_asks_the_same_inputs() -> None:
+    """Only what becomes of them is another."""
+    plan = plan_of("model_cards", load_catalogue(PACKS / "model_events.yaml"))
+    other = anew(plan, window=50_000).models[0]
+    assert other.inputs == plan.models[0].inputs
+    assert [step.component for step in other.spec.steps] == ["Retrained"]
 
 
 @pytest.mark.parametrize("path", sorted(PACKS.glob("model_*.yaml")), ids=lambda path: path.stem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,6 +93,17 @@ def test_of_too_many_the_oldest_go() -> None:
     added(waiting, *range(5, 15))
     assert (len(waiting), waiting.counts["forgotten"]) == (3, 11)
     assert told(waiting, 13, 0, 1.0) is not None
+
+
+def test_a_checkpoint_in_which_outcomes_stand_one_by_one_is_read() -> None:
+    """As releases before this one wrote them."""
+    waiting = Waiting(2, 10 * MINUTE, 100, journal=True)
+    added(waiting, 7, 8)
+    again = Waiting(2, 10 * MINUTE, 100)
+    again.load([*waiting.take_journal(), msgspec.msgpack.encode(["l", 1, 0.0])])
+    assert told(again, 7, 0, 1.0) is not None
+    assert told(again, 8, 0, 0.0) is None
+    assert again.counts["repeated"] == 1
 
 
 ACTS = st.lists(

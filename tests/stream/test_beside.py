@@ -6,8 +6,10 @@ import asyncio
 import sys
 import threading
 
+import numpy as np
 import pytest
 
+from risk_stream.models import Spec, Step, Threshold, make_learner
 from risk_stream.stream.beside import SWITCH, begin_beside, beside
 
 
@@ -41,3 +43,17 @@ def test_what_is_begun_is_waited_for_later() -> None:
     failed = begin_beside(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         failed()
+
+
+def test_a_model_fitted_beside_the_loop_says_what_a_replay_says() -> None:
+    """Its fit takes effect with the same event, however long it takes."""
+    step = Step("Retrained", {"estimator": "LogisticRegression", "every": 60, "lag": 4})
+    spec = Spec(("x",), frozenset(), (step,), "outcomes", 0, Threshold(fixed=0.5))
+    rows, labels = np.linspace(-1, 1, 60)[:, None], (np.arange(60) % 3 == 0).astype(float)
+    said = []
+    for learner in (make_learner(spec), make_learner(spec, beside=begin_beside)):
+        learner.learn(rows, labels)
+        said.append(learner.run(rows).scores)
+    np.testing.assert_array_equal(said[0], said[1])
+    assert np.isnan(said[0][:4]).all()
+    assert np.isfinite(said[0][4:]).all()
