@@ -298,13 +298,15 @@ class Machine:
 
     def _take(self, batch: EventBatch, row: int, reached: int, outcomes: Rows) -> None:
         """What there is to do at a row: keep what is good, learn what waited long enough and outcomes from there on."""
-        if self._ran % KEPT_EVERY == 0 and self._ran > self._kept:
+        retraining = self.retraining
+        fits = 0 if retraining is None else retraining.fits
+        if (self._ran % KEPT_EVERY == 0 and self._ran > self._kept) or fits > self._counts["kept_fits"]:
+            self._counts["kept_fits"] = fits
             self._learn_known()
             self._latest, self._kept, self._explains = self.learner.save(), self._ran, None
             if self.scored.drifting == "last_good" and not self._counts["drifting"]:
                 self._good = [*self._good[-1:], self._latest]
             self.kept_changed = True
-        retraining = self.retraining if self._period else None
         if retraining is not None and retraining.is_due(reached):
             self._learn_known()
             retraining.reach(reached)
@@ -371,7 +373,8 @@ class Machine:
     def totals(self) -> Counter[str]:
         """What it counted so far."""
         total = Counter(self.learner.counts()) + self._counts
-        del total["drifting"]  # which `state` says: it goes down again
+        for own in ("drifting", "kept_fits"):  # `state` says the one, the other is of no interest
+            del total[own]
         if self.waiting is not None:
             total.update({f"outcomes_{what}": n for what, n in self.waiting.counts.items()})
         return total
@@ -411,7 +414,7 @@ class Machine:
             self._latest = b""
             self.watch = self._new_watch()
             self._counts["begun_anew"] += 1
-            self._counts["drifting"] = 0
+            self._counts["drifting"] = self._counts["kept_fits"] = 0
         if self.waiting is not None:
             self.waiting.load(waiting)
 

@@ -153,6 +153,11 @@ class Retraining(Apart, Protocol):
         """The event time after which it is fitted anew, ms; 0 where outcomes are counted."""
         ...
 
+    @property
+    def fits(self) -> int:
+        """How many fits have taken effect."""
+        ...
+
     def is_due(self, time: int) -> bool:
         """Whether event time, ms, has come into another period than it was in when `reach` was last called."""
         ...

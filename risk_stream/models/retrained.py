@@ -77,6 +77,11 @@ class Retrained(Replacing):
 
     # When it is fitted
 
+    @property
+    def fits(self) -> int:
+        """See `Retraining.fits`."""
+        return self._counts["fits"]
+
     def is_due(self, time: int) -> bool:
         """See `Retraining.is_due`."""
         return self.period_ms > 0 and time // self.period_ms > int(self._words[_PERIOD])

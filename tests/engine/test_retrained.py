@@ -84,11 +84,8 @@ def said(of: Plan, log: list[dict[str, Any]], at_once: list[int], *, restarts: b
 
 @pytest.mark.parametrize("every", ["1d", "40"])
 @pytest.mark.parametrize("estimator", ["ExtraTreesClassifier, n_estimators: 5", "HistGradientBoostingClassifier"])
-def test_scores_are_equal_however_a_log_is_cut_and_over_restarts(
-    monkeypatch: pytest.MonkeyPatch, estimator: str, every: str
-) -> None:
-    """To the last bit, with the reasons of those that are over, while fits are pending as well."""
-    monkeypatch.setattr("risk_stream.engine.machine.KEPT_EVERY", 50)
+def test_scores_are_equal_however_a_log_is_cut_and_over_restarts(estimator: str, every: str) -> None:
+    """To the last bit, with the reasons of those that are over, which the first fit gives already."""
     of, log = plan(estimator, every), events()
     whole, hop = said(of, log, [500])
     cut, restarted = said(of, log, [1, 7, 60], restarts=True)
