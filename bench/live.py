@@ -58,12 +58,12 @@ def servers() -> Iterator[tuple[str, str]]:
         yield broker.address, redis.url
 
 
-def pin(pid: int, core: int = CORE) -> None:
-    """Leave a process one core: all threads that it has, each of which is asked for by itself, and those to come."""
+def pin(pid: int, *cores: int) -> None:
+    """Leave a process some cores, or the worker's alone: all threads that it has, one by one, and those to come."""
     if (os.cpu_count() or 1) > 1:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(int(thread.name), [core])
+                os.sched_setaffinity(int(thread.name), cores or [CORE])
 
 
 def cpu_seconds(pid: int) -> float:

@@ -82,7 +82,7 @@ class Lanes:
         self._plans = {plan.version: plan}
         self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
         self.health = Health(plan, self._plan_of)
-        self._work = asyncio.Lock()
+        self._work, self._reading = asyncio.Lock(), asyncio.Lock()
         self._closing = set[asyncio.Task[None]]()
         self._promises = Promises(settings.hop_topic)
         self._said_loose = False
@@ -252,7 +252,7 @@ class Lanes:
         lane = self._new_lane(number, {kind: int(earliest[tp] or 0) for tp, kind in tps.items()})
         plans = {version: self._plan_of(version) for version in header.plans}
         sizes = await read_parts(
-            reader, first, header, offset, {kind: hop.hop for kind, hop in lane.hops.items()}, plans
+            reader, first, header, offset, {kind: hop.hop for kind, hop in lane.hops.items()}, plans, self._reading
         )
         for kind, standing in header.hops.items():
             if kind in lane.hops:

@@ -60,11 +60,18 @@ def check_counts(header: Header, counts: Mapping[str, int]) -> None:
 
 
 async def read_parts(
-    reader: Reader, first: int, header: Header, offset: int, hops: Mapping[str, Restorable], plans: Mapping[str, Plan]
+    reader: Reader,
+    first: int,
+    header: Header,
+    offset: int,
+    hops: Mapping[str, Restorable],
+    plans: Mapping[str, Plan],
+    turn: asyncio.Lock,
 ) -> dict[str, int]:
     """Give each hop its parts up to the header at `offset`, in a thread; -> bytes by kind.
 
-    `first` is the first offset there is. Raises `CheckpointError`.
+    `first` is the first offset there is. Lanes that share a `turn` are read one after the other: while one is read the
+    others before it are taken in, on another core where there is one. Raises `CheckpointError`.
     """
     since = header.since
     parts: dict[str, list[bytes]] = {kind: [] for kind in hops if kind in header.hops}
@@ -75,13 +82,14 @@ async def read_parts(
             f"the state topic begins at offset {first} and lane {header.lane} needs it from {since}: records were"
             " deleted; begin anew with another prefix"
         )
-    began = time.monotonic()
-    async for records in reader.read(since, offset):
-        for at, key, value in records:
-            kind = kind_of(key)
-            if kind in parts and at >= header.hops[kind].since:
-                parts[kind].append(value)
-    read = time.monotonic()
+    async with turn:
+        began = time.monotonic()
+        async for records in reader.read(since, offset):
+            for at, key, value in records:
+                kind = kind_of(key)
+                if kind in parts and at >= header.hops[kind].since:
+                    parts[kind].append(value)
+        read = time.monotonic()
     sizes = {kind: sum(map(len, values)) for kind, values in parts.items()}
     for kind in tuple(parts):
         try:

@@ -77,7 +77,7 @@ async def load(log: MemoryLog) -> tuple[Counts, Header]:
         found = await find_header(reader, first, end)
         assert found is not None
         hop = Counts()
-        await read_parts(reader, first, found[1], found[0], {"a": hop}, {})
+        await read_parts(reader, first, found[1], found[0], {"a": hop}, {}, asyncio.Lock())
         return hop, found[1]
 
 

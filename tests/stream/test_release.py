@@ -35,17 +35,32 @@ def test_it_is_given_back_once_when_batches_have_become_far_fewer() -> None:
         assert pool.released == released, taken
 
 
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
 def test_memory_comes_back_to_the_system() -> None:
     """With Arrow's own pool."""
-
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
     pool = pa.default_memory_pool()
     release = Release(pool)
     held = [pa.array(np.arange(20_000)).take(pa.array(np.arange(20_000))) for _ in range(1500)]
     release.look()
     full = resident()
     del held
+    release.look()
+    assert full - resident() > 150 * MIB
+
+
+def test_what_lies_between_blocks_in_use_comes_back_too() -> None:
+    """A heap cannot shrink below its last block; its free pages can be given back all the same."""
+    pool = Counted()
+    release = Release(pool)
+    pool.taken = 300 * MIB
+    release.look()
+    held = [np.ones(8_000) for _ in range(4_000)]
+    full = resident()
+    del held[1:-1]
+    pool.taken = 0
     release.look()
     assert full - resident() > 150 * MIB
