@@ -15,10 +15,12 @@ from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import CommandError, counted, errors, examples, number, output, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from risk_stream.rules import Plan
     from risk_stream.rules.scored import Scored
 
-__all__ = ["model_named", "register"]
+__all__ = ["as_json", "model_named", "register"]
 
 #: How long a worker may take to answer, s.
 TIMEOUT = 5.0
@@ -49,7 +51,7 @@ def register(app: typer.Typer) -> None:
 def list_models(paths: PathsArgument = None, worker: WorkerOption = None, format: FormatOption = "text") -> None:
     """Say which models there are, where each scores, what it costs and who asks it; with --worker what it did."""
     plan, did = plan_of(settings_with(), paths or ()), _did(worker or ())
-    said = [_as_json(plan, model, did) for model in plan.models]
+    said = [as_json(plan, model, did) for model in plan.models]
     if format == "json":
         typer.echo(orjson.dumps({"plan": plan.version, "models": said}))
         return
@@ -82,7 +84,7 @@ def show(
     plan = plan_of(settings_with(), rules or ())
     model, did = model_named(plan, name), _did(worker or ())
     if format == "json":
-        typer.echo(orjson.dumps(_as_json(plan, model, did)))
+        typer.echo(orjson.dumps(as_json(plan, model, did)))
         return
     output().print(model_card(plan, model), markup=False, end="")
     for what in sorted(what for of, what in did if of == name):
@@ -133,7 +135,8 @@ def _asking(plan: Plan, model: Scored) -> list[str]:
     return [rule.id for rule in plan.rules if said & set(rule.aggregates)]
 
 
-def _as_json(plan: Plan, model: Scored, did: Counter[tuple[str, str]]) -> dict[str, object]:
+def as_json(plan: Plan, model: Scored, did: Mapping[tuple[str, str], int] | None = None) -> dict[str, object]:
+    """A model as `--format json` says it; with what workers said that each (model, what) `did`."""
     from risk_stream.models.registry import cost_us, kind_of
 
     spec = model.spec
@@ -157,7 +160,7 @@ def _as_json(plan: Plan, model: Scored, did: Counter[tuple[str, str]]) -> dict[s
         "budget_us": model.budget_us,
         "drift": model.drifting,
         "asked_by": _asking(plan, model),
-        "did": {what: n for (of, what), n in sorted(did.items()) if of == model.id},
+        "did": {what: n for (of, what), n in sorted((did or {}).items()) if of == model.id},
     }
 
 

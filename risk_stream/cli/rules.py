@@ -125,7 +125,7 @@ def run_tests_of(
     )
 )
 def explain(
-    name: Annotated[str | None, typer.Argument(help="Only this rule, or this event type.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Only this rule, event type or model.")] = None,
     rules: Annotated[list[Path] | None, typer.Option(help="A rule file or folder; may be given again.")] = None,
     group: Groups = None,
     tag: Tags = None,
@@ -135,14 +135,18 @@ def explain(
 ) -> None:
     """Say which hops events visit and why; of one rule its features, where it is decided, and what it costs."""
     from risk_stream.cli.explain import of_plan, of_rule, of_type
+    from risk_stream.cli.model_files import as_json
     from risk_stream.rules.explain import explain_rule, hops, itineraries, itinerary_of
     from risk_stream.workbench.words import in_words
 
     plan = plan_of(settings_with(), rules or ())
     chosen = selected(plan, group=group, tag=tag, stage=stage, owner=owner)
     if chosen is not None and name is not None:
-        raise CommandError("Name a rule or an event type, or choose rules by group, tag, stage or owner, not both.")
+        raise CommandError(
+            "Name a rule, an event type or a model, or choose rules by group, tag, stage or owner, not both."
+        )
     known = {rule.id: rule for rule in plan.rules}
+    models = {model.id: model for model in plan.models}
 
     def told(one: RuleUse) -> Iterator[str]:
         rule = known[one.rule]
@@ -162,11 +166,16 @@ def explain(
     elif name in plan.catalogue:
         way = itinerary_of(plan, name)
         said, lines = {"plan": plan.version, "types": [way]}, of_type(way)
+    elif name in models:
+        from risk_stream.workbench.model_card import model_card
+
+        said = {"plan": plan.version, "model": as_json(plan, models[name])}
+        lines = iter(model_card(plan, models[name]).splitlines())
     else:
         from risk_stream.catalogue import did_you_mean
 
-        meant = did_you_mean(name, [*known, *(t.name for t in plan.catalogue.types)])
-        raise CommandError(f"There is no rule and no event type {name!r}{meant or '.'}")
+        meant = did_you_mean(name, [*known, *(t.name for t in plan.catalogue.types), *models])
+        raise CommandError(f"There is no rule, no event type and no model {name!r}{meant or '.'}")
     if format == "json":
         typer.echo(orjson.dumps(said))
         return
@@ -294,7 +303,7 @@ def _say_problems(error: object, format: str) -> None:
 def _say_plan(plan: Plan, format: str) -> None:
     modes = Counter(rule.mode for rule in plan.rules)
     stages = Counter(rule.stage for rule in plan.rules)
-    files = len({rule.file for rule in plan.rules})
+    files = len({rule.file for rule in plan.rules} | {model.file for model in plan.models})
     features = sum(len(layout.aggregates) for layout in plan.layouts.values())
     from datetime import UTC, datetime
 
@@ -309,14 +318,22 @@ def _say_plan(plan: Plan, format: str) -> None:
     today = datetime.now(UTC).date()
     warnings += [*calendars_ending(plan, today), *expired(plan.rules, today)]
     if format == "json":
-        counts = {"rules": len(plan.rules), "files": files, "aggregates": features, "modes": modes, "stages": stages}
+        counts = {
+            "rules": len(plan.rules),
+            "models": len(plan.models),
+            "files": files,
+            "aggregates": features,
+            "modes": modes,
+            "stages": stages,
+        }
         typer.echo(orjson.dumps({"ok": True, "plan": plan.version, **counts, "warnings": warnings}))
         return
     for warning in warnings:
         output().print(f"warning: {warning}", markup=False)
-    by_stage = ", ".join(f"{count} {stage}" for stage, count in sorted(stages.items()))
+    by = ", ".join(f"{count} {stage}" for stage, count in sorted(stages.items()))
     quiet = ", ".join(f"{modes[mode]} {mode}" for mode in ("shadow", "off") if modes[mode])
-    what = f"{counted(len(plan.rules), 'rule')} in {counted(files, 'file')} ({by_stage}{'; ' + quiet if quiet else ''})"
+    judged = counted(len(plan.rules), "rule") + (f" and {counted(len(plan.models), 'model')}" if plan.models else "")
+    what = f"{judged} in {counted(files, 'file')} ({by}{'; ' + quiet if quiet else ''})"
     kept = f"{counted(features, 'windowed feature')} over {', '.join(plan.layouts) or 'no key'}"
     output().print(f"[bold green]ok[/] {what}, {kept}, plan {plan.version}")
 

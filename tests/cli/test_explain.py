@@ -96,7 +96,7 @@ def test_an_unknown_name_is_said_with_the_nearest(ask: Ask, house: Path) -> None
     """Rules and event types alike."""
     answer = ask("rules", "explain", "bussy-account", "--rules", house)
     assert answer.code == 1
-    assert "There is no rule and no event type 'bussy-account'; did you mean \"busy-account\"?" in answer.err
+    assert "There is no rule, no event type and no model 'bussy-account'; did you mean \"busy-account\"?" in answer.err
 
 
 def test_what_is_shown_fits_a_hundred_columns(ask: Ask) -> None:

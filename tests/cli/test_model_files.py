@@ -45,6 +45,15 @@ def test_a_model_is_shown_and_has_a_card(ask: Ask, house: Path) -> None:
     assert 'did you mean "fraud"' in ask("models", "show", "frauds", "--rules", house).err
 
 
+def test_rules_explain_knows_models_too(ask: Ask, house: Path) -> None:
+    """Authors ask for a name they found in an alert, whatever it is the name of; and a check counts both."""
+    explained = ask("rules", "explain", "fraud", "--rules", house)
+    assert explained.out == ask("models", "show", "fraud", "--rules", house).out
+    assert ask("rules", "explain", "fraud", "--rules", house, "--format", "json").json["model"]["runs"] == "linear"
+    assert 'did you mean "fraud"' in ask("rules", "explain", "frauds", "--rules", house).err
+    assert "1 rule and 2 models in 3 files" in ask("rules", "check", house).out
+
+
 def test_check_says_what_is_wrong_where_and_which_model_nobody_asks(ask: Ask, house: Path) -> None:
     answer = ask("models", "check", house)
     assert answer.code == 0, answer.out
