@@ -187,9 +187,6 @@ class Settings(BaseSettings):
         description="folder of what people agreed on: desk, receivers, on-call, access; where none is named the folder"
         " people beside rules",
     )
-    desk_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        9466, description="port of the desk's /metrics; 0 for none"
-    )
     desk_days: Annotated[float, Field(gt=0)] = Field(
         90, description="how long the desk remembers a closed alert; acts on older ones are refused"
     )
@@ -354,11 +351,6 @@ class Settings(BaseSettings):
     def life_topic(self) -> str:
         """What became of alerts among people: one chained entry for each thing decided."""
         return f"{self.prefix}life"
-
-    @property
-    def notices_topic(self) -> str:
-        """What became of each notice: sent, failed, given up."""
-        return f"{self.prefix}notices"
 
     @property
     def mended_topic(self) -> str:

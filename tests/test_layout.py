@@ -37,7 +37,6 @@ FLOORS = {
     "embedded": 4,
     "simulate": 4,
     "sinks": 4,
-    "notices": 5,
     "stream": 5,
     "service": 6,
     "desk": 6,

@@ -10,24 +10,35 @@ from __future__ import annotations
 
 from risk_stream.alerts.act import ACTS, DISPOSITIONS, Act, Kind, Ruling
 from risk_stream.alerts.approvals import Approvals
+from risk_stream.alerts.chain import broken
+from risk_stream.alerts.desk import MOST_AT_ONCE, Desk
 from risk_stream.alerts.entry import Cause, Entry, digest, read_entry
-from risk_stream.alerts.life import Case, Disposition, Life, Notice, Silence, Standing
+from risk_stream.alerts.life import Case, Disposition, Life, Silence, Standing
+from risk_stream.alerts.memory import Memory
+from risk_stream.alerts.policy import SEVERITIES, Policy
+from risk_stream.alerts.silences import matches
 
 __all__ = [
     "ACTS",
     "DISPOSITIONS",
+    "MOST_AT_ONCE",
+    "SEVERITIES",
     "Act",
     "Approvals",
     "Case",
     "Cause",
+    "Desk",
     "Disposition",
     "Entry",
     "Kind",
     "Life",
-    "Notice",
+    "Memory",
+    "Policy",
     "Ruling",
     "Silence",
     "Standing",
+    "broken",
     "digest",
+    "matches",
     "read_entry",
 ]

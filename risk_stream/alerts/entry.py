@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from risk_stream.alerts.act import Act, Ruling
-from risk_stream.alerts.life import Case, Life, Notice, Silence
+from risk_stream.alerts.life import Case, Life, Silence
 
 __all__ = ["Cause", "Entry", "digest", "read_entry"]
 
@@ -39,7 +39,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lives: list[Life] = []
     cases: list[Case] = []
     silences: list[Silence] = []
-    notices: list[Notice] = []
 
     def to_json(self) -> bytes:
         """The record as it is written: one JSON object, members in the order above."""

@@ -1,4 +1,4 @@
-"""What stands at one moment: the life of an alert, the case it belongs to, a silence, a notice to be sent.
+"""What stands at one moment: the life of an alert, the case it belongs to, a silence.
 
 Times are ms since 1970 UTC. `time` of an alert is its event's; all else is the clock of the owner who decided.
 """
@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-__all__ = ["Case", "Disposition", "Life", "Notice", "Silence", "Standing"]
+__all__ = ["Case", "Disposition", "Life", "Silence", "Standing"]
 
 #: Where people are with an alert. Who has it, how far it was escalated and until when it sleeps stand beside it.
 Standing: TypeAlias = Literal["open", "acknowledged", "closed"]
@@ -19,9 +19,10 @@ Disposition: TypeAlias = Literal["confirmed", "false_alarm", "known", "other", "
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An alert as people have it; the alert itself, with all that explains it, stands in `risk.alerts` under `id`."""
+    """An alert as people have it; the alert itself, with all that explains it, stands in `risk.alerts` as `alert`."""
 
-    id: str
+    id: str  # the alert's; of one that was raised again after it was closed the alert's with -2, -3 behind it
+    alert: str
     case: str
     rule: str
     stage: str
@@ -30,6 +31,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entity: str
     time: int
     summary: str
+    keys: dict[str, str] = {}  # those that cases and silences go by; none of them names a person by a number
     state: str = "raised"  # the engine's: raised, changed, withdrawn, recovered
     revision: int = 0
     standing: Standing = "open"
@@ -41,27 +43,27 @@ class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     level: int = 0  # how often it was escalated
     asleep_until: int | None = None
     disposition: Disposition | None = None
+    closed: int | None = None  # when, and by whom; "" is the system
+    closed_by: str = ""
     comment: str = ""  # the last one
-    silenced_by: str | None = None  # the silence that keeps it from being notified
-    inhibited_by: str | None = None  # the alert that is its cause
     follows: str | None = None  # the closed alert that this one is a raising again of
     followed_by: str | None = None
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Alerts that are one thing to a person: of one subject, or of one cause."""
+    """Alerts that are one thing to a person: those of one subject, until it has been quiet for a while."""
 
     id: str
-    kind: str  # the kind of key, or "rule" where many subjects have one cause
+    kind: str  # the kind of key, or "rule" for alerts of no key
     key: str
     entity: str
-    severity: str  # the highest of its open alerts; of a closed one, of all
+    severity: str  # the highest of its alerts that are not closed; with none of these, what it was last
     alerts: int  # in all
-    open: int  # of them open or acknowledged
+    open: int  # of them not closed
     first: int  # when the first was raised here
     last: int
     rules: list[str] = []
-    summary: str = ""  # of the most severe, of them the newest
+    summary: str = ""  # of the most severe when it came, of them the newest
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,15 +80,3 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entities: list[str] = []
     keys: dict[str, str] = {}  # kind of key -> key
     ended_by: str = ""  # who ended it before its time
-
-
-class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message to one receiver, decided once; who sends it may have to do so again, under the same id."""
-
-    id: str
-    receiver: str
-    kind: Literal["alert", "worse", "retraction", "escalation", "digest", "storm"]
-    severity: str
-    case: str
-    alerts: list[str]
-    due: int  # not to be sent before: quiet hours, digests

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from risk_stream.alerts import Act, Entry
     from risk_stream.settings import Settings
 
-__all__ = ["TOKEN", "act_of", "decided", "who"]
+__all__ = ["TOKEN", "act_of", "decided", "ruled", "who"]
 
 #: The environment variable that has a person's token.
 TOKEN = "RISK_STREAM_TOKEN"  # noqa: S105
@@ -57,15 +57,25 @@ def act_of(person: Person, kind: str, **more: object) -> Act:
     return Act(**given)  # type: ignore[arg-type]
 
 
-def decided(settings: Settings, act: Act) -> Entry:
+def ruled(settings: Settings, act: Act) -> Entry:
     """Send an act, and wait until the desk has decided it.
 
     Raises:
-        CommandError: it was refused, for the reason the desk gives; or nobody decides.
+        CommandError: nobody decides.
     """
     entry = asyncio.run(_decided(settings, act))
     if entry is None:
         raise CommandError(f"Nobody decided it within {PATIENCE:.0f} s: is risk-stream desk running?")
+    return entry
+
+
+def decided(settings: Settings, act: Act) -> Entry:
+    """Send an act of one thing, and wait until the desk has granted it.
+
+    Raises:
+        CommandError: it was refused, for the reason the desk gives; or nobody decides.
+    """
+    entry = ruled(settings, act)
     refused = [ruling.why for ruling in entry.rulings if not ruling.done]
     if refused:
         raise CommandError(f"{refused[0].rstrip('.')}.")

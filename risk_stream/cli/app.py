@@ -15,9 +15,11 @@ import typer
 from risk_stream import __version__
 from risk_stream.cli import (
     access,
+    alerts,
     decide,
     decisions,
     demo,
+    desk,
     doctor,
     events,
     lifecycle,
@@ -67,9 +69,10 @@ def _root(
         typer.echo(context.get_help())
 
 
-for _module in (demo, worker, margin, simulate, replay, decide, profile, rebuild, events, doctor, population):
+for _module in (demo, worker, desk, margin, simulate, replay, decide, profile, rebuild, events, doctor, population):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(access.app, name="access")
 app.add_typer(loan_book.app, name="book")
 app.add_typer(lifecycle.app, name="lifecycle")

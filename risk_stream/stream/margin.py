@@ -30,6 +30,7 @@ from risk_stream.stream.margin_gauges import MarginGauges
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.reader import Reader, Span
 from risk_stream.stream.topics import BrokerError
+from risk_stream.stream.turn import WAIT_MS, Turn
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
@@ -42,11 +43,8 @@ log = logging.getLogger(__name__)
 #: before them, and so on.
 FIRST_LOOK = 10_000
 
-#: How long the broker may hold a fetch that finds nothing, ms; and until it is asked again where it was away, s.
-WAIT_MS, AGAIN = 200, 1.0
-
-#: A clerk silent for so long has lost its place, ms: what brokers allow unless told otherwise.
-SESSION_MS = 10_000
+#: How long until the broker is asked again where it was away, s.
+AGAIN = 1.0
 
 
 class MarginClerk:
@@ -67,7 +65,7 @@ class MarginClerk:
         self._gauges = MarginGauges(metrics or Metrics(of=CLERK_METRICS))
         self._decoder = Decoder(self._desk.catalogue)
         self._newest = MISSING  # the newest time on the topic that statuses go to
-        self._turn: AIOKafkaConsumer | None = None
+        self._turn: Turn | None = None
 
     async def run(self) -> None:
         """Stand by, then follow the topics; where the broker is away, begin again once it answers.
@@ -91,37 +89,24 @@ class MarginClerk:
         finally:
             await producer.stop()
             if self._turn is not None:
-                await self._turn.stop()
+                await self._turn.leave()
 
     async def _join(self, producer: Producer) -> None:
         """Connect, and join the group of clerks."""
         settings = self.settings
         async with Reader(settings.broker) as reader:  # says in a sentence what is missing
             await reader.spans([*settings.house_topics.values(), settings.audit_topic])
-        self._turn = AIOKafkaConsumer(
-            settings.audit_topic,
-            **kafka_options(settings.broker),
-            group_id=f"{settings.group}-margin",
-            enable_auto_commit=False,
-            auto_offset_reset="latest",
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=SESSION_MS // 4,
-        )
-        await self._turn.start()
+        self._turn = Turn(settings.broker, settings.audit_topic, f"{settings.group}-margin")
+        await self._turn.join()
         await producer.start()
 
-    async def _mine(self, wait_ms: int = 0) -> bool:
-        """Whether it is this clerk's turn; asked often enough, it stays in the group."""
-        assert self._turn is not None
-        await self._turn.getmany(timeout_ms=wait_ms)
-        return TopicPartition(self.settings.audit_topic, 0) in self._turn.assignment()
-
     async def _stand_by(self) -> None:
-        if await self._mine(WAIT_MS):
-            return
-        self._told("another clerk is active, or is about to be: standing by")
-        while not await self._mine(WAIT_MS):
-            pass
+        assert self._turn is not None
+        await self._turn.come(lambda: self._told("another clerk is active, or is about to be: standing by"))
+
+    async def _mine(self) -> bool:
+        assert self._turn is not None
+        return await self._turn.mine()
 
     # What there is already.
 

@@ -7,12 +7,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from risk_stream.access import make_token, store_token
-from risk_stream.alerts import Act, Entry, Ruling
 from risk_stream.catalogue import Catalogue
 from risk_stream.cli import run
 from risk_stream.rules import Plan, PlanSource, plan_of_texts
@@ -24,7 +21,7 @@ from risk_stream.stream.planbook import PlanBook
 from risk_stream.stream.planlog import PlanLog
 from risk_stream.stream.plans import APPROVE, PlanWatcher
 from risk_stream.stream.producer import Producer
-from risk_stream.stream.rejects import send_all
+from tests.desk.running import running_desk
 from tests.live.servers import Kafka
 from tests.stream.conftest import RULES
 
@@ -51,28 +48,9 @@ def settings(kafka: Kafka, catalogue: Catalogue, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def desk(settings: Settings) -> Iterator[None]:
-    """What decides acts: here it grants each, as a desk that has nothing against it."""
-    ended = threading.Event()
-
-    async def main() -> None:
-        place = TopicPartition(settings.actions_topic, 0)
-        consumer = AIOKafkaConsumer(bootstrap_servers=settings.broker, auto_offset_reset="earliest")
-        await consumer.start()
-        consumer.assign([place])
-        number = 0
-        while not ended.is_set():
-            for record in (await consumer.getmany(place, timeout_ms=50)).get(place, []):
-                number += 1
-                act = msgspec.json.decode(record.value, type=Act)
-                said = Entry(number=number, before="", time=0, what="act", act=act, rulings=[Ruling(done=True)])
-                await send_all(settings.broker, [(settings.life_topic, None, said.to_json(), 0)])
-        await consumer.stop()
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
-    thread.start()
-    yield
-    ended.set()
-    thread.join(10)
+    """What decides acts."""
+    with running_desk(settings):
+        yield
 
 
 def test_the_folder_only_proposes(

@@ -1,0 +1,162 @@
+"""`risk-stream alerts list|acknowledge|assign|escalate|snooze|wake|close|reopen|comment|verify`: work alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import orjson
+import typer
+
+from risk_stream.cli.acting import act_of, ruled, who
+from risk_stream.cli.broker import must_answer
+from risk_stream.cli.house import settings_with
+from risk_stream.cli.output import SEVERITIES, CommandError, duration, errors, examples, output, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from risk_stream.alerts import Life
+    from risk_stream.settings import Settings
+
+__all__ = ["app"]
+
+app = typer.Typer(name="alerts", no_args_is_help=True, help="Work alerts: see which are open, take them, close them.")
+
+Ids = Annotated[list[str], typer.Argument(help="Alerts, by the id that the list shows.")]
+Comment = Annotated[str, typer.Option(help="What there is to say; it is kept with the alert.")]
+
+
+@app.command("list", epilog=examples("risk-stream alerts list", "risk-stream alerts list --standing closed"))
+def list_alerts(
+    standing: Annotated[Literal["open", "acknowledged", "closed", "all"], typer.Option(help="Only these.")] = "open",
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+) -> None:
+    """List alerts, the most severe first and of these the newest; no personal data but what summaries say."""
+    settings = settings_with()
+    who(settings, "see")
+    lives = [life for life in _known(settings) if standing in (life.standing, "all")]
+    lives.sort(key=lambda life: (SEVERITIES.index(life.severity), -life.time))
+    if format == "json":
+        import msgspec
+
+        typer.echo(orjson.dumps(msgspec.to_builtins(lives)))
+        return
+    rows = ((one.id, one.severity, one.stage, one.rule, _stands(one), one.case, one.summary) for one in lives)
+    output().print(table(("id", "severity", "stage", "rule", "stands", "case", "summary"), rows))
+
+
+@app.command(epilog=examples("risk-stream alerts acknowledge 5f0c21d3a9e4b7c60812"))
+def acknowledge(ids: Ids, comment: Comment = "") -> None:
+    """Say that you look at alerts: they are yours, unless they were assigned to somebody."""
+    _do("acknowledge", ids, comment=comment)
+
+
+@app.command(epilog=examples("risk-stream alerts assign 5f0c21d3a9e4b7c60812 --to wang"))
+def assign(ids: Ids, to: Annotated[str, typer.Option(help="Who is to have them.")], comment: Comment = "") -> None:
+    """Give alerts to somebody."""
+    _do("assign", ids, to=to, comment=comment)
+
+
+@app.command(epilog=examples("risk-stream alerts escalate 5f0c21d3a9e4b7c60812 --to li"))
+def escalate(
+    ids: Ids, to: Annotated[str | None, typer.Option(help="Who is to have them.")] = None, comment: Comment = ""
+) -> None:
+    """Raise alerts one level."""
+    _do("escalate", ids, to=to, comment=comment)
+
+
+@app.command(epilog=examples("risk-stream alerts snooze 5f0c21d3a9e4b7c60812 --for 4h"))
+def snooze(
+    ids: Ids, for_: Annotated[str, typer.Option("--for", help="How long: 30m, 4h, 2d.")], comment: Comment = ""
+) -> None:
+    """Put alerts off for a while; they wake by themselves."""
+    _do("snooze", ids, until=int((time.time() + duration(for_)) * 1000), comment=comment)
+
+
+@app.command(epilog=examples("risk-stream alerts wake 5f0c21d3a9e4b7c60812"))
+def wake(ids: Ids) -> None:
+    """Wake alerts that were put off."""
+    _do("wake", ids)
+
+
+@app.command(epilog=examples("risk-stream alerts close 5f0c21d3a9e4b7c60812 --as false_alarm"))
+def close(
+    ids: Ids,
+    disposition: Annotated[
+        str, typer.Option("--as", help="What they turned out to be: confirmed, false_alarm, known, other.")
+    ],
+    comment: Comment = "",
+) -> None:
+    """Close alerts, and say what they turned out to be."""
+    _do("close", ids, disposition=disposition, comment=comment)
+
+
+@app.command(epilog=examples("risk-stream alerts reopen 5f0c21d3a9e4b7c60812"))
+def reopen(ids: Ids, comment: Comment = "") -> None:
+    """Open closed alerts again."""
+    _do("reopen", ids, comment=comment)
+
+
+@app.command(epilog=examples('risk-stream alerts comment 5f0c21d3a9e4b7c60812 "asked the branch"'))
+def comment(id: Annotated[str, typer.Argument(help="The alert.")], text: Annotated[str, typer.Argument()]) -> None:
+    """Say something of an alert."""
+    _do("comment", [id], comment=text)
+
+
+@app.command(epilog=examples("risk-stream alerts verify"))
+def verify() -> None:
+    """Say whether the log of what people did is as it was written. Exit code 1 if it is not."""
+    from risk_stream.alerts import broken
+
+    settings = settings_with()
+    who(settings, "audit")
+    records = _records(settings)
+    if why := broken(records):
+        raise CommandError(f"{settings.life_topic} is not as it was written: {why}.")
+    output().print(f"[bold green]ok[/] {settings.life_topic}, entries: {len(records):,}; none changed, none left out")
+
+
+def _do(kind: str, ids: Iterable[str], **more: object) -> None:
+    """Send an act, and say what became of it; exit code 1 where a part of it was refused."""
+    settings = settings_with()
+    person = who(settings, "work")
+    must_answer(settings.broker)
+    entry = ruled(settings, act_of(person, kind, alerts=list(ids), **more))
+    for ruling in entry.rulings:
+        if ruling.done:
+            output().print(f"[bold green]ok[/] {ruling.alert or kind}")
+        else:
+            errors().print(f"{ruling.alert or kind}: {ruling.why}", markup=False)
+    if not all(ruling.done for ruling in entry.rulings):
+        raise typer.Exit(1)
+
+
+def _known(settings: Settings) -> list[Life]:
+    """All lives that are remembered."""
+    from risk_stream.alerts import Memory, Policy
+
+    memory = Memory(Policy(remember_ms=int(settings.desk_days * 86_400_000)))
+    for record in _records(settings):
+        memory.take(record)
+    return list(memory.lives.values())
+
+
+def _records(settings: Settings) -> list[bytes]:
+    """The log of lives."""
+    from risk_stream.desk import read_lives
+
+    must_answer(settings.broker)
+
+    async def read() -> list[bytes]:
+        return [record async for record in read_lives(settings)]
+
+    return asyncio.run(read())
+
+
+def _stands(life: Life) -> str:
+    if life.standing == "closed":
+        return (life.disposition or "closed").replace("_", " ")
+    who_has = f" {life.assignee}" if life.assignee else ""
+    return f"{life.standing}{who_has}{', asleep' if life.asleep_until is not None else ''}"

@@ -1,0 +1,8 @@
+"""The desk: the one process of a house that decides what becomes of alerts among people, and writes it down."""
+
+from __future__ import annotations
+
+from risk_stream.desk.clerk import DeskClerk
+from risk_stream.desk.log import LifeLog, read_lives
+
+__all__ = ["DeskClerk", "LifeLog", "read_lives"]

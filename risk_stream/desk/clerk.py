@@ -1,0 +1,151 @@
+"""Takes in what the engine says of alerts and what people ask for, and writes an entry for each that changes something.
+
+Its state is a function of the log of lives: it keeps nothing and commits nothing, and goes on behind the last input
+that an entry names, wherever it is started. An input that changed nothing is looked at again then, and changes nothing
+again. Of several desks of a house one is active; the others stand by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from risk_stream.alerts import Act, Cause, Desk, Policy
+from risk_stream.connect import kafka_options
+from risk_stream.desk.log import LifeLog, read_lives
+from risk_stream.engine import Alert
+from risk_stream.settings import Settings
+from risk_stream.stream.messages import Outgoing, reject_to
+from risk_stream.stream.reader import Reader
+from risk_stream.stream.statelog import FencedError
+from risk_stream.stream.topics import BrokerError
+from risk_stream.stream.turn import WAIT_MS, Turn
+
+if TYPE_CHECKING:
+    from aiokafka.structs import ConsumerRecord
+
+__all__ = ["DeskClerk"]
+
+log = logging.getLogger(__name__)
+
+#: How long until the broker is asked again where it was away, s.
+AGAIN = 1.0
+
+#: Inputs that are decided in one go, and stored together.
+BATCH = 500
+
+_DAY_MS = 86_400_000
+
+
+class DeskClerk:
+    """Runs until cancelled. `told` hears a sentence of what it does now."""
+
+    def __init__(self, settings: Settings, told: Callable[[str], None]) -> None:
+        self.settings, self._told = settings, told
+        self._policy = Policy(remember_ms=int(settings.desk_days * _DAY_MS))
+        self._turn = Turn(settings.broker, settings.life_topic, f"{settings.group}-desk")
+
+    async def run(self) -> None:
+        """Stand by, then decide; where the broker is away, begin again once it answers.
+
+        Raises:
+            BrokerError: the broker was never there, or a topic is not.
+        """
+        topics = [self.settings.alerts_topic, self.settings.actions_topic, self.settings.life_topic]
+        async with Reader(self.settings.broker) as reader:  # says in a sentence what is missing
+            await reader.spans(topics)
+        await self._turn.join()
+        try:
+            while True:
+                try:
+                    await self._turn.come(lambda: self._told("another desk is active, or is about to be: standing by"))
+                    await self._work()
+                except FencedError:
+                    self._told("another desk took over")
+                except (KafkaError, BrokerError, OSError) as exc:
+                    log.warning("the desk begins again: %s", exc)
+                await asyncio.sleep(AGAIN)
+        finally:
+            await self._turn.leave()
+
+    async def _work(self) -> None:
+        """One turn: fence whoever had the last one, know what they decided, and go on."""
+        lives = LifeLog(self.settings)
+        try:
+            await lives.open()
+            desk = Desk(self._policy)
+            async for record in read_lives(self.settings):
+                desk.memory.take(record)
+            self._told(f"active: {len(desk.memory.lives):,} alerts known, {desk.memory.number:,} entries")
+            await self._decide(desk, lives)
+        finally:
+            await lives.close()
+
+    async def _decide(self, desk: Desk, lives: LifeLog) -> None:
+        consumer = AIOKafkaConsumer(
+            **kafka_options(self.settings.broker),
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            fetch_max_wait_ms=WAIT_MS,
+        )
+        await consumer.start()
+        try:
+            await self._begin(consumer, desk)
+            while await self._turn.mine():
+                got = await consumer.getmany(timeout_ms=WAIT_MS, max_records=BATCH)
+                records = [record for of_one in got.values() for record in of_one]
+                messages = list(self._decided(desk, records))
+                if messages:
+                    await lives.write(messages)
+            self._told("another desk took over")
+        finally:
+            with contextlib.suppress(KafkaError, OSError):
+                await consumer.stop()
+
+    async def _begin(self, consumer: AIOKafkaConsumer, desk: Desk) -> None:
+        """Read each partition from behind the last input that an entry names."""
+        async with Reader(self.settings.broker) as reader:
+            spans = await reader.spans([self.settings.alerts_topic, self.settings.actions_topic])
+        starts = {
+            TopicPartition(span.topic, span.partition): max(
+                span.start, desk.memory.places.get((span.topic, span.partition), 0)
+            )
+            for span in spans
+        }
+        consumer.assign(list(starts))
+        for tp, start in starts.items():
+            consumer.seek(tp, start)
+
+    def _decided(self, desk: Desk, records: list[ConsumerRecord]) -> Iterator[Outgoing]:
+        """The entries of records, and of the time that has passed; what is no act is refused, and kept."""
+        now = max(int(time.time() * 1000), desk.memory.now)  # a clock that is set back does not set the log back
+        for record in records:
+            cause = Cause(record.topic, record.partition, record.offset)
+            try:
+                if record.topic == self.settings.actions_topic:
+                    entry = desk.act(_ACTS.decode(record.value or b""), cause, now)
+                else:
+                    entry = desk.hear(_ALERTS.decode(record.value or b""), cause, now)
+            except (msgspec.DecodeError, msgspec.ValidationError) as exc:
+                channel = f"{record.topic}/{record.partition}"
+                said = f"neither an act nor an alert ({exc}): acts are sent by the console and risk-stream alerts"
+                yield reject_to(self.settings.rejects_topic, channel, record, "message", said)
+                continue
+            if entry is not None:
+                yield self._entry(entry)
+        while desk.memory.due is not None and desk.memory.due <= now and (entry := desk.pass_time(now)) is not None:
+            yield self._entry(entry)
+
+    def _entry(self, record: bytes) -> Outgoing:
+        return Outgoing(self.settings.life_topic, record, partition=0)
+
+
+_ACTS, _ALERTS = msgspec.json.Decoder(Act), msgspec.json.Decoder(Alert)

@@ -1,0 +1,105 @@
+"""The log of lives on Kafka: read from its beginning, and written by one desk at a time.
+
+Where the broker has transactions the writer's name fences a desk that was paused and does not know that another took
+over: nothing of it is stored any more. The embedded broker has none; there one desk runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from risk_stream.connect import kafka_options
+from risk_stream.settings import Settings
+from risk_stream.stream.messages import Outgoing
+from risk_stream.stream.producer import Producer
+from risk_stream.stream.statelog import FencedError
+
+__all__ = ["LifeLog", "read_lives"]
+
+#: The broker ends a transaction that has been open for so long, ms.
+TRANSACTION_MS = 60_000
+
+#: Bytes of the log that are fetched at once.
+FETCH_BYTES = 4 << 20
+
+
+async def read_lives(settings: Settings) -> AsyncIterator[bytes]:
+    """The records of the log up to where it ends now. Raises `KafkaError`."""
+    place = TopicPartition(settings.life_topic, 0)
+    consumer = AIOKafkaConsumer(
+        **kafka_options(settings.broker),
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+    await consumer.start()
+    try:
+        consumer.assign([place])
+        end = (await consumer.end_offsets([place]))[place]
+        consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
+        while await consumer.position(place) < end:
+            for record in (await consumer.getmany(place, timeout_ms=200)).get(place, []):
+                if record.offset < end:
+                    yield record.value or b""
+    finally:
+        await consumer.stop()
+
+
+class LifeLog:
+    """The writer; `await open()` fences whoever wrote before, `await close()` after."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._plain = Producer(settings.broker, client_id="risk-stream-desk")
+        self._fenced: AIOKafkaProducer | None = None
+
+    async def open(self) -> None:
+        """Raises `KafkaError` where the broker is away."""
+        await self._plain.start()
+        if not self._plain.idempotent:
+            return
+        producer = AIOKafkaProducer(
+            **kafka_options(self.settings.broker),
+            client_id="risk-stream-desk",
+            transactional_id=f"{self.settings.group}-desk",
+            transaction_timeout_ms=TRANSACTION_MS,
+            acks="all",
+            max_batch_size=1_000_000,
+            max_request_size=16_000_000,
+            retry_backoff_ms=20,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        self._fenced = producer
+
+    async def write(self, messages: Sequence[Outgoing]) -> None:
+        """Store messages, all or none where the broker has transactions; returns when they are.
+
+        Raises `FencedError` where another desk took over, and `KafkaError`.
+        """
+        if self._fenced is None:
+            sends = [await self._plain.send(m.topic, m.value, key=m.key, partition=m.partition) for m in messages]
+            for sent in sends:
+                await sent
+            return
+        try:
+            async with self._fenced.transaction():
+                sends = [await self._fenced.send(m.topic, m.value, key=m.key, partition=m.partition) for m in messages]
+                for sent in sends:
+                    await sent
+        except ProducerFenced as exc:
+            raise FencedError from exc
+
+    async def close(self) -> None:
+        """Disconnect; one that was fenced has nothing to say any more."""
+        if self._fenced is not None:
+            with contextlib.suppress(KafkaError):
+                await self._fenced.stop()
+        await self._plain.stop()

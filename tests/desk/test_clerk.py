@@ -1,0 +1,149 @@
+"""Desks on real Kafka: whatever dies, each act is decided once and the log is one chain; and its commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from risk_stream.alerts import Act, broken, read_entry
+from risk_stream.catalogue import load_catalogue
+from risk_stream.cli import run
+from risk_stream.desk import read_lives
+from risk_stream.settings import Settings
+from risk_stream.stream import create_topics, wanted_topics
+from risk_stream.stream.messages import alert_to
+from risk_stream.stream.rejects import send_all
+from tests.alerts.made import alert
+from tests.desk.running import running_desk
+from tests.live.servers import Kafka
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
+
+ALERTS = 300
+
+
+def house(kafka: Kafka, name: str) -> Settings:
+    """Topics of its own."""
+    made = Settings(broker=kafka.address, prefix=f"{name}.", group=name, house_topics={}, partitions=2)
+    create_topics(made.broker, wanted_topics(made, load_catalogue()))
+    return made
+
+
+@contextmanager
+def process(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`risk-stream desk`."""
+    given = {"BROKER": settings.broker, "PREFIX": settings.prefix, "GROUP": settings.group, "HOUSE_TOPICS": "{}"}
+    environment = {**os.environ, **{f"RISK_STREAM_{name}": value for name, value in given.items()}}
+    with log.open("wb") as out:
+        one = subprocess.Popen([sys.executable, "-m", "risk_stream", "desk"], env=environment, stdout=out, stderr=out)
+        try:
+            yield one
+        finally:
+            one.kill()
+            one.wait(10)
+
+
+def records_of(settings: Settings) -> list[bytes]:
+    async def read() -> list[bytes]:
+        return [record async for record in read_lives(settings)]
+
+    return asyncio.run(read())
+
+
+def send(settings: Settings, first: int, last: int) -> None:
+    """Alerts, and of each an acknowledgement, which is sent twice as somebody would who had no answer."""
+    made = [alert("r", str(i), keys={"customer": f"C{i % 7}"}) for i in range(first, last)]
+    acts = [Act(id=f"a{one.event}", act="acknowledge", by="wang", at=0, alerts=[one.id]) for one in made]
+    asyncio.run(
+        send_all(
+            settings.broker,
+            [(m.topic, m.key, m.value, m.partition) for m in (alert_to(settings.alerts_topic, one, 2) for one in made)],
+        )
+    )
+    said = [(settings.actions_topic, None, msgspec.json.encode(act), 0) for act in acts]
+    asyncio.run(send_all(settings.broker, [*said, *said]))
+
+
+def last_of(log: Path) -> str:
+    """What a desk is, by what it said last."""
+    said = [line for line in log.read_text().splitlines() if line.startswith(("active", "another desk is active"))]
+    return "" if not said else "active" if said[-1].startswith("active") else "standing by"
+
+
+def acts_of(settings: Settings) -> list[str]:
+    """The acts that were decided."""
+    return [entry.act.id for entry in map(read_entry, records_of(settings)) if entry.act is not None]
+
+
+def wait_until(holds: Callable[[], bool], *logs: Path) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, [log.read_text() for log in logs]
+        time.sleep(0.1)
+
+
+def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once(kafka: Kafka, tmp_path: Path) -> None:
+    """Acts come before and after their alerts; nothing is lost, nothing is decided twice."""
+    settings = house(kafka, "desks")
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    with process(settings, first) as one, process(settings, second) as other:
+        wait_until(lambda: {last_of(first), last_of(second)} == {"active", "standing by"}, first, second)
+        send(settings, 0, ALERTS // 2)
+        active, heir = ((one, second), (other, first))[last_of(second) == "active"]
+        active.kill()
+        send(settings, ALERTS // 2, ALERTS)
+        wait_until(lambda: last_of(heir) == "active", heir)
+        wait_until(lambda: len(acts_of(settings)) >= ALERTS, heir)
+    records = records_of(settings)
+    entries = [read_entry(record) for record in records]
+    assert broken(records) is None
+    acts = acts_of(settings)
+    raised = [life.alert for entry in entries if entry.what == "alert" for life in entry.lives]
+    assert (len(acts), len(set(acts))) == (ALERTS, ALERTS)
+    assert (len(raised), len(set(raised))) == (ALERTS, ALERTS)
+
+
+def test_alerts_are_worked_from_the_command_line(
+    kafka: Kafka,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Listed, taken, closed; and a record that is no act is refused and kept."""
+    settings = house(kafka, "worked")
+    (tmp_path / "access.yaml").write_text("local: [officer, admin]\n")
+    given = {"BROKER": settings.broker, "PREFIX": "worked.", "GROUP": "worked", "HOUSE_TOPICS": "{}"}
+    for name, value in (given | {"PEOPLE": str(tmp_path)}).items():
+        monkeypatch.setenv(f"RISK_STREAM_{name}", value)
+
+    def ask(*command: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = run(["alerts", *command])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    with running_desk(settings):
+        one = alert("r", "1")
+        message = alert_to(settings.alerts_topic, one, 2)
+        asyncio.run(send_all(settings.broker, [(message.topic, message.key, message.value, message.partition)]))
+        asyncio.run(send_all(settings.broker, [(settings.actions_topic, None, b'{"act": "shred"}', 0)]))
+        end = time.monotonic() + 30
+        while one.id not in ask("list")[1]:
+            assert time.monotonic() < end
+        assert ask("acknowledge", one.id) == (0, f"ok {one.id}\n")
+        assert ask("close", one.id, "--as", "false")[0] == 1
+        assert ask("close", one.id, "--as", "false_alarm", "--comment", "asked the branch")[0] == 0
+        code, said = ask("acknowledge", one.id)
+        assert (code, "closed as false alarm by local" in said) == (1, True)
+        assert "false alarm" in ask("list", "--standing", "closed")[1]
+        code, said = ask("verify")
+        assert (code, "none changed, none left out" in said) == (0, True)
