@@ -56,7 +56,7 @@ class Plan:
     seconds: float  # under LOAD
 
 
-FULL, QUICK = Plan(800_000, 4, KEYS_A_KIND, 120.0), Plan(150_000, 1, KEYS_A_KIND // 20, 15.0)
+FULL, QUICK = Plan(800_000, 3, KEYS_A_KIND, 120.0), Plan(150_000, 1, KEYS_A_KIND // 20, 15.0)
 
 
 @contextmanager
@@ -122,14 +122,31 @@ def _turn(broker: str, redis: str, name: str, trades: str, events: int, count: i
     """Workers that share one core read the topic from its beginning: measured from a quarter of it to its end."""
     # A spare would start in the midst of it, on the core that Kafka needs.
     with _workers(broker, redis, name, trades, count, durable=durable, spare=False) as running:
-        pids = [worker.ready() for worker in running]
-        for pid in pids:
-            pin(pid)
-        first = _until(running, events / 4, 120)
-        began, before = time.perf_counter(), sum(map(cpu_seconds, pids))
-        last = _until(running, events, 300)
-        took, used = time.perf_counter() - began, sum(map(cpu_seconds, pids)) - before
-        return Turn((last - first) / took, (last - first) / used)
+        return _measured(running, events)
+
+
+def _two_houses(broker: str, redis: str, name: str, trades: str, events: int) -> Turn:
+    """Two houses of one worker each, which know nothing of each other, on one core; each reads the topic for itself.
+
+    What two processes on one core take from each other, in its caches and by changing places, is in this and in what
+    two workers of one house take; what these have to do for being two is in theirs alone.
+    """
+    with (
+        _workers(broker, redis, f"{name}-a", trades, durable=True, spare=False) as one,
+        _workers(broker, redis, f"{name}-b", trades, durable=True, spare=False) as other,
+    ):
+        return _measured([*one, *other], events)
+
+
+def _measured(running: Sequence[Worker], events: int) -> Turn:
+    pids = [worker.ready() for worker in running]
+    for pid in pids:
+        pin(pid)
+    first = _until(running, events / 4, 120)
+    began, before = time.perf_counter(), sum(map(cpu_seconds, pids))
+    last = _until(running, events, 300)
+    took, used = time.perf_counter() - began, sum(map(cpu_seconds, pids)) - before
+    return Turn((last - first) / took, (last - first) / used)
 
 
 # Memory and pauses: many keys, then a steady load upon them
@@ -275,7 +292,7 @@ def run(quick: bool) -> dict[str, float]:
     """Turns with and without checkpoints and with two workers, one after the other; and a million keys under load."""
     plan = QUICK if quick else FULL
     trades = "bench-durability.trades"
-    rounds: list[tuple[Turn, Turn, Turn]] = []
+    rounds: list[tuple[Turn, Turn, Turn, Turn]] = []
     with servers() as (broker, redis):
         create_topics(broker, [Topic(trades, PARTITIONS, 1, {"cleanup.policy": "delete"})])
         fill(broker, trades, make_events(plan.events, keys=KEYS), PARTITIONS)
@@ -283,15 +300,19 @@ def run(quick: bool) -> dict[str, float]:
             on = _turn(broker, redis, f"bench-on-{number}", trades, plan.events, durable=True)
             two = _turn(broker, redis, f"bench-two-{number}", trades, plan.events, 2, durable=True)
             off = _turn(broker, redis, f"bench-off-{number}", trades, plan.events, durable=False)
-            rounds.append((on, two, off))
-            what = zip(("with checkpoints", "by two workers", "without"), (on, two, off), strict=True)
+            houses = _two_houses(broker, redis, f"bench-houses-{number}", trades, plan.events)
+            rounds.append((on, two, off, houses))
+            names = ("with checkpoints", "by two workers", "without", "by two houses")
+            what = zip(names, rounds[-1], strict=True)
             said = ", ".join(f"{turn.per_cpu_second:,.0f} {name}" for name, turn in what)
             print(f"round {number + 1}, events/cpu-second: {said}", flush=True)
         held, without = _held(broker, redis, plan, durable=True), _held(broker, redis, plan, durable=False)
     rows = [
         (f"{what}, round {i}", turn.per_second, turn.per_cpu_second)
         for i, turns in enumerate(rounds, 1)
-        for what, turn in zip(("with checkpoints", "two workers, with them", "without"), turns, strict=True)
+        for what, turn in zip(
+            ("with checkpoints", "two workers, with them", "without", "two houses"), turns, strict=True
+        )
     ]
     head = (f"{plan.events:,} events waiting in Kafka, one core", "events/s", "events/cpu-second")
     table(head, rows)
@@ -303,13 +324,16 @@ def run(quick: bool) -> dict[str, float]:
         ],
     )
     return {
-        "ratio": round(statistics.median(on.per_second / off.per_second for on, _, off in rounds), 3),
-        "ratio_by_cpu": round(statistics.median(on.per_cpu_second / off.per_cpu_second for on, _, off in rounds), 3),
-        "events_per_second_durable": round(statistics.median(on.per_second for on, _, _ in rounds)),
+        "ratio": round(statistics.median(on.per_second / off.per_second for on, _, off, _ in rounds), 3),
+        "ratio_by_cpu": round(statistics.median(on.per_cpu_second / off.per_cpu_second for on, _, off, _ in rounds), 3),
+        "events_per_second_durable": round(statistics.median(on.per_second for on, _, _, _ in rounds)),
         "pause_p99_ms": round(held.pause_p99_ms, 1),
         "pause_p99_ms_without": round(without.pause_p99_ms, 1),
         "cpu_ratio_two_workers": round(
-            statistics.median(on.per_cpu_second / two.per_cpu_second for on, two, _ in rounds), 3
+            statistics.median(on.per_cpu_second / two.per_cpu_second for on, two, _, _ in rounds), 3
+        ),
+        "cpu_ratio_two_houses": round(
+            statistics.median(on.per_cpu_second / houses.per_cpu_second for on, _, _, houses in rounds), 3
         ),
         "rss_mib": round(held.rss_mib),
         "keys": round(held.keys),
