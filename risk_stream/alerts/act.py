@@ -33,12 +33,16 @@ DISPOSITIONS: tuple[str, ...] = tuple(name for name in get_args(Disposition) if 
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One wish of one person. The same `id` is the same act, however often it is sent."""
+    """One wish of one person. The same `id` is the same act, however often it is sent.
+
+    Who they are and what they may do is put in by who sends it (the console, the commands), not by themselves.
+    """
 
     id: str
     act: Kind
     by: str
     at: int  # the clock of who sent it, ms; shown, never decided by
+    entities: list[str] | None = None  # the legal entities whose alerts this person may work; None: all
     alerts: list[str] = []
     case: str | None = None  # instead of alerts: all of the case that are not closed
     expected: dict[str, int] = {}  # alert -> the version its page showed; one that is not named is taken as it stands

@@ -85,7 +85,7 @@ class Desk:
             return [_refused(self._why_none(act))], [], []
         rulings, lives = [], []
         for id in asked:
-            life = self.memory.lives.get(id)
+            life = self._seen(id, act)
             changed = self._unknown(id) if life is None else after(life, act, now, self.policy)
             if isinstance(changed, str):
                 rulings.append(_refused(changed, id))
@@ -100,14 +100,19 @@ class Desk:
         """The lives that an act is of, and how many more than may be changed at once."""
         ids = list(dict.fromkeys(act.alerts))
         if not ids and act.case is not None:
-            ids = sorted(self.memory.members.get(act.case, ()))
+            ids = sorted(id for id in self.memory.members.get(act.case, ()) if self._seen(id, act) is not None)
         return ids[:MOST_AT_ONCE], max(0, len(ids) - MOST_AT_ONCE)
+
+    def _seen(self, id: str, act: Act) -> Life | None:
+        """A life that an act may be of: another entity's is not there for who has no right to it."""
+        life = self.memory.lives.get(id)
+        return life if life is not None and (act.entities is None or life.entity in act.entities) else None
 
     def _why_none(self, act: Act) -> str:
         if act.case is None:
             return f"{act.act} says of which alerts, or of which case: alerts, case"
         if act.case in self.memory.cases:
-            return f"all alerts of case {act.case} are closed"
+            return f"no alert of case {act.case} is open that you may work"
         return f"there is no case {act.case!r}: it never was, or is forgotten"
 
     def _unknown(self, id: str) -> str:

@@ -53,7 +53,9 @@ def act_of(person: Person, kind: str, **more: object) -> Act:
     """A new act of a person."""
     from risk_stream.alerts import Act
 
+    scope = None if person.scope.entities is None else sorted(person.scope.entities)
     given = {"id": secrets.token_hex(8), "act": kind, "by": person.name, "at": int(time.time() * 1000), **more}
+    given["entities"] = scope
     return Act(**given)  # type: ignore[arg-type]
 
 

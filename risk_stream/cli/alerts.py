@@ -35,8 +35,8 @@ def list_alerts(
 ) -> None:
     """List alerts, the most severe first and of these the newest; no personal data but what summaries say."""
     settings = settings_with()
-    who(settings, "see")
-    lives = [life for life in _known(settings) if standing in (life.standing, "all")]
+    scope = who(settings, "see").scope
+    lives = [life for life in _known(settings) if standing in (life.standing, "all") and scope.sees(life.entity)]
     lives.sort(key=lambda life: (SEVERITIES.index(life.severity), -life.time))
     if format == "json":
         import msgspec

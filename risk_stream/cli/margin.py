@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number
 from risk_stream.cli.reading import Records, open_records
+from risk_stream.cli.serving import until_told
 
 if TYPE_CHECKING:
     from risk_stream.lending import MarginDesk
@@ -61,9 +61,6 @@ def margin(
 
 
 def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
-    import asyncio
-    import signal
-
     from risk_stream.sinks import CLERK_METRICS, Metrics
     from risk_stream.stream.margin import MarginClerk
 
@@ -72,16 +69,10 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
     if settings.margin_port:
         _serve(metrics, settings)
 
-    async def until_told() -> None:
-        clerk = MarginClerk(settings, make_desk, lambda said: errors().print(said, markup=False), metrics)
-        running = asyncio.create_task(clerk.run())
-        loop = asyncio.get_running_loop()
-        for signal_ in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_, running.cancel)
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+    def told(said: str) -> None:
+        errors().print(said, markup=False)
 
-    asyncio.run(until_told())
+    until_told(lambda: MarginClerk(settings, make_desk, told, metrics).run())
 
 
 def _serve(metrics: Metrics, settings: Settings) -> None:

@@ -97,6 +97,15 @@ def test_an_unknown_disposition_is_refused_with_the_nearest(office: Office) -> N
     ]
 
 
+def test_another_entitys_alert_is_not_there(office: Office) -> None:
+    """Neither by its id nor in a case that has alerts of both."""
+    life = office.hear("r", "1")
+    assert life is not None
+    assert "there is no alert" in office.act("acknowledge", life.id, entities=["LEND"])[0]
+    assert "that you may work" in office.act("acknowledge", case=life.case, entities=["LEND"])[0]
+    assert office.act("acknowledge", life.id, entities=["LEND", "SEC-SH"]) == [""]
+
+
 @pytest.mark.parametrize("touched", [False, True])
 def test_what_is_withdrawn_closes_only_where_nobody_looks_at_it(office: Office, *, touched: bool) -> None:
     """A person who has it decides; they see that it does not hold any more."""
@@ -170,7 +179,9 @@ def test_alerts_of_one_subject_are_one_case_until_it_has_been_quiet(office: Offi
     assert office.desk.memory.cases[first.case].severity == "medium"
     (why,) = office.act("close", case=first.case, disposition="known")
     assert (why, office.desk.memory.cases[first.case].open) == ("", 0)
-    assert office.act("close", case=first.case, disposition="known") == [f"all alerts of case {first.case} are closed"]
+    assert office.act("close", case=first.case, disposition="known") == [
+        f"no alert of case {first.case} is open that you may work"
+    ]
     office.now += 2 * DAY
     later = office.hear("r", "3", keys=keys)
     assert later is not None
