@@ -100,7 +100,10 @@ def reopen(ids: Ids, comment: Comment = "") -> None:
 
 
 @app.command(epilog=examples('risk-stream alerts comment 5f0c21d3a9e4b7c60812 "asked the branch"'))
-def comment(id: Annotated[str, typer.Argument(help="The alert.")], text: Annotated[str, typer.Argument()]) -> None:
+def comment(
+    id: Annotated[str, typer.Argument(help="The alert, by the id that the list shows.")],
+    text: Annotated[str, typer.Argument(help="What there is to say.")],
+) -> None:
     """Say something of an alert."""
     _do("comment", [id], comment=text)
 
