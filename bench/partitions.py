@@ -1,4 +1,4 @@
-"""What "one model for all" means on many partitions: how well each partition's own model ranks real card frauds.
+"""What "one model for all" means on many partitions: how well each partition's own model ranks simulated card frauds.
 
 The engine judges the payments once; the inputs that it made are then scored again by as many models as there are
 partitions, each of which sees the terminals of its own, and their outcomes when they were known.
