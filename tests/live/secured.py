@@ -19,30 +19,15 @@ __all__ = ["PASSWORD", "USER", "Certificates", "SecuredKafka", "SecuredRedis"]
 
 USER, PASSWORD = "worker", "a pass#word: $1 100%"
 
-PROPERTIES = """
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+LISTENERS = """
 listeners=SASL_SSL://127.0.0.1:{port},PLAINTEXT://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=SASL_SSL://127.0.0.1:{port},PLAINTEXT://127.0.0.1:{inside}
 listener.security.protocol.map=SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-controller.listener.names=CONTROLLER
 sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={keystore}
-log.dirs={data}
-auto.create.topics.enable=false
-group.min.session.timeout.ms=500
-group.initial.rebalance.delay.ms=0
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
 """
 
 
@@ -98,13 +83,7 @@ class SecuredKafka(Kafka):
 
     def __init__(self, certificates: Certificates) -> None:
         super().__init__(heap="384m")
-        text = PROPERTIES.format(
-            port=self.port,
-            inside=free_port(),
-            controller=self.controller,
-            keystore=certificates.both,
-            data=self.folder / "data",
-        )
+        text = self.properties(LISTENERS, internal=1, inside=free_port(), keystore=certificates.both)
         (self.folder / "server.properties").write_text(text)
 
     def format_arguments(self) -> list[str]:

@@ -28,24 +28,26 @@ __all__ = ["Kafka", "MissingServerError", "Prometheus", "RedisServer"]
 ROOT = Path(__file__).parents[2]
 
 #: Sessions as short as a worker may wish for; internal topics that one broker can hold; nothing made by accident.
-KAFKA_PROPERTIES = """
+COMMON_PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
 group.min.session.timeout.ms=500
 group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
+offsets.topic.num.partitions={internal}
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
+transaction.state.log.num.partitions={internal}
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+"""
+LISTENERS = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 """
 
 LOG4J = """
@@ -128,8 +130,7 @@ class Kafka(_Server):
         self.java, self.jars, self.heap = _binary("java"), self._jars(), heap
         super().__init__()
         self.controller = free_port()
-        properties = KAFKA_PROPERTIES.format(port=self.port, controller=self.controller, data=self.folder / "data")
-        (self.folder / "server.properties").write_text(properties)
+        (self.folder / "server.properties").write_text(self.properties())
         (self.folder / "log4j2.yaml").write_text(LOG4J)
 
     @staticmethod
@@ -145,6 +146,11 @@ class Kafka(_Server):
     def address(self) -> str:
         """host:port."""
         return f"127.0.0.1:{self.port}"
+
+    def properties(self, listeners: str = LISTENERS, *, internal: int = 4, **more: object) -> str:
+        """Its settings; `listeners` is a template of those that say how it is reached, filled from `more` too."""
+        own = {"port": self.port, "controller": self.controller, "data": self.folder / "data"}
+        return (COMMON_PROPERTIES + listeners).format(internal=internal, **own, **more)
 
     def argv(self) -> list[str]:
         log = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.yaml'}"
