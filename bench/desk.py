@@ -7,8 +7,9 @@ import time
 import msgspec
 
 from bench.report import table
-from risk_stream.alerts import Act, Cause, Desk
+from risk_stream.alerts import SEVERITIES, Act, Cause, Desk
 from risk_stream.engine import Alert, alert_id
+from tests.alerts.made import alert
 
 __all__ = ["run"]
 
@@ -17,31 +18,8 @@ CUSTOMERS = 5_000
 
 
 def _alert(number: int) -> Alert:
-    event = str(number)
-    return Alert(
-        id=alert_id("r", event),
-        revision=1,
-        rule="r",
-        rule_version="v",
-        plan="p",
-        hop="customer",
-        stage="trading",
-        severity=("low", "medium", "high", "critical")[number % 4],
-        score=1.0,
-        action="review",
-        owner="desk",
-        mode="live",
-        entity="SEC-SH",
-        channel="app",
-        time=number,
-        type="transfer",
-        event=event,
-        keys={"customer": f"C{number % CUSTOMERS}", "account": f"A{number}"},
-        features={"amount": float(number)},
-        inexact=[],
-        summary=f"transfer {number}",
-        why="",
-    )
+    severity, keys = SEVERITIES[number % 4], {"customer": f"C{number % CUSTOMERS}", "account": f"A{number}"}
+    return alert("r", str(number), severity=severity, keys=keys)
 
 
 def run(quick: bool) -> dict[str, float]:

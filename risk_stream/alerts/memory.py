@@ -66,9 +66,12 @@ class Memory:
         return self._asleep[0][0] if self._asleep else None
 
     def sleepers(self, now: int, most: int) -> list[Life]:
-        """Those that are to wake by `now`, ms; not more than `most`."""
-        found = [one for one in self.lives.values() if one.asleep_until is not None and one.asleep_until <= now]
-        return sorted(found, key=lambda life: (life.asleep_until, life.id))[:most]
+        """Those that are to wake by `now`, ms, the earliest first; not more than `most`. Each is given once."""
+        found: dict[str, Life] = {}
+        while len(found) < most and (due := self.due) is not None and due <= now:
+            _, id = heappop(self._asleep)
+            found[id] = self.lives[id]
+        return list(found.values())
 
     def _still(self, until: int, id: str) -> bool:
         life = self.lives.get(id)
@@ -88,6 +91,8 @@ class Memory:
             self.members[life.case].add(life.id)
         else:
             self.members[life.case].discard(life.id)
+            if not self.members[life.case]:
+                del self.members[life.case]
             self._closed.append((life.closed or 0, life.id))
         if life.asleep_until is not None:
             heappush(self._asleep, (life.asleep_until, life.id))

@@ -151,11 +151,9 @@ def _records(settings: Settings) -> list[bytes]:
     from risk_stream.desk import read_lives
 
     must_answer(settings.broker)
-
-    async def read() -> list[bytes]:
-        return [record async for record in read_lives(settings)]
-
-    return asyncio.run(read())
+    records: list[bytes] = []
+    asyncio.run(read_lives(settings, records.append))
+    return records
 
 
 def _stands(life: Life) -> str:

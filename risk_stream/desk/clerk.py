@@ -82,8 +82,7 @@ class DeskClerk:
         try:
             await lives.open()
             desk = Desk(self._policy)
-            async for record in read_lives(self.settings):
-                desk.memory.take(record)
+            await read_lives(self.settings, desk.memory.take)
             self._told(f"active: {len(desk.memory.lives):,} alerts known, {desk.memory.number:,} entries")
             await self._decide(desk, lives)
         finally:
@@ -141,7 +140,7 @@ class DeskClerk:
                 continue
             if entry is not None:
                 yield self._entry(entry)
-        while desk.memory.due is not None and desk.memory.due <= now and (entry := desk.pass_time(now)) is not None:
+        while (entry := desk.pass_time(now)) is not None:
             yield self._entry(entry)
 
     def _entry(self, record: bytes) -> Outgoing:

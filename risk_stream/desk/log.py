@@ -7,46 +7,43 @@ over: nothing of it is stored any more. The embedded broker has none; there one 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from risk_stream.connect import kafka_options
 from risk_stream.settings import Settings
+from risk_stream.stream.logfollower import LogFollower
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.statelog import FencedError
+
+if TYPE_CHECKING:
+    from aiokafka.structs import ConsumerRecord
 
 __all__ = ["LifeLog", "read_lives"]
 
 #: The broker ends a transaction that has been open for so long, ms.
 TRANSACTION_MS = 60_000
 
-#: Bytes of the log that are fetched at once.
-FETCH_BYTES = 4 << 20
 
+async def read_lives(settings: Settings, take: Callable[[bytes], object]) -> None:
+    """Have `take` get each record of the log, up to where it ends now. Raises `KafkaError`."""
 
-async def read_lives(settings: Settings) -> AsyncIterator[bytes]:
-    """The records of the log up to where it ends now. Raises `KafkaError`."""
+    def of_fetch(records: list[ConsumerRecord]) -> None:
+        for record in records:
+            take(record.value or b"")
+
     place = TopicPartition(settings.life_topic, 0)
-    consumer = AIOKafkaConsumer(
-        **kafka_options(settings.broker),
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=FETCH_BYTES,
+    lives = LogFollower(
+        settings.broker, [place], of_fetch, client_id="risk-stream-desk", name="the log of lives", committed=True
     )
-    await consumer.start()
     try:
-        consumer.assign([place])
-        end = (await consumer.end_offsets([place]))[place]
-        consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
-        while await consumer.position(place) < end:
-            for record in (await consumer.getmany(place, timeout_ms=200)).get(place, []):
-                if record.offset < end:
-                    yield record.value or b""
+        await lives.start()
     finally:
-        await consumer.stop()
+        await lives.stop()
 
 
 class LifeLog:

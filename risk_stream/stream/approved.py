@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.alerts import read_entry
 from risk_stream.alerts.approvals import Approvals
-from risk_stream.connect import kafka_options
+from risk_stream.stream.logfollower import LogFollower
 from risk_stream.stream.planlog import PlanLog
 from risk_stream.stream.topics import BrokerError
+
+if TYPE_CHECKING:
+    from aiokafka.structs import ConsumerRecord
 
 __all__ = ["ApprovedPlans", "UnapprovedError", "await_approval", "read_approvals"]
 
 log = logging.getLogger(__name__)
-
-#: Wait before a broker that failed is asked again, and how often it is looked whether enough is read, s.
-AGAIN, STEP = 1.0, 0.02
-
 
 _NONE = (
     "rules are changed by four eyes (access.yaml) and no plan was approved yet: risk-stream rules propose, and somebody"
@@ -36,75 +35,29 @@ class UnapprovedError(Exception):
 
 
 class _Life:
-    """Follows `risk.life` for approvals alone."""
+    """What `risk.life` says of approvals; `moved` is called when another plan is approved."""
 
     def __init__(self, broker: str, topic: str) -> None:
         self.approvals = Approvals()
         self.moved: Callable[[], None] = lambda: None
-        self._broker, self._tp = broker, TopicPartition(topic, 0)
-        self._consumer: AIOKafkaConsumer | None = None
-        self._heard_to = 0
-
-    async def start(self) -> None:
-        """Read what is there. Raises `KafkaError`."""
-        consumer = AIOKafkaConsumer(
-            **kafka_options(self._broker),
+        self.log = LogFollower(
+            broker,
+            [TopicPartition(topic, 0)],
+            self._take,
             client_id="risk-stream-approvals",
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=500,
+            name="the log of people's acts",
+            committed=True,
         )
-        try:
-            await consumer.start()
-            consumer.assign([self._tp])
-            end = (await consumer.end_offsets([self._tp]))[self._tp]
-            while await consumer.position(self._tp) < end:
-                await self._take(consumer, 200)
-        except BaseException:
-            await consumer.stop()
-            raise
-        self._consumer = consumer
 
-    async def stop(self) -> None:
-        if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
-
-    async def follow(self) -> None:
-        """Go on reading until cancelled."""
-        while self._consumer is not None:
-            try:
-                await self._take(self._consumer, 1000)
-            except KafkaError as exc:
-                log.info("the log of people's acts cannot be read now: %r", exc)
-                await asyncio.sleep(AGAIN)
-
-    async def reach_end(self) -> None:
-        """Return when all is heard that was in the log as this was called, while `follow` goes on."""
-        while (consumer := self._consumer) is not None:
-            with contextlib.suppress(KafkaError):
-                end = (await consumer.end_offsets([self._tp]))[self._tp]
-                break
-            await asyncio.sleep(AGAIN)
-        else:
-            return
-        while self._consumer is not None and self._heard_to < end:
-            await asyncio.sleep(STEP)
-
-    async def _take(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> None:
+    def _take(self, records: list[ConsumerRecord[bytes, bytes]]) -> None:
         before = self.approvals.current
-        for records in (await consumer.getmany(timeout_ms=timeout_ms)).values():
-            for record in records:
-                try:
-                    entry = read_entry(record.value or b"")
-                except (msgspec.ValidationError, msgspec.DecodeError):
-                    log.warning(
-                        "entry %d of %s cannot be read: only the desk may write there", record.offset, record.topic
-                    )
-                    continue
-                self.approvals.apply(entry)
-        self._heard_to = await consumer.position(self._tp)
+        for record in records:
+            try:
+                entry = read_entry(record.value or b"")
+            except (msgspec.ValidationError, msgspec.DecodeError):
+                log.warning("entry %d of %s cannot be read: only the desk may write there", record.offset, record.topic)
+                continue
+            self.approvals.apply(entry)
         if self.approvals.current != before:
             self.moved()
 
@@ -142,7 +95,7 @@ class ApprovedPlans:
         """Read what is there. Raises `KafkaError`, and `UnapprovedError` where no plan was ever approved."""
         await self._plans.start()
         try:
-            await self._life.start()
+            await self._life.log.start()
         except BaseException:
             await self._plans.stop()
             raise
@@ -152,16 +105,16 @@ class ApprovedPlans:
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._life.stop()
+        await self._life.log.stop()
         await self._plans.stop()
 
     async def follow(self) -> None:
         """Go on reading until cancelled."""
-        await asyncio.gather(self._plans.follow(), self._life.follow())
+        await asyncio.gather(self._plans.follow(), self._life.log.follow())
 
     async def reach_end(self) -> None:
         """Return when all is heard that was in both logs as this was called, while `follow` goes on."""
-        await asyncio.gather(self._plans.reach_end(), self._life.reach_end())
+        await asyncio.gather(self._plans.reach_end(), self._life.log.reach_end())
 
     # As a `PlanStore`
 
@@ -182,9 +135,9 @@ async def read_approvals(broker: str, topic: str) -> Approvals:
     """What was proposed and approved until now. Raises `KafkaError`."""
     life = _Life(broker, topic)
     try:
-        await life.start()
+        await life.log.start()
     finally:
-        await life.stop()
+        await life.log.stop()
     return life.approvals
 
 
@@ -194,13 +147,13 @@ async def await_approval(broker: str, topic: str) -> None:
     approved = asyncio.Event()
     life.moved = approved.set
     try:
-        await life.start()
+        await life.log.start()
         if life.approvals.current is None:
             log.warning("waiting: %s", _NONE)
-            following = asyncio.create_task(life.follow())
+            following = asyncio.create_task(life.log.follow())
             await approved.wait()
             following.cancel()
     except KafkaError as exc:
         raise BrokerError(f"the log of people's acts at {broker} cannot be read ({exc!r}): is Kafka running?") from exc
     finally:
-        await life.stop()
+        await life.log.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
-from risk_stream.connect import kafka_options
 from risk_stream.rules import Plan
+from risk_stream.stream.logfollower import LogFollower
 from risk_stream.stream.planbook import CURRENT
 from risk_stream.stream.planparts import UnknownPlanError, is_part, pack_plan, read_manifest, text_of, unpack_plan
 from risk_stream.stream.producer import Producer
@@ -26,14 +24,8 @@ __all__ = ["PlanLog", "current_record", "publish_plan", "published_plan", "store
 
 log = logging.getLogger(__name__)
 
-#: Wait before a broker that failed is asked again, s.
-AGAIN = 1.0
-
 #: Records between two that are wanted that are read along, not sought past.
 NEAR = 500
-
-#: How often it is looked whether the log is read far enough, s.
-STEP = 0.02
 
 
 def current_record(version: str | None) -> bytes:
@@ -54,75 +46,37 @@ class PlanLog:
         self.added: Callable[[str], None] = lambda _: None
         self._partitions = [TopicPartition(topic, p) for p in range(partitions)]
         self._places: dict[str, tuple[TopicPartition, int]] = {}
-        self._heard_to: dict[TopicPartition, int] = {}  # all below is in `current` and in the places
-        self._consumer: AIOKafkaConsumer | None = None
-
-    def _new(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            **kafka_options(self.broker),
-            client_id="risk-stream-plans",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=500,
+        self._log = LogFollower(
+            broker, self._partitions, self._take, client_id="risk-stream-plans", name="the log of plans"
         )
 
     async def start(self) -> None:
         """Read what is there. Raises `KafkaError`."""
-        consumer = self._new()
-        try:
-            await consumer.start()
-            consumer.assign(self._partitions)
-            ends = await consumer.end_offsets(self._partitions)
-            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                await self._take(consumer, 200)
-        except BaseException:
-            await consumer.stop()
-            raise
-        self._consumer = consumer
+        await self._log.start()
 
     async def stop(self) -> None:
         """Disconnect."""
-        if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
+        await self._log.stop()
 
     async def follow(self) -> None:
         """Go on reading until cancelled."""
-        while self._consumer is not None:
-            try:
-                await self._take(self._consumer, 1000)
-            except KafkaError as exc:
-                log.info("the log of plans cannot be read now: %r", exc)
-                await asyncio.sleep(AGAIN)
+        await self._log.follow()
 
     async def reach_end(self) -> None:
         """Return when all is heard that was in the log as this was called, while `follow` goes on."""
-        while (consumer := self._consumer) is not None:
-            try:
-                ends = await consumer.end_offsets(self._partitions)
-                break
-            except KafkaError as exc:
-                log.info("the end of the log of plans is not known now: %r", exc)
-                await asyncio.sleep(AGAIN)
-        else:
-            return
-        while self._consumer is not None and any(self._heard_to.get(tp, 0) < end for tp, end in ends.items()):
-            await asyncio.sleep(STEP)
+        await self._log.reach_end()
 
-    async def _take(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> None:
+    def _take(self, records: list[ConsumerRecord[bytes, bytes]]) -> None:
         before = self.current
-        for records in (await consumer.getmany(timeout_ms=timeout_ms)).values():
-            for record in records:
-                self._heard(record)
-        for tp in self._partitions:
-            self._heard_to[tp] = await consumer.position(tp)
+        for record in records:
+            self._heard(record)
         if self.current != before:
             self.moved()
 
     def _heard(self, record: ConsumerRecord[bytes, bytes]) -> None:
         if record.key != CURRENT:
             key = (record.key or b"").decode(errors="replace")
-            if self._consumer is not None and key not in self._places and not is_part(key):
+            if self._log.is_following and key not in self._places and not is_part(key):
                 self.added(key)
             self._places[key] = (TopicPartition(record.topic, record.partition), record.offset)
             return
@@ -142,7 +96,7 @@ class PlanLog:
     async def get(self, keys: Iterable[str]) -> dict[str, bytes]:
         """The records under some keys; those that the log has, as of now."""
         wanted, found = set(keys), dict[str, bytes]()
-        consumer = self._new()
+        consumer = self._log.consumer()
         await consumer.start()
         try:
             consumer.assign(self._partitions)

@@ -53,10 +53,9 @@ def process(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def records_of(settings: Settings) -> list[bytes]:
-    async def read() -> list[bytes]:
-        return [record async for record in read_lives(settings)]
-
-    return asyncio.run(read())
+    records: list[bytes] = []
+    asyncio.run(read_lives(settings, records.append))
+    return records
 
 
 def send(settings: Settings, first: int, last: int) -> None:
