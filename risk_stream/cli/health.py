@@ -18,17 +18,10 @@ from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, counted, errors, examples, number, output, table
 
 if TYPE_CHECKING:
-    from risk_stream.sinks import Fired, RuleHealth, WorkerHealth
+    from risk_stream.sinks import RuleHealth, WorkerHealth
 
 __all__ = ["register"]
 
-#: How a rule may be, from the one to look at first, with what that means.
-STATES = {
-    "failing": "an evaluation of it failed; its neighbours were judged",
-    "idle": "no event of its types came to be judged",
-    "silent": "it judged events and never fired",
-    "well": "it judges and fires",
-}
 #: How long a worker may take to answer, s.
 TIMEOUT = 5.0
 
@@ -57,6 +50,8 @@ def health(
 
     It asks the workers that run; figures are since each of them began. Exit code 1 if a rule fails.
     """
+    from risk_stream.sinks import STATES, together
+
     asked = worker or [_own_worker()]
     workers = [_ask(address) for address in asked]
     found = together(workers)
@@ -68,7 +63,7 @@ def health(
     total = sum(one.seconds for one in found)
     shown = sorted(
         (one for one in found if rule in (None, one.rule)),
-        key=lambda one: (list(STATES).index(state(one)), -one.seconds, one.rule),
+        key=lambda one: (list(STATES).index(one.state), -one.seconds, one.rule),
     )
     failing = any(one.errors for one in shown)
     if format == "json":
@@ -84,43 +79,6 @@ def health(
     since = _moment(min(one.since_ms for one in workers))
     errors().print(f"{counted(len(workers), 'worker')}, plan {', '.join(plans)}, since {since}{differ}")
     raise typer.Exit(1 if failing else 0)
-
-
-def state(rule: RuleHealth) -> str:
-    """One of STATES."""
-    if rule.errors:
-        return "failing"
-    if not rule.judged:
-        return "idle"
-    return "well" if rule.live.count or rule.shadow.count else "silent"
-
-
-def together(workers: Sequence[WorkerHealth]) -> list[RuleHealth]:
-    """What several workers say of their rules as if it were one: counts added, the last of all times."""
-    from risk_stream.sinks import RuleHealth
-
-    found: dict[str, RuleHealth] = {}
-    for one in (rule for worker in workers for rule in worker.rules):
-        total = found.setdefault(one.rule, RuleHealth(one.rule, one.mode))
-        total.judged += one.judged
-        total.errors += one.errors
-        total.seconds += one.seconds
-        total.samples += one.samples
-        _add(total.live, one.live)
-        _add(total.shadow, one.shadow)
-        if (one.error_time_ms or 0) > (total.error_time_ms or 0):
-            total.last_error, total.error_time_ms = one.last_error, one.error_time_ms
-    return list(found.values())
-
-
-def _add(total: Fired, more: Fired) -> None:
-    total.count += more.count
-    total.event_time_ms = _later(total.event_time_ms, more.event_time_ms)
-    total.wall_time_ms = _later(total.wall_time_ms, more.wall_time_ms)
-
-
-def _later(first: int | None, second: int | None) -> int | None:
-    return max((time for time in (first, second) if time is not None), default=None)
 
 
 def _own_worker() -> str:
@@ -155,7 +113,7 @@ def _as_json(
             {"worker": address, "plan": one.plan, "since_ms": one.since_ms}
             for address, one in zip(addresses, workers, strict=True)
         ],
-        "rules": [{"state": state(rule), "share": _share(rule, total), **msgspec.to_builtins(rule)} for rule in rules],
+        "rules": [{"state": rule.state, "share": _share(rule, total), **msgspec.to_builtins(rule)} for rule in rules],
     }
 
 
@@ -172,12 +130,12 @@ def _say_table(rules: Sequence[RuleHealth], total: float) -> None:
     rows = [
         (
             rule.rule,
-            state(rule),
+            rule.state,
             rule.mode,
             number(rule.judged),
             number(rule.live.count),
             number(rule.shadow.count),
-            _ago(_later(rule.live.wall_time_ms, rule.shadow.wall_time_ms)),
+            _ago(rule.fired_ms),
             number(rule.errors) if rule.errors else "",
             _percent(_share(rule, total)),
         )
@@ -189,7 +147,9 @@ def _say_table(rules: Sequence[RuleHealth], total: float) -> None:
 
 def _lines_of(rule: RuleHealth, total: float) -> Iterator[str]:
     """Everything about one rule."""
-    yield f"{rule.rule}: {state(rule)}: {STATES[state(rule)]}"
+    from risk_stream.sinks import STATES
+
+    yield f"{rule.rule}: {rule.state}: {STATES[rule.state]}"
     yield f"  mode    {rule.mode}"
     yield f"  judged  {counted(rule.judged, 'event')}"
     for name, fired in (("live", rule.live), ("shadow", rule.shadow)):

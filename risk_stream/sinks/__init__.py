@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.sinks.health import Fired, Health, RuleHealth, WorkerHealth
+from risk_stream.sinks.health import STATES, Fired, Health, RuleHealth, WorkerHealth, together
 from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric, Metrics
@@ -13,6 +13,7 @@ __all__ = [
     "METRICS",
     "RECOVERED",
     "SERVER_METRICS",
+    "STATES",
     "WITHDRAWN",
     "AlertSink",
     "Fired",
@@ -25,5 +26,6 @@ __all__ = [
     "RuleHealth",
     "WorkerHealth",
     "Written",
+    "together",
     "without_password",
 ]

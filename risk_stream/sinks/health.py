@@ -13,7 +13,15 @@ from risk_stream.rules import Failures, Plan, RulesAt
 from risk_stream.sinks.meter import Meter, Spent
 from risk_stream.sinks.prometheus import OTHER, Metrics
 
-__all__ = ["Fired", "Health", "RuleHealth", "WorkerHealth"]
+__all__ = ["STATES", "Fired", "Health", "RuleHealth", "WorkerHealth", "together"]
+
+#: How a rule may be, from the one to look at first, with what that means.
+STATES = {
+    "failing": "an evaluation of it failed; its neighbours were judged",
+    "idle": "no event of its types came to be judged",
+    "silent": "it judged events and never fired",
+    "well": "it judges and fires",
+}
 
 
 class Fired(msgspec.Struct):
@@ -28,6 +36,12 @@ class Fired(msgspec.Struct):
         self.count += 1
         self.event_time_ms = max(event_time_ms, event_time_ms if self.event_time_ms is None else self.event_time_ms)
         self.wall_time_ms = now_ms
+
+    def add(self, more: Fired) -> None:
+        """What another worker says too."""
+        self.count += more.count
+        self.event_time_ms = _later(self.event_time_ms, more.event_time_ms)
+        self.wall_time_ms = _later(self.wall_time_ms, more.wall_time_ms)
 
 
 class RuleHealth(msgspec.Struct):
@@ -48,6 +62,20 @@ class RuleHealth(msgspec.Struct):
     seconds: float = 0.0
     samples: int = 0
 
+    @property
+    def state(self) -> str:
+        """One of STATES."""
+        if self.errors:
+            return "failing"
+        if not self.judged:
+            return "idle"
+        return "well" if self.live.count or self.shadow.count else "silent"
+
+    @property
+    def fired_ms(self) -> int | None:
+        """When it fired last, live or in shadow, by the wall clock; None where it did not."""
+        return _later(self.live.wall_time_ms, self.shadow.wall_time_ms)
+
 
 class WorkerHealth(msgspec.Struct):
     """The rules of one worker's plan, counted since `since_ms`."""
@@ -55,6 +83,26 @@ class WorkerHealth(msgspec.Struct):
     plan: str
     since_ms: int
     rules: list[RuleHealth]
+
+
+def together(workers: Iterable[WorkerHealth]) -> list[RuleHealth]:
+    """What several workers say of their rules as if it were one: counts added, the last of all times."""
+    found: dict[str, RuleHealth] = {}
+    for one in (rule for worker in workers for rule in worker.rules):
+        total = found.setdefault(one.rule, RuleHealth(one.rule, one.mode))
+        total.judged += one.judged
+        total.errors += one.errors
+        total.seconds += one.seconds
+        total.samples += one.samples
+        total.live.add(one.live)
+        total.shadow.add(one.shadow)
+        if (one.error_time_ms or 0) > (total.error_time_ms or 0):
+            total.last_error, total.error_time_ms = one.last_error, one.error_time_ms
+    return list(found.values())
+
+
+def _later(first: int | None, second: int | None) -> int | None:
+    return max((time for time in (first, second) if time is not None), default=None)
 
 
 @dataclass(slots=True)
