@@ -190,6 +190,9 @@ class Settings(BaseSettings):
     desk_days: Annotated[float, Field(gt=0)] = Field(
         90, description="how long the desk remembers a closed alert; acts on older ones are refused"
     )
+    desk_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9466, description="port of the desk's /metrics, at the address of the workers'; 0 for none"
+    )
     console_host: str = Field(
         "127.0.0.1", description="address the console listens on; others can reach it only behind a proxy with TLS"
     )

@@ -30,10 +30,11 @@ MOST_AT_ONCE = 500
 
 
 class Desk:
-    """One at a time may write the log. `memory` is the fold of all entries so far; time is ms."""
+    """One at a time may write the log. `memory` is the fold of all entries, `last` the one said last; time is ms."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.memory = Memory(policy or Policy())
+        self.last: Entry | None = None
 
     @property
     def policy(self) -> Policy:
@@ -197,7 +198,7 @@ class Desk:
             silences=list(silences),
         )
         record = entry.to_json()
-        memory.take(record)
+        self.last = memory.take(record)
         return record
 
     def _cases(self, lives: Iterable[Life], now: int) -> list[Case]:

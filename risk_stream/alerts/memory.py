@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from heapq import heappop, heappush
 
 from risk_stream.alerts.approvals import Approvals
 from risk_stream.alerts.entry import Entry, digest, read_entry
 from risk_stream.alerts.life import Case, Life, Silence
 from risk_stream.alerts.policy import Policy
+from risk_stream.alerts.tally import Tally
 
 __all__ = ["Memory"]
 
@@ -29,7 +31,7 @@ class Memory:
         self.current: dict[tuple[str, str], str] = {}  # kind and key of a case -> the case that is going on
         self.open: dict[str, Counter[str]] = defaultdict(Counter)  # case -> its lives that are not closed, by severity
         self.members: dict[str, set[str]] = defaultdict(set)  # case -> those lives
-        self.dispositions: dict[str, Counter[str]] = defaultdict(Counter)  # rule -> how people closed its alerts
+        self.tally = Tally()
         self._kept: Counter[str] = Counter()  # case -> lives of it that are remembered
         self._closed: deque[tuple[int, str]] = deque()
         self._acted: deque[tuple[int, str]] = deque()
@@ -57,6 +59,11 @@ class Memory:
             self._acted.append((entry.time, entry.act.id))
         self._forget(self.now - self.policy.remember_ms)
         return entry
+
+    @property
+    def dispositions(self) -> Mapping[str, Counter[str]]:
+        """How people closed the alerts of each rule, since the log began."""
+        return self.tally.dispositions
 
     @property
     def due(self) -> int | None:
@@ -96,9 +103,7 @@ class Memory:
             self._closed.append((life.closed or 0, life.id))
         if life.asleep_until is not None:
             heappush(self._asleep, (life.asleep_until, life.id))
-        for one, by in ((before, -1), (life, 1)):
-            if one is not None and one.disposition not in (None, "withdrawn"):
-                self.dispositions[one.rule][str(one.disposition)] += by
+        self.tally.change(before, life)
 
     def _forget(self, until: int) -> None:
         """Let go what ended by a time, ms."""

@@ -13,12 +13,11 @@ from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number
 from risk_stream.cli.reading import Records, open_records
-from risk_stream.cli.serving import until_told
+from risk_stream.cli.serving import serve_metrics, until_told
 
 if TYPE_CHECKING:
     from risk_stream.lending import MarginDesk
     from risk_stream.settings import Settings
-    from risk_stream.sinks import Metrics
 
 __all__ = ["register"]
 
@@ -66,23 +65,12 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
 
     must_answer(settings.broker)
     metrics = Metrics(of=CLERK_METRICS, entities=settings.metrics_entities)
-    if settings.margin_port:
-        _serve(metrics, settings)
+    serve_metrics(metrics, settings.metrics_host, settings.margin_port, "margin_port")
 
     def told(said: str) -> None:
         errors().print(said, markup=False)
 
     until_told(lambda: MarginClerk(settings, make_desk, told, metrics).run())
-
-
-def _serve(metrics: Metrics, settings: Settings) -> None:
-    try:
-        metrics.serve(settings.metrics_host, settings.margin_port)
-    except OSError as exc:
-        where = f"{settings.metrics_host}:{settings.margin_port}"
-        raise CommandError(
-            f"Cannot serve /metrics at {where} ({exc.strerror}): set RISK_STREAM_MARGIN_PORT to a free port."
-        ) from exc
 
 
 def _desk(settings: Settings, table: Path | None) -> MarginDesk:

@@ -1,4 +1,4 @@
-"""How commands run that go on until they are told to stop."""
+"""How commands run that go on until they are told to stop, and say at a port how they do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["until_told"]
+from risk_stream.cli.output import CommandError
+
+if TYPE_CHECKING:
+    from risk_stream.sinks import Metrics
+
+__all__ = ["serve_metrics", "until_told"]
+
+
+def serve_metrics(metrics: Metrics, host: str, port: int, setting: str) -> None:
+    """Answer at /metrics of a port, which `setting` says, in a thread; nowhere where it is 0.
+
+    Raises:
+        CommandError: the port is taken.
+    """
+    if not port:
+        return
+    try:
+        metrics.serve(host, port)
+    except OSError as exc:
+        said = f"Cannot serve /metrics at {host}:{port} ({exc.strerror})"
+        raise CommandError(f"{said}: set RISK_STREAM_{setting.upper()} to a free port.") from exc
 
 
 def until_told(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

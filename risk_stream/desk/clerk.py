@@ -11,20 +11,23 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.alerts import Act, Cause, Desk, Policy
+from risk_stream.alerts import Act, Cause, Desk, Entry, Policy
 from risk_stream.connect import kafka_options
+from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
 from risk_stream.desk.log import LifeLog, read_lives
 from risk_stream.engine import Alert
 from risk_stream.settings import Settings
+from risk_stream.sinks import Metrics
 from risk_stream.stream.messages import Outgoing, reject_to
-from risk_stream.stream.reader import Reader
+from risk_stream.stream.reader import Reader, lag
 from risk_stream.stream.statelog import FencedError
 from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.turn import WAIT_MS, Turn
@@ -45,12 +48,25 @@ BATCH = 500
 _DAY_MS = 86_400_000
 
 
-class DeskClerk:
-    """Runs until cancelled. `told` hears a sentence of what it does now."""
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A message to be stored, the entry that it is, and when the broker had the record that it answers, ms."""
 
-    def __init__(self, settings: Settings, told: Callable[[str], None]) -> None:
+    message: Outgoing
+    entry: Entry | None = None  # None: the record could not be read, and is refused
+    asked: int = 0
+
+
+class DeskClerk:
+    """Runs until cancelled. `told` hears a sentence of what it does now.
+
+    `metrics`, of `DESK_METRICS`, are kept up to date; whoever made them serves them.
+    """
+
+    def __init__(self, settings: Settings, told: Callable[[str], None], metrics: Metrics | None = None) -> None:
         self.settings, self._told = settings, told
         self._policy = Policy(remember_ms=int(settings.desk_days * _DAY_MS))
+        self._gauges = DeskGauges(metrics or Metrics(of=DESK_METRICS), settings.metrics_rules)
         self._turn = Turn(settings.broker, settings.life_topic, f"{settings.group}-desk")
 
     async def run(self) -> None:
@@ -72,6 +88,8 @@ class DeskClerk:
                     self._told("another desk took over")
                 except (KafkaError, BrokerError, OSError) as exc:
                     log.warning("the desk begins again: %s", exc)
+                finally:
+                    self._gauges.stand_by()
                 await asyncio.sleep(AGAIN)
         finally:
             await self._turn.leave()
@@ -101,9 +119,12 @@ class DeskClerk:
             while await self._turn.mine():
                 got = await consumer.getmany(timeout_ms=WAIT_MS, max_records=BATCH)
                 records = [record for of_one in got.values() for record in of_one]
-                messages = list(self._decided(desk, records))
-                if messages:
-                    await lives.write(messages)
+                decided = list(self._decided(desk, records))
+                if decided:
+                    await lives.write([one.message for one in decided])
+                    self._count(decided)
+                if self._gauges.due:
+                    self._gauges.show(desk, self._now(desk), await lag(consumer))
             self._told("another desk took over")
         finally:
             with contextlib.suppress(KafkaError, OSError):
@@ -123,9 +144,13 @@ class DeskClerk:
         for tp, start in starts.items():
             consumer.seek(tp, start)
 
-    def _decided(self, desk: Desk, records: list[ConsumerRecord]) -> Iterator[Outgoing]:
+    def _now(self, desk: Desk) -> int:
+        """A clock that is set back does not set the log back, ms."""
+        return max(int(time.time() * 1000), desk.memory.now)
+
+    def _decided(self, desk: Desk, records: list[ConsumerRecord]) -> Iterator[_Decided]:
         """The entries of records, and of the time that has passed; what is no act is refused, and kept."""
-        now = max(int(time.time() * 1000), desk.memory.now)  # a clock that is set back does not set the log back
+        now = self._now(desk)
         for record in records:
             cause = Cause(record.topic, record.partition, record.offset)
             try:
@@ -136,15 +161,24 @@ class DeskClerk:
             except (msgspec.DecodeError, msgspec.ValidationError) as exc:
                 channel = f"{record.topic}/{record.partition}"
                 said = f"neither an act nor an alert ({exc}): acts are sent by the console and risk-stream alerts"
-                yield reject_to(self.settings.rejects_topic, channel, record, "message", said)
+                yield _Decided(reject_to(self.settings.rejects_topic, channel, record, "message", said))
                 continue
             if entry is not None:
-                yield self._entry(entry)
+                yield self._entry(entry, desk, record.timestamp)
         while (entry := desk.pass_time(now)) is not None:
-            yield self._entry(entry)
+            yield self._entry(entry, desk, now)
 
-    def _entry(self, record: bytes) -> Outgoing:
-        return Outgoing(self.settings.life_topic, record, partition=0)
+    def _entry(self, record: bytes, desk: Desk, asked: int) -> _Decided:
+        return _Decided(Outgoing(self.settings.life_topic, record, partition=0), desk.last, asked)
+
+    def _count(self, stored: Iterable[_Decided]) -> None:
+        """Count what is stored."""
+        now = time.time() * 1000
+        for one in stored:
+            if one.entry is None:
+                self._gauges.refuse()
+            else:
+                self._gauges.count(one.entry, max(0.0, now - one.asked) / 1000)
 
 
 _ACTS, _ALERTS = msgspec.json.Decoder(Act), msgspec.json.Decoder(Alert)

@@ -371,8 +371,6 @@ CLERK_METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_margin_refused_total", "counter", (), "Records it could not use, those read back included."),
 )
 
-_BY_NAME = {metric.name: metric for metric in (*METRICS, *SERVER_METRICS, *CLERK_METRICS)}
-
 
 class _Histogram:
     """Counts by bucket and the sum, of values given singly or as arrays."""
@@ -406,6 +404,7 @@ class Metrics(Collector):
 
     def __init__(self, *, entities: int = 50, of: Sequence[Metric] = METRICS) -> None:
         self._of = of
+        self._buckets = {metric.name: metric.buckets for metric in of}
         self._values: dict[str, dict[tuple[str, ...], float]] = {m.name: {} for m in of if m.kind != "histogram"}
         self._histograms: dict[tuple[str, tuple[str, ...]], _Histogram] = {}
         self._entities, self._max_entities = set[str](), entities
@@ -448,7 +447,7 @@ class Metrics(Collector):
         """Put a value, or all of an array, into a histogram."""
         histogram = self._histograms.get((name, labels))
         if histogram is None:
-            histogram = self._histograms[name, labels] = _Histogram(_BY_NAME[name].buckets)
+            histogram = self._histograms[name, labels] = _Histogram(self._buckets[name])
         if isinstance(value, np.ndarray):
             histogram.add_all(value)
         else:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ from risk_stream.sinks import CLERK_METRICS, Metrics
 from risk_stream.stream.history import in_order
 from risk_stream.stream.margin_gauges import MarginGauges
 from risk_stream.stream.producer import Producer
-from risk_stream.stream.reader import Reader, Span
+from risk_stream.stream.reader import Reader, Span, lag
 from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.turn import WAIT_MS, Turn
 
@@ -171,7 +170,7 @@ class MarginClerk:
                     self._gauges.count(together, statuses)
                     await self._say(producer, statuses)
                 if self._gauges.due:
-                    self._gauges.show(self._desk, await _lag(consumer))
+                    self._gauges.show(self._desk, await lag(consumer))
             self._told("another clerk took over")
         finally:
             with contextlib.suppress(KafkaError, OSError):
@@ -191,15 +190,6 @@ class MarginClerk:
         ]
         for one in sent:
             await one
-
-
-async def _lag(consumer: AIOKafkaConsumer) -> Counter[str]:
-    """Records of each topic that are yet to be read, as of the last fetches."""
-    behind: Counter[str] = Counter()
-    for tp in consumer.assignment():
-        end = consumer.highwater(tp)
-        behind[tp.topic] += 0 if end is None else max(end - await consumer.position(tp), 0)
-    return behind
 
 
 def _looking_back(spans: list[Span]) -> Iterable[list[Span]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from risk_stream.stream.topics import BrokerError, partition_counts
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
-__all__ = ["Reader", "Span"]
+__all__ = ["Reader", "Span", "lag"]
 
 #: Most records handed over at once.
 BATCH = 5_000
@@ -138,3 +139,12 @@ class Reader:
 
 def _why(error: Exception) -> str:
     return type(error).__name__ if not str(error) else f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
+async def lag(consumer: AIOKafkaConsumer) -> Counter[str]:
+    """Records of each topic that are yet to be read by a consumer that follows, as of its last fetches."""
+    behind: Counter[str] = Counter()
+    for tp in consumer.assignment():
+        end = consumer.highwater(tp)
+        behind[tp.topic] += 0 if end is None else max(end - await consumer.position(tp), 0)
+    return behind

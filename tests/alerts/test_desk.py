@@ -297,8 +297,11 @@ def test_whoever_takes_the_log_goes_on_as_the_one_who_wrote_it(steps: list[Any],
 
 def vars_of(desk: Desk) -> dict[str, Any]:
     """All that it knows, without what has nothing in it."""
-    said = {name: value for name, value in vars(desk.memory).items() if name not in {"approvals", "_asleep"}}
-    return {name: +value if name == "_kept" else value for name, value in said.items()} | {"due": desk.memory.due}
+    said = {name: value for name, value in vars(desk.memory).items() if name not in {"approvals", "tally", "_asleep"}}
+    tally = desk.memory.tally
+    sums = {"standing": tally.standing, "asleep": tally.asleep, "dispositions": tally.dispositions}
+    said = {name: +value if name == "_kept" else value for name, value in said.items()} | sums
+    return said | {"due": desk.memory.due, "oldest": [tally.oldest(severity) for severity in ("low", "high")]}
 
 
 @given(st.integers(0, 7), st.sampled_from(["changed", "left out", "twice", "swapped"]))

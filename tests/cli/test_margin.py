@@ -83,9 +83,8 @@ def test_a_busy_port_of_metrics_is_one_sentence() -> None:
     """And what to choose instead."""
     import socket
 
-    from risk_stream.cli import margin
     from risk_stream.cli.output import CommandError
-    from risk_stream.settings import load_settings
+    from risk_stream.cli.serving import serve_metrics
     from risk_stream.sinks import CLERK_METRICS, Metrics
 
     with socket.socket() as taken:
@@ -93,4 +92,4 @@ def test_a_busy_port_of_metrics_is_one_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(CommandError, match=f"127.0.0.1:{port} .*: set RISK_STREAM_MARGIN_PORT to a free port"):
-            margin._serve(Metrics(of=CLERK_METRICS), load_settings(margin_port=port))
+            serve_metrics(Metrics(of=CLERK_METRICS), "127.0.0.1", port, "margin_port")

@@ -36,7 +36,7 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
     around = {"kafka", "redis", "prometheus", "alertmanager", "grafana", "textfile"}
-    assert around | {"worker", "topics", "decisions", "margin", "book", "simulator"} == set(SERVICES)
+    assert around | {"worker", "topics", "decisions", "margin", "desk", "book", "simulator"} == set(SERVICES)
 
 
 @services
@@ -145,6 +145,15 @@ def test_prometheus_scrapes_the_clerks_of_margin_accounts() -> None:
     served = SERVICES["margin"]["environment"]["RISK_STREAM_MARGIN_PORT"]
     assert (scraped["names"], str(scraped["port"])) == (["margin"], served)
     assert "ports" not in SERVICES["margin"]
+
+
+def test_prometheus_scrapes_the_desks() -> None:
+    """At the port they serve, which is not published."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-desk"]["dns_sd_configs"][0]
+    served = SERVICES["desk"]["environment"]["RISK_STREAM_DESK_PORT"]
+    assert (scraped["names"], str(scraped["port"])) == (["desk"], served)
+    assert "ports" not in SERVICES["desk"]
 
 
 def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from risk_stream.alerts import Act, broken, read_entry
 from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
 from risk_stream.desk import read_lives
+from risk_stream.embedded import free_port
 from risk_stream.settings import Settings
 from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
@@ -29,6 +31,7 @@ from tests.live.servers import Kafka
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
 
 ALERTS = 300
+LABELS = 'entity="SEC-SH",severity="high",stage="trading",standing="acknowledged"'
 
 
 def house(kafka: Kafka, name: str) -> Settings:
@@ -39,9 +42,15 @@ def house(kafka: Kafka, name: str) -> Settings:
 
 
 @contextmanager
-def process(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(settings: Settings, log: Path, metrics_port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`risk-stream desk`."""
-    given = {"BROKER": settings.broker, "PREFIX": settings.prefix, "GROUP": settings.group, "HOUSE_TOPICS": "{}"}
+    given = {
+        "DESK_PORT": str(metrics_port),
+        "BROKER": settings.broker,
+        "PREFIX": settings.prefix,
+        "GROUP": settings.group,
+        "HOUSE_TOPICS": "{}",
+    }
     environment = {**os.environ, **{f"RISK_STREAM_{name}": value for name, value in given.items()}}
     with log.open("wb") as out:
         one = subprocess.Popen([sys.executable, "-m", "risk_stream", "desk"], env=environment, stdout=out, stderr=out)
@@ -50,6 +59,11 @@ def process(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             one.kill()
             one.wait(10)
+
+
+def metrics_at(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 def records_of(settings: Settings) -> list[bytes]:
@@ -94,7 +108,8 @@ def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once
     """Acts come before and after their alerts; nothing is lost, nothing is decided twice."""
     settings = house(kafka, "desks")
     first, second = tmp_path / "first.log", tmp_path / "second.log"
-    with process(settings, first) as one, process(settings, second) as other:
+    ports = {first: free_port(), second: free_port()}
+    with process(settings, first, ports[first]) as one, process(settings, second, ports[second]) as other:
         wait_until(lambda: {last_of(first), last_of(second)} == {"active", "standing by"}, first, second)
         send(settings, 0, ALERTS // 2)
         active, heir = ((one, second), (other, first))[last_of(second) == "active"]
@@ -102,6 +117,8 @@ def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once
         send(settings, ALERTS // 2, ALERTS)
         wait_until(lambda: last_of(heir) == "active", heir)
         wait_until(lambda: len(acts_of(settings)) >= ALERTS, heir)
+        acknowledged = f"risk_stream_desk_alerts{{{LABELS}}} {ALERTS}.0"
+        wait_until(lambda: acknowledged in (page := metrics_at(ports[heir])) and "desk_active 1.0" in page, heir)
     records = records_of(settings)
     entries = [read_entry(record) for record in records]
     assert broken(records) is None
