@@ -43,10 +43,13 @@ class Span:
 
 
 class Reader:
-    """Reads topics of one broker; `async with` it. A broker that does not answer is a `BrokerError` of one sentence."""
+    """Reads topics of one broker; `async with` it. A broker that does not answer is a `BrokerError` of one sentence.
 
-    def __init__(self, broker: str) -> None:
-        self.broker = broker
+    `fetch_bytes` is what a partition sends at once: little where single records are looked at here and there.
+    """
+
+    def __init__(self, broker: str, *, fetch_bytes: int = 4 << 20) -> None:
+        self.broker, self._fetch_bytes = broker, fetch_bytes
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Reader:
@@ -55,7 +58,7 @@ class Reader:
             **kafka_options(self.broker),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 << 20,
+            max_partition_fetch_bytes=self._fetch_bytes,
         )
         try:
             await asyncio.wait_for(consumer.start(), PATIENCE)
