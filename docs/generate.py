@@ -33,6 +33,7 @@ from risk_stream.rules import load_plan
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
+from risk_stream.watch import MIRROR_METRICS
 from risk_stream.workbench.model_card import model_card
 
 DOCS = Path(__file__).parent
@@ -319,6 +320,7 @@ def pages() -> dict[Path, str]:
             server_metrics=metrics_table(SERVER_METRICS),
             clerk_metrics=metrics_table(CLERK_METRICS),
             desk_metrics=metrics_table(DESK_METRICS),
+            mirror_metrics=metrics_table(MIRROR_METRICS),
             book_metrics=gauges_table(),
         ),
         models: with_tables(models.read_text(), components=components_table()),

@@ -211,6 +211,15 @@ class Settings(BaseSettings):
         SecretStr(""), description="the console's secret at the provider that access.yaml names, where it has one"
     )
 
+    alertmanager: str = Field(
+        "",
+        description="addresses of the Alertmanagers that are shown open alerts, http://host:9093, several separated by"
+        " commas; the mirror tells each",
+    )
+    mirror_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9468, description="port of the mirror's /metrics, at the same address as the worker's; 0 for none"
+    )
+
     redis_prefix: str = Field("risk:", description="first part of every key in Redis")
     redis_alerts: Annotated[int, Field(ge=1)] = Field(
         200_000, description="most alerts kept in Redis; the oldest go first"
@@ -291,6 +300,14 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} must begin with https:// or http://")
         return value.rstrip("/")
 
+    @field_validator("alertmanager")
+    @classmethod
+    def _alertmanagers(cls, value: str) -> str:
+        for part in value.split(",") if value else ():
+            if not part.strip().startswith(("https://", "http://")):
+                raise ValueError(f"{part.strip()!r} must begin with https:// or http://")
+        return value
+
     @field_validator("redis")
     @classmethod
     def _redis_url(cls, value: str) -> str:
@@ -309,6 +326,16 @@ class Settings(BaseSettings):
             return self.people
         beside = self.rules[0].parent / "people" if self.rules else Path("people")
         return beside if beside.is_dir() or not SHIPPED_PEOPLE.is_dir() else SHIPPED_PEOPLE
+
+    @property
+    def alertmanager_urls(self) -> tuple[str, ...]:
+        """The Alertmanagers' addresses, one by one."""
+        return tuple(part.strip().rstrip("/") for part in self.alertmanager.split(",") if part.strip())
+
+    @property
+    def console_address(self) -> str:
+        """The console's address as browsers see it."""
+        return self.console_url or f"http://{self.console_host}:{self.console_port}"
 
     @property
     def origin_topics(self) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ FLOORS = {
     "service": 6,
     "desk": 6,
     "console": 6,
+    "watch": 6,
     "cli": 7,
     "__main__": 8,
 }

@@ -25,6 +25,7 @@ from risk_stream.cli import (
     lifecycle,
     loan_book,
     margin,
+    mirror,
     models,
     population,
     profile,
@@ -69,7 +70,21 @@ def _root(
         typer.echo(context.get_help())
 
 
-for _module in (demo, worker, desk, margin, simulate, replay, decide, profile, rebuild, events, doctor, population):
+for _module in (
+    demo,
+    worker,
+    desk,
+    margin,
+    mirror,
+    simulate,
+    replay,
+    decide,
+    profile,
+    rebuild,
+    events,
+    doctor,
+    population,
+):
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from risk_stream.settings import load_settings
+from risk_stream.watch.board import SOURCE
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -36,7 +37,8 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
     around = {"kafka", "redis", "prometheus", "alertmanager", "grafana", "textfile"}
-    assert around | {"worker", "topics", "decisions", "margin", "desk", "book", "simulator"} == set(SERVICES)
+    clerks = {"decisions", "margin", "desk", "mirror"}
+    assert around | clerks | {"worker", "topics", "book", "simulator"} == set(SERVICES)
 
 
 @services
@@ -154,6 +156,24 @@ def test_prometheus_scrapes_the_desks() -> None:
     served = SERVICES["desk"]["environment"]["RISK_STREAM_DESK_PORT"]
     assert (scraped["names"], str(scraped["port"])) == (["desk"], served)
     assert "ports" not in SERVICES["desk"]
+
+
+def test_prometheus_scrapes_the_mirror_which_tells_the_alertmanager_that_is_there() -> None:
+    """At the port it serves, which is not published."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-mirror"]["dns_sd_configs"][0]
+    environment = SERVICES["mirror"]["environment"]
+    assert (scraped["names"], str(scraped["port"])) == (["mirror"], environment["RISK_STREAM_MIRROR_PORT"])
+    assert environment["RISK_STREAM_ALERTMANAGER"] == "http://alertmanager:9093"
+    assert "ports" not in SERVICES["mirror"]
+
+
+def test_nobody_is_told_of_a_customer_by_the_alertmanager() -> None:
+    """Notices of ours tell people, once; the Alertmanager is there to look at."""
+    config = yaml.safe_load((ROOT / "docker/alertmanager/alertmanager.yml").read_text())
+    first = config["route"]["routes"][0]
+    assert (first["matchers"], first["receiver"]) == ([f'source = "{SOURCE}"'], "nobody")
+    assert next(one for one in config["receivers"] if one["name"] == "nobody") == {"name": "nobody"}
 
 
 def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:

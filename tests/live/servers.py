@@ -17,13 +17,13 @@ import urllib.request
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import redis
 
 from risk_stream.embedded import ChildProcess, free_port
 
-__all__ = ["Kafka", "MissingServerError", "Prometheus", "RedisServer"]
+__all__ = ["Alertmanager", "Kafka", "MissingServerError", "Prometheus", "RedisServer"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -218,14 +218,16 @@ class Prometheus(_Server):
 
     name = "prometheus"
 
-    def __init__(self, *targets: str, rules: Sequence[Path] = ()) -> None:
+    def __init__(self, *targets: str, rules: Sequence[Path] = (), alertmanager: str | None = None) -> None:
         self.binary = _binary("prometheus")
         super().__init__()
         self.config = self.folder / "prometheus.yml"
         scraped = {"job_name": "risk-stream", "static_configs": [{"targets": targets}]}
+        told = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(path) for path in rules],
+            "alerting": {"alertmanagers": told},
             "scrape_configs": [scraped],
         }
         self.config.write_text(json.dumps(config))  # JSON is YAML
@@ -248,5 +250,44 @@ class Prometheus(_Server):
             f"--config.file={self.config}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=warn",
+        ]
+
+
+class Alertmanager(_Server):
+    """An Alertmanager by itself, with a configuration of YAML."""
+
+    name = "alertmanager"
+
+    def __init__(self, config: str) -> None:
+        self.binary = _binary("alertmanager", Path("/usr/bin/prometheus-alertmanager"))
+        super().__init__()
+        self.config = self.folder / "alertmanager.yml"
+        self.config.write_text(config)
+
+    @property
+    def url(self) -> str:
+        """Of its API and pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def asked(self, path: str) -> Any:
+        """What its API v2 answers."""
+        with urllib.request.urlopen(f"{self.url}/api/v2/{path}", timeout=5) as answer:
+            return json.load(answer)
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=0.5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def argv(self) -> list[str]:
+        return [
+            self.binary,
+            f"--config.file={self.config}",
+            f"--storage.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--cluster.listen-address=",
             "--log.level=warn",
         ]
