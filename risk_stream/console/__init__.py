@@ -1,0 +1,1 @@
+"""The console: pages, the HTTP API behind them, and live updates."""
