@@ -124,11 +124,18 @@ class Desk:
         if act.silence is None:
             return "a silence says what it silences: silence"
         why = why_not(act.silence, now, self.policy)
-        return why or msgspec.structs.replace(act.silence, id=act.id, by=act.by)
+        entities = list(act.silence.entities)
+        if why is None and act.entities is not None:  # who works some entities silences alerts of these alone
+            foreign = sorted(set(entities) - set(act.entities))
+            entities = entities or list(act.entities)
+            if foreign or not entities:
+                theirs = ", ".join(act.entities) or "no entity"
+                why = f"you may silence alerts of {theirs} alone: {', '.join(foreign) or 'entities'}"
+        return why or msgspec.structs.replace(act.silence, id=act.id, by=act.by, entities=entities)
 
     def _unsilence(self, act: Act, now: int) -> Silence | str:
         silence = self.memory.silences.get(act.subject)
-        if silence is None:
+        if silence is None or not _within(silence, act):
             return f"there is no silence {act.subject!r}: name one that is listed"
         if silence.ends <= now:
             who = f"by {silence.ended_by} " if silence.ended_by else ""
@@ -275,6 +282,11 @@ def _next_id(life: Life) -> str:
     """The name of the life after this one: a dash cannot be in an alert's id, which is hexadecimal."""
     number = int(life.id.rpartition("-")[2]) if "-" in life.id else 1
     return f"{life.alert}-{number + 1}"
+
+
+def _within(silence: Silence, act: Act) -> bool:
+    """Whether a silence is of entities alone whose alerts a person may work."""
+    return act.entities is None or (bool(silence.entities) and set(silence.entities) <= set(act.entities))
 
 
 def _granted(alert: str | None = None) -> Ruling:

@@ -1,26 +1,27 @@
-"""`risk-stream alerts list|acknowledge|assign|escalate|snooze|wake|close|reopen|comment|verify`: work alerts."""
+"""`risk-stream alerts list|show|acknowledge|assign|escalate|snooze|wake|close|reopen|comment|verify`: work alerts."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
 import typer
 
 from risk_stream.cli.acting import act_of, ruled, who
+from risk_stream.cli.alert_words import history_of, say_alert, stands
 from risk_stream.cli.broker import must_answer
-from risk_stream.cli.house import settings_with
+from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import SEVERITIES, CommandError, duration, errors, examples, output, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from risk_stream.alerts import Life
+    from risk_stream.alerts import Memory
     from risk_stream.settings import Settings
 
-__all__ = ["app"]
+__all__ = ["app", "memory_of"]
 
 app = typer.Typer(name="alerts", no_args_is_help=True, help="Work alerts: see which are open, take them, close them.")
 
@@ -36,15 +37,44 @@ def list_alerts(
     """List alerts, the most severe first and of these the newest; no personal data but what summaries say."""
     settings = settings_with()
     scope = who(settings, "see").scope
-    lives = [life for life in _known(settings) if standing in (life.standing, "all") and scope.sees(life.entity)]
+    lives = [
+        life
+        for life in memory_of(settings).lives.values()
+        if standing in (life.standing, "all") and scope.sees(life.entity)
+    ]
     lives.sort(key=lambda life: (SEVERITIES.index(life.severity), -life.time))
     if format == "json":
         import msgspec
 
         typer.echo(orjson.dumps(msgspec.to_builtins(lives)))
         return
-    rows = ((one.id, one.severity, one.stage, one.rule, _stands(one), one.case, one.summary) for one in lives)
+    rows = ((one.id, one.severity, one.stage, one.rule, stands(one), one.case, one.summary) for one in lives)
     output().print(table(("id", "severity", "stage", "rule", "stands", "case", "summary"), rows))
+
+
+@app.command(epilog=examples("risk-stream alerts show 5f0c21d3a9e4b7c60812"))
+def show(
+    id: Annotated[str, typer.Argument(help="The alert, by the id that the list shows.")],
+    format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
+) -> None:
+    """Show one alert: why it was raised, its figures, and what became of it; personal data are masked."""
+    import msgspec
+
+    from risk_stream.alerts import read_entry
+
+    settings = settings_with()
+    scope = who(settings, "see").scope
+    entries = [read_entry(record) for record in _records(settings)]
+    lives = [life for entry in entries for life in entry.lives if life.id == id and scope.sees(life.entity)]
+    if not lives:
+        raise CommandError(f"There is no alert {id!r}: risk-stream alerts list --standing all shows those that are.")
+    life, history = lives[-1], list(history_of(id, entries))
+    alert = _alert(settings, life.alert)
+    if format == "json":
+        said = {"life": msgspec.to_builtins(life), "alert": alert, "history": history}
+        typer.echo(orjson.dumps(said))
+    else:
+        say_alert(output(), life, alert, history)
 
 
 @app.command(epilog=examples("risk-stream alerts acknowledge 5f0c21d3a9e4b7c60812"))
@@ -136,14 +166,14 @@ def _do(kind: str, ids: Iterable[str], **more: object) -> None:
         raise typer.Exit(1)
 
 
-def _known(settings: Settings) -> list[Life]:
-    """All lives that are remembered."""
+def memory_of(settings: Settings) -> Memory:
+    """What is remembered of alerts, cases and silences."""
     from risk_stream.alerts import Memory, Policy
 
     memory = Memory(Policy(remember_ms=int(settings.desk_days * 86_400_000)))
     for record in _records(settings):
         memory.take(record)
-    return list(memory.lives.values())
+    return memory
 
 
 def _records(settings: Settings) -> list[bytes]:
@@ -156,8 +186,16 @@ def _records(settings: Settings) -> list[bytes]:
     return records
 
 
-def _stands(life: Life) -> str:
-    if life.standing == "closed":
-        return (life.disposition or "closed").replace("_", " ")
-    who_has = f" {life.assignee}" if life.assignee else ""
-    return f"{life.standing}{who_has}{', asleep' if life.asleep_until is not None else ''}"
+def _alert(settings: Settings, id: str) -> dict[str, Any] | None:
+    """An alert as Redis has it, masked; None where it has not, or is away."""
+    from redis import Redis, RedisError
+
+    from risk_stream.access import Masking
+    from risk_stream.connect import redis_options
+
+    with Redis.from_url(settings.redis, **redis_options(settings.redis), socket_timeout=5.0) as client:
+        try:
+            found: Any = client.hget(f"{settings.redis_prefix}alert:{id}", "json")
+        except (RedisError, OSError):
+            return None
+    return None if found is None else Masking(catalogue_of(settings)).alert(orjson.loads(found))

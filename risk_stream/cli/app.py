@@ -33,6 +33,7 @@ from risk_stream.cli import (
     rejects,
     replay,
     rules,
+    silences,
     simulate,
     topics,
     worker,
@@ -88,6 +89,7 @@ for _module in (
     _module.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(silences.app, name="silences")
 app.add_typer(access.app, name="access")
 app.add_typer(loan_book.app, name="book")
 app.add_typer(lifecycle.app, name="lifecycle")

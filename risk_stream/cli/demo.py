@@ -131,7 +131,7 @@ def demo(
 
 @contextlib.contextmanager
 def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
-    """Broker, Redis, topics and a worker that is ready; all gone afterwards, in the opposite order."""
+    """Broker, Redis, topics, a desk and a worker that is ready; all gone afterwards, in the opposite order."""
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
     from risk_stream.stream.topics import create_topics, wanted_topics
 
@@ -149,6 +149,7 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
             "redis_password": "",
             "rules": paths,
             "metrics_port": free_port(port),
+            "desk_port": 0,
             "spare": False,
             "partitions": PARTITIONS,
             "clock": "simulated",
@@ -159,17 +160,20 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
         where = ", ".join(str(path) for path in rules)
         screen.say(f"rules: {len(plan.rules)} of {where}; edit one while this runs, and it counts a second later")
         create_topics(settings.broker, wanted_topics(settings, catalogue_of(settings)))
-        worker = stack.enter_context(_worker(ChildProcess, folder, given))
+        worker = stack.enter_context(_process(ChildProcess, "worker", folder, given))
+        stack.enter_context(_process(ChildProcess, "desk", folder, given))
         _await_worker(screen, settings, worker)
+        screen.say(f"desk: RISK_STREAM_BROKER={broker.address} risk-stream alerts list, in another terminal")
         yield settings, worker
 
 
-def _worker(process: type[ChildProcess], folder: Path, given: dict[str, Any]) -> ChildProcess:
+def _process(process: type[ChildProcess], command: str, folder: Path, given: dict[str, Any]) -> ChildProcess:
+    """A process of the house, by the command that it is."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RISK_STREAM_")}
     for name, value in given.items():
         environment[f"RISK_STREAM_{name.upper()}"] = value if isinstance(value, str) else orjson.dumps(value).decode()
-    command = [sys.executable, "-m", "risk_stream", "worker"]
-    return process("worker", command, environment=environment, folder=folder, death_signal=signal.SIGTERM)
+    argv = [sys.executable, "-m", "risk_stream", command]
+    return process(command, argv, environment=environment, folder=folder, death_signal=signal.SIGTERM)
 
 
 def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess) -> None:

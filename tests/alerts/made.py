@@ -16,6 +16,8 @@ def alert(rule: str, event: str, *, revision: int = 1, status: str = "raised", *
         "keys": {"customer": f"C{event}"},
         "mode": "live",
         "summary": f"{rule} {revision}",
+        "features": {},
+        "why": "",
     } | more
     return Alert(
         id=alert_id(rule, event),
@@ -34,8 +36,6 @@ def alert(rule: str, event: str, *, revision: int = 1, status: str = "raised", *
         time=1_000,
         type="transfer",
         event=event,
-        features={},
         inexact=[],
-        why="",
         **given,
     )

@@ -220,6 +220,24 @@ def test_a_silence_that_would_hide_too_much_is_refused(office: Office, said: dic
     assert office.act("unsilence", subject=made.id) == ["it was over by li at 2026-03-04 12:00 UTC"]
 
 
+def test_nobody_silences_alerts_of_entities_that_they_may_not_work(office: Office) -> None:
+    """Who names none silences those of their own; a silence of more than these is not there for them."""
+    usual: dict[str, Any] = {"reason": "known", "begins": NOON, "ends": NOON + DAY, "rules": ["r"]}
+    wide = Silence(id="", by="", **usual)
+    foreign = Silence(id="", by="", **usual, entities=["LEND"])
+    assert office.act("silence", silence=foreign, entities=["SEC-SH"]) == [
+        "you may silence alerts of SEC-SH alone: LEND"
+    ]
+    assert "of no entity alone" in office.act("silence", silence=wide, entities=[])[0]
+    assert office.act("silence", silence=wide, entities=["SEC-SH"]) == [""]
+    (own,) = office.desk.memory.silences.values()
+    assert own.entities == ["SEC-SH"]
+    assert office.act("silence", silence=wide) == [""]
+    everybody = next(one for one in office.desk.memory.silences.values() if not one.entities)
+    assert "there is no silence" in office.act("unsilence", subject=everybody.id, entities=["SEC-SH"])[0]
+    assert office.act("unsilence", subject=own.id, entities=["SEC-SH", "LEND"]) == [""]
+
+
 def test_what_was_closed_long_ago_is_forgotten() -> None:
     """So a desk's memory is bounded by what came in its time."""
     office = Office(Policy(remember_ms=DAY))

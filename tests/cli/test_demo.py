@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from risk_stream.desk import read_lives
+from risk_stream.settings import Settings
 from tests.cli.conftest import Ask
 
 pytestmark = pytest.mark.timeout(300)  # on a busy machine; about 20 s each on a quiet one
@@ -123,10 +126,18 @@ def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
     """A demo without an end is ended that way: no error, and what was found so far."""
     process = demo()
     assert process.stdout is not None
+    broker = ""
     for line in process.stdout:
+        if line.startswith("desk:"):
+            broker = line.split()[1].partition("=")[2]
         if line.startswith("simulator:"):
             break
     servers = started_by(process)
+    lives = list[bytes]()
+    deadline = time.monotonic() + 60
+    while not lives and time.monotonic() < deadline:  # the desk gives alerts a life that people can work
+        asyncio.run(read_lives(Settings(broker=broker), lives.append))
+    assert lives
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err

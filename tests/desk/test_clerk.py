@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -20,17 +21,20 @@ from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
 from risk_stream.desk import read_lives
 from risk_stream.embedded import free_port
+from risk_stream.engine import Alert
 from risk_stream.settings import Settings
+from risk_stream.sinks import AlertSink
 from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
 from risk_stream.stream.rejects import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running_desk
-from tests.live.servers import Kafka
+from tests.live.servers import Kafka, RedisServer
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
 
 ALERTS = 300
+EVERYTHING = "risk-stream: it would match alerts of every rule, entity and subject: name rules, entities or keys.\n"
 LABELS = 'entity="SEC-SH",severity="high",stage="trading",standing="acknowledged"'
 
 
@@ -59,6 +63,17 @@ def process(settings: Settings, log: Path, metrics_port: int) -> Iterator[subpro
         finally:
             one.kill()
             one.wait(10)
+
+
+def store(url: str, prefix: str, one: Alert) -> None:
+    """An alert, as a worker stores it."""
+
+    async def written() -> None:
+        sink = AlertSink(url, prefix=prefix)
+        await sink.write([one])
+        await sink.close()
+
+    asyncio.run(written())
 
 
 def metrics_at(port: int) -> str:
@@ -130,25 +145,27 @@ def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once
 
 def test_alerts_are_worked_from_the_command_line(
     kafka: Kafka,
+    redis_server: RedisServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Listed, taken, closed; and a record that is no act is refused and kept."""
+    """Listed, shown, taken, closed, silenced; and a record that is no act is refused and kept."""
     settings = house(kafka, "worked")
     (tmp_path / "access.yaml").write_text("local: [officer, admin]\n")
     given = {"BROKER": settings.broker, "PREFIX": "worked.", "GROUP": "worked", "HOUSE_TOPICS": "{}"}
-    for name, value in (given | {"PEOPLE": str(tmp_path)}).items():
+    given |= {"PEOPLE": str(tmp_path), "REDIS": redis_server.url, "REDIS_PREFIX": "worked:"}
+    for name, value in given.items():
         monkeypatch.setenv(f"RISK_STREAM_{name}", value)
 
-    def ask(*command: str) -> tuple[int, str]:
+    def ask(*command: str, of: str = "alerts") -> tuple[int, str]:
         capsys.readouterr()
-        code = run(["alerts", *command])
+        code = run([of, *command])
         said = capsys.readouterr()
         return code, said.out + said.err
 
     with running_desk(settings):
-        one = alert("r", "1")
+        one = alert("r", "1", features={"amount": 12_500.0, "id_number": "110101199003070011"}, why="too much")
         message = alert_to(settings.alerts_topic, one, 2)
         asyncio.run(send_all(settings.broker, [(message.topic, message.key, message.value, message.partition)]))
         asyncio.run(send_all(settings.broker, [(settings.actions_topic, None, b'{"act": "shred"}', 0)]))
@@ -161,5 +178,25 @@ def test_alerts_are_worked_from_the_command_line(
         code, said = ask("acknowledge", one.id)
         assert (code, "closed as false alarm by local" in said) == (1, True)
         assert "false alarm" in ask("list", "--standing", "closed")[1]
+        code, said = ask("show", one.id)
+        assert (code, "are not in Redis: it is older" in said) == (0, True)
+        store(redis_server.url, "worked:", one)
+        code, said = ask("show", one.id)
+        told = ["HIGH trading r", "12,500", "too much", "closed", "false alarm", "asked the branch", "refused"]
+        assert [word for word in told if word not in said] == []
+        assert "110101199003070011" not in said
+        shown = json.loads(ask("show", one.id, "--format", "json")[1])
+        assert [step["what"] for step in shown["history"]] == [
+            *("raised", "acknowledge", "close", "close", "acknowledge")
+        ]
+        assert ask("show", "ffff")[0] == 1
+        code, said = ask("add", "--rule", "r", "--for", "2h", "--reason", "works at the branch", of="silences")
+        silence = said.split()[1]
+        assert (code, silence in ask("list", of="silences")[1]) == (0, True)
+        assert ask("end", silence, of="silences")[0] == 0
+        assert silence not in ask("list", of="silences")[1]
+        assert silence in ask("list", "--all", of="silences")[1]
+        assert ask("add", "--for", "2h", "--reason", "all", of="silences") == (1, EVERYTHING)
+        assert ask("add", "--key", "customer", "--for", "2h", "--reason", "x", of="silences")[0] == 1
         code, said = ask("verify")
         assert (code, "none changed, none left out" in said) == (0, True)
