@@ -51,6 +51,26 @@ export function columns(values, { label = "", width = 320, height = 64, title = 
   return s("svg", { class: "columns", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" }, made);
 }
 
+// Columns of which each is made of parts, lowest first: rows of {parts: [[tone, value], ...], title}; tones are
+// severities. The height of a full column is the largest sum.
+export function stacked(rows, { label = "", width = 480, height = 90 } = {}) {
+  const sum = (row) => row.parts.reduce((all, [, value]) => all + value, 0);
+  const most = Math.max(...rows.map(sum), 0) || 1;
+  const step = width / Math.max(1, rows.length);
+  const made = rows.map((row, at) => {
+    let below = height;
+    const parts = row.parts.map(([tone, value]) => {
+      const tall = (value / most) * (height - 2);
+      below -= tall;
+      const shape = { x: (at * step + 1).toFixed(1), y: below.toFixed(2), width: Math.max(1, step - 2).toFixed(1), height: tall.toFixed(2) };
+      return value > 0 && s("rect", { class: `sev-${tone}`, ...shape });
+    });
+    const rail = s("rect", { class: "rail", x: (at * step + 1).toFixed(1), y: height - 1, width: Math.max(1, step - 2).toFixed(1), height: 1 });
+    return s("g", {}, s("title", {}, row.title), rail, parts);
+  });
+  return s("svg", { class: "stacked", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" }, made);
+}
+
 // lines(root, {x: [ms], series: [{label, values, tone?, dash?}], height?, unit?}) -> {set(data), stop()}.
 // `x` are ms since 1970; numbers instead with time: false. null is a gap.
 export async function lines(root, { x, series, height = 200, time = true, unit = "", label = "" }) {

@@ -22,7 +22,7 @@ export function standing(row) {
     row.standing === "closed" && row.disposition
       ? named("disposition", row.disposition)
       : asleep
-        ? t("standing.asleep", { until: when(row.asleep_until, { seconds: false }) })
+        ? t("standing.asleep", { when: ago(row.asleep_until) })
         : named("standing", row.standing);
   const gone = row.state === "withdrawn" && row.disposition !== "withdrawn";
   return h("span", { class: "standing" }, tag(word, row.standing === "open" && !asleep ? "open" : ""), gone && tag(named("state", "withdrawn"), "warn"));
@@ -96,19 +96,16 @@ export function pager({ total, offset, limit, go }) {
   );
 }
 
-// A table; on narrow screens each row is a block. columns: [{key, label, cell(row), sort?, wide?, grow?, num?}]:
-// `sort` may be sorted by, `wide` is shown where there is room, `grow` takes the room, `num` stands at the right.
+// A table; on narrow screens each row is a block. columns: [{key, label, cell(row), sort?, wide?, grow?, num?, link?}]:
+// `sort` may be sorted by, `wide` is shown where there is room, `grow` takes the room, `num` stands at the right; the
+// row's link is on the column that says `link`, else on the first.
 // `sort` is "key" or "-key" of now, onSort(next) is told the next; href(row) is where a row leads; `select` is
 // {chosen: Set, id(row), changed()}; `label` names the table; mark(row) is a class of the row.
 export function table({ columns, rows, sort = "", onSort, href, select, label, mark, nothing }) {
   if (!rows.length) return empty(nothing ?? t("nothing"));
   const heads = columns.map((column) => heading(column, sort, onSort));
   if (select) heads.unshift(h("th", { role: "columnheader", scope: "col", class: "check" }, selectAll(rows, select)));
-  const body = rows.map((row) => {
-    const cells = columns.map((column, at) => bodyCell(column, row, at === 0 ? href?.(row) : null));
-    if (select) cells.unshift(h("td", { role: "cell", class: "check" }, selectOne(row, select)));
-    return h("tr", { role: "row", class: mark?.(row) ?? null, tabindex: "-1", dataset: { row: select ? select.id(row) : "" } }, cells);
-  });
+  const body = rows.map((row) => tableRow({ columns, row, href, select, mark }));
   return h(
     "div",
     { class: "scroll" },
@@ -119,6 +116,14 @@ export function table({ columns, rows, sort = "", onSort, href, select, label, m
       h("tbody", { role: "rowgroup" }, body),
     ),
   );
+}
+
+// One row of such a table, as when it has changed and the others have not.
+export function tableRow({ columns, row, href, select, mark }) {
+  const linked = Math.max(0, columns.findIndex((column) => column.link));
+  const cells = columns.map((column, at) => bodyCell(column, row, at === linked ? href?.(row) : null));
+  if (select) cells.unshift(h("td", { role: "cell", class: "check" }, selectOne(row, select)));
+  return h("tr", { role: "row", class: mark?.(row) ?? null, tabindex: "-1", dataset: { row: select ? select.id(row) : "" } }, cells);
 }
 
 function heading(column, sort, onSort) {
@@ -135,7 +140,7 @@ function heading(column, sort, onSort) {
 function bodyCell(column, row, to) {
   const made = column.cell ? column.cell(row) : row[column.key];
   const inside = to ? h("a", { href: to, class: "row-link" }, made) : made;
-  const classes = [column.wide && "wide", column.grow && "grow", column.num && "num"];
+  const classes = [`col-${column.key}`, column.wide && "wide", column.grow && "grow", column.num && "num"];
   return h("td", { role: "cell", class: classes, dataset: { label: column.label } }, inside ?? "");
 }
 
