@@ -28,9 +28,16 @@ def only_here(settings: Settings) -> bool:
 
 
 def install_gate(
-    app: web.Application, settings: Settings, permissions: Mapping[tuple[str, str], str], *, port: int | None = None
+    app: web.Application,
+    settings: Settings,
+    permissions: Mapping[tuple[str, str], str],
+    *,
+    port: int | None = None,
+    source: AccessSource | None = None,
 ) -> Gate:
     """Have an application answer only who may, and sign people in; `port` is the one it listens on.
+
+    `source` is what the folder says, for who asks it too; else one of its own.
 
     `permissions` are (method, path as declared) -> permission of the application's own routes; files below /static/ are
     public. Handlers find who asks in `request[PERSON]`.
@@ -39,7 +46,7 @@ def install_gate(
         AccessError: access.yaml or tokens.yaml are wrong.
         LocalError: everybody would be let in, and others reach the console.
     """
-    source = AccessSource(settings.people_folder)
+    source = source or AccessSource(settings.people_folder)
     check_local(source.current(), settings.console_host, only_here=only_here(settings))
     key = settings.console_key.get_secret_value().encode()
     if not key:

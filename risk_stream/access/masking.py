@@ -33,13 +33,17 @@ class Masking:
         #: kinds of key that are personal data themselves: no link, filter or search may hold one
         self.kinds = frozenset(field.key for field in fields.values() if field.key is not None and field.personal)
 
+    def key(self, kind: str, key: str) -> str:
+        """A key as it may be shown."""
+        return MASK if kind in self.kinds else key
+
     def alert(self, alert: Mapping[str, Any]) -> dict[str, Any]:
         """A masked copy of an alert as it stands in risk.alerts.
 
         A text among the features stays only where it is a field that is not personal, or one of the alert's own keys:
         what else it may be (the name on a list that an applicant resembles) is not known, so it is masked.
         """
-        keys = {kind: MASK if kind in self.kinds else key for kind, key in alert.get("keys", {}).items()}
+        keys = {kind: self.key(kind, key) for kind, key in alert.get("keys", {}).items()}
         open_keys = frozenset(key for key in keys.values() if key != MASK)
         masked = {**alert, "keys": keys}
         hidden = {str(key) for kind, key in alert.get("keys", {}).items() if kind in self.kinds}

@@ -16,6 +16,7 @@ from risk_stream import __version__
 from risk_stream.cli import (
     access,
     alerts,
+    console,
     decide,
     decisions,
     demo,
@@ -75,6 +76,7 @@ for _module in (
     demo,
     worker,
     desk,
+    console,
     margin,
     mirror,
     simulate,

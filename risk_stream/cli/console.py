@@ -1,0 +1,43 @@
+"""`risk-stream console`: serve the console and its API, until told to stop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from risk_stream.cli.broker import must_answer
+from risk_stream.cli.house import settings_with
+from risk_stream.cli.output import CommandError, errors, examples
+from risk_stream.cli.serving import until_told
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=examples("risk-stream console", "risk-stream console --port 8088"))(console)
+
+
+def console(
+    port: Annotated[int | None, typer.Option(help="Port it listens on; any free one if 0.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
+    redis: Annotated[str | None, typer.Option(help="Redis's address, redis://host:port/0.")] = None,
+) -> None:
+    """Serve the console, its pages and the HTTP API /v1, until SIGTERM or Ctrl-C.
+
+    Reads what the engine and the desk said before it answers. Who may come in is said in people/access.yaml.
+    """
+    from risk_stream.access import LocalError
+    from risk_stream.console import Console
+
+    settings = settings_with(broker=broker, redis=redis, console_port=port)
+    must_answer(settings.broker)
+    try:
+        until_told(lambda: Console(settings, lambda said: errors().print(said, markup=False, soft_wrap=True)).run())
+    except LocalError as exc:
+        raise CommandError(f"{exc}.") from exc
+    except OSError as exc:
+        raise CommandError(
+            f"The console cannot listen on port {settings.console_port}: {exc.strerror or exc}."
+        ) from exc

@@ -1,0 +1,79 @@
+"""What the desk has written, as far as pages show it beside alerts: cases, silences, approvals, and who did what.
+
+A fold of the entries of `risk.life`, as `alerts.Memory` is, without the lives: those stand in the index.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+
+from risk_stream.access import Scope
+from risk_stream.alerts import Approvals, Case, Entry, Silence
+
+__all__ = ["DeskView"]
+
+#: Lives whose acts can be told, those that changed last; cases that are over and silences that ended, the newest.
+TRAILS, CASES, SILENCES = 200_000, 50_000, 1_000
+
+
+class DeskView:
+    """`take` each entry with its offset in the log."""
+
+    def __init__(self) -> None:
+        self.number, self.now = 0, 0
+        self.cases: OrderedDict[str, Case] = OrderedDict()  # the one that changed last stands last
+        self.silences: OrderedDict[str, Silence] = OrderedDict()
+        self.approvals = Approvals()
+        self.told: dict[str, str] = {}  # case -> the life whose sentence is the case's
+        self._trails: OrderedDict[str, array[int]] = OrderedDict()
+
+    def take(self, entry: Entry, offset: int) -> None:
+        """Take one."""
+        self.number, self.now = entry.number, max(self.now, entry.time)
+        for case in entry.cases:
+            self.cases[case.id] = case
+            self.cases.move_to_end(case.id)
+        for life in entry.lives:
+            known = self.cases.get(life.case)
+            if known is not None and known.summary == life.summary:
+                self.told[life.case] = life.id
+            self._went(life.id, offset)
+        for silence in entry.silences:
+            self.silences[silence.id] = silence
+            self.silences.move_to_end(silence.id)
+        self.approvals.apply(entry)
+        self._bound()
+
+    def trail(self, life: str) -> tuple[int, ...]:
+        """The offsets of the entries that changed a life, oldest first; of one that changed long ago nothing."""
+        return tuple(self._trails.get(life, ()))
+
+    def seen_cases(self, scope: Scope) -> list[Case]:
+        """Those that may be seen, the one that changed last first."""
+        return [case for case in reversed(self.cases.values()) if scope.sees(case.entity)]
+
+    def active(self, now: int) -> list[Silence]:
+        """The silences that keep people from being told at `now`, ms."""
+        return [silence for silence in self.silences.values() if silence.begins <= now < silence.ends]
+
+    def _went(self, life: str, offset: int) -> None:
+        trail = self._trails.get(life)
+        if trail is None:
+            trail = self._trails[life] = array("q")
+        trail.append(offset)
+        self._trails.move_to_end(life)
+
+    def _bound(self) -> None:
+        while len(self._trails) > TRAILS:
+            self._trails.popitem(last=False)
+        if len(self.cases) > CASES:
+            over = [id for id, case in self.cases.items() if not case.open][: len(self.cases) - CASES]
+            for id in over:
+                del self.cases[id]
+                self.told.pop(id, None)
+        while len(self.silences) > SILENCES:
+            ended = next((id for id, one in self.silences.items() if one.ends <= self.now), None)
+            if ended is None:
+                return
+            del self.silences[ended]

@@ -1,0 +1,56 @@
+"""What the console's handlers have: the view of the house, and the ways to ask it more."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from risk_stream.access import AccessSource, Masking
+from risk_stream.catalogue import Catalogue
+from risk_stream.console.acts import Acts
+from risk_stream.console.deskview import DeskView
+from risk_stream.console.index import Index
+from risk_stream.console.plans import Plans
+from risk_stream.console.records import Records
+from risk_stream.settings import Settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+__all__ = ["House"]
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """One console's. Nothing of it is kept elsewhere: it is read anew from the logs at each start."""
+
+    settings: Settings
+    catalogue: Catalogue
+    masking: Masking
+    index: Index
+    view: DeskView
+    plans: Plans
+    records: Records
+    acts: Acts
+    redis: Redis
+    access: AccessSource
+
+    @staticmethod
+    def now() -> int:
+        """The wall clock, ms."""
+        return int(time.time() * 1000)
+
+    async def alert_at(self, partition: int, offset: int) -> dict[str, Any] | None:
+        """The record of an alert as it stands in its log, not masked; None where the log has let it go.
+
+        Raises `KafkaError`.
+        """
+        found = await self.records.read(self.settings.alerts_topic, partition, [offset])
+        value = found.get(offset)
+        if not value:
+            return None
+        said: dict[str, Any] = msgspec.json.decode(value)
+        return said

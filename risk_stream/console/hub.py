@@ -1,0 +1,138 @@
+"""Live updates: each is made and encoded once for all who may see the same, and never waits for a client.
+
+Changes are gathered for a quarter of a second. A client that does not take what it is sent has a few messages in
+hand; when these are full it is dropped, and asks again by itself: what it then reads is the whole state, so nothing
+is missed. So the memory of the console does not depend on how slow its clients are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+from aiohttp import web
+
+from risk_stream.access import Person, Scope
+
+__all__ = ["BEAT", "STEP", "Hub", "Update"]
+
+#: How often clients are told of changes, and that the line is alive where nothing changes, s.
+STEP, BEAT = 0.25, 15.0
+#: Messages that wait for a client, and how long it may take nothing, s, before it is dropped.
+IN_HAND, PATIENCE = 16, 10.0
+#: Clients at once; one more is asked to come back later.
+MOST_CLIENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What changes: the event's name, its version now, and what to say of what came since a version to a scope."""
+
+    name: str
+    version: Callable[[], int]
+    since: Callable[[int, Scope], Awaitable[object | None]]
+    every: float = STEP  # at least so long between two, s
+
+
+@dataclass(slots=True, eq=False)
+class _Client:
+    scope: Scope
+    key: tuple[str, ...] | None
+    waiting: deque[bytes] = field(default_factory=deque)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    dropped: bool = False
+
+    def put(self, message: bytes) -> None:
+        if len(self.waiting) >= IN_HAND:
+            self.dropped = True
+        else:
+            self.waiting.append(message)
+        self.woken.set()
+
+
+class Hub:
+    """`run()` until cancelled; `serve` answers a request with the stream."""
+
+    def __init__(self, updates: list[Update]) -> None:
+        self.updates = updates
+        self.clients: set[_Client] = set()
+        self.dropped = 0  # clients that took too little
+        self.sent = 0  # messages, to all clients
+        self._told = {update.name: update.version() for update in updates}
+        self._last = dict.fromkeys(self._told, 0.0)
+
+    async def run(self) -> None:
+        """Tell what changes, until cancelled."""
+        while True:
+            await asyncio.sleep(STEP)
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Say once what has changed since the last time."""
+        now = asyncio.get_running_loop().time()
+        for update in self.updates:
+            version, before = update.version(), self._told[update.name]
+            if version == before or now - self._last[update.name] < update.every:
+                continue
+            self._told[update.name], self._last[update.name] = version, now
+            groups: dict[tuple[str, ...] | None, list[_Client]] = {}
+            for client in self.clients:
+                groups.setdefault(client.key, []).append(client)
+            for clients in groups.values():
+                said = await update.since(before, clients[0].scope)
+                if said is not None:
+                    message = event(update.name, said)
+                    for client in clients:
+                        client.put(message)
+
+    async def serve(self, request: web.Request, person: Person, known: Callable[[], Person]) -> web.StreamResponse:
+        """The stream of somebody; it ends when `known()` is somebody else, or may see other data than at first."""
+        if len(self.clients) >= MOST_CLIENTS:
+            return web.Response(status=503, headers={"Retry-After": "10"}, text="too many are looking on: try again")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        await response.prepare(request)
+        client = _Client(person.scope, person.scope.key)
+        client.put(b"retry: 1000\n\n" + event("beat", {}))
+        self.clients.add(client)
+        try:
+            while not client.dropped and (known().name, known().role_key) == (person.name, person.role_key):
+                await self._pour(client, response)
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            if client.dropped:
+                self.dropped += 1
+            raise
+        finally:
+            self.clients.discard(client)
+        if client.dropped:
+            self.dropped += 1
+            self._cut(request)
+        return response
+
+    async def _pour(self, client: _Client, response: web.StreamResponse) -> None:
+        """Send what waits; where nothing comes for a while, that the line is alive."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.woken.wait(), BEAT)
+        client.woken.clear()
+        messages = b"".join(client.waiting) or event("beat", {})
+        self.sent += max(1, len(client.waiting))
+        client.waiting.clear()
+        try:
+            await asyncio.wait_for(response.write(messages), PATIENCE)
+        except TimeoutError:
+            client.dropped = True
+            raise
+
+    @staticmethod
+    def _cut(request: web.Request) -> None:
+        """Let go of a line whose buffer is full: closing it in order would wait for who does not read."""
+        if request.transport is not None:
+            request.transport.abort()
+
+
+def event(name: str, said: object) -> bytes:
+    """One event of a stream (HTML Standard, 9.2): its name and its data on a line."""
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(said) + b"\n\n"

@@ -1,0 +1,115 @@
+"""Why an alert was raised: each part of its rule's condition with the values that it compared.
+
+The values are those that the alert itself carries, as they were when it was judged; the condition is the one of the
+plan that judged it. What an alert does not carry is not computed again here: it is left unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from risk_stream.rules import Rule
+from risk_stream.rules.meaning import (
+    Comparison,
+    Computed,
+    Condition,
+    Constant,
+    Either,
+    Every,
+    FieldValue,
+    Kind,
+    Meaning,
+    Value,
+    wording,
+)
+from risk_stream.workbench.trace import bare
+
+__all__ = ["Compared", "compared"]
+
+Scalar: TypeAlias = "float | int | str | bool | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A part of a condition. `left` and `right` are what it compares, None where that is not known or no comparison."""
+
+    text: str
+    join: str = ""  # how its parts make it: `and` or `or`
+    op: str = ""
+    left: Scalar = None
+    right: Scalar = None
+    unit: str = ""  # money, seconds, ms, number, text: of both sides
+    holds: bool | None = None
+    parts: tuple[Compared, ...] = ()
+
+
+def compared(rule: Rule, features: Mapping[str, Scalar]) -> Compared:
+    """The parts of a rule's condition over what an alert of it says: `features`, in major units, s and ms."""
+    names = {
+        wording(meaning): name for name, meaning in sorted(rule.named, key=lambda one: "." in one[0], reverse=True)
+    }
+
+    def called(meaning: Meaning) -> str | None:
+        return names.get(wording(meaning))
+
+    return _part(rule.condition, features, called)
+
+
+def _part(condition: Condition, features: Mapping[str, Scalar], called: Callable[[Meaning], str | None]) -> Compared:
+    text = bare(wording(condition, called))
+    if isinstance(condition, Every | Either):
+        parts = tuple(_part(part, features, called) for part in condition.parts)
+        every = isinstance(condition, Every)
+        return Compared(text, join="and" if every else "or", parts=parts, holds=_joined(parts, every=every))
+    if not isinstance(condition, Comparison):
+        return Compared(text)
+    left, right = (_value(side, features, called) for side in (condition.left, condition.right))
+    unit = _UNITS.get(condition.left.kind, "number")
+    return Compared(text, op=condition.op, left=left, right=right, unit=unit, holds=_holds(condition.op, left, right))
+
+
+def _joined(parts: tuple[Compared, ...], *, every: bool) -> bool | None:
+    """Of three-valued truths all, or any."""
+    told = [part.holds for part in parts]
+    if (not every) in told:
+        return not every
+    return None if None in told else every
+
+
+def _value(value: Value, features: Mapping[str, Scalar], called: Callable[[Meaning], str | None]) -> Scalar:
+    if isinstance(value, Constant):
+        return value.value
+    name = called(value) or (value.name if isinstance(value, FieldValue) else None)
+    if name is not None and name in features:
+        return features[name]
+    if isinstance(value, Computed) and value.op in _ARITHMETIC and len(value.parts) == 2:
+        first, second = (_value(part, features, called) for part in value.parts)
+        if isinstance(first, int | float) and isinstance(second, int | float):
+            return _ARITHMETIC[value.op](first, second)
+    return None
+
+
+def _holds(op: str, left: Scalar, right: Scalar) -> bool | None:
+    if left is None or right is None or isinstance(left, str) != isinstance(right, str):
+        return None
+    if op in {"==", "!="}:
+        return (left == right) == (op == "==")
+    if isinstance(left, str) or isinstance(right, str):
+        return None
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}.get(op)
+
+
+def _divided(first: float, second: float) -> float | None:
+    return first / second if second else None
+
+
+_ARITHMETIC: Mapping[str, Callable[[float, float], float | None]] = {
+    "+": lambda first, second: first + second,
+    "-": lambda first, second: first - second,
+    "*": lambda first, second: first * second,
+    "/": _divided,
+}
+
+_UNITS = {Kind.MONEY: "money", Kind.DURATION: "seconds", Kind.TIME: "time", Kind.TEXT: "text", Kind.BOOLEAN: "boolean"}

@@ -1,0 +1,44 @@
+"""What the console remembers of the desk beside alerts."""
+
+from __future__ import annotations
+
+from risk_stream.access import EVERYWHERE, Scope
+from risk_stream.alerts import Act, Cause, Desk, Silence, read_entry
+from risk_stream.console.deskview import DeskView
+from tests.alerts.made import alert
+
+
+def told(*steps: object) -> DeskView:
+    """The view after alerts and acts, each a second after the other."""
+    desk, view = Desk(), DeskView()
+    for offset, step in enumerate(steps):
+        cause, now = Cause("t", 0, offset), 1_000 * (offset + 1)
+        record = desk.act(step, cause, now) if isinstance(step, Act) else desk.hear(step, cause, now)  # type: ignore[arg-type]
+        assert record is not None
+        view.take(read_entry(record), offset * 2)
+    return view
+
+
+def test_a_life_knows_where_in_the_log_its_changes_stand() -> None:
+    """And only its own."""
+    one, other = alert("r", "1"), alert("r", "2")
+    view = told(one, other, Act(id="a", act="acknowledge", by="li", at=0, alerts=[one.id]))
+    assert view.trail(one.id) == (0, 4)
+    assert view.trail(other.id) == (2,)
+    assert view.trail("nobody") == ()
+
+
+def test_cases_stand_with_the_one_that_changed_last_first_and_only_where_they_may_be_seen() -> None:
+    """A case of another entity is not there."""
+    view = told(alert("r", "1"), alert("r", "2"))
+    assert [case.key for case in view.seen_cases(EVERYWHERE)] == ["C2", "C1"]
+    assert view.seen_cases(Scope(frozenset({"SEC-SZ"}))) == []
+
+
+def test_a_silence_is_active_from_its_beginning_to_its_end() -> None:
+    """And one that was ended is not."""
+    silence = Silence(id="", by="", reason="a test", begins=0, ends=60_000, rules=["r"])
+    asked = Act(id="s", act="silence", by="li", at=0, silence=silence)
+    assert [one.by for one in told(asked).active(30_000)] == ["li"]
+    assert told(asked).active(60_000) == []
+    assert told(asked, Act(id="u", act="unsilence", by="li", at=0, subject="s")).active(30_000) == []
