@@ -26,6 +26,7 @@ from risk_stream.calendars import shipped
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
+from risk_stream.console import CONSOLE_METRICS
 from risk_stream.desk import DESK_METRICS
 from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.models.components import COMPONENTS
@@ -321,6 +322,7 @@ def pages() -> dict[Path, str]:
             clerk_metrics=metrics_table(CLERK_METRICS),
             desk_metrics=metrics_table(DESK_METRICS),
             mirror_metrics=metrics_table(MIRROR_METRICS),
+            console_metrics=metrics_table(CONSOLE_METRICS),
             book_metrics=gauges_table(),
         ),
         models: with_tables(models.read_text(), components=components_table()),

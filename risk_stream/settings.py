@@ -197,6 +197,9 @@ class Settings(BaseSettings):
         "127.0.0.1", description="address the console listens on; others can reach it only behind a proxy with TLS"
     )
     console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8088, description="port of the console and its API")
+    console_metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9469, description="port of the console's /metrics, at the address of the workers'; 0 for none"
+    )
     console_url: str = Field(
         "",
         description="the console's address as browsers see it, where that is another: https://risk.example.com of a"

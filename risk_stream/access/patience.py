@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
@@ -20,7 +21,7 @@ LOOK = 1.0
 
 #: What `web.AppRunner` is given besides: bytes of the first line and of a header, headers of a request, and how long a
 #: body that nobody wants is still taken, s.
-SERVER_LIMITS = {
+SERVER_LIMITS: dict[str, Any] = {
     "max_line_size": 8190,
     "max_field_size": 8190,
     "max_headers": 64,

@@ -9,7 +9,7 @@ import typer
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, errors, examples
-from risk_stream.cli.serving import until_told
+from risk_stream.cli.serving import serve_metrics, until_told
 
 __all__ = ["register"]
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def console(
     port: Annotated[int | None, typer.Option(help="Port it listens on; any free one if 0.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics; 0 for none.")] = None,
     broker: Annotated[str | None, typer.Option(help="Kafka's address, host:port.")] = None,
     redis: Annotated[str | None, typer.Option(help="Redis's address, redis://host:port/0.")] = None,
 ) -> None:
@@ -29,12 +30,19 @@ def console(
     Reads what the engine and the desk said before it answers. Who may come in is said in people/access.yaml.
     """
     from risk_stream.access import LocalError
-    from risk_stream.console import Console
+    from risk_stream.console import CONSOLE_METRICS, Console
+    from risk_stream.sinks import Metrics
 
-    settings = settings_with(broker=broker, redis=redis, console_port=port)
+    settings = settings_with(broker=broker, redis=redis, console_port=port, console_metrics_port=metrics_port)
     must_answer(settings.broker)
+    metrics = Metrics(of=CONSOLE_METRICS)
+    serve_metrics(metrics, settings.metrics_host, settings.console_metrics_port, "console_metrics_port")
+
+    def told(said: str) -> None:
+        errors().print(said, markup=False, soft_wrap=True)
+
     try:
-        until_told(lambda: Console(settings, lambda said: errors().print(said, markup=False, soft_wrap=True)).run())
+        until_told(lambda: Console(settings, told, metrics).run())
     except LocalError as exc:
         raise CommandError(f"{exc}.") from exc
     except OSError as exc:

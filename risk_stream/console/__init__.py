@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from risk_stream.console.app import make_app
 from risk_stream.console.house import House
+from risk_stream.console.metrics import CONSOLE_METRICS
 from risk_stream.console.process import Console
 from risk_stream.console.routes import Param, Route
 
-__all__ = ["Console", "House", "Param", "Route", "make_app"]
+__all__ = ["CONSOLE_METRICS", "Console", "House", "Param", "Route", "make_app"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from risk_stream.access import MAX_BODY, PUBLIC, install_gate
@@ -104,15 +105,11 @@ def _page(path: str) -> Route:
     return Route("GET", path, PUBLIC, page, "A page.")
 
 
-def _told(
-    metrics: Metrics, ready: Callable[[], bool]
-) -> Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Awaitable[web.StreamResponse]]:
+def _told(metrics: Metrics, ready: Callable[[], bool]) -> Middleware:
     """Says what a request cannot mean, that the console is not ready, and counts answers and their seconds."""
 
     @web.middleware
-    async def told(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not ready() and request.path.startswith("/v1/") and not _known_early(request.path):
             response: web.StreamResponse = bad("the logs are being read: ask again in a second", 503)
             response.headers["Retry-After"] = "1"

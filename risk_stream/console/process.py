@@ -38,13 +38,18 @@ GARBAGE = (50_000, 50, 100)
 
 
 class Console:
-    """One console: `await run()`. `address` is where, once it serves; `told` hears a sentence of what it does."""
+    """One console: `await run()`. `address` is where, once it serves; `told` hears a sentence of what it does.
 
-    def __init__(self, settings: Settings, told: Callable[[str], None] = lambda _: None) -> None:
+    `metrics`, of `CONSOLE_METRICS`, are kept up to date.
+    """
+
+    def __init__(
+        self, settings: Settings, told: Callable[[str], None] = lambda _: None, metrics: Metrics | None = None
+    ) -> None:
         self.settings, self._told = settings, told
         catalogue = load_catalogue(*settings.events)
         masking = Masking(catalogue)
-        self.acts, self.metrics = Acts(settings), Metrics(of=CONSOLE_METRICS)
+        self.acts, self.metrics = Acts(settings), metrics or Metrics(of=CONSOLE_METRICS)
         self.house = House(
             settings=settings,
             catalogue=catalogue,
@@ -82,6 +87,7 @@ class Console:
             self._ready = True
             self._told(f"console: {self.address} ({len(self.house.index):,} alerts known)")
             assert self._runner is not None
+            assert self._runner.server is not None
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.feed.run())
                 group.create_task(self.house.plans.follow())
@@ -94,7 +100,7 @@ class Console:
     async def _serve(self) -> None:
         settings = self.settings
         app = make_app(settings, self.house, self.hub, self.metrics, lambda: self._ready)
-        self._runner = web.AppRunner(app, **SERVER_LIMITS)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, **SERVER_LIMITS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, settings.console_host, settings.console_port)
         await site.start()

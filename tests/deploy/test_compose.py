@@ -38,7 +38,7 @@ def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
     around = {"kafka", "redis", "prometheus", "alertmanager", "grafana", "textfile"}
     clerks = {"decisions", "margin", "desk", "mirror"}
-    assert around | clerks | {"worker", "topics", "book", "simulator"} == set(SERVICES)
+    assert around | clerks | {"worker", "console", "topics", "book", "simulator"} == set(SERVICES)
 
 
 @services
@@ -174,6 +174,16 @@ def test_nobody_is_told_of_a_customer_by_the_alertmanager() -> None:
     first = config["route"]["routes"][0]
     assert (first["matchers"], first["receiver"]) == ([f'source = "{SOURCE}"'], "nobody")
     assert next(one for one in config["receivers"] if one["name"] == "nobody") == {"name": "nobody"}
+
+
+def test_the_console_is_there_for_this_machine_alone_and_prometheus_scrapes_it() -> None:
+    """So that whoever is at this machine is let in as the shipped access.yaml says."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-console"]["dns_sd_configs"][0]
+    given = SERVICES["console"]["environment"]
+    assert (scraped["names"], str(scraped["port"])) == (["console"], given["RISK_STREAM_CONSOLE_METRICS_PORT"])
+    assert given["RISK_STREAM_CONSOLE_URL"] == "http://127.0.0.1:8088"
+    assert SERVICES["console"]["ports"] == ["127.0.0.1:8088:8088"]
 
 
 def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:

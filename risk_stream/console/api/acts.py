@@ -78,9 +78,10 @@ def routes(house: House) -> list[Route]:
             "/v1/acts",
             SIGNED_IN,
             act,
-            "Do something with alerts, a case, a silence or a plan: the desk decides, or says why not.",
-            body="act (acknowledge, assign, escalate, snooze, wake, close, reopen, comment, silence, unsilence, propose,"
-            " approve), alerts or case, expected {alert: version}, to, until, disposition, comment, silence, subject.",
+            "Do something with alerts, a case, a silence or a plan: the desk decides it, or says why not.",
+            body="act (acknowledge, assign, escalate, snooze, wake, close, reopen, comment, silence, unsilence,"
+            " propose, approve), alerts or case, expected {alert: version}, to, until, disposition, comment, silence,"
+            " subject.",
             answer="{id, rulings: [{alert, done, why}]}; 409 where the one thing asked for was refused.",
         )
     ]
