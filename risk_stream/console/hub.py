@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,10 +21,14 @@ from risk_stream.access import Person, Scope
 
 __all__ = ["BEAT", "STEP", "Hub", "Update"]
 
+log = logging.getLogger("risk_stream.console")
+
 #: How often clients are told of changes, and that the line is alive where nothing changes, s.
 STEP, BEAT = 0.25, 15.0
 #: Messages that wait for a client, and how long it may take nothing, s, before it is dropped.
 IN_HAND, PATIENCE = 16, 10.0
+#: How long nothing is told after an update that could not be made, s: it is made again then.
+AFTER_FAILURE = 5.0
 #: Clients at once; one more is asked to come back later.
 MOST_CLIENTS = 2_000
 
@@ -61,6 +66,7 @@ class Hub:
         self.updates = updates
         self.clients: set[_Client] = set()
         self.dropped = 0  # clients that took too little
+        self.failed = 0  # updates that could not be made
         self.sent = 0  # messages, to all clients
         self._told = {update.name: update.version() for update in updates}
         self._last = dict.fromkeys(self._told, 0.0)
@@ -69,7 +75,12 @@ class Hub:
         """Tell what changes, until cancelled."""
         while True:
             await asyncio.sleep(STEP)
-            await self.tell()
+            try:
+                await self.tell()
+            except Exception as exc:  # noqa: BLE001 one update that cannot be made must not end all of them
+                self.failed += 1
+                log.error("what changed could not be told: %r", exc)
+                await asyncio.sleep(AFTER_FAILURE)
 
     async def tell(self) -> None:
         """Say once what has changed since the last time."""
@@ -78,7 +89,6 @@ class Hub:
             version, before = update.version(), self._told[update.name]
             if version == before or now - self._last[update.name] < update.every:
                 continue
-            self._told[update.name], self._last[update.name] = version, now
             groups: dict[tuple[str, ...] | None, list[_Client]] = {}
             for client in self.clients:
                 groups.setdefault(client.key, []).append(client)
@@ -88,6 +98,7 @@ class Hub:
                     message = event(update.name, said)
                     for client in clients:
                         client.put(message)
+            self._told[update.name], self._last[update.name] = version, now
 
     async def serve(self, request: web.Request, person: Person, known: Callable[[], Person]) -> web.StreamResponse:
         """The stream of somebody; it ends when `known()` is somebody else, or may see other data than at first."""

@@ -121,9 +121,8 @@ class Console:
 
     async def _stop(self) -> None:
         self._ready = False
-        if self._runner is not None:
-            await self._runner.cleanup()
-        for stop in (self.feed.stop, self.acts.stop, self.house.plans.stop, self.house.records.stop):
-            with contextlib.suppress(Exception):
+        runner = [] if self._runner is None else [self._runner.cleanup]
+        for stop in (*runner, self.feed.stop, self.acts.stop, self.house.plans.stop, self.house.records.stop):
+            with contextlib.suppress(Exception, asyncio.CancelledError):  # what cannot be closed ends with the process
                 await stop()
         await self.house.redis.aclose()

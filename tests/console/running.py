@@ -45,6 +45,9 @@ def running_console(settings: Settings) -> Iterator[Console]:
             assert time.monotonic() < end, "the console did not come up"
         yield consoles[0]
     finally:
-        loop.call_soon_threadsafe(task.cancel)
+        if thread.is_alive():
+            loop.call_soon_threadsafe(task.cancel)
         thread.join(30)
         assert not thread.is_alive()
+        if failed:
+            raise failed[0]

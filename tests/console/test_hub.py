@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from risk_stream.access import EVERYWHERE, Scope
 from risk_stream.console.hub import IN_HAND, Hub, Update, _Client
 
@@ -70,3 +72,29 @@ def test_a_client_that_takes_nothing_is_dropped_and_holds_no_more_than_a_few_mes
     asyncio.run(course())
     assert slow.dropped
     assert len(slow.waiting) == IN_HAND
+
+
+def test_an_update_that_cannot_be_made_is_made_again_and_ends_nothing() -> None:
+    """Clients stay, and hear of it later."""
+    source = Source()
+    hub = hub_of(source)
+    client = _Client(EVERYWHERE, None)
+    hub.clients.add(client)
+    right, source.since = source.since, None  # type: ignore[assignment,method-assign]
+    source.version = 1
+
+    async def course() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("risk_stream.console.hub.STEP", 0.001)
+            patch.setattr("risk_stream.console.hub.AFTER_FAILURE", 0.001)
+            running = asyncio.create_task(hub.run())
+            while hub.failed < 2:
+                await asyncio.sleep(0)
+            hub.updates = [Update("alerts", lambda: source.version, right, 0.0)]
+            while not client.waiting:
+                await asyncio.sleep(0)
+            running.cancel()
+
+    hub.updates = [Update("alerts", lambda: source.version, source.since, 0.0)]
+    asyncio.run(asyncio.wait_for(course(), 20))
+    assert list(client.waiting) == [b'event: alerts\ndata: {"since":0}\n\n']

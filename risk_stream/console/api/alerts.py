@@ -14,7 +14,7 @@ from risk_stream.console.answers import answer, listed, missing, page_of, scope_
 from risk_stream.console.api.cases import case_row
 from risk_stream.console.api.query import QUERY_PARAMS, query_of, sort_of
 from risk_stream.console.house import House
-from risk_stream.console.index import Places
+from risk_stream.console.index import Place
 from risk_stream.console.routes import Param, Route
 from risk_stream.console.why import compared
 
@@ -40,7 +40,7 @@ def routes(house: House) -> list[Route]:
         row = house.index.one(id, scope)
         if row is None:
             return missing(_NOT_THERE)
-        said, entries = await asyncio.gather(_said(house, house.index.places(id)), _entries(house, id))
+        said, entries = await asyncio.gather(_said(house, house.index.place(id)), _entries(house, id))
         life = _life(entries, id)
         case = house.view.cases.get(row["case"])
         now = house.now()
@@ -89,12 +89,12 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-async def _said(house: House, places: Places | None) -> dict[str, Any] | None:
+async def _said(house: House, place: Place | None) -> dict[str, Any] | None:
     """The alert as it stands in its log, masked; None where that has let it go, or cannot be read now."""
-    if places is None or places.alert is None:
+    if place is None:
         return None
     try:
-        said = await house.alert_at(*places.alert)
+        said = await house.alert_at(*place)
     except KafkaError:
         return None
     return None if said is None else house.masking.alert(said)

@@ -11,7 +11,7 @@ from risk_stream.alerts import SEVERITIES
 from risk_stream.console.answers import answer, scope_of
 from risk_stream.console.api.cases import case_row
 from risk_stream.console.house import House
-from risk_stream.console.index import HOUR_MS, Query
+from risk_stream.console.index import Query
 from risk_stream.console.routes import Route
 
 __all__ = ["overview", "routes"]
@@ -44,7 +44,9 @@ async def overview(house: House, scope: Scope) -> dict[str, Any]:
         ],
         "stages": _rows("stage", cells),
         "entities": _rows("entity", entities),
-        "hours": index.per_hour(until - (HOURS - 1) * HOUR_MS, until + 1, Query(), scope, column="since"),
+        "hours": [
+            {"from": begin, "severities": counts} for begin, counts in index.per_hour(until, HOURS, Query(), scope)
+        ],
         "cases": [case_row(house, case, scope) for case in cases[:CASES]],
         "cases_open": len(cases),
         "newest": newest[0]["since"] if newest else None,
