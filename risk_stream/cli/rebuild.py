@@ -30,9 +30,9 @@ def rebuild(
         bool, typer.Option("--prune", help="Remove alerts from Redis that the log does not have.")
     ] = False,
 ) -> None:
-    """Fill Redis again from risk.alerts and risk.profiles, whatever happened to it; workers and consoles may go on.
+    """Fill Redis again from risk.alerts, risk.life and risk.profiles, whatever happened to it; workers may go on.
 
-    What is there is mended in place; what people made of an alert stays. Followers of the stream hear of alerts that
+    What is there is mended in place, what people made of alerts too. Followers of the stream hear of alerts that
     were missing, some for the second time: an entry's id and revision say which.
     """
     from risk_stream.sinks import without_password
@@ -67,6 +67,8 @@ def _say(rebuilt: Rebuilt, redis: str, topic: str) -> None:
             f"{rebuilt.profiles:,} records of profiles and {rebuilt.contributions:,} contributions to them were missing"
             " or old there"
         )
+    if rebuilt.worked:
+        output().print(f"{rebuilt.worked:,} of them stand as people left them")
     if rebuilt.wrong:
         output().print(f"{rebuilt.wrong:,} records of {topic} are no alerts: they were passed over")
     for span in rebuilt.cut:

@@ -22,10 +22,12 @@ from aiokafka.errors import KafkaError
 from risk_stream.alerts import Act, Cause, Desk, Entry, Policy
 from risk_stream.connect import kafka_options
 from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
-from risk_stream.desk.log import LifeLog, read_lives
+from risk_stream.desk.log import LifeLog
+from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
 from risk_stream.settings import Settings
-from risk_stream.sinks import Metrics
+from risk_stream.sinks import AlertSink, Metrics
+from risk_stream.stream.lives import read_lives
 from risk_stream.stream.messages import Outgoing, reject_to
 from risk_stream.stream.reader import Reader, lag
 from risk_stream.stream.statelog import FencedError
@@ -96,17 +98,38 @@ class DeskClerk:
 
     async def _work(self) -> None:
         """One turn: fence whoever had the last one, know what they decided, and go on."""
-        lives = LifeLog(self.settings)
+        settings = self.settings
+        lives = LifeLog(settings)
+        sink = AlertSink(settings.redis, prefix=settings.redis_prefix)
+        standings = StandingWriter(sink, self._told)
+        writing: asyncio.Task[None] | None = None
         try:
             await lives.open()
             desk = Desk(self._policy)
-            await read_lives(self.settings, desk.memory.take)
+            await self._read(desk, standings)
             self._told(f"active: {len(desk.memory.lives):,} alerts known, {desk.memory.number:,} entries")
-            await self._decide(desk, lives)
+            writing = asyncio.create_task(standings.run())
+            await self._decide(desk, lives, standings)
         finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.wait([writing])
+            await sink.close()
             await lives.close()
 
-    async def _decide(self, desk: Desk, lives: LifeLog) -> None:
+    async def _read(self, desk: Desk, standings: StandingWriter) -> None:
+        """Know what was decided; of what Redis has not got yet the writer learns."""
+        reached = await standings.reached()
+
+        def take(record: bytes) -> None:
+            entry = desk.memory.take(record)
+            if entry.number > reached:
+                standings.note(entry)
+
+        await read_lives(self.settings, take)
+        standings.keep(desk.memory.newest)
+
+    async def _decide(self, desk: Desk, lives: LifeLog, standings: StandingWriter) -> None:
         consumer = AIOKafkaConsumer(
             **kafka_options(self.settings.broker),
             enable_auto_commit=False,
@@ -122,9 +145,9 @@ class DeskClerk:
                 decided = list(self._decided(desk, records))
                 if decided:
                     await lives.write([one.message for one in decided])
-                    self._count(decided)
+                    self._stored(decided, standings)
                 if self._gauges.due:
-                    self._gauges.show(desk, self._now(desk), await lag(consumer))
+                    self._gauges.show(desk, self._now(desk), await lag(consumer), len(standings))
             self._told("another desk took over")
         finally:
             with contextlib.suppress(KafkaError, OSError):
@@ -171,13 +194,14 @@ class DeskClerk:
     def _entry(self, record: bytes, desk: Desk, asked: int) -> _Decided:
         return _Decided(Outgoing(self.settings.life_topic, record, partition=0), desk.last, asked)
 
-    def _count(self, stored: Iterable[_Decided]) -> None:
-        """Count what is stored."""
+    def _stored(self, stored: Iterable[_Decided], standings: StandingWriter) -> None:
+        """Count what is stored, and have it shown."""
         now = time.time() * 1000
         for one in stored:
             if one.entry is None:
                 self._gauges.refuse()
             else:
+                standings.note(one.entry)
                 self._gauges.count(one.entry, max(0.0, now - one.asked) / 1000)
 
 

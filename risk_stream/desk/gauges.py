@@ -61,12 +61,18 @@ DESK_METRICS: tuple[Metric, ...] = (
     Metric("risk_stream_desk_entry", "gauge", (), "Number of the last entry of the log."),
     Metric("risk_stream_desk_refused_total", "counter", (), "Records that were neither an act nor an alert."),
     Metric("risk_stream_desk_lag_records", "gauge", ("topic",), "Records of a topic that it has yet to decide."),
+    Metric(
+        "risk_stream_desk_redis_waiting",
+        "gauge",
+        (),
+        "Alerts of which Redis does not show yet what people did; they wait while it is away.",
+    ),
     Metric("risk_stream_desk_active", "gauge", (), "1 where this desk is the one at work, 0 where it stands by."),
 )
 
 #: What speaks of alerts or of how far the desk is, and so is said by the active one alone.
 _OF_THE_ACTIVE = ("alerts", "oldest_open_seconds", "dispositions", "lag_records")
-_OF_THE_ACTIVE_ALONE = ("asleep", "cases", "silences", "entry", "active")
+_OF_THE_ACTIVE_ALONE = ("asleep", "cases", "silences", "entry", "redis_waiting", "active")
 
 
 class DeskGauges:
@@ -96,8 +102,9 @@ class DeskGauges:
         """Count a record that could not be read."""
         self.metrics.add("risk_stream_desk_refused_total")
 
-    def show(self, desk: Desk, now: int, behind: Mapping[str, int]) -> None:
-        """Say how alerts stand at `now`, ms, and by how many records of each topic the desk is behind."""
+    def show(self, desk: Desk, now: int, behind: Mapping[str, int], waiting: int = 0) -> None:
+        """Say how alerts stand at `now`, ms, by how many records of each topic the desk is behind, and by how many
+        alerts Redis is."""
         self._shown = time.monotonic()
         memory = desk.memory
         alerts: Counter[tuple[str, ...]] = Counter()
@@ -116,6 +123,7 @@ class DeskGauges:
         self._set("cases", len(memory.members))
         self._set("silences", in_force)
         self._set("entry", memory.number)
+        self._set("redis_waiting", waiting)
         self._set("active", 1)
 
     def stand_by(self) -> None:

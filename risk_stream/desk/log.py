@@ -1,4 +1,4 @@
-"""The log of lives on Kafka: read from its beginning, and written by one desk at a time.
+"""The log of lives on Kafka, written by one desk at a time.
 
 Where the broker has transactions the writer's name fences a desk that was paused and does not know that another took
 over: nothing of it is stored any more. The embedded broker has none; there one desk runs.
@@ -7,43 +7,21 @@ over: nothing of it is stored any more. The embedded broker has none; there one 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from risk_stream.connect import kafka_options
 from risk_stream.settings import Settings
-from risk_stream.stream.logfollower import LogFollower
 from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.statelog import FencedError
 
-if TYPE_CHECKING:
-    from aiokafka.structs import ConsumerRecord
-
-__all__ = ["LifeLog", "read_lives"]
+__all__ = ["LifeLog"]
 
 #: The broker ends a transaction that has been open for so long, ms.
 TRANSACTION_MS = 60_000
-
-
-async def read_lives(settings: Settings, take: Callable[[bytes], object]) -> None:
-    """Have `take` get each record of the log, up to where it ends now. Raises `KafkaError`."""
-
-    def of_fetch(records: list[ConsumerRecord]) -> None:
-        for record in records:
-            take(record.value or b"")
-
-    place = TopicPartition(settings.life_topic, 0)
-    lives = LogFollower(
-        settings.broker, [place], of_fetch, client_id="risk-stream-desk", name="the log of lives", committed=True
-    )
-    try:
-        await lives.start()
-    finally:
-        await lives.stop()
 
 
 class LifeLog:

@@ -6,7 +6,7 @@ from risk_stream.sinks.health import STATES, Fired, Health, RuleHealth, WorkerHe
 from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric, Metrics
-from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, Keep, Written, without_password
+from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, AlertStanding, Keep, Written, without_password
 
 __all__ = [
     "CLERK_METRICS",
@@ -16,6 +16,7 @@ __all__ = [
     "STATES",
     "WITHDRAWN",
     "AlertSink",
+    "AlertStanding",
     "Fired",
     "Health",
     "Keep",

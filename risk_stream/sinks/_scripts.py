@@ -8,7 +8,7 @@ is shown near it is withdrawn or becomes less severe.
 
 from __future__ import annotations
 
-__all__ = ["PUT", "REMOVE", "SEVERITIES", "TRIM"]
+__all__ = ["PUT", "REMOVE", "SEVERITIES", "STAND", "TRIM"]
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 
@@ -172,7 +172,7 @@ local function put(alert)
   if not newer and not (mend == '1' and tonumber(had.revision) == tonumber(revision)) then return 0 end
   local status, stands = had.status or 'open', state ~= 'withdrawn'
   local shown = had.json and had.state ~= 'withdrawn' and not had.by
-  if had.json then unlist(had) end
+  if had.json then unlist(had) else redis.call('PERSIST', hash_of(id)) end
   redis.call('HSET', hash_of(id), 'json', json, 'revision', revision, 'state', state, 'status', status,
     unpack(alert, 8))
   if limit ~= '' then
@@ -203,6 +203,34 @@ local function remove(id)
   redis.call('DEL', lists .. 'repeats:' .. id)
   removed = removed + redis.call('DEL', hash_of(id))
 end
+"""
+
+#: Says where people are with alerts. ARGV: first part of all names, for how long what is said of an alert that is not
+#: there is kept, s (0: not at all), the entry of the log up to which all is said (0: not known), and the standings as
+#: MessagePack: of each id, entry, status, and field and value of what else is shown, in turn, all text. What an earlier
+#: entry said changes nothing. Answers how many were said.
+STAND = f"""{_COMMON}
+local kept, reached, said = tonumber(ARGV[2]), tonumber(ARGV[3]), 0
+for _, one in ipairs(cmsgpack.unpack(ARGV[4])) do
+  local id, entry, status = unpack(one, 1, 3)
+  local hash, had = hash_of(id), look(id)
+  local before = redis.call('HGET', hash, 'entry')
+  if (had.json or kept > 0) and not (before and tonumber(before) > tonumber(entry)) then
+    said = said + 1
+    redis.call('HSET', hash, 'entry', entry, 'status', status, unpack(one, 4))
+    if not had.json then
+      redis.call('EXPIRE', hash, kept)
+    else
+      redis.call('ZREM', lists .. 'status:' .. (had.status or ''), id)
+      if had.state ~= 'withdrawn' and not had.by then
+        redis.call('ZADD', lists .. 'status:' .. status, had.time, id)
+      end
+    end
+  end
+end
+local before = tonumber(redis.call('GET', lists .. 'entry') or '0')
+if reached > before then redis.call('SET', lists .. 'entry', ARGV[3]) end
+return said
 """
 
 #: Removes alerts from everywhere, those of ARGV[2..]. Answers how many went.

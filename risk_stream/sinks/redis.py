@@ -9,10 +9,13 @@
 | `risk:alerts:suppressed:SEVERITY` | those that repeat one which is shown: in no list but this one |
 | `risk:alerts:repeats:ID` | of an alert that is shown, the ids of those that repeat it, by event time |
 | `risk:alerts:shown:LEVEL:RULE:KIND:KEY` | what is shown under a limit, at least so severe; for the scripts alone |
+| `risk:alerts:entry` | number of the entry of the log of lives up to which people's acts are in the hashes |
 | `risk:alerts:stream` | stream of `id`, `revision`, `state` and `json`, newest last, for those who follow |
 
 An alert has a *state*, which is the machine's (raised, changed, withdrawn, recovered), and a *status*, which is
-people's (open, acknowledged, closed) and which no writing here changes. Of an alert's revisions the highest stands,
+people's (open, acknowledged, closed) and which no writing of alerts changes: `stand` does, with who has it and what it
+was closed as, and the number of the `entry` that said so; an earlier one changes nothing. It may come before the alert
+itself, and waits for it for a day. Of an alert's revisions the highest stands,
 whichever came last; writing one again changes nothing. The stream has each revision that became the alert's content
 once; a follower that sees one twice, as after a rebuild of a lost Redis, knows it by id and revision.
 
@@ -26,7 +29,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,12 +39,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from risk_stream.connect import redis_options
-from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, TRIM
+from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, STAND, TRIM
 
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
 
-__all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "Keep", "Written", "without_password"]
+__all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "AlertStanding", "Keep", "Written", "without_password"]
 
 #: States of an alert that does not hold any more, and of one found by judging a too late event afterwards.
 WITHDRAWN, RECOVERED = "withdrawn", "recovered"
@@ -65,6 +68,9 @@ SHOWN = (
     "summary",
 )
 
+#: For how long what people did with an alert waits for the alert itself, s.
+STANDING_KEPT = 86_400
+
 #: Alerts written by one call of the script: Redis answers nobody else for its few milliseconds, and a client that packs
 #: forty arguments of each alert by itself takes longer than Redis does to store it.
 PUT_STEP = 100
@@ -77,6 +83,16 @@ class Keep:
     alerts: int = 200_000
     days: float = 30.0
     stream: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStanding:
+    """Where people are with an alert, as an entry of the log of lives left it."""
+
+    alert: str
+    entry: int
+    status: str  # open, acknowledged, closed
+    shown: Mapping[str, str]  # fields of the hash: who has it, what it was closed as, and the like
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +176,25 @@ class AlertSink:
         repeated, new, revised, withdrawn = (sum(code % 4 == became for code in codes) for became in range(4))
         suppressed = tuple(alert.rule for alert, code in zip(alerts, codes, strict=True) if code >= 4)
         return Written(new, repeated, revised, withdrawn, suppressed)
+
+    async def stand(self, standings: Sequence[AlertStanding], *, reached: int = 0, there_only: bool = False) -> int:
+        """Say where people are with alerts; how many of it was news, or said again.
+
+        `reached` is the entry up to which all is said by this, 0 where that is not so. What is said of an alert that is
+        not there waits for it, but with `there_only`.
+        """
+        packed = msgspec.msgpack.encode(
+            [
+                [one.alert, str(one.entry), one.status, *(text for pair in one.shown.items() for text in pair)]
+                for one in standings
+            ]
+        )
+        kept = 0 if there_only else STANDING_KEPT
+        return int(await self._redis.eval(STAND, 0, self.prefix, kept, reached, packed))
+
+    async def reached(self) -> int:
+        """The entry of the log of lives up to which `stand` has said all; 0 where nothing was said."""
+        return int(await self._redis.get(f"{self.prefix}alerts:entry") or 0)
 
     async def trim(self, *, now_ms: int | None = None) -> int:
         """Remove what is too old or too many, at most TRIM_STEP; how many went. 0: nothing is left to remove."""

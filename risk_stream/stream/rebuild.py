@@ -1,7 +1,7 @@
-"""Redis filled again from `risk.alerts` and `risk.profiles`: all the logs have, by the same writing as a worker's.
+"""Redis filled again from `risk.alerts`, `risk.life` and `risk.profiles`: all the logs have, by the same writing.
 
-What is there is mended in place and never removed first, so a console sees no empty list meanwhile, people's status of
-an alert stays, and workers may go on writing: of each alert the highest revision stands whoever writes it.
+What is there is mended in place and never removed first, so a console sees no empty list meanwhile, and workers and
+desk may go on writing: of each alert the highest revision and the last entry of its life stand, whoever writes them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
+from risk_stream.alerts import read_entry
 from risk_stream.engine import Alert
 from risk_stream.profiles import Record
 from risk_stream.settings import Settings
-from risk_stream.sinks import AlertSink, Keep, ProfileSink, Written
+from risk_stream.sinks import AlertSink, AlertStanding, Keep, ProfileSink, Written
+from risk_stream.stream.lives import read_lives
 from risk_stream.stream.reader import Reader, Span
+from risk_stream.stream.standings import standings_of
 from risk_stream.stream.store import ROUND_TRIP
+from risk_stream.stream.topics import BrokerError
 
 __all__ = ["RebuildError", "Rebuilt", "rebuild"]
 
@@ -45,6 +50,7 @@ class Rebuilt:
     seconds: float
     profiles: int  # records of profiles that were missing or old in Redis
     contributions: int  # of alerts to profiles that were
+    worked: int  # alerts of which people's standing was written
 
 
 async def rebuild(
@@ -64,7 +70,7 @@ async def rebuild(
     began = time.monotonic()
     keep = Keep(settings.redis_alerts, settings.redis_days, settings.redis_stream)
     sink = AlertSink(settings.redis, prefix=settings.redis_prefix, keep=keep)
-    profiles, published, done = None, 0, 0
+    profiles, published, done, worked = None, 0, 0, 0
     try:
         unseen = await sink.ids()  # before the log's end is asked: all of these were in the log by then
         async with Reader(settings.broker) as reader:
@@ -81,7 +87,9 @@ async def rebuild(
                 await writing.write(alerts)
                 done += len(records)
                 progress(done, of)
-        await writing.trim()
+            await writing.trim()
+            if await reader.has(settings.life_topic):
+                worked = await _worked(settings, sink)
         cut = tuple(span for span in spans if span.start > 0)
         there = await sink.ids()
         unseen &= there
@@ -106,6 +114,7 @@ async def rebuild(
         seconds=time.monotonic() - began,
         profiles=published,
         contributions=writing.contributions,
+        worked=worked,
     )
 
 
@@ -120,6 +129,27 @@ async def _published(reader: Reader, settings: Settings, profiles: ProfileSink) 
         for at in range(0, len(heard), ROUND_TRIP):
             news += await profiles.heard(heard[at : at + ROUND_TRIP])
     return news
+
+
+async def _worked(settings: Settings, sink: AlertSink) -> int:
+    """Write where people are with the alerts that are there, as the log of lives has it; of how many."""
+    last: dict[str, AlertStanding] = {}
+
+    def take(record: bytes) -> None:
+        nonlocal last
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # none of ours
+            last |= standings_of(read_entry(record))
+
+    try:
+        await read_lives(settings, take)
+    except KafkaError as exc:
+        raise BrokerError(
+            f"the broker at {settings.broker} stopped answering before all was read: run it again"
+        ) from exc
+    standings, many = list(last.values()), 0
+    for at in range(0, len(standings), ROUND_TRIP):
+        many += await sink.stand(standings[at : at + ROUND_TRIP], there_only=True)
+    return many
 
 
 class _Writing:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import redis
 
 from risk_stream.alerts import Act, broken, read_entry
 from risk_stream.catalogue import load_catalogue
@@ -74,6 +75,12 @@ def store(url: str, prefix: str, one: Alert) -> None:
         await sink.close()
 
     asyncio.run(written())
+
+
+def standing_in(url: str, id: str) -> list[str | None]:
+    """Where people are with an alert, as Redis shows it."""
+    with redis.Redis.from_url(url, decode_responses=True) as client:
+        return list(client.hmget(f"worked:alert:{id}", "status", "assignee", "disposition"))
 
 
 def metrics_at(port: int) -> str:
@@ -164,8 +171,10 @@ def test_alerts_are_worked_from_the_command_line(
         said = capsys.readouterr()
         return code, said.out + said.err
 
-    with running_desk(settings):
+    shown = {"redis": redis_server.url, "redis_prefix": "worked:"}
+    with running_desk(settings.model_copy(update=shown)):
         one = alert("r", "1", features={"amount": 12_500.0, "id_number": "110101199003070011"}, why="too much")
+        one = msgspec.structs.replace(one, time=int(time.time() * 1000))
         message = alert_to(settings.alerts_topic, one, 2)
         asyncio.run(send_all(settings.broker, [(message.topic, message.key, message.value, message.partition)]))
         asyncio.run(send_all(settings.broker, [(settings.actions_topic, None, b'{"act": "shred"}', 0)]))
@@ -181,6 +190,7 @@ def test_alerts_are_worked_from_the_command_line(
         code, said = ask("show", one.id)
         assert (code, "are not in Redis: it is older" in said) == (0, True)
         store(redis_server.url, "worked:", one)
+        wait_until(lambda: standing_in(redis_server.url, one.id) == ["closed", "local", "false_alarm"])
         code, said = ask("show", one.id)
         told = ["HIGH trading r", "12,500", "too much", "closed", "false alarm", "asked the branch", "refused"]
         assert [word for word in told if word not in said] == []
@@ -198,5 +208,9 @@ def test_alerts_are_worked_from_the_command_line(
         assert silence in ask("list", "--all", of="silences")[1]
         assert ask("add", "--for", "2h", "--reason", "all", of="silences") == (1, EVERYTHING)
         assert ask("add", "--key", "customer", "--for", "2h", "--reason", "x", of="silences")[0] == 1
+        with redis.Redis.from_url(redis_server.url) as client:  # lost, and filled again
+            client.delete(*client.keys("worked:*"))
+        assert "1 of them stand as people left them" in ask(of="rebuild")[1]
+        assert standing_in(redis_server.url, one.id) == ["closed", "local", "false_alarm"]
         code, said = ask("verify")
         assert (code, "none changed, none left out" in said) == (0, True)
