@@ -18,18 +18,17 @@ SMALL[ord("A") : ord("Z") + 1] += ord("a") - ord("A")
 def having(data: Any, starts: Any, entries: Any, word: Any, small: Any, found: Any) -> None:
     """Mark in `found` those of `entries` whose text holds `word`; `small` is SMALL, and the word is small already.
 
-    Text `e` is data[starts[e]:starts[e + 1]]. The last byte of a word is looked for first: words that people look for
-    begin alike more often than they end so.
+    Text `e` is data[starts[e]:starts[e + 1]]. With bit 5 set, capital and small letters are one byte; and some others
+    are another's, so what begins right is compared whole.
     """
-    ahead = len(word) - 1
-    last = word[ahead]
+    length, first = len(word), word[0] | 32
     for number in range(len(entries)):
         entry = entries[number]
-        for at in range(starts[entry] + ahead, starts[entry + 1]):
-            if small[data[at]] == last:
-                begin, same = at - ahead, 0
-                while same < ahead and small[data[begin + same]] == word[same]:
+        for at in range(starts[entry], starts[entry + 1] - length + 1):
+            if (data[at] | 32) == first:
+                same = 0
+                while same < length and small[data[at + same]] == word[same]:
                     same += 1
-                if same == ahead:
+                if same == length:
                     found[number] = True
                     break

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,58 +17,98 @@ from risk_stream.console.index.window import Key
 
 __all__ = ["matching", "order_of", "row_of"]
 
+#: Tells of some slots, or of all of them (`EACH`), which hold what is asked.
+Test: TypeAlias = Callable[["NDArray[np.int64] | slice"], NDArray[np.bool_]]
+EACH = slice(None)
+
 #: So few rows are looked into one by one.
 FEW = 500
 
+_NOT_CLOSED = frozenset({"open", "acknowledged"})
 
-def matching(rows: Rows, query: Query, scope: Scope, among: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
-    """Of each slot, or of each of some, whether it is a row that a query finds and a scope sees."""
-    mask = rows.held.copy()
-    if scope.entities is not None:
-        mask &= rows.coded["entity"].among({entity for entity in scope.entities if entity})
+
+def matching(rows: Rows, query: Query, scope: Scope, among: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """The slots of the rows, or of some of them, that a query finds and a scope sees.
+
+    Rows that are not closed are few beside the others, and known: who asks for these alone has only them looked at.
+    """
+    tests = _tests(rows, query, scope)
+    standings = query.one_of.get("standing")
+    if among is None and standings is not None and _NOT_CLOSED.issuperset(standings) and rows.few_open:
+        among = rows.not_closed()
+    if among is None:
+        mask = rows.held.copy()
+        for test in tests:
+            mask &= test(EACH)
+        slots = np.flatnonzero(mask)
+    else:
+        slots = among
+        for test in tests:
+            slots = slots[test(slots)]
+    return _holding(rows, query.words.split(), slots) if query.words else slots
+
+
+def _tests(rows: Rows, query: Query, scope: Scope) -> list[Test]:
+    tests = list[Test]()
     for name, values in query.one_of.items():
         if name in {"id", "alert"}:
-            mask &= _named(rows, values, by_alert=name == "alert")
+            tests.append(_named(rows, values, by_alert=name == "alert"))
         else:
-            mask &= rows.coded[name].among(values)
-    for kind, key in query.keys.items():
-        column = rows.kinds.get(kind)
-        mask &= False if column is None else column == hash_of(key)
-    if query.begins is not None:
-        mask &= rows.numbers["time"] >= query.begins
-    if query.ends is not None:
-        mask &= rows.numbers["time"] < query.ends
-    if query.awake_at is not None:
-        mask &= rows.numbers["asleep_until"] <= query.awake_at
-    if query.asleep_at is not None:
-        mask &= rows.numbers["asleep_until"] > query.asleep_at
-    for word in sorted(query.words.split(), key=len, reverse=True):
-        mask = _holding(rows, word, mask)
-    return mask if among is None else mask[among]
+            tests.append(rows.coded[name].among(values))
+    tests += [_keyed(rows, kind, key) for kind, key in query.keys.items()]
+    time, asleep = rows.numbers["time"], rows.numbers["asleep_until"]
+    begins, ends, awake, asleep_at = query.begins, query.ends, query.awake_at, query.asleep_at
+    if begins is not None:
+        tests.append(lambda at: time[at] >= begins)
+    if ends is not None:
+        tests.append(lambda at: time[at] < ends)
+    if awake is not None:
+        tests.append(lambda at: asleep[at] <= awake)
+    if asleep_at is not None:
+        tests.append(lambda at: asleep[at] > asleep_at)
+    if scope.entities is not None:
+        tests.append(rows.coded["entity"].among({entity for entity in scope.entities if entity}))
+    return tests
 
 
-def _holding(rows: Rows, word: str, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Those of a mask that have a word in their text or their rule's name, or for their id."""
-    found: NDArray[np.bool_] = mask & rows.coded["rule"].naming(word)
-    slot = rows.slots.get(word)
-    if slot is not None and mask[slot]:
-        found[slot] = True
-    left = mask & ~found
-    slots = np.flatnonzero(left)
-    if len(slots) > FEW:
-        return found | rows.texts.find(word, left)
-    folded = fold(word)
-    found[[slot for slot in slots.tolist() if rows.texts.holds(slot, folded)]] = True
-    return found
+def _keyed(rows: Rows, kind: str, key: str) -> Test:
+    column, hashed = rows.kinds.get(kind), hash_of(key)
+    if column is None:
+        return lambda at: np.zeros(len(rows.held[at]), dtype=bool)
+    return lambda at: column[at] == hashed
 
 
-def _named(rows: Rows, ids: Iterable[str], *, by_alert: bool) -> NDArray[np.bool_]:
-    mask = np.zeros(rows.room, dtype=bool)
+def _named(rows: Rows, ids: Iterable[str], *, by_alert: bool) -> Test:
     slots = [
         slot for id in ids for slot in (rows.of_alert(id) if by_alert else [rows.slots[id]] if id in rows.slots else [])
     ]
+    mask = np.zeros(rows.room, dtype=bool)
     mask[slots] = True
-    return mask
+    return lambda at: mask[at]
+
+
+def _holding(rows: Rows, words: Sequence[str], slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some slots that have each word in their text or their rule's name, or for their id."""
+    rules = rows.coded["rule"]
+    elsewhere = {word: rules.holding(word) for word in words if word in rows.slots or rules.holding(word).any()}
+    slots = _texts(rows, [word for word in words if word not in elsewhere], slots)
+    for word, table in elsewhere.items():
+        found = table[rules.codes[slots]] | (slots == rows.slots.get(word, -1))
+        slots = np.concatenate([slots[found], _texts(rows, [word], slots[~found])])
+    return slots
+
+
+def _texts(rows: Rows, words: Sequence[str], slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some slots whose text has all the words."""
+    if not words or not len(slots):
+        return slots
+    if len(slots) <= FEW:
+        folded = [fold(word) for word in words]
+        holds = rows.texts.holds
+        return np.array([slot for slot in slots.tolist() if holds(slot, folded)], dtype=np.int64)
+    mask = np.zeros(rows.room, dtype=bool)
+    mask[slots] = True
+    return np.flatnonzero(rows.texts.find(sorted(words, key=len, reverse=True), mask))
 
 
 def order_of(rows: Rows, sort: str) -> list[Key]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -42,22 +42,18 @@ class Coded:
     def __getitem__(self, row: int) -> str:
         return self.names[int(self.codes[row])]
 
-    def among(self, names: Collection[str]) -> NDArray[np.bool_]:
-        """Of each row, whether it has one of the names."""
+    def among(self, names: Collection[str]) -> Callable[[Any], NDArray[np.bool_]]:
+        """Tells of some rows whether they have one of the names."""
         codes = [code for name in names if (code := self._numbers.get(name)) is not None]
         if len(codes) == 1:
-            return np.asarray(self.codes == codes[0])
+            return lambda at: np.asarray(self.codes[at] == codes[0])
         table = np.zeros(len(self.names), dtype=bool)
         table[codes] = True
-        return self.where(table)
+        return lambda at: table[self.codes[at]]
 
-    def where(self, table: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Of each row, what a table says of its code."""
-        return table[self.codes]
-
-    def naming(self, word: str) -> NDArray[np.bool_]:
-        """Of each row, whether its name has a word in it, in whatever letters."""
-        return self.where(np.array([word.lower() in name.lower() for name in self.names]))
+    def holding(self, word: str) -> NDArray[np.bool_]:
+        """Of each code, whether its name has a word in it, in whatever letters."""
+        return np.array([word.lower() in name.lower() for name in self.names])
 
     def ranks(self) -> NDArray[np.int32]:
         """Of each code, its place in the order of names; of a column whose names were known, in their order."""

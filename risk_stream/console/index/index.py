@@ -30,6 +30,9 @@ MOST_GONE = 10_000
 
 HOUR_MS = 3_600_000
 
+#: Combinations of names that are counted in a table; of more, as of cases with rules, those that there are.
+MOST_CELLS = 1_000_000
+
 ALL = Query()
 
 
@@ -58,7 +61,7 @@ class Index:
     ) -> Page:
         """A page of the rows that a query finds. Raises `QueryError` for an order that is none."""
         order = order_of(self._rows, sort)
-        found = np.flatnonzero(matching(self._rows, query, scope))
+        found = matching(self._rows, query, scope)
         page = window(found, order, offset, offset + limit)
         return Page([row_of(self._rows, slot) for slot in page.tolist()], len(found))
 
@@ -81,16 +84,19 @@ class Index:
 
     def counts(self, by: Sequence[str], query: Query = ALL, scope: Scope = EVERYWHERE) -> dict[tuple[str, ...], int]:
         """How many rows there are of each combination of names of some columns; of those that there are."""
-        found = np.flatnonzero(matching(self._rows, query, scope))
+        found = matching(self._rows, query, scope)
         columns = [self._rows.coded[name] for name in by]
         shape = [len(column.names) for column in columns]
         if not columns or not len(found):
             return {(): len(found)} if not columns else {}
         flat = np.ravel_multi_index([column.codes[found] for column in columns], shape)
-        some, counts = np.unique(flat, return_counts=True)
+        counts = np.bincount(flat) if np.prod(shape) <= MOST_CELLS else None
+        some, numbers = (
+            np.unique(flat, return_counts=True) if counts is None else (counts.nonzero()[0], counts[counts > 0])
+        )
         codes = np.unravel_index(some, shape)
         names = zip(*([c.names[code] for code in of] for c, of in zip(columns, codes, strict=True)), strict=True)
-        return dict(zip(names, counts.tolist(), strict=True))
+        return dict(zip(names, numbers.tolist(), strict=True))
 
     def per_hour(
         self, until: int, hours: int, query: Query = ALL, scope: Scope = EVERYWHERE, *, column: str = "since"
@@ -101,8 +107,8 @@ class Index:
         """
         first = until // HOUR_MS - hours + 1
         times, severity = self._rows.numbers[column], self._rows.coded["severity"]
-        within = (times >= first * HOUR_MS) & (times < (first + hours) * HOUR_MS)
-        found = np.flatnonzero(matching(self._rows, query, scope) & within)
+        within = self._rows.held & (times >= first * HOUR_MS) & (times < (first + hours) * HOUR_MS)
+        found = matching(self._rows, query, scope, np.flatnonzero(within))
         width = len(severity.names)
         flat = (times[found] // HOUR_MS - first) * width + severity.codes[found]
         table = np.bincount(flat, minlength=hours * width).reshape(hours, width).tolist()
@@ -129,9 +135,9 @@ class Index:
         _, keys = rows.said(slot)
         alike = {"rule": rows.coded["rule"].codes == rows.coded["rule"].codes[slot]}
         alike |= {kind: rows.kinds[kind] == rows.kinds[kind][slot] for kind in keys}
-        mask = matching(rows, Query(one_of={"standing": ["closed"]}), scope) & np.logical_or.reduce([*alike.values()])
-        mask[slot] = False
-        page = window(np.flatnonzero(mask), order_of(rows, "-closed"), 0, limit)
+        some = np.flatnonzero(rows.held & np.logical_or.reduce([*alike.values()]))
+        found = matching(rows, Query(one_of={"standing": ["closed"]}), scope, some[some != slot])
+        page = window(found, order_of(rows, "-closed"), 0, limit)
         return [
             {**row_of(rows, one), "same": [what for what, same in alike.items() if same[one]]} for one in page.tolist()
         ]
@@ -139,9 +145,7 @@ class Index:
     def changed_since(self, version: int, scope: Scope = EVERYWHERE, query: Query = ALL, most: int = 500) -> Changes:
         """The rows that changed after a version and are found by a query, and what went from sight of the scope."""
         rows, touched = self._rows, self._rows.numbers["touched"]
-        new = np.flatnonzero(rows.held & (touched > version))
-        if len(new):
-            new = new[matching(rows, query, scope, new)]
+        new = matching(rows, query, scope, np.flatnonzero(rows.held & (touched > version)))
         new = new[np.argsort(-touched[new])]
         gone = dict.fromkeys(id for at, id, entity in self._gone if at > version and scope.sees(entity))
         lost = len(self._gone) == MOST_GONE and self._gone[0][0] > version + 1
@@ -178,7 +182,8 @@ class Index:
                 told = rows.numbers["since"][slot] if at is None else at
                 rows.put(slot, time=alert.time, changed=told, closed=told if ended else NEVER)
                 rows.name(slot, rule=alert.rule, stage=alert.stage, severity=alert.severity, entity=alert.entity)
-                rows.name(slot, state=alert.status, owner=alert.owner, standing="closed" if ended else "open")
+                rows.name(slot, state=alert.status, owner=alert.owner)
+                rows.stand(slot, "closed" if ended else "open")
                 rows.name(slot, disposition="withdrawn" if ended else "")
             self._touch(slot)
         self._bound()
@@ -195,8 +200,9 @@ class Index:
         rows.put(slot, closed=NEVER if life.closed is None else life.closed, entry=offset)
         rows.put(slot, asleep_until=NEVER if life.asleep_until is None else life.asleep_until)
         rows.name(slot, rule=life.rule, stage=life.stage, severity=life.severity, entity=life.entity, owner=life.owner)
-        rows.name(slot, state=life.state, standing=life.standing, assignee=life.assignee, case=life.case, by=life.by)
+        rows.name(slot, state=life.state, assignee=life.assignee, case=life.case, by=life.by)
         rows.name(slot, disposition=life.disposition or "")
+        rows.stand(slot, life.standing)
         self._touch(slot)
         self._bound()
 

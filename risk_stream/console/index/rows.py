@@ -60,6 +60,7 @@ class Rows:
         self.ids: list[str] = [""] * self.room
         self.alerts: dict[str, str] = {}  # id -> alert, where that is not the id: one that was raised again
         self._again: dict[str, list[str]] = {}  # and the other way round
+        self._open: set[int] = set()  # slots of those that are not closed
         self._free: list[int] = list(range(self.room - 1, -1, -1))
 
     def __len__(self) -> int:
@@ -89,6 +90,7 @@ class Rows:
             if not self._again[alert]:
                 del self._again[alert]
         self.texts.drop(slot)
+        self._open.discard(slot)
         self._free.append(slot)
 
     def follow(self, id: str, alert: str) -> None:
@@ -110,6 +112,25 @@ class Rows:
         """Names of a row."""
         for name, value in values.items():
             self.coded[name][slot] = value
+
+    def stand(self, slot: int, standing: str) -> None:
+        """Where people are with a row."""
+        self.coded["standing"][slot] = standing
+        if standing == "closed":
+            self._open.discard(slot)
+        else:
+            self._open.add(slot)
+
+    @property
+    def few_open(self) -> bool:
+        """Whether those that are not closed are so few that they are sooner looked at alone."""
+        return len(self._open) * 8 <= len(self.slots)
+
+    def not_closed(self) -> NDArray[np.int64]:
+        """The slots of those that are not closed, in their order."""
+        slots = np.fromiter(self._open, np.int64, len(self._open))
+        slots.sort()
+        return slots
 
     def say(self, slot: int, summary: str, keys: Mapping[str, str]) -> None:
         """A row's sentence and keys, none of which may be personal data."""
@@ -140,7 +161,7 @@ class Rows:
         """The rows that go first: the oldest that are closed, then the oldest; by when they were raised, then by id."""
         slots = np.flatnonzero(self.held)
         left, gone = many, []
-        closed = self.coded["standing"].among(["closed"])[slots]
+        closed = self.coded["standing"].among(["closed"])(slots)
         for some in (slots[closed], slots[~closed]):
             since = self.numbers["since"][some]
             if left < len(some):

@@ -7,6 +7,8 @@ dropped leaves a hole; a segment that is more hole than text is written anew, so
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,19 +55,19 @@ class Texts:
             self._segments.remove(segment)
             self._add_again(segment)
 
-    def find(self, word: str, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which of the slots of a mask have the word in their text, as a mask."""
+    def find(self, words: Sequence[str], among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of the slots of a mask have all of some words in their text, as a mask."""
         found = np.zeros(len(among), dtype=bool)
-        needle = np.frombuffer(fold(word), dtype=np.uint8)
+        needles = [np.frombuffer(fold(word), dtype=np.uint8) for word in words]
         for segment in (*self._segments, self._open):
-            owners = segment.find(needle, among)
-            found[owners] = True
+            found[segment.find(needles, among)] = True
         return found
 
-    def holds(self, slot: int, word: bytes) -> bool:
-        """Whether a slot's text has a folded word."""
+    def holds(self, slot: int, words: Sequence[bytes]) -> bool:
+        """Whether a slot's text has all of some folded words."""
         segment, entry = self._place[slot]
-        return word in segment.text(entry).lower()
+        text = segment.text(entry).lower()
+        return all(word in text for word in words)
 
     def _add(self, slot: int, text: bytes) -> None:
         segment = self._open
@@ -122,25 +124,26 @@ class _Segment:
             marks[_bits(data), entries] = True
         self.marks = np.packbits(marks, axis=1)
 
-    def find(self, needle: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """The slots of a mask whose text has the needle."""
-        if self.marks is not None and len(needle) > 2:
-            may = np.bitwise_and.reduce(self.marks[np.unique(_bits(needle))], axis=0)
-            entries = np.flatnonzero(np.unpackbits(may))
+    def find(self, needles: Sequence[NDArray[np.uint8]], among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The slots of a mask whose text has all needles."""
+        bits = np.concatenate([_bits(needle) for needle in needles])
+        if self.marks is not None and len(bits):
+            entries = np.flatnonzero(np.unpackbits(np.bitwise_and.reduce(self.marks[bits], axis=0)))
         else:
             entries = np.arange(self.entries)
         owners: NDArray[np.int64] = self.owners[entries]
-        kept = owners >= 0
-        kept[kept] = among[owners[kept]]
-        entries, owners = entries[kept], owners[kept]
-        found = np.zeros(len(entries), dtype=bool)
-        if len(entries):
-            having(np.frombuffer(self.data, dtype=np.uint8), self.starts, entries, needle, SMALL, found)
-        return owners[found]
+        kept = (owners >= 0) & among[owners]  # -1 is nobody's: what the last slot is does not matter
+        entries, data = entries[kept], np.frombuffer(self.data, dtype=np.uint8)
+        for needle in needles:
+            found = np.zeros(len(entries), dtype=bool)
+            having(data, self.starts, entries, needle, SMALL, found)
+            entries = entries[found]
+        found_owners: NDArray[np.int64] = self.owners[entries]
+        return found_owners
 
 
 def _bits(data: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The bit of each three bytes in a row."""
+    """The bit of each three bytes in a row; of fewer none."""
     wide = data.astype(np.uint32)
     mixed = (wide[:-2] | wide[1:-1] << np.uint32(8) | wide[2:] << np.uint32(16)) * np.uint32(0x9E3779B1)
     bits: NDArray[np.int64] = (mixed >> np.uint32(32 - 9)).astype(np.int64)
