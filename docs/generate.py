@@ -30,6 +30,7 @@ from risk_stream.console import CONSOLE_METRICS
 from risk_stream.desk import DESK_METRICS
 from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.models.components import COMPONENTS
+from risk_stream.post import NOTICE_METRICS
 from risk_stream.rules import load_plan
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
@@ -323,6 +324,7 @@ def pages() -> dict[Path, str]:
             desk_metrics=metrics_table(DESK_METRICS),
             mirror_metrics=metrics_table(MIRROR_METRICS),
             console_metrics=metrics_table(CONSOLE_METRICS),
+            notice_metrics=metrics_table(NOTICE_METRICS),
             book_metrics=gauges_table(),
         ),
         models: with_tables(models.read_text(), components=components_table()),

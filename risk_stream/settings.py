@@ -193,6 +193,9 @@ class Settings(BaseSettings):
     desk_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         9466, description="port of the desk's /metrics, at the address of the workers'; 0 for none"
     )
+    notices_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9467, description="port of /metrics of who sends notices, at the same address as the worker's; 0 for none"
+    )
     console_host: str = Field(
         "127.0.0.1", description="address the console listens on; others can reach it only behind a proxy with TLS"
     )
@@ -384,6 +387,11 @@ class Settings(BaseSettings):
     def life_topic(self) -> str:
         """What became of alerts among people: one chained entry for each thing decided."""
         return f"{self.prefix}life"
+
+    @property
+    def notices_topic(self) -> str:
+        """What people were told, and what became of it: every notice as it was planned, and its outcome."""
+        return f"{self.prefix}notices"
 
     @property
     def mended_topic(self) -> str:

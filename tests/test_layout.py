@@ -37,9 +37,11 @@ FLOORS = {
     "embedded": 4,
     "simulate": 4,
     "sinks": 4,
+    "notices": 5,
     "stream": 5,
     "service": 6,
     "desk": 6,
+    "post": 6,
     "console": 6,
     "watch": 6,
     "cli": 7,
@@ -66,6 +68,7 @@ CORE = {
     "engine",
     "decisions",
     "alerts",
+    "notices",
 }
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {

@@ -28,6 +28,7 @@ from risk_stream.cli import (
     margin,
     mirror,
     models,
+    notices,
     population,
     profile,
     rebuild,
@@ -93,6 +94,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(silences.app, name="silences")
 app.add_typer(access.app, name="access")
+app.add_typer(notices.app, name="notices")
 app.add_typer(loan_book.app, name="book")
 app.add_typer(lifecycle.app, name="lifecycle")
 app.add_typer(models.app, name="models")

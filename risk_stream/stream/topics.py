@@ -121,6 +121,7 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
         ),
         topic(settings.actions_topic, "what people ask for: acts on alerts", kept, partitions=1),
         topic(settings.life_topic, "what became of alerts among people, chained", FOR_EVER, partitions=1),
+        topic(settings.notices_topic, "what people were told, and what became of it", kept, partitions=1),
         topic(settings.plans_topic, "every plan that was in force", FOR_EVER, cleanup_policy="compact", partitions=1),
     ]
 

@@ -13,12 +13,14 @@ import yaml
 from risk_stream.console import CONSOLE_METRICS
 from risk_stream.desk import DESK_METRICS
 from risk_stream.lending.ledger.gauges import GAUGES
+from risk_stream.post import NOTICE_METRICS
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS
 from risk_stream.watch import MIRROR_METRICS
 from tests.dashboards.queries import DASHBOARDS, Query, chosen, grouped, load, panels, queries, recorded
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
-EVERY = (*METRICS, *SERVER_METRICS, *CLERK_METRICS, *DESK_METRICS, *MIRROR_METRICS, *CONSOLE_METRICS)
+CLERKS = (*CLERK_METRICS, *DESK_METRICS, *MIRROR_METRICS, *CONSOLE_METRICS, *NOTICE_METRICS)
+EVERY = (*METRICS, *SERVER_METRICS, *CLERKS)
 SAID = {metric.name: set(metric.labels) for metric in EVERY}
 SAID |= {name: set(gauge.labels) for name, gauge in GAUGES.items()}
 #: What a panel may read: what workers, servers of decisions, clerks and a closed book say, and the ratios of it.

@@ -37,7 +37,7 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
     around = {"kafka", "redis", "prometheus", "alertmanager", "grafana", "textfile"}
-    clerks = {"decisions", "margin", "desk", "mirror"}
+    clerks = {"decisions", "margin", "desk", "mirror", "notices"}
     assert around | clerks | {"worker", "console", "topics", "book", "simulator"} == set(SERVICES)
 
 
@@ -184,6 +184,15 @@ def test_the_console_is_there_for_this_machine_alone_and_prometheus_scrapes_it()
     assert (scraped["names"], str(scraped["port"])) == (["console"], given["RISK_STREAM_CONSOLE_METRICS_PORT"])
     assert given["RISK_STREAM_CONSOLE_URL"] == "http://127.0.0.1:8088"
     assert SERVICES["console"]["ports"] == ["127.0.0.1:8088:8088"]
+
+
+def test_prometheus_scrapes_who_sends_notices() -> None:
+    """At the port it serves, which is not published."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-notices"]["dns_sd_configs"][0]
+    served = SERVICES["notices"]["environment"]["RISK_STREAM_NOTICES_PORT"]
+    assert (scraped["names"], str(scraped["port"])) == (["notices"], served)
+    assert "ports" not in SERVICES["notices"]
 
 
 def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:

@@ -1,0 +1,80 @@
+"""The sentence of an alert, from the record that raised it: masked, but where it is sealed to who may see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from risk_stream.access.masking import Masking
+from risk_stream.alerts import Cause
+from risk_stream.connect import kafka_options
+from risk_stream.post.telling import CLIENT
+
+__all__ = ["Sentences"]
+
+log = logging.getLogger("risk_stream.post")
+
+#: Sentences that are remembered, and how long one may take to read, s.
+MOST, PATIENCE = 2_000, 2.0
+
+
+class Sentences:
+    """Reads single records of `risk.alerts`; `await start()` before, `await stop()` after."""
+
+    def __init__(self, broker: str, masking: Masking) -> None:
+        self._masking = masking
+        self._known: OrderedDict[tuple[Cause, bool], str | None] = OrderedDict()
+        self._consumer = AIOKafkaConsumer(
+            **kafka_options(broker),
+            client_id=CLIENT,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=1 << 16,  # a record, not the log; one that is larger comes all the same
+            fetch_max_wait_ms=100,
+        )
+
+    async def start(self) -> None:
+        """Connect. Raises `KafkaError`."""
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        with contextlib.suppress(KafkaError, OSError):
+            await self._consumer.stop()
+
+    async def of(self, cause: Cause, *, revealed: bool = False) -> str | None:
+        """The sentence; None where its record is gone, or is not to be had now."""
+        key = (cause, revealed)
+        if key not in self._known:
+            try:
+                self._known[key] = self._sentence(await self._record(cause), revealed=revealed)
+            except (KafkaError, TimeoutError, msgspec.DecodeError, ValueError) as error:
+                log.info(
+                    "the sentence of %s/%d/%d cannot be read: %r", cause.topic, cause.partition, cause.offset, error
+                )
+                return None
+            while len(self._known) > MOST:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+    async def _record(self, cause: Cause) -> bytes:
+        place = TopicPartition(cause.topic, cause.partition)
+        self._consumer.assign([place])
+        self._consumer.seek(place, cause.offset)
+        record = await asyncio.wait_for(self._consumer.getone(place), PATIENCE)
+        if record.offset != cause.offset:
+            raise ValueError("it is gone")
+        return record.value or b""
+
+    def _sentence(self, value: bytes, *, revealed: bool) -> str | None:
+        alert: Mapping[str, object] = msgspec.json.decode(value)
+        said = alert if revealed else self._masking.alert(alert)
+        return str(said["summary"]) if said.get("summary") else None
