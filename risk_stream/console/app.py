@@ -12,7 +12,22 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from risk_stream.access import MAX_BODY, PUBLIC, install_gate
 from risk_stream.console.answers import BadQueryError, answer, bad
-from risk_stream.console.api import acts, alerts, cases, me, overview, stream
+from risk_stream.console.api import (
+    acts,
+    alerts,
+    audit,
+    cases,
+    counts,
+    customers,
+    loans,
+    me,
+    overview,
+    reveal,
+    silences,
+    stream,
+    timeline,
+    views,
+)
 from risk_stream.console.house import House
 from risk_stream.console.hub import Hub
 from risk_stream.console.index import QueryError
@@ -57,6 +72,14 @@ def api_routes(house: House, hub: Hub) -> list[Route]:
         *alerts.routes(house),
         *cases.routes(house),
         *acts.routes(house),
+        *timeline.routes(house),
+        *customers.routes(house),
+        *loans.routes(house),
+        *reveal.routes(house),
+        *silences.routes(house),
+        *audit.routes(house),
+        *counts.routes(house),
+        *views.routes(house),
         *stream.routes(hub),
     ]
 

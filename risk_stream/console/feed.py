@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from risk_stream.alerts import Entry, read_entry
 from risk_stream.console.deskview import DeskView
 from risk_stream.console.index import Index
+from risk_stream.console.subjects.audit import AuditTable
 from risk_stream.engine import Alert
 from risk_stream.settings import Settings
 from risk_stream.stream.logfollower import LogFollower
@@ -38,12 +39,13 @@ class Feed:
         index: Index,
         view: DeskView,
         heard: Callable[[Entry], None] = lambda _: None,
+        audit: AuditTable | None = None,
     ) -> None:
         counts = partition_counts(settings.broker)
         missing = [topic for topic in (settings.alerts_topic, settings.life_topic) if topic not in counts]
         if missing:
             raise BrokerError(f"there is no topic {', '.join(missing)} at {settings.broker}: risk-stream topics create")
-        self.index, self.view, self._heard = index, view, heard
+        self.index, self.view, self._heard, self._audit = index, view, heard, audit
         self.unreadable = 0  # records of ours that are none
         alerts = [TopicPartition(settings.alerts_topic, p) for p in range(counts[settings.alerts_topic])]
         self._alerts = LogFollower(
@@ -91,6 +93,8 @@ class Feed:
                 self._strange(record)
                 continue
             self.view.take(entry, record.offset)
+            if self._audit is not None:
+                self._audit.take(entry, record.offset, record.value or b"")
             for life in entry.lives:
                 self.index.life(life, record.offset)
             self._heard(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +15,10 @@ from risk_stream.console.deskview import DeskView
 from risk_stream.console.index import Index
 from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
+from risk_stream.console.subjects.audit import AuditTable
+from risk_stream.console.subjects.reading import Readings
 from risk_stream.settings import Settings
+from risk_stream.sinks import ProfileSink
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -37,6 +40,12 @@ class House:
     acts: Acts
     redis: Redis
     access: AccessSource
+    audit: AuditTable = field(default_factory=AuditTable)
+    readings: Readings = field(default_factory=Readings)
+    profiles: ProfileSink = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.profiles = ProfileSink(self.settings.redis, prefix=self.settings.redis_prefix)
 
     @staticmethod
     def now() -> int:

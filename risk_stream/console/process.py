@@ -65,7 +65,7 @@ class Console:
             access=AccessSource(settings.people_folder),
         )
         self.hub = make_hub(self.house)
-        self.feed = Feed(settings, self.house.index, self.house.view, self.acts.heard)
+        self.feed = Feed(settings, self.house.index, self.house.view, self.acts.heard, self.house.audit)
         self.address = ""
         self._ready = False
         self._runner: web.AppRunner | None = None
@@ -125,4 +125,6 @@ class Console:
         for stop in (*runner, self.feed.stop, self.acts.stop, self.house.plans.stop, self.house.records.stop):
             with contextlib.suppress(Exception, asyncio.CancelledError):  # what cannot be closed ends with the process
                 await stop()
+        self.house.readings.stop()
+        await self.house.profiles.close()
         await self.house.redis.aclose()

@@ -194,6 +194,11 @@ class ProfileSink:
         found = await self._redis.smembers(f"{self.prefix}profile:members:{group}")
         return sorted(member if isinstance(member, str) else member.decode() for member in found)
 
+    async def worst(self, kind: str, grade: str, first: int, last: int) -> list[str]:
+        """The keys of those who have a grade, from one place to another (both with), the most points first."""
+        found: Any = await self._redis.zrevrange(f"{self.prefix}profiles:grade:{kind}:{grade}", first, last)
+        return [member.decode().removeprefix(f"{kind}:") for member in found]
+
     async def clock(self) -> int:
         """The latest event time that is known, ms; 0 where none is."""
         return int(await self._redis.get(f"{self.prefix}profiles:clock") or 0)

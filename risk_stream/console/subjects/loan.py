@@ -12,6 +12,7 @@ from risk_stream.calendars import Calendar
 from risk_stream.console.subjects.logs import Found
 from risk_stream.console.subjects.schedule import schedule_of
 from risk_stream.lending.ledger.events import days_of
+from risk_stream.stream.history import in_order
 from risk_stream.workbench.drawing import layers
 from risk_stream.workbench.standing import LoanHistory, Standing, StepStanding, standings
 
@@ -40,7 +41,7 @@ def loan_of(
     loan: str, found: Found, plan: Plan | None, calendars: Mapping[str, Calendar], *, at: int, lateness_ms: int
 ) -> dict[str, Any]:
     """The loan as of a time, ms, as the page has it; without a plan no life cycle is known. Blocks for some 0.1 s."""
-    events = tuple(batch.take(np.argsort(batch.times, kind="stable")) for batch in found.events)
+    events = tuple(in_order(found.events))  # of several partitions, none of which is to make another's seem late
     history = LoanHistory(loan, events, at)
     cycles = [] if plan is None else [_cycle(one) for one in standings(plan, history, lateness_ms=lateness_ms, at=at)]
     (day,) = days_of(np.array([at], np.int64), calendars["china"])

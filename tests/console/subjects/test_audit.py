@@ -70,6 +70,8 @@ def test_entries_are_found_by_who_what_when_and_whether_they_were_refused(log: L
     assert offsets(table, people=frozenset({"nobody"})) == []
     assert table.find(Sought(), EVERYWHERE, 2, 3) == ([4, 3], 8)
     assert table.find(Sought(by_people=True), EVERYWHERE, 9, among=[0, 2, 3]) == ([3, 2], 2)
+    assert table.find(Sought(), EVERYWHERE, 9, among=[2], subject="customer/C1") == ([6, 2], 2)
+    assert table.find(Sought(), EVERYWHERE, 9, among=[], subject="customer/C2") == ([], 0)
     assert table.people == ("li", "wang")
 
 

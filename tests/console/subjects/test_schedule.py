@@ -11,7 +11,19 @@ from risk_stream.console.subjects.logs import Found
 from risk_stream.console.subjects.schedule import schedule_of, settled
 from risk_stream.lending.past_due import arrears
 from risk_stream.lending.payments import Due
+from risk_stream.rules import plan_of_texts
 from tests.lending.ledger.said import CATALOGUE, book_of, event, loan, paid, said
+
+CYCLE = """
+lifecycle: short
+name: Short
+owner: retail
+steps:
+  - {id: consent, name: Consent, stage: pre_loan}
+  - {id: intake, name: Intake, stage: pre_loan, needs: consent}
+  - {id: contract, name: Contract, stage: mid_loan, needs: intake, within: 1d, after: intake}
+"""
+PLAN = plan_of_texts({"short.yaml": CYCLE}, CATALOGUE)
 
 
 def states(*events: dict[str, object], day: str) -> list[str]:
@@ -108,3 +120,15 @@ def test_a_loan_page_has_all_of_it_without_a_plan() -> None:
     assert made["lifecycles"] == []
     assert made["schedule"]["day"] == "2026-02-15"
     assert made["schedule"]["lines"][0]["state"] == "due"
+
+
+def test_events_of_several_partitions_stand_in_one_order() -> None:
+    """A later event of one partition does not make an earlier one of another seem late."""
+    step = {"type": "process_step", "loan": "L1", "customer": "C1"}
+    parts = (
+        *said({**step, "id": "S2", "step": "intake", "time": "2026-02-01T00:00:00Z"}),
+        *said({**step, "id": "S1", "step": "consent", "time": "2026-01-20T00:00:00Z"}),
+    )
+    made = loan_of("L1", Found(parts, 0, 0, 0, (), 2), PLAN, shipped(), at=1_770_000_000_000, lateness_ms=1_000)
+    (cycle,) = made["lifecycles"]
+    assert [step["state"] for step in cycle["steps"]] == ["done", "done", "overdue"]

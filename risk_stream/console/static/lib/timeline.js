@@ -13,10 +13,15 @@ export async function timelineCard(root, path, { about = null, params = {} } = {
   replace(root, card(t("timeline.title"), loading()));
   try {
     const told = await get(path, params);
-    draw(root, told, about ?? told.event, false);
+    timelineOf(root, told, about ?? told.event);
   } catch (error) {
     replace(root, card(t("timeline.title"), failed(error, () => timelineCard(root, path, { about, params }))));
   }
+}
+
+// The same of events that are here already.
+export function timelineOf(root, told, about = null) {
+  draw(root, told, about, false);
 }
 
 function draw(root, told, about, all) {
@@ -52,7 +57,7 @@ function line(event, is) {
       h("b", {}, named("event", event.type)),
       amount && h("span", { class: "amount" }, money(amount[1])),
       is && h("span", { class: "only-read" }, t("timeline.this")),
-      h("span", { class: "muted fields" }, others.slice(0, 6).map(([name, value]) => `${name.replaceAll("_", " ")} ${shown(value)}`).join(" · ")),
+      h("span", { class: "muted fields" }, others.slice(0, 6).map(([name, value]) => `${named("field", name)} ${shown(value)}`).join(" · ")),
     ),
   );
 }
