@@ -35,7 +35,7 @@ from risk_stream.rules import load_plan
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
-from risk_stream.watch import MIRROR_METRICS
+from risk_stream.watch import CANARY_METRICS, MIRROR_METRICS
 from risk_stream.workbench.model_card import model_card
 
 DOCS = Path(__file__).parent
@@ -325,6 +325,7 @@ def pages() -> dict[Path, str]:
             mirror_metrics=metrics_table(MIRROR_METRICS),
             console_metrics=metrics_table(CONSOLE_METRICS),
             notice_metrics=metrics_table(NOTICE_METRICS),
+            canary_metrics=metrics_table(CANARY_METRICS),
             book_metrics=gauges_table(),
         ),
         models: with_tables(models.read_text(), components=components_table()),

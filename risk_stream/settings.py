@@ -226,6 +226,13 @@ class Settings(BaseSettings):
         9468, description="port of the mirror's /metrics, at the same address as the worker's; 0 for none"
     )
 
+    canary_seconds: Annotated[float, Field(ge=1, le=30)] = Field(
+        10, description="a canary goes through each partition of the hops so often; through all of them in turn"
+    )
+    canary_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        9470, description="port of the canary's /metrics, at the same address as the worker's; 0 for none"
+    )
+
     redis_prefix: str = Field("risk:", description="first part of every key in Redis")
     redis_alerts: Annotated[int, Field(ge=1)] = Field(
         200_000, description="most alerts kept in Redis; the oldest go first"
@@ -346,7 +353,7 @@ class Settings(BaseSettings):
     @property
     def origin_topics(self) -> tuple[str, ...]:
         """The topics whose records are admitted: each of their partitions is an origin, with a clock of its own."""
-        return (*self.house_topics.values(), self.mended_topic, self.requests_topic)
+        return (*self.house_topics.values(), self.mended_topic, self.requests_topic, self.canary_topic)
 
     @property
     def alerts_topic(self) -> str:
@@ -402,6 +409,16 @@ class Settings(BaseSettings):
     def requests_topic(self) -> str:
         """Applications that somebody waits for the decision of: an origin of our own."""
         return f"{self.prefix}requests"
+
+    @property
+    def canary_topic(self) -> str:
+        """Canaries on their way through every hop: an origin of our own, whose clock makes no event of others late."""
+        return f"{self.prefix}canary"
+
+    @property
+    def canary_back_topic(self) -> str:
+        """Canaries that came through, as the worker at their last hop says."""
+        return f"{self.prefix}canary.back"
 
     @property
     def decisions_topic(self) -> str:

@@ -170,7 +170,8 @@ class House:
         house = [TopicPartition(*self.origin(i)) for i in range(len(ORIGINS))]
         ours = [t.name for t in self.wanted if ".hop." in t.name]
         ours += [self.settings.mended_topic, self.settings.requests_topic, self.settings.alerts_topic]
-        return house + [TopicPartition(t, p) for t in ours for p in range(LANES)]
+        alone = [TopicPartition(self.settings.canary_topic, 0)]
+        return house + alone + [TopicPartition(t, p) for t in ours for p in range(LANES)]
 
     def read(self, topic: str) -> list[Read]:
         """A topic from its beginning to its end; empty where there is no such topic."""

@@ -16,6 +16,7 @@ from risk_stream import __version__
 from risk_stream.cli import (
     access,
     alerts,
+    canary,
     console,
     decide,
     decisions,
@@ -80,6 +81,7 @@ for _module in (
     console,
     margin,
     mirror,
+    canary,
     simulate,
     replay,
     decide,

@@ -145,7 +145,8 @@ async def read_events(
 
     `refused` are offsets to leave out. `saw` is told of each batch: its origin, and when the broker got its last, ms.
     """
-    async for records in reader.read(await reader.spans(settings.origin_topics)):
+    topics = [topic for topic in settings.origin_topics if topic != settings.canary_topic]
+    async for records in reader.read(await reader.spans(topics)):
         if not records:
             continue
         topic, partition = records[0].topic, records[0].partition

@@ -47,6 +47,10 @@ Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 __all__ = ["Address", "Applied", "HopPartition", "onward", "position_of"]
 
 
+#: The type of events that are there to come back, by a rule in shadow.
+CANARY = "canary"
+
+
 def position_of(offset: int) -> int:
     """The engine's position of what goes on with a record; what goes on before it has the position before."""
     return 2 * offset + 1
@@ -56,7 +60,8 @@ def position_of(offset: int) -> int:
 class Address:
     """Where a hop's messages go; `counts(kind)` is the partitions of a kind's hop topic, "" of alerts'.
 
-    `decisions` are the partitions of the topic of decisions.
+    `decisions` are the partitions of the topic of decisions. Canaries that came through are said on a topic of theirs,
+    nowhere where it has no name.
     """
 
     hop_topic: Callable[[str], str]
@@ -66,6 +71,7 @@ class Address:
     decisions_topic: str
     counts: Callable[[str], int]
     decisions: int
+    canary_back_topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +366,11 @@ class HopPartition:
             applied.batches.append(events)
         alerts = self.address.counts("")
         applied.outgoing += [alert_to(self.address.alerts_topic, alert, alerts) for alert in result.alerts]
+        if self.address.canary_back_topic:
+            back = [alert for alert in result.shadow if alert.type == CANARY]
+            applied.outgoing += [
+                Outgoing(self.address.canary_back_topic, alert.to_json(), partition=0) for alert in back
+            ]
         said = [decision_of(judged) for judged in result.decisions if judged.status != "withdrawn"]
         applied.outgoing += decision_records(self.address.decisions_topic, said, self.address.decisions)
         applied.outgoing += copy_records(self.address.audit_topic, self.channel, result.plan_copies)

@@ -437,6 +437,8 @@ class Intake:
         for (topic, reason), n in admitted.rejects.items():
             add("risk_stream_rejects_total", n, topic, reason)
         for topic, types in admitted.types.items():
+            if topic == self.settings.canary_topic:
+                continue  # they are no events of the house's
             for code in np.flatnonzero(types).tolist():
                 n = int(types[code])
                 add("risk_stream_events_total", n, topic, self.catalogue.types[code].name)
@@ -445,6 +447,8 @@ class Intake:
         if admitted.types:
             self.metrics.observe("risk_stream_batch_events", admitted.events, "admission")
         for topic, lag in admitted.lag_ms.items():
+            if topic == self.settings.canary_topic:
+                continue
             self.metrics.set("risk_stream_event_time_lag_seconds", lag / 1000, topic)
 
 

@@ -76,7 +76,13 @@ class Lanes:
         self._state, self._kind_of = state, {settings.hop_topic(kind): kind for kind in self.kinds}
         of = {k: counts[settings.hop_topic(k)] for k in self.kinds} | {"": counts[settings.alerts_topic]}
         ours = settings.alerts_topic, settings.rejects_topic, settings.audit_topic, settings.decisions_topic
-        self._address = Address(settings.hop_topic, *ours, of.__getitem__, counts[settings.decisions_topic])
+        self._address = Address(
+            settings.hop_topic,
+            *ours,
+            of.__getitem__,
+            counts[settings.decisions_topic],
+            settings.canary_back_topic,
+        )
         self._origins = sorted({topic: counts[topic] for topic in settings.origin_topics}.items())
         self._counts = {topic: counts[topic] for topic in (*settings.origin_topics, *self._kind_of)}
         self._plans = {plan.version: plan}

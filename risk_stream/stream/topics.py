@@ -39,6 +39,9 @@ SETTLE = 0.05
 #: A log of which nothing is removed for its age, h.
 FOR_EVER = float("inf")
 
+#: How long canaries are kept, h.
+CANARY_HOURS = 1.0
+
 #: Compaction leaves the newest segment as it is, and a lane that begins reads it whole, bytes.
 STATE_SEGMENT = 64 << 20
 
@@ -115,6 +118,8 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
         topic(settings.rejects_topic, "records that were refused, and why", kept),
         topic(settings.mended_topic, "refused records that were mended, judged again", kept),
         topic(settings.requests_topic, "applications that somebody waits for the decision of", kept),
+        topic(settings.canary_topic, "canaries on their way through every hop", CANARY_HOURS, partitions=1),
+        topic(settings.canary_back_topic, "canaries that came through", CANARY_HOURS, partitions=1),
         topic(settings.decisions_topic, "decisions; the first of an application answers", settings.decisions_days * 24),
         topic(
             settings.audit_topic, "decisions beside the events: lifted clocks, changes of plan", FOR_EVER, partitions=1

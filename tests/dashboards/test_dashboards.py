@@ -15,11 +15,11 @@ from risk_stream.desk import DESK_METRICS
 from risk_stream.lending.ledger.gauges import GAUGES
 from risk_stream.post import NOTICE_METRICS
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS
-from risk_stream.watch import MIRROR_METRICS
+from risk_stream.watch import CANARY_METRICS, MIRROR_METRICS
 from tests.dashboards.queries import DASHBOARDS, Query, chosen, grouped, load, panels, queries, recorded
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
-CLERKS = (*CLERK_METRICS, *DESK_METRICS, *MIRROR_METRICS, *CONSOLE_METRICS, *NOTICE_METRICS)
+CLERKS = (*CLERK_METRICS, *DESK_METRICS, *MIRROR_METRICS, *CANARY_METRICS, *CONSOLE_METRICS, *NOTICE_METRICS)
 EVERY = (*METRICS, *SERVER_METRICS, *CLERKS)
 SAID = {metric.name: set(metric.labels) for metric in EVERY}
 SAID |= {name: set(gauge.labels) for name, gauge in GAUGES.items()}

@@ -37,7 +37,7 @@ def test_it_is_valid_by_the_compose_specification() -> None:
 def test_everything_around_a_worker_is_there() -> None:
     """What the README promises."""
     around = {"kafka", "redis", "prometheus", "alertmanager", "grafana", "textfile"}
-    clerks = {"decisions", "margin", "desk", "mirror", "notices"}
+    clerks = {"decisions", "margin", "desk", "mirror", "canary", "notices"}
     assert around | clerks | {"worker", "console", "topics", "book", "simulator"} == set(SERVICES)
 
 
@@ -166,6 +166,15 @@ def test_prometheus_scrapes_the_mirror_which_tells_the_alertmanager_that_is_ther
     assert (scraped["names"], str(scraped["port"])) == (["mirror"], environment["RISK_STREAM_MIRROR_PORT"])
     assert environment["RISK_STREAM_ALERTMANAGER"] == "http://alertmanager:9093"
     assert "ports" not in SERVICES["mirror"]
+
+
+def test_prometheus_scrapes_the_canary() -> None:
+    """At the port it serves, which is not published."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-canary"]["dns_sd_configs"][0]
+    served = SERVICES["canary"]["environment"]["RISK_STREAM_CANARY_PORT"]
+    assert (scraped["names"], str(scraped["port"])) == (["canary"], served)
+    assert "ports" not in SERVICES["canary"]
 
 
 def test_nobody_is_told_of_a_customer_by_the_alertmanager() -> None:
