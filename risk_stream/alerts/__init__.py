@@ -15,12 +15,14 @@ from risk_stream.alerts.desk import MOST_AT_ONCE, Desk
 from risk_stream.alerts.entry import Cause, Entry, digest, read_entry
 from risk_stream.alerts.life import Case, Disposition, Life, Silence, Standing
 from risk_stream.alerts.memory import Memory
-from risk_stream.alerts.policy import SEVERITIES, Policy
+from risk_stream.alerts.outcomes import outcomes_of
+from risk_stream.alerts.policy import KINDS, SEVERITIES, Inhibit, Policy, circle
 from risk_stream.alerts.silences import matches
 
 __all__ = [
     "ACTS",
     "DISPOSITIONS",
+    "KINDS",
     "MOST_AT_ONCE",
     "SEVERITIES",
     "Act",
@@ -30,6 +32,7 @@ __all__ = [
     "Desk",
     "Disposition",
     "Entry",
+    "Inhibit",
     "Kind",
     "Life",
     "Memory",
@@ -38,7 +41,9 @@ __all__ = [
     "Silence",
     "Standing",
     "broken",
+    "circle",
     "digest",
     "matches",
+    "outcomes_of",
     "read_entry",
 ]

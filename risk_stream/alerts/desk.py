@@ -14,10 +14,12 @@ import msgspec
 
 from risk_stream.alerts.act import Act, Ruling
 from risk_stream.alerts.entry import Cause, Entry
+from risk_stream.alerts.escalations import Escalations
+from risk_stream.alerts.inhibitions import Inhibitions
 from risk_stream.alerts.life import Case, Life, Silence
 from risk_stream.alerts.memory import Memory
-from risk_stream.alerts.policy import SEVERITIES, Policy
-from risk_stream.alerts.silences import why_not
+from risk_stream.alerts.policy import KINDS, SEVERITIES, Policy
+from risk_stream.alerts.silences import matches, why_not
 from risk_stream.alerts.standing import after, at_words
 
 if TYPE_CHECKING:
@@ -35,11 +37,18 @@ class Desk:
     def __init__(self, policy: Policy | None = None) -> None:
         self.memory = Memory(policy or Policy())
         self.last: Entry | None = None
+        self._inhibitions: Inhibitions | None = None  # made when they are needed, of what is known then
+        self._escalations: Escalations | None = None
 
     @property
     def policy(self) -> Policy:
         """How this house works its alerts."""
         return self.memory.policy
+
+    def use(self, policy: Policy) -> None:
+        """Another policy is in force."""
+        self.memory.policy = policy
+        self._inhibitions = self._escalations = None
 
     def hear(self, alert: Alert, cause: Cause, now: int) -> bytes | None:
         """What the engine says of an alert; None where it changes nothing: a shadow's, or one heard before."""
@@ -64,9 +73,33 @@ class Desk:
         return self._said(lives, now, "act", cause, act=act, rulings=rulings, silences=silences)
 
     def pass_time(self, now: int) -> bytes | None:
-        """Wake those whose sleep is over; None where there is none. Asked again at once, it wakes the next ones."""
-        lives = [_changed(life, now, asleep_until=None) for life in self.memory.sleepers(now, MOST_AT_ONCE)]
+        """What time brings: those wake whose sleep is over, those go a level higher whom nobody has acknowledged, and
+        effects are marked as such, or free again. None where nothing is due; asked again at once, it does the next.
+        """
+        asleep = self.memory.sleepers(now, MOST_AT_ONCE)
+        lives = [_changed(life, now, asleep_until=None, waits_since=now) for life in asleep]
+        lives = lives or [_changed(life, now, level=life.level + 1, waits_since=now) for life in self._waited(now)]
+        if not lives:
+            settled = self._watch()[0].settle(MOST_AT_ONCE)
+            lives = [_changed(life, now, inhibited_by=cause, **_free(cause, now)) for life, cause in settled]
         return self._said(lives, now, "time", None) if lives else None
+
+    def _watch(self) -> tuple[Inhibitions, Escalations]:
+        if self._inhibitions is None or self._escalations is None:
+            self._inhibitions = Inhibitions(self.policy, self.memory.lives)
+            self._escalations = Escalations(self.policy, self.memory.lives)
+        return self._inhibitions, self._escalations
+
+    def _waited(self, now: int) -> list[Life]:
+        """Those to whom the next level is called; not those that somebody silenced."""
+        escalations, silences = self._watch()[1], self.memory.silences.values()
+        found = []
+        for life in escalations.due(now, MOST_AT_ONCE):
+            if any(matches(silence, life, now) for silence in silences):
+                escalations.later(life, now)
+            else:
+                found.append(life)
+        return found
 
     # Acts
 
@@ -148,8 +181,8 @@ class Desk:
         return self.memory.lives.get(self.memory.newest.get(alert, ""))
 
     def _begun(self, alert: Alert, now: int, before: Life | None) -> Life:
-        keys = {kind: key for kind in self.policy.case_by if (key := alert.keys.get(kind))}
-        kind, key = next(iter(keys.items()), ("rule", alert.rule))
+        known = {kind: key for kind in KINDS if (key := alert.keys.get(kind))}
+        kind, key = next(((kind, known[kind]) for kind in self.policy.case_by if kind in known), ("rule", alert.rule))
         life = Life(
             id=alert.id if before is None else _next_id(before),
             alert=alert.id,
@@ -161,14 +194,18 @@ class Desk:
             entity=alert.entity,
             time=alert.time,
             summary=alert.summary,
-            keys=keys or {kind: key},
+            event=alert.event,
+            keys={kind: key, **known},
             state=alert.status,
             revision=alert.revision,
             since=now,
             changed=now,
             follows=None if before is None else before.id,
         )
-        return _ended(life, now) if alert.status == "withdrawn" else life
+        if alert.status == "withdrawn":
+            return _ended(life, now)
+        cause = self._watch()[0].cause_of(life)
+        return msgspec.structs.replace(life, inhibited_by=cause) if cause else life
 
     def _case(self, kind: str, key: str, now: int) -> str:
         """The case that goes on of a subject, or the name of a new one."""
@@ -206,6 +243,9 @@ class Desk:
         )
         record = entry.to_json()
         self.last = memory.take(record)
+        for life in self.last.lives:
+            for watch in self._watch():
+                watch.note(life)
         return record
 
     def _cases(self, lives: Iterable[Life], now: int) -> list[Case]:
@@ -256,6 +296,11 @@ class Desk:
 def _changed(life: Life, now: int, **change: object) -> Life:
     """A life that the system changes."""
     return msgspec.structs.replace(life, **change, version=life.version + 1, changed=now, by="")
+
+
+def _free(cause: str, now: int) -> dict[str, int]:
+    """What becomes of one that is inhibited no more: people have not waited with it until now."""
+    return {} if cause else {"waits_since": now}
 
 
 def _ended(life: Life, now: int) -> Life:

@@ -31,6 +31,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entity: str
     time: int
     summary: str
+    event: str = ""  # of which the alert is
     keys: dict[str, str] = {}  # those that cases and silences go by; none of them names a person by a number
     state: str = "raised"  # the engine's: raised, changed, withdrawn, recovered
     revision: int = 0
@@ -41,7 +42,9 @@ class Life(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""  # who made this version; "" is the system
     assignee: str = ""
     level: int = 0  # how often it was escalated
+    waits_since: int = 0  # since when nobody has acted: raised (0), escalated, woken, reopened, let free of its cause
     asleep_until: int | None = None
+    inhibited_by: str = ""  # the life that is its cause and not closed: nobody is told of this one meanwhile
     disposition: Disposition | None = None
     closed: int | None = None  # when, and by whom; "" is the system
     closed_by: str = ""

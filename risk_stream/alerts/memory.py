@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
 from heapq import heappop, heappush
 
 from risk_stream.alerts.approvals import Approvals
@@ -61,7 +60,7 @@ class Memory:
         return entry
 
     @property
-    def dispositions(self) -> Mapping[str, Counter[str]]:
+    def dispositions(self) -> dict[str, Counter[str]]:
         """How people closed the alerts of each rule, since the log began."""
         return self.tally.dispositions
 

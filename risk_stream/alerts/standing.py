@@ -75,10 +75,10 @@ def _assign(life: Life, act: Act, _: int, __: Policy) -> Change:
     return {"assignee": act.to}
 
 
-def _escalate(life: Life, act: Act, _: int, __: Policy) -> Change:
+def _escalate(life: Life, act: Act, now: int, _: Policy) -> Change:
     if life.standing == "closed":
         return _is_closed(life)
-    return {"level": life.level + 1, "assignee": act.to or life.assignee, "asleep_until": None}
+    return {"level": life.level + 1, "assignee": act.to or life.assignee, "asleep_until": None, "waits_since": now}
 
 
 def _snooze(life: Life, act: Act, now: int, policy: Policy) -> Change:
@@ -91,8 +91,8 @@ def _snooze(life: Life, act: Act, now: int, policy: Policy) -> Change:
     return {"asleep_until": act.until}
 
 
-def _wake(life: Life, _: Act, __: int, ___: Policy) -> Change:
-    return {"asleep_until": None} if life.asleep_until is not None else "it is not asleep"
+def _wake(life: Life, _: Act, now: int, __: Policy) -> Change:
+    return {"asleep_until": None, "waits_since": now} if life.asleep_until is not None else "it is not asleep"
 
 
 def _close(life: Life, act: Act, now: int, _: Policy) -> Change:
@@ -105,14 +105,15 @@ def _close(life: Life, act: Act, now: int, _: Policy) -> Change:
     return {"standing": "closed", "disposition": act.disposition, "asleep_until": None, **done}
 
 
-def _reopen(life: Life, _: Act, __: int, ___: Policy) -> Change:
+def _reopen(life: Life, _: Act, now: int, __: Policy) -> Change:
     if life.standing != "closed":
         return f"it is {life.standing}, not closed"
     if life.followed_by is not None:
         return f"it was raised again as {life.followed_by}: work that one"
     if life.state == "withdrawn":
         return "it does not hold any more, a late event had it withdrawn: there is nothing to open"
-    return {"standing": "open", "disposition": None, "assignee": "", "closed": None, "closed_by": ""}
+    again = {"standing": "open", "disposition": None, "waits_since": now}
+    return {**again, "assignee": "", "closed": None, "closed_by": ""}
 
 
 def _comment(_: Life, act: Act, __: int, ___: Policy) -> Change:

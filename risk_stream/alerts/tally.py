@@ -22,7 +22,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.standing: Counter[Place] = Counter()  # of those that are not closed
-        self.asleep = 0
+        self.asleep = self.inhibited = 0
         self.dispositions: dict[str, Counter[str]] = defaultdict(Counter)  # rule -> how people closed its alerts
         self._open: dict[str, dict[str, int]] = defaultdict(dict)  # severity -> id -> since
         self._heaps: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -38,6 +38,7 @@ class Tally:
                 if not self.standing[place]:
                     del self.standing[place]
                 self.asleep += by * (one.asleep_until is not None)
+                self.inhibited += by * bool(one.inhibited_by)
             if one.disposition not in (None, "withdrawn"):
                 self.dispositions[one.rule][str(one.disposition)] += by
         if before is not None and before.standing == "open":

@@ -18,28 +18,41 @@ __all__ = ["history_of", "say_alert", "stands"]
 
 
 def stands(life: Life) -> str:
-    """How a life stands, in a few words: `open wang, asleep`, `false alarm`."""
+    """How a life stands, in a few words: `open wang, asleep`, `false alarm`, `open, by` the alert that is its cause."""
     if life.standing == "closed":
         return (life.disposition or "closed").replace("_", " ")
     who_has = f" {life.assignee}" if life.assignee else ""
-    return f"{life.standing}{who_has}{', asleep' if life.asleep_until is not None else ''}"
+    because = f", by {life.inhibited_by}" if life.inhibited_by else ""
+    return f"{life.standing}{who_has}{', asleep' if life.asleep_until is not None else ''}{because}"
 
 
 def history_of(id: str, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
     """What happened to a life, from the entries of the log: when, who, what, and what was said."""
+    before: Life | None = None
     for entry in entries:
         life = next((life for life in entry.lives if life.id == id), None)
         act = entry.act
         if act is None:
             if life is not None:
-                what = life.state if entry.what == "alert" else "woke" if life.standing != "closed" else life.standing
+                what = life.state if entry.what == "alert" else _brought_by_time(before, life)
                 yield {"time": entry.time, "by": "", "what": what, "stands": stands(life), "said": life.summary}
+                before = life
             continue
         for ruling in entry.rulings:
             if ruling.alert == id:
                 done = {"stands": stands(life)} if life is not None else {"stands": "refused"}
                 said = act.comment if ruling.done else ruling.why
                 yield {"time": entry.time, "by": act.by, "what": act.act, **done, "said": said}
+        before = life or before
+
+
+def _brought_by_time(before: Life | None, life: Life) -> str:
+    """What changed of a life without anybody's doing."""
+    if before is not None and life.level > before.level:
+        return f"escalated to level {life.level}"
+    if before is not None and life.inhibited_by != before.inhibited_by:
+        return "inhibited" if life.inhibited_by else "free again"
+    return "woke"
 
 
 def say_alert(
@@ -61,6 +74,7 @@ def say_alert(
         *([("said by the engine", life.state)] if life.state != "raised" else []),
         *([("follows", life.follows)] if life.follows else []),
         *([("followed by", life.followed_by)] if life.followed_by else []),
+        *([("nobody is told", f"while {life.inhibited_by} is not closed, its cause")] if life.inhibited_by else []),
         *([("asleep until", at(life.asleep_until))] if life.asleep_until is not None else []),
     ]
     console.print(table(("", ""), facts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -44,11 +44,16 @@ def health(
         list[str] | None,
         typer.Option(help="host:port of a worker's /metrics; may be given again. That of the settings if none."),
     ] = None,
+    desk: Annotated[
+        str | None,
+        typer.Option(help="host:port of the desk's /metrics. That of the settings if none."),
+    ] = None,
     format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
 ) -> None:
-    """Say of each rule whether it is well: judged, fired live and in shadow, failed, its share of the time.
+    """Say of each rule whether it is well: judged, fired live and in shadow, failed, its share of the time, precision.
 
-    It asks the workers that run; figures are since each of them began. Exit code 1 if a rule fails.
+    It asks the workers that run; figures are since each of them began. Precision is of what people closed since the log
+    of lives began: confirmed / (confirmed + false alarms), as the desk has it. Exit code 1 if a rule fails.
     """
     from risk_stream.sinks import STATES, together
 
@@ -66,14 +71,15 @@ def health(
         key=lambda one: (list(STATES).index(one.state), -one.seconds, one.rule),
     )
     failing = any(one.errors for one in shown)
+    closed = _closed(desk)
     if format == "json":
-        typer.echo(orjson.dumps(_as_json(asked, workers, shown, total)))
+        typer.echo(orjson.dumps(_as_json(asked, workers, shown, total, closed)))
         raise typer.Exit(1 if failing else 0)
     if rule is not None:
-        for line in _lines_of(shown[0], total):
+        for line in _lines_of(shown[0], total, closed):
             output().print(line, markup=False)
     else:
-        _say_table(shown, total)
+        _say_table(shown, total, closed)
     plans = sorted({one.plan for one in workers})
     differ = "; [bold red]they judge by different plans[/]" if len(plans) > 1 else ""
     since = _moment(min(one.since_ms for one in workers))
@@ -86,8 +92,12 @@ def _own_worker() -> str:
     settings = settings_with()
     if not settings.metrics_port:
         raise CommandError("RISK_STREAM_METRICS_PORT is 0, so no worker speaks: name one with --worker host:port.")
-    host = "127.0.0.1" if settings.metrics_host in {"0.0.0.0", "::"} else settings.metrics_host  # noqa: S104
-    return f"{host}:{settings.metrics_port}"
+    return _local(settings.metrics_host, settings.metrics_port)
+
+
+def _local(host: str, port: int) -> str:
+    """host:port at which this machine reaches what listens there."""
+    return f"{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104
 
 
 def _ask(address: str) -> WorkerHealth:
@@ -104,8 +114,37 @@ def _ask(address: str) -> WorkerHealth:
         raise CommandError(f"No worker answers at {url}: start one, or name one with --worker host:port.") from error
 
 
+def _closed(desk: str | None) -> dict[str, dict[str, int]] | None:
+    """How people closed the alerts of each rule, as the desk says; None where none was named and none answers.
+
+    Raises:
+        CommandError: the one that was named does not answer.
+    """
+    settings = settings_with()
+    if desk is None and not settings.desk_port:
+        return None
+    url = f"http://{desk or _local(settings.metrics_host, settings.desk_port)}/dispositions"
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+            return msgspec.json.decode(answer.read(), type=dict[str, dict[str, int]])
+    except (OSError, ValueError, HTTPException, msgspec.MsgspecError) as error:
+        if desk is not None:
+            raise CommandError(f"No desk answers at {url}: start one, or name it with --desk host:port.") from error
+        return None
+
+
+def precision(closed: Mapping[str, int]) -> float | None:
+    """Of what people confirmed or refuted, the share that was right; None where they did neither."""
+    right, wrong = closed.get("confirmed", 0), closed.get("false_alarm", 0)
+    return right / (right + wrong) if right + wrong else None
+
+
 def _as_json(
-    addresses: Sequence[str], workers: Sequence[WorkerHealth], rules: Sequence[RuleHealth], total: float
+    addresses: Sequence[str],
+    workers: Sequence[WorkerHealth],
+    rules: Sequence[RuleHealth],
+    total: float,
+    closed: Mapping[str, Mapping[str, int]] | None,
 ) -> dict[str, object]:
     return {
         "ok": not any(rule.errors for rule in rules),
@@ -113,7 +152,16 @@ def _as_json(
             {"worker": address, "plan": one.plan, "since_ms": one.since_ms}
             for address, one in zip(addresses, workers, strict=True)
         ],
-        "rules": [{"state": rule.state, "share": _share(rule, total), **msgspec.to_builtins(rule)} for rule in rules],
+        "rules": [
+            {
+                "state": rule.state,
+                "share": _share(rule, total),
+                "closed": None if closed is None else closed.get(rule.rule, {}),
+                "precision": None if closed is None else precision(closed.get(rule.rule, {})),
+                **msgspec.to_builtins(rule),
+            }
+            for rule in rules
+        ],
     }
 
 
@@ -126,7 +174,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
 
 
-def _say_table(rules: Sequence[RuleHealth], total: float) -> None:
+def _say_table(rules: Sequence[RuleHealth], total: float, closed: Mapping[str, Mapping[str, int]] | None) -> None:
     rows = [
         (
             rule.rule,
@@ -138,14 +186,26 @@ def _say_table(rules: Sequence[RuleHealth], total: float) -> None:
             _ago(rule.fired_ms),
             number(rule.errors) if rule.errors else "",
             _percent(_share(rule, total)),
+            *([] if closed is None else [_percent(precision(closed.get(rule.rule, {})))]),
         )
         for rule in rules
     ]
-    columns = ("rule", "state", "mode", "judged", "live", "shadow", "last fired", "errors", "of the time")
+    columns: tuple[str, ...] = (
+        "rule",
+        "state",
+        "mode",
+        "judged",
+        "live",
+        "shadow",
+        "last fired",
+        "errors",
+        "of the time",
+    )
+    columns = columns if closed is None else (*columns, "precision")
     output().print(table(columns, rows, right=(*columns[3:6], *columns[7:])))
 
 
-def _lines_of(rule: RuleHealth, total: float) -> Iterator[str]:
+def _lines_of(rule: RuleHealth, total: float, closed: Mapping[str, Mapping[str, int]] | None) -> Iterator[str]:
     """Everything about one rule."""
     from risk_stream.sinks import STATES
 
@@ -160,6 +220,10 @@ def _lines_of(rule: RuleHealth, total: float) -> Iterator[str]:
     share = _percent(_share(rule, total))
     measured = f"{share} of all rules', {rule.seconds:,.3g} s by {counted(rule.samples, 'sample')}"
     yield f"  time    {measured if share else 'not measured yet'}"
+    of = (closed or {}).get(rule.rule, {})
+    if any(of.values()):
+        how = ", ".join(f"{many:,} as {what.replace('_', ' ')}" for what, many in of.items() if many)
+        yield f"  closed  {how}; precision {_percent(precision(of)) or 'not known yet'}"
     if rule.errors:
         yield f"  errors  {number(rule.errors)}, last {_ago(rule.error_time_ms)}: {rule.last_error}"
 

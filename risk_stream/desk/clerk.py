@@ -19,10 +19,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.alerts import Act, Cause, Desk, Entry, Policy
+from risk_stream.alerts import Act, Cause, Desk, Entry, Policy, outcomes_of
+from risk_stream.catalogue import load_catalogue
 from risk_stream.connect import kafka_options
 from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
 from risk_stream.desk.log import LifeLog
+from risk_stream.desk.policy import PolicySource
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
 from risk_stream.settings import Settings
@@ -67,7 +69,8 @@ class DeskClerk:
 
     def __init__(self, settings: Settings, told: Callable[[str], None], metrics: Metrics | None = None) -> None:
         self.settings, self._told = settings, told
-        self._policy = Policy(remember_ms=int(settings.desk_days * _DAY_MS))
+        plain = Policy(remember_ms=int(settings.desk_days * _DAY_MS))
+        self._policies = PolicySource(settings.people_folder, load_catalogue(*settings.events), plain)
         self._gauges = DeskGauges(metrics or Metrics(of=DESK_METRICS), settings.metrics_rules)
         self._turn = Turn(settings.broker, settings.life_topic, f"{settings.group}-desk")
 
@@ -105,7 +108,7 @@ class DeskClerk:
         writing: asyncio.Task[None] | None = None
         try:
             await lives.open()
-            desk = Desk(self._policy)
+            desk = Desk(self._policies.policy)
             await self._read(desk, standings)
             self._told(f"active: {len(desk.memory.lives):,} alerts known, {desk.memory.number:,} entries")
             writing = asyncio.create_task(standings.run())
@@ -142,9 +145,11 @@ class DeskClerk:
             while await self._turn.mine():
                 got = await consumer.getmany(timeout_ms=WAIT_MS, max_records=BATCH)
                 records = [record for of_one in got.values() for record in of_one]
+                if (policy := self._policies.changed()) is not None:
+                    desk.use(policy)
                 decided = list(self._decided(desk, records))
                 if decided:
-                    await lives.write([one.message for one in decided])
+                    await lives.write([message for one in decided for message in self._messages(one, desk)])
                     self._stored(decided, standings)
                 if self._gauges.due:
                     self._gauges.show(desk, self._now(desk), await lag(consumer), len(standings))
@@ -193,6 +198,17 @@ class DeskClerk:
 
     def _entry(self, record: bytes, desk: Desk, asked: int) -> _Decided:
         return _Decided(Outgoing(self.settings.life_topic, record, partition=0), desk.last, asked)
+
+    def _messages(self, one: _Decided, desk: Desk) -> Iterator[Outgoing]:
+        """What is stored of one thing decided, all in one transaction: the entry, and what models learn from it.
+
+        Models learn nothing where time is simulated: what people do now would be far ahead of the events.
+        """
+        yield one.message
+        reference = self.settings.house_topics.get("reference")
+        if one.entry is not None and reference is not None and self.settings.clock == "live":
+            for outcome in outcomes_of(one.entry, desk.policy):
+                yield Outgoing(reference, msgspec.json.encode(outcome), key=outcome["id"].encode())
 
     def _stored(self, stored: Iterable[_Decided], standings: StandingWriter) -> None:
         """Count what is stored, and have it shown."""

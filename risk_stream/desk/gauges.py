@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
+import msgspec
+
 from risk_stream.alerts import SEVERITIES, Desk, Entry
 from risk_stream.sinks import Metric, Metrics
 from risk_stream.sinks.prometheus import LATENCY_BUCKETS, OTHER
@@ -24,6 +26,7 @@ DESK_METRICS: tuple[Metric, ...] = (
         "Alerts that are not closed: `open`, or `acknowledged` by somebody.",
     ),
     Metric("risk_stream_desk_asleep", "gauge", (), "Of these, alerts that somebody put off for a while."),
+    Metric("risk_stream_desk_inhibited", "gauge", (), "Of these, alerts whose cause is an alert that is not closed."),
     Metric("risk_stream_desk_cases", "gauge", (), "Cases with alerts that are not closed."),
     Metric(
         "risk_stream_desk_oldest_open_seconds",
@@ -72,7 +75,7 @@ DESK_METRICS: tuple[Metric, ...] = (
 
 #: What speaks of alerts or of how far the desk is, and so is said by the active one alone.
 _OF_THE_ACTIVE = ("alerts", "oldest_open_seconds", "dispositions", "lag_records")
-_OF_THE_ACTIVE_ALONE = ("asleep", "cases", "silences", "entry", "redis_waiting", "active")
+_OF_THE_ACTIVE_ALONE = ("asleep", "inhibited", "cases", "silences", "entry", "redis_waiting", "active")
 
 
 class DeskGauges:
@@ -80,7 +83,8 @@ class DeskGauges:
 
     def __init__(self, metrics: Metrics, most_rules: int = 1000) -> None:
         self.metrics, self._most_rules = metrics, most_rules
-        self._shown = float("-inf")
+        self._shown, self._page = float("-inf"), b"{}"
+        metrics.page("/dispositions", lambda: self._page)
         for what in ("alert", "act", "time"):
             metrics.add("risk_stream_desk_entries_total", 0, what)
 
@@ -117,9 +121,11 @@ class DeskGauges:
         self._replace("alerts", alerts)
         self._replace("oldest_open_seconds", ages)
         self._replace("dispositions", self._dispositions(desk))
+        self._page = msgspec.json.encode(memory.dispositions)
         self._replace("lag_records", {(topic,): many for topic, many in behind.items()})
         in_force = sum(silence.begins <= now < silence.ends for silence in memory.silences.values())
         self._set("asleep", memory.tally.asleep)
+        self._set("inhibited", memory.tally.inhibited)
         self._set("cases", len(memory.members))
         self._set("silences", in_force)
         self._set("entry", memory.number)
@@ -128,6 +134,7 @@ class DeskGauges:
 
     def stand_by(self) -> None:
         """Say that another is active: what this one knew of alerts counts no more."""
+        self._page = b"{}"
         for name in _OF_THE_ACTIVE:
             self._replace(name, {})
         for name in _OF_THE_ACTIVE_ALONE:

@@ -22,6 +22,7 @@ def _standing(life: Life, number: int) -> AlertStanding:
         "assignee": life.assignee,
         "level": str(life.level),
         "asleep_until": asleep,
+        "inhibited_by": life.inhibited_by,
         "disposition": life.disposition or "",
     }
     return AlertStanding(life.alert, number, life.standing, shown)

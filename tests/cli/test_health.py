@@ -78,6 +78,28 @@ def test_each_rule_has_a_state_and_what_needs_a_look_comes_first(ask: Ask, serve
     assert answer.err == "1 worker, plan p1, since 2026-03-01 12:00:00 UTC\n"
 
 
+def test_precision_is_of_what_people_closed(ask: Ask, serve: Serve) -> None:
+    """As the desk says; where none answers there is none, and one that was named must answer."""
+    at = serve(worker(just_fired(BUSY, 5), QUIET))
+    desk = Metrics(of=())
+    desk.page("/dispositions", lambda: b'{"busy": {"confirmed": 3, "false_alarm": 1, "known": 2}}')
+    server = desk.serve("127.0.0.1", 0)
+    try:
+        where = ("--worker", at, "--desk", f"127.0.0.1:{server.server_address[1]}")
+        assert "75.0 %" in next(
+            line for line in ask("rules", "health", *where).out.splitlines() if line.split()[:1] == ["busy"]
+        )
+        line = "  closed  3 as confirmed, 1 as false alarm, 2 as known; precision 75.0 %"
+        assert line in ask("rules", "health", "busy", *where).out.splitlines()
+        rules = {one["rule"]: one for one in ask("rules", "health", *where, "--format", "json").json["rules"]}
+        assert (rules["busy"]["precision"], rules["quiet"]["precision"]) == (0.75, None)
+    finally:
+        server.shutdown()
+        server.server_close()
+    answer = ask("rules", "health", *where)
+    assert (answer.code, "No desk answers at" in answer.err) == (1, True)
+
+
 def test_a_rule_that_fails_is_an_exit_code_and_says_its_last_error(ask: Ask, serve: Serve) -> None:
     address = serve(worker(BUSY, BROKEN))
     answer = ask("rules", "health", "broken", "--worker", address)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from risk_stream.alerts import Act, Cause, Desk, Silence
 from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
 from risk_stream.sinks import Metrics
@@ -62,6 +64,7 @@ def test_alerts_are_said_by_how_they_stand() -> None:
     assert said(metrics, "oldest_open_seconds")["high",] == 60
     assert said(metrics, "oldest_open_seconds")["low",] == 0
     assert said(metrics, "dispositions") == {("s", "confirmed"): 1}
+    assert json.loads(metrics._pages["/dispositions"]())["s"]["confirmed"] == 1
     counted = {labels: many for labels, many in said(metrics, "acts").items() if many < NOON / 10_000}
     assert counted == {
         ("acknowledge", "done"): 1,
