@@ -20,7 +20,11 @@ from risk_stream.rules.meaning import (
     Every,
     FieldValue,
     Kind,
+    Listing,
     Meaning,
+    Membership,
+    Presence,
+    Truth,
     Value,
     wording,
 )
@@ -63,11 +67,39 @@ def _part(condition: Condition, features: Mapping[str, Scalar], called: Callable
         parts = tuple(_part(part, features, called) for part in condition.parts)
         every = isinstance(condition, Every)
         return Compared(text, join="and" if every else "or", parts=parts, holds=_joined(parts, every=every))
+    name = called(condition)
+    if name is not None and isinstance(features.get(name), bool):  # a feature that is a condition has its truth itself
+        return Compared(text, op="==", left=features[name], right=True, unit="boolean", holds=bool(features[name]))
     if not isinstance(condition, Comparison):
-        return Compared(text)
+        return _plain(condition, text, features, called)
     left, right = (_value(side, features, called) for side in (condition.left, condition.right))
     unit = _UNITS.get(condition.left.kind, "number")
     return Compared(text, op=condition.op, left=left, right=right, unit=unit, holds=_holds(condition.op, left, right))
+
+
+def _plain(
+    condition: Membership | Listing | Presence | Truth,
+    text: str,
+    features: Mapping[str, Scalar],
+    called: Callable[[Meaning], str | None],
+) -> Compared:
+    """A part that asks something of one value alone. What a list of the house held is in no alert."""
+    value, unit = _value(condition.value, features, called), _UNITS.get(condition.value.kind, "number")
+    if isinstance(condition, Presence):
+        known = _name(condition.value, called) in features
+        return Compared(text, left=value, unit=unit, holds=(value is None) == condition.missing if known else None)
+    if isinstance(condition, Truth):
+        holds = None if value is None else bool(value) == condition.wanted
+        return Compared(text, op="==", left=None if value is None else bool(value), right=condition.wanted,
+                        unit="boolean", holds=holds)  # fmt: skip
+    op = "not in" if condition.negated else "in"
+    if isinstance(condition, Listing):
+        return Compared(text, op=op, left=value, right=condition.list_name, unit=unit)
+    among = ", ".join(
+        one if isinstance(one, str) else f"{one:,.15g}" for one in sorted(condition.constants, key=_by_size)
+    )
+    holds = None if value is None else (value in condition.constants) != condition.negated
+    return Compared(text, op=op, left=value, right=among, unit=unit, holds=holds)
 
 
 def _joined(parts: tuple[Compared, ...], *, every: bool) -> bool | None:
@@ -81,7 +113,7 @@ def _joined(parts: tuple[Compared, ...], *, every: bool) -> bool | None:
 def _value(value: Value, features: Mapping[str, Scalar], called: Callable[[Meaning], str | None]) -> Scalar:
     if isinstance(value, Constant):
         return value.value
-    name = called(value) or (value.name if isinstance(value, FieldValue) else None)
+    name = _name(value, called)
     if name is not None and name in features:
         return features[name]
     if isinstance(value, Computed) and value.op in _ARITHMETIC and len(value.parts) == 2:
@@ -89,6 +121,15 @@ def _value(value: Value, features: Mapping[str, Scalar], called: Callable[[Meani
         if isinstance(first, int | float) and isinstance(second, int | float):
             return _ARITHMETIC[value.op](first, second)
     return None
+
+
+def _by_size(constant: float | str) -> tuple[bool, float | str]:
+    return isinstance(constant, str), constant
+
+
+def _name(value: Value, called: Callable[[Meaning], str | None]) -> str | None:
+    """What an alert calls a value: as its rule does, or the field itself."""
+    return called(value) or (value.name if isinstance(value, FieldValue) else None)
 
 
 def _holds(op: str, left: Scalar, right: Scalar) -> bool | None:

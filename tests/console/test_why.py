@@ -55,3 +55,18 @@ def test_what_an_alert_does_not_carry_is_unknown_and_not_guessed(rule: Rule) -> 
     assert [leaf.holds for leaf in leaves(said)] == [True, None, True]
     assert said.holds is True
     assert compared(rule, {"channel": "app"}).holds is None
+
+
+def test_membership_and_presence_show_what_was_found(tmp_path: Path) -> None:
+    """As `in [8, 16]`: the value, and among what it was looked for; what an alert carries as null is missing."""
+    when = 'lenders_30d >= 4 and (amount > 0.5 * declared_income or channel == "web")'
+    asks = 'lenders_30d in [8, 16] and purpose is missing and channel != "app"'
+    (tmp_path / "in.yaml").write_text(RULES.replace(when, asks))
+    made = load_plan([tmp_path / "in.yaml"], load_catalogue()).rules[0]
+    said = compared(made, {"lenders_30d": 8, "purpose": None, "channel": "web"})
+    assert [(leaf.op, leaf.left, leaf.right, leaf.holds) for leaf in leaves(said)] == [
+        ("in", 8, "8, 16", True),
+        ("", None, None, True),
+        ("!=", "web", "app", True),
+    ]
+    assert [leaf.holds for leaf in leaves(compared(made, {"lenders_30d": 9}))] == [False, None, None]

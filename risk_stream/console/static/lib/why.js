@@ -31,19 +31,19 @@ function line(one, before) {
       changed && h("s", { class: "muted" }, shown(before.left, one.unit)),
       h("b", {}, shown(one.left, one.unit)),
       h("span", { class: "muted" }, ` ${SIGNS[one.op] ?? one.op} `),
-      shown(one.right, one.unit),
+      one.op.endsWith("in") ? one.right : shown(one.right, one.unit),
     );
   return h(
     "div",
     { class: ["compared", one.holds === false && "fails"] },
     h("span", { class: `holds-${one.holds}`, role: "img", "aria-label": t(`why.holds.${one.holds}`) }, one.holds === true ? "✓" : one.holds === false ? "✗" : "?"),
     h("code", {}, one.text),
-    values || h("span", { class: "muted" }, t("why.not_told")),
-    known && typeof one.left === "number" && typeof one.right === "number" && one.op !== "==" && one.op !== "!=" && bar(one),
+    values || h("span", { class: "muted" }, t(one.holds === null ? "why.not_told" : "why.missing")),
+    known && typeof one.left === "number" && typeof one.right === "number" && !["==", "!="].includes(one.op) && bar(one),
   );
 }
 
-const SIGNS = { ">=": "≥", "<=": "≤", "!=": "≠", "==": "=" };
+const SIGNS = { ">=": "≥", "<=": "≤", "!=": "≠", "==": "=", in: "∈", "not in": "∉" };
 
 // The value as a bar and the limit as a mark upon it, both from zero on.
 function bar(one) {

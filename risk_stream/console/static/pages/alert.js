@@ -3,7 +3,7 @@
 import { act, ask, mayWork } from "../lib/acts.js";
 import { get } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
-import { ago, named, number, t } from "../lib/i18n.js";
+import { ago, named, number, t, when } from "../lib/i18n.js";
 import { keys } from "../lib/keys.js";
 import * as live from "../lib/live.js";
 import { badge, button, card, empty, facts, failed, loading, moment, since, standing, table, tag } from "../lib/parts.js";
@@ -107,12 +107,14 @@ function values(alert) {
     { key: "value", label: t("alert.value"), cell: (row) => [h("span", { class: changed(row) ? "changed" : "" }, shown(row.value)), " ", marks(row)] },
     revised && { key: "was", label: t("alert.was"), cell: (row) => h("span", { class: "muted" }, changed(row) ? shown(row.was) : t("alert.same")) },
   ].filter(Boolean);
-  return card(revised ? t("alert.values_revised") : t("alert.values"), table({ columns, rows, label: t("alert.values") }));
+  const list = table({ columns, rows, label: t("alert.values") });
+  if (revised) return card(t("alert.values_revised"), list);
+  return h("details", { class: "card" }, h("summary", {}, t("alert.all_values", { n: rows.length })), list);
 }
 
 function shown(value) {
   if (value === null || value === undefined) return t("alert.unknown");
-  if (typeof value === "number") return number(value);
+  if (typeof value === "number") return value > 1e12 && value < 1e13 ? when(value) : number(value); // ms since 1970
   if (typeof value === "boolean") return t(value ? "alert.yes" : "alert.no");
   return String(value);
 }

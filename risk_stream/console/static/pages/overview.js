@@ -9,6 +9,7 @@ import { badge, card, empty, head, moment, since } from "../lib/parts.js";
 import "../words/overview.js";
 
 const WORST_FIRST = ["critical", "high", "medium", "low", "info"];
+const MANY = 10000; // records that wait: more than a worker judges in a second
 const DEEPEST = { critical: 3, high: 3, medium: 2, low: 1, info: 1 }; // many that are mild look no worse than they are
 const NOT_CLOSED = "open,acknowledged";
 
@@ -19,27 +20,45 @@ export function title() {
 export async function show(root) {
   let shown = "";
   let said = null;
+  let flow = null; // how the stream is, null where it cannot be told
   const draw = (now) => {
     said = now;
     const { now: _, ...rest } = now;
-    const sign = JSON.stringify(rest);
+    const sign = JSON.stringify([rest, flow]);
     if (sign === shown) return; // nothing but the clock has changed
     shown = sign;
     const held = document.activeElement?.dataset?.held; // who stands on a link stays on it
-    replace(root, ...page(now));
+    replace(root, ...page(now, flow));
     if (held) root.querySelector(`[data-held="${CSS.escape(held)}"]`)?.focus();
   };
+  const look = async () => {
+    flow = await get("/v1/quality").then(wellOf, () => null);
+    if (said) draw(said);
+  };
   draw(await get("/v1/overview"));
+  look();
   const again = () => get("/v1/overview").then(draw, () => null);
   const offs = [live.on("overview", draw), live.on("again", again)];
   const clock = setInterval(() => {
     for (const time of root.querySelectorAll("time[datetime]")) if (time.title) time.textContent = ago(Date.parse(time.dateTime));
     if (said) replace(root.querySelector(".lead"), ...sentence(said));
   }, 10000);
-  return () => (offs.forEach((off) => off()), clearInterval(clock));
+  const looking = setInterval(() => !document.hidden && look(), 15000);
+  return () => (offs.forEach((off) => off()), clearInterval(clock), clearInterval(looking));
 }
 
-function page(now) {
+// What of the data's quality tells at a glance whether the stream is well.
+function wellOf({ origins, hops, rejects }) {
+  const came = origins.map((one) => one.came).filter(Boolean);
+  const waits = [...origins, ...hops].map((one) => one.lag).filter((lag) => lag !== null);
+  return {
+    newest: came.length ? Math.max(...came) : null,
+    waits: waits.length ? waits.reduce((all, lag) => all + lag, 0) : null,
+    refused: rejects.reduce((all, row) => all + row.day, 0),
+  };
+}
+
+function page(now, flow) {
   return [
     head(t("nav.overview"), sentence(now)),
     h("ul", { class: "tiles", "aria-label": t("overview.by_severity") }, now.severities.map(tile)),
@@ -47,7 +66,7 @@ function page(now) {
       "div",
       { class: "overview" },
       worst(now),
-      h("div", { class: "stack" }, heat(t("overview.stages"), "stage", now.stages), speed(now), wellness(now)),
+      h("div", { class: "stack" }, heat(t("overview.stages"), "stage", now.stages), speed(now), wellness(now, flow)),
       heat(t("overview.entities"), "entity", now.entities),
     ),
   ];
@@ -113,16 +132,18 @@ function speed(now) {
   return card(t("overview.speed"), h("p", { class: "muted" }, words), stacked(rows, { label: words }), ends);
 }
 
-function wellness(now) {
+function wellness(now, flow) {
   const rows = [];
-  for (const one of now.stream ?? []) {
-    rows.push([one.name, one.well, one.says]);
+  if (flow) {
+    rows.push([t("overview.newest_event"), true, flow.newest ? since(flow.newest) : t("overview.never")]);
+    if (flow.waits !== null) rows.push([t("overview.waits"), flow.waits < MANY, number(flow.waits)]);
+    rows.push([t("overview.refused"), flow.refused === 0, number(flow.refused)]);
   }
-  rows.push([t("overview.newest_alert"), null, now.newest ? since(now.newest) : t("overview.never")]);
-  rows.push([t("overview.desk"), null, now.desk?.last ? since(now.desk.last) : t("overview.never")]);
-  if (now.silences) rows.push([h("a", { href: "/silences" }, t("overview.silences")), null, number(now.silences)]);
+  rows.push([t("overview.newest_alert"), true, now.newest ? since(now.newest) : t("overview.never")]);
+  rows.push([t("overview.desk"), true, now.desk?.last ? since(now.desk.last) : t("overview.never")]);
+  if (now.silences) rows.push([h("a", { href: "/silences" }, t("overview.silences")), true, number(now.silences)]);
   const list = rows.map(([name, well, value]) =>
-    h("div", {}, h("dt", {}, name), h("dd", { class: well === false ? "unwell" : null }, value)),
+    h("div", {}, h("dt", {}, name), h("dd", { class: well ? null : "unwell" }, value)),
   );
   return card(t("overview.well"), { actions: h("a", { href: "/quality" }, t("nav.quality")) }, h("dl", { class: "facts" }, list));
 }
