@@ -1,0 +1,248 @@
+"""The console in a browser: alerts are seen as they come, worked, and every page is one that everybody can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.access.served import Browser as Asking
+from tests.console.browser.looking import NARROW, SCREENS, WIDE, browser, faults, looks, reached, sign_in
+from tests.console.browser.scene import Scene, scene_of
+from tests.live.house import House, eventually
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+
+#: Each page by a name; {alert}, {case} and the like are taken from the house.
+PAGES = {
+    "overview": "/",
+    "alerts": "/alerts?severity=critical,high",
+    "alert": "/alerts/{alert}",
+    "cases": "/cases",
+    "case": "/cases/{case}",
+}
+
+
+@pytest.fixture(scope="module")
+def scene(new_house: Callable[[str], House], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with scene_of(new_house("pages"), tmp_path_factory.mktemp("people")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def chromium(scene: Scene) -> Iterator[Browser]:
+    with browser() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def signed(scene: Scene, chromium: Browser) -> dict[str, Any]:
+    """What a browser remembers of each person who has signed in."""
+    states = {}
+    for name, token in scene.tokens.items():
+        with looks(chromium, scene.address) as (page, _):
+            states[name] = sign_in(page, token)
+    return states
+
+
+@pytest.fixture(scope="module")
+def places(scene: Scene) -> dict[str, str]:
+    """Ids of things that pages show."""
+    asking = Asking(scene.address, scene.tokens["zhao"])
+    eventually(lambda: asking.get("/v1/cases").json["total"] >= 3)
+    row = asking.get("/v1/alerts?standing=open&sort=-severity").json["items"][0]
+    return {"alert": row["id"], "case": row["case"], "rule": row["rule"]}
+
+
+def test_an_alert_arrives_is_understood_taken_and_closed(
+    scene: Scene, chromium: Browser, signed: dict[str, Any]
+) -> None:
+    """With the queue open an officer hears of it, sees why it is, and says that it is a false alarm."""
+    with looks(chromium, scene.address, state=signed["wang"]) as (page, complaints):
+        page.goto("/alerts?rule=transfer-burst")
+        expect(page.locator("#connection.up")).to_be_visible()
+        page.locator("main").get_by_text("alert").first.wait_for()
+        top = page.locator("tbody tr").first
+        before = top.bounding_box() if top.count() else None
+        scene.burst("A900001")
+        fresh = page.locator(".fresh")
+        expect(fresh).to_contain_text("1 new")
+        if before is not None:
+            assert top.bounding_box() == before, "rows moved under the pointer"
+        fresh.click()
+        row = page.locator("tr", has_text="A900001")
+        expect(row).to_contain_text("8 transfers out of account A900001")
+        row.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("8 transfers out of account A900001")
+        why = page.locator(".why")
+        expect(why).to_contain_text("out_10m")
+        expect(page.locator(".timeline .is")).to_contain_text("Transfer")
+        page.keyboard.press("a")
+        expect(page.locator(".alert-head")).to_contain_text("wang has it")
+        page.keyboard.press("c")
+        page.get_by_label("False alarm").check()
+        page.locator("dialog textarea").fill("Asked the branch: wages of a team.")
+        page.get_by_role("dialog").get_by_role("button", name="Close", exact=True).click()
+        expect(page.locator(".alert-head")).to_contain_text("False alarm")
+        expect(page.locator(".history")).to_contain_text("Asked the branch: wages of a team.")
+        assert complaints == []
+
+
+def test_the_second_of_two_officers_is_told_who_was_first(
+    scene: Scene, chromium: Browser, signed: dict[str, Any]
+) -> None:
+    """In the desk's words, and the page shows how it is now."""
+    scene.burst("A900002")
+    asking = Asking(scene.address, scene.tokens["zhao"])
+    found = eventually(lambda: asking.get("/v1/alerts?q=A900002&standing=open").json["items"])
+    with looks(chromium, scene.address, state=signed["wang"]) as (page, _):
+        page.goto(f"/alerts/{found[0]['id']}")
+        expect(page.locator(".alert-head")).to_contain_text("nobody has it")
+        page.route("**/v1/stream", lambda route: route.abort())
+        page.evaluate("import('/static/lib/live.js').then((live) => live.close())")  # this page hears of nothing now
+        acted = asking.post("/v1/acts", {"act": "close", "alerts": [found[0]["id"]], "disposition": "known"})
+        assert acted.status == 200
+        page.get_by_role("button", name="Acknowledge").click()
+        expect(page.locator("#said")).to_contain_text("zhao was first")
+        expect(page.locator(".alert-head")).to_contain_text("Known")
+
+
+def test_many_are_worked_at_once(scene: Scene, chromium: Browser, signed: dict[str, Any]) -> None:
+    """Rows are chosen by x, and one act is of all of them."""
+    for n in range(3):
+        scene.burst(f"A90001{n}")
+    asking = Asking(scene.address, scene.tokens["zhao"])
+    assert eventually(lambda: asking.get("/v1/alerts?q=A90001&standing=open").json["total"] == 3)
+    with looks(chromium, scene.address, state=signed["wang"]) as (page, _):
+        page.goto("/alerts?q=A90001")
+        expect(page.locator("tbody tr")).to_have_count(3)
+        for key in "jxjx":
+            page.keyboard.press(key)
+        expect(page.get_by_role("toolbar")).to_contain_text("2 chosen")
+        page.keyboard.press("a")
+        expect(page.locator("#said")).to_contain_text("2 alerts acknowledged")
+        expect(page.locator("tbody tr", has_text="wang")).to_have_count(2)
+
+
+def test_what_a_name_holds_is_text(scene: Scene, chromium: Browser, signed: dict[str, Any]) -> None:
+    """A script in an account's name is shown as it is written, and does nothing."""
+    name = "<img src=x onerror=document.title=1>"
+    scene.burst(name)
+    asking = Asking(scene.address, scene.tokens["zhao"])
+    found = eventually(lambda: asking.get("/v1/alerts?q=onerror").json["items"])
+    with looks(chromium, scene.address, state=signed["wang"]) as (page, complaints):
+        for path in ("/alerts?q=onerror", f"/alerts/{found[0]['id']}", f"/cases/{found[0]['case']}"):
+            page.goto(path)
+            expect(page.locator("main").get_by_text(name).first).to_be_visible()
+            assert page.locator("main img").count() == 0
+        assert complaints == []
+        assert page.title() != "1"
+
+
+def test_who_may_only_look_is_offered_nothing_else(
+    scene: Scene, chromium: Browser, signed: dict[str, Any], places: dict[str, str]
+) -> None:
+    """No acts, no audit; and who signs out sees nothing more."""
+    with looks(chromium, scene.address, state=signed["chen"]) as (page, _):
+        page.goto(f"/alerts/{places['alert']}")
+        page.get_by_role("heading", level=1).wait_for()
+        assert page.get_by_role("button", name="Acknowledge").count() == 0
+        assert page.get_by_role("link", name="Audit").count() == 0
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.locator("input[name=token]")).to_be_visible()
+        page.goto("/alerts")
+        expect(page.locator("input[name=token]")).to_be_visible()
+
+
+def test_numbers_of_the_overview_lead_to_what_they_count(
+    scene: Scene, chromium: Browser, signed: dict[str, Any], places: dict[str, str]
+) -> None:
+    """Each tile and cell is a link to just so many alerts."""
+    with looks(chromium, scene.address, state=signed["zhao"]) as (page, _):
+        page.goto("/")
+        page.locator(".tile").first.wait_for()
+        links = page.locator(".tile:not(.none) .big, .heat a")
+        assert links.count() >= 3
+        for at in range(min(6, links.count())):
+            link = links.nth(at)
+            number = link.locator(".count").inner_text() if link.locator(".count").count() else link.inner_text()
+            link.click()
+            expect(page.locator(".lead")).to_have_text(f"{number} alert{'' if number == '1' else 's'}")
+            page.go_back()
+            page.locator(".tile").first.wait_for()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_for_everybody(
+    scene: Scene, chromium: Browser, signed: dict[str, Any], places: dict[str, str], name: str
+) -> None:
+    """In both languages and themes, wide and narrow: axe finds nothing serious, nothing is cut off or complains."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    for language, first, second in (("en", "light", "dark"), ("zh", "dark", "light")):
+        with looks(chromium, scene.address, language=language, theme=first, state=signed["zhao"]) as (page, complaints):
+            open_page(page, PAGES[name].format(**places))
+            for size, theme in ((WIDE, first), (NARROW, second)):
+                page.set_viewport_size(size)
+                page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+                page.evaluate("document.dispatchEvent(new CustomEvent('theme'))")
+                made = SCREENS / f"{name}-{language}-{size['width']}-{theme}.png"
+                page.screenshot(path=made, full_page=size is NARROW, animations="disabled")
+                assert faults(page) == [], f"{name} in {language}, {theme}, {size['width']} px"
+            assert complaints == []
+            assert page.locator(".failed").count() == 0, page.locator(".failed").first.inner_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_reached_by_the_keyboard_alone(
+    scene: Scene, chromium: Browser, signed: dict[str, Any], places: dict[str, str], name: str
+) -> None:
+    """Tab comes to every control, and shows where it is."""
+    with looks(chromium, scene.address, state=signed["zhao"]) as (page, _):
+        page.route("**/v1/stream", lambda route: route.abort())  # what changes meanwhile would be another page
+        open_page(page, PAGES[name].format(**places))
+        many, missed = reached(page)
+        assert many > 8
+        assert missed == []
+
+
+def test_keys_lead_everywhere(scene: Scene, chromium: Browser, signed: dict[str, Any], places: dict[str, str]) -> None:
+    """g and a letter go to a page, j and Enter into a row, / to the search, ? tells of them all."""
+    with looks(chromium, scene.address, state=signed["zhao"]) as (page, _):
+        open_page(page, "/")
+        page.keyboard.press("g")
+        page.keyboard.press("a")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Alerts")
+        page.locator("tbody tr").first.wait_for()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/alerts/*")
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.type") == "search"
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_contain_text("acknowledge")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_both_languages_have_every_word(scene: Scene, chromium: Browser) -> None:
+    """Of the frame and of every page."""
+    from risk_stream.console.app import STATIC
+
+    names = sorted(path.name for path in (STATIC / "words").glob("*.js"))
+    assert len(names) >= 8
+    with looks(chromium, scene.address) as (page, _):
+        page.goto("/signin")
+        for name in names:
+            page.evaluate(f"import('/static/words/{name}').then(() => null)")
+        assert page.evaluate("import('/static/lib/i18n.js').then((i18n) => i18n.missing())") == []
+
+
+def open_page(page: Page, path: str) -> None:
+    """Go there and wait until all that it asks for has come."""
+    page.goto(path)
+    page.get_by_role("heading", level=1).first.wait_for()
+    expect(page.locator("main [aria-busy]")).to_have_count(0)
