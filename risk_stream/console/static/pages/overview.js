@@ -10,6 +10,7 @@ import "../words/overview.js";
 
 const WORST_FIRST = ["critical", "high", "medium", "low", "info"];
 const MANY = 10000; // records that wait: more than a worker judges in a second
+const PATIENCE = 4; // seconds that what has changed waits while the pointer is upon a link
 const DEEPEST = { critical: 3, high: 3, medium: 2, low: 1, info: 1 }; // many that are mild look no worse than they are
 const NOT_CLOSED = "open,acknowledged";
 
@@ -20,16 +21,23 @@ export function title() {
 export async function show(root) {
   let shown = "";
   let said = null;
+  const held = { later: 0, times: 0 };
   let flow = null; // how the stream is, null where it cannot be told
   const draw = (now) => {
     said = now;
     const { now: _, ...rest } = now;
     const sign = JSON.stringify([rest, flow]);
     if (sign === shown) return; // nothing but the clock has changed
+    clearTimeout(held.later);
+    if (root.querySelector("a:hover") && held.times++ < PATIENCE) {
+      held.later = setTimeout(() => draw(said), 1000); // somebody is about to press what would move
+      return;
+    }
+    held.times = 0;
     shown = sign;
-    const held = document.activeElement?.dataset?.held; // who stands on a link stays on it
+    const stands = document.activeElement?.dataset?.held; // who stands on a link stays on it
     replace(root, ...page(now, flow));
-    if (held) root.querySelector(`[data-held="${CSS.escape(held)}"]`)?.focus();
+    if (stands) root.querySelector(`[data-held="${CSS.escape(stands)}"]`)?.focus();
   };
   const look = async () => {
     flow = await get("/v1/quality").then(wellOf, () => null);
@@ -44,7 +52,7 @@ export async function show(root) {
     if (said) replace(root.querySelector(".lead"), ...sentence(said));
   }, 10000);
   const looking = setInterval(() => !document.hidden && look(), 15000);
-  return () => (offs.forEach((off) => off()), clearInterval(clock), clearInterval(looking));
+  return () => (offs.forEach((off) => off()), clearInterval(clock), clearInterval(looking), clearTimeout(held.later));
 }
 
 // What of the data's quality tells at a glance whether the stream is well.
