@@ -31,6 +31,7 @@ BENCHMARKS = {
     "rules": "5,000 rules in 100 files: load, check, and one file changed beneath a steady stream",
     "model_cards": "models on real data beside one fitted anew each day: card frauds, defaults, pump and dump",
     "desk": "acts and alerts a desk decides in a second, and how fast another reads what was decided",
+    "console": "a million alerts: lists, 200 that look on at 50 changes a second, pages; lost updates",
     "partitions": "one model for all beside one for each partition, and beside their mean: average precision on cards",
     "simulate": "how fast the simulated market is made",
 }

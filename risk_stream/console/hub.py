@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ log = logging.getLogger("risk_stream.console")
 STEP, BEAT = 0.25, 15.0
 #: Messages that wait for a client, and how long it may take nothing, s, before it is dropped.
 IN_HAND, PATIENCE = 16, 10.0
+#: Bytes on their way to a client, in the process and again in the system, before a write waits.
+IN_LINE = 32 << 10
 #: How long nothing is told after an update that could not be made, s: it is made again then.
 AFTER_FAILURE = 5.0
 #: Clients at once; one more is asked to come back later.
@@ -106,6 +109,7 @@ class Hub:
             return web.Response(status=503, headers={"Retry-After": "10"}, text="too many are looking on: try again")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
+        self._hold_little(request)
         client = _Client(person.scope, person.scope.key)
         client.put(b"retry: 1000\n\n" + event("beat", {}))
         self.clients.add(client)
@@ -136,6 +140,13 @@ class Hub:
         except TimeoutError:
             client.dropped = True
             raise
+
+    @staticmethod
+    def _hold_little(request: web.Request) -> None:
+        """Have the system hold no more for a line than IN_LINE: by itself it takes megabytes before a write waits."""
+        if request.transport is not None:
+            request.transport.set_write_buffer_limits(IN_LINE)
+            request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, IN_LINE)
 
     @staticmethod
     def _cut(request: web.Request) -> None:

@@ -25,10 +25,10 @@ def window(rows: NDArray[np.int64], keys: Sequence[Key], begin: int, end: int) -
     end = min(end, len(rows))
     if begin >= end:
         return rows[:0]
-    if len(rows) <= FEW:
-        return rows[np.lexsort([key(rows) for key in reversed(keys)])][begin:end]
     if not keys:
         return np.sort(rows)[begin:end]
+    if len(rows) <= FEW:
+        return rows[np.lexsort([key(rows) for key in reversed(keys)])][begin:end]
     values = keys[0](rows)
     parted = np.partition(values, (begin, end - 1))
     first, last = parted[begin], parted[end - 1]
