@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,8 @@ __all__ = ["register"]
 PARTITIONS = 2
 #: How long a worker may take to import, compile and join, s.
 START_PATIENCE = 90.0
+#: The console's port where nobody has it, and how long it may take to be there, s.
+CONSOLE_PORT, CONSOLE_PATIENCE = 8088, 30.0
 #: Of `--for`, what is kept for the last events to be judged, s; and how long they may take at most.
 DRAIN, DRAIN_PATIENCE = 3.0, 20.0
 #: How often the terminal is brought up to date, s.
@@ -131,12 +134,14 @@ def demo(
 
 @contextlib.contextmanager
 def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
-    """Broker, Redis, topics, a desk and a worker that is ready; all gone afterwards, in the opposite order."""
+    """Broker, Redis, topics, a desk, a console and a worker that is ready; all gone afterwards, in the opposite order."""
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
     from risk_stream.stream.topics import create_topics, wanted_topics
 
     paths = [str(path.resolve()) for path in rules]
     plan = plan_of(settings_with(rules=paths))
+    console = free_port(CONSOLE_PORT)
+    screen.say(f"console: http://127.0.0.1:{console} shows it, from when the worker is ready")
     screen.say("risk-stream demo: everything below runs on 127.0.0.1 and in memory. Ctrl-C ends it and leaves nothing.")
     with contextlib.ExitStack() as stack:
         broker, redis = stack.enter_context(EmbeddedBroker()), stack.enter_context(EmbeddedRedis())
@@ -150,6 +155,9 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
             "rules": paths,
             "metrics_port": free_port(port),
             "desk_port": 0,
+            "console_port": console,
+            "console_metrics_port": 0,
+            "console_url": "",
             "spare": False,
             "partitions": PARTITIONS,
             "clock": "simulated",
@@ -162,7 +170,9 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
         create_topics(settings.broker, wanted_topics(settings, catalogue_of(settings)))
         worker = stack.enter_context(_process(ChildProcess, "worker", folder, given))
         stack.enter_context(_process(ChildProcess, "desk", folder, given))
+        page = stack.enter_context(_process(ChildProcess, "console", folder, given))
         _await_worker(screen, settings, worker)
+        _await_console(screen, console, page)
         screen.say(f"desk: RISK_STREAM_BROKER={broker.address} risk-stream alerts list, in another terminal")
         yield settings, worker
 
@@ -188,6 +198,17 @@ def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess) -> N
         time.sleep(0.1)
     url = f"http://127.0.0.1:{settings.metrics_port}/metrics"
     screen.say(f"worker: ready after {time.monotonic() - began:.1f} s, metrics at {url}")
+
+
+def _await_console(screen: Screen, port: int, console: ChildProcess) -> None:
+    """Wait until the console answers; the demo goes on without one that does not."""
+    url, end = f"http://127.0.0.1:{port}", time.monotonic() + CONSOLE_PATIENCE
+    while console.running and time.monotonic() < end:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/healthz", timeout=2):
+            screen.say(f"console: ready, open {url}")
+            return
+        time.sleep(0.1)
+    screen.say(f"console: not there ({console.log_tail(1) or 'it takes too long'}); all else goes on")
 
 
 def _check(worker: ChildProcess) -> None:

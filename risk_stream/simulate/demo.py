@@ -89,9 +89,9 @@ DEMO = Demo(
         ("marking_the_close", 43),
         ("velocity_burst", 45),
         ("structuring", 50),
+        ("late_use_of_funds", 3),  # a deadline: it is over when the clock of the quiet topics has passed it
         ("skipped_identity_check", 5),
         ("drawdown_before_contract", 12),
-        ("late_use_of_funds", 17),
         ("margin_call", 21),
         ("lent_account", 51),
     ),

@@ -58,6 +58,9 @@ AGAIN, WRONG = 75, 78
 #: A session where the broker does not say what it allows, s: Kafka's own minimum.
 DEFAULT_SESSION = 6.0
 
+#: How long a process whose supervisor is gone may take to stop, s: as long as that would have waited.
+ALONE = 20.0
+
 #: How long a thread may hold Python before another gets its turn, s: the one that reads Kafka and the one that judges
 #: take turns, and the default of 5 ms would be latency at every step.
 SWITCH = 0.0005
@@ -75,12 +78,14 @@ def _end(code: int, sentence: str) -> NoReturn:
     os._exit(code)
 
 
-def _end_with_parent() -> None:
-    """Stop as if told to when the supervisor is gone."""
+def _end_with_parent(patience: float = ALONE) -> None:
+    """Stop as if told to when the supervisor is gone, and in any case soon after: nobody else ends it then."""
 
     def wait() -> None:
         sys.stdin.buffer.read()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(patience)
+        _end(AGAIN, f"the supervisor is gone, and the worker's process did not stop within {patience:g} s; ended")
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
