@@ -140,7 +140,7 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
 
     paths = [str(path.resolve()) for path in rules]
     plan = plan_of(settings_with(rules=paths))
-    console = free_port(CONSOLE_PORT)
+    console = _console_port()
     screen.say(f"console: http://127.0.0.1:{console} shows it, from when the worker is ready")
     screen.say("risk-stream demo: everything below runs on 127.0.0.1 and in memory. Ctrl-C ends it and leaves nothing.")
     with contextlib.ExitStack() as stack:
@@ -175,6 +175,16 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
         _await_console(screen, console, page)
         screen.say(f"desk: RISK_STREAM_BROKER={broker.address} risk-stream alerts list, in another terminal")
         yield settings, worker
+
+
+def _console_port() -> int:
+    """The usual port where nobody has it, else any: two demos may run beside each other."""
+    from risk_stream.embedded import EmbeddedError, free_port
+
+    try:
+        return free_port(CONSOLE_PORT)
+    except EmbeddedError:
+        return free_port()
 
 
 def _process(process: type[ChildProcess], command: str, folder: Path, given: dict[str, Any]) -> ChildProcess:
