@@ -134,7 +134,7 @@ def demo(
 
 @contextlib.contextmanager
 def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
-    """Broker, Redis, topics, a desk, a console and a worker that is ready; all gone afterwards, in the opposite order."""
+    """Broker, Redis, topics, desk, console and a worker that is ready; all gone afterwards, in the opposite order."""
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
     from risk_stream.stream.topics import create_topics, wanted_topics
 
@@ -214,7 +214,7 @@ def _await_console(screen: Screen, port: int, console: ChildProcess) -> None:
     """Wait until the console answers; the demo goes on without one that does not."""
     url, end = f"http://127.0.0.1:{port}", time.monotonic() + CONSOLE_PATIENCE
     while console.running and time.monotonic() < end:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/healthz", timeout=2):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/healthz", timeout=2):  # noqa: S310
             screen.say(f"console: ready, open {url}")
             return
         time.sleep(0.1)
