@@ -27,6 +27,7 @@ class CaseFacts:
     alerts: int = 0  # in all
     newest: int = 0  # when the newest came, ms
     open: dict[str, Life] = field(default_factory=dict)
+    since: dict[str, int] = field(default_factory=dict)  # when each of them came, woke or was opened again, ms
     emptied: int = 0  # when it had none open last, ms; 0: not yet
     withdrawn: int = 0  # of those closed since it was opened last: by the system, as withdrawn
     worked: int = 0  # by people
@@ -99,7 +100,7 @@ class Cases:
     def _take(self, life: Life, entry: Entry) -> None:
         case = self.cases.setdefault(life.case, CaseFacts(life.case))
         before = case.open.get(life.id)
-        if life.version == 1 or (before is None and life.standing != "closed" and life.since == entry.time):
+        if life.version == 1:
             case.alerts += 1
             case.newest = max(case.newest, life.since)
         if entry.what == "alert" and entry.cause is not None:
@@ -110,9 +111,16 @@ class Cases:
         if life.standing != "closed":
             if not case.open:
                 case.withdrawn = case.worked = 0
+            if before is None:
+                case.since[life.id] = life.since if life.version == 1 else entry.time
+            elif before.asleep_until is not None and life.asleep_until is None:
+                case.since[life.id] = entry.time
             case.open[life.id] = life
+            case.retracted.pop(life.id, None)
+            case.confirmed.pop(life.id, None)
             return
         case.open.pop(life.id, None)
+        case.since.pop(life.id, None)
         _ended(case, life)
         if not case.open:
             case.emptied = life.closed or entry.time
@@ -127,8 +135,7 @@ def look(case: CaseFacts, receiver: Receiver, silences: Iterable[Silence], now: 
         if not everything and not receiver.hears(life):
             continue
         sight.open += 1
-        since = life.changed if life.standing == "open" and life.asleep_until is None and life.version > 1 else 0
-        since = since if since and not life.by else life.since  # one that was woken waits from then on
+        since = case.since[life.id]
         if active:
             over = [one.ends for one in active if _of(one, life)]
             if over and max(over) > now:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from risk_stream.alerts import Act, Cause, Desk, Policy, Silence, read_entry
+from risk_stream.engine import Alert
 from risk_stream.notices import House, Planned, Planner, Receiver
 from tests.alerts.made import alert
 
@@ -28,6 +31,7 @@ class Scene:
         self.desk, self.planner, self.now = Desk(Policy()), Planner(house), START
         self.lives: list[bytes] = []
         self.log: list[Planned] = []
+        self.heard: dict[str, Alert] = {}
         self._acts = 0
 
     def _take(self, record: bytes | None) -> None:
@@ -37,9 +41,17 @@ class Scene:
 
     def hear(self, rule: str, event: str, *, revision: int = 1, **more: Any) -> str:
         """The engine says something; -> the alert's id."""
-        said = alert(rule, event, revision=revision, **more)
-        self._take(self.desk.hear(said, Cause("risk.alerts", 0, len(self.lives)), self.now))
+        said = alert(rule, event, revision=revision, **{k: v for k, v in more.items() if k != "stage"})
+        self._hear(msgspec.structs.replace(said, stage=more.get("stage", said.stage)))
         return said.id
+
+    def again(self, known: Alert, status: str, **more: Any) -> None:
+        """The engine says of an alert what it says now."""
+        self._hear(msgspec.structs.replace(known, revision=known.revision + 1, status=status, **more))
+
+    def _hear(self, said: Alert) -> None:
+        self.heard[said.id] = said
+        self._take(self.desk.hear(said, Cause("risk.alerts", 0, len(self.lives)), self.now))
 
     def act(self, kind: str, *alerts: str, **more: Any) -> None:
         """A person does something."""
