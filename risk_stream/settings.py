@@ -196,6 +196,14 @@ class Settings(BaseSettings):
     notices_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         9467, description="port of /metrics of who sends notices, at the same address as the worker's; 0 for none"
     )
+    audit_key: SecretStr = Field(
+        SecretStr(""),
+        description="the private key (PEM, Ed25519) by which the desk signs the log of what people did, every hour;"
+        " `risk-stream audit key` makes one",
+    )
+    audit_folder: Path | None = Field(
+        None, description="folder of the signed heads, heads.jsonl: best where who may write Kafka cannot write"
+    )
     console_host: str = Field(
         "127.0.0.1", description="address the console listens on; others can reach it only behind a proxy with TLS"
     )
@@ -291,7 +299,8 @@ class Settings(BaseSettings):
         return self
 
     @field_serializer(
-        *("models_key", "console_key", "console_openid_secret", "kafka_password", "redis_password"), when_used="json"
+        *("models_key", "audit_key", "console_key", "console_openid_secret", "kafka_password", "redis_password"),
+        when_used="json",
     )
     def _told_to_the_worker(self, value: SecretStr) -> str:
         """As it is: a supervisor hands settings as JSON to its worker. What is printed hides it."""

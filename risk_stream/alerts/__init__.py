@@ -13,6 +13,7 @@ from risk_stream.alerts.approvals import Approvals
 from risk_stream.alerts.chain import broken
 from risk_stream.alerts.desk import MOST_AT_ONCE, Desk
 from risk_stream.alerts.entry import Cause, Entry, digest, read_entry
+from risk_stream.alerts.heads import Head, amiss, read_heads, signed_text
 from risk_stream.alerts.life import Case, Disposition, Life, Silence, Standing
 from risk_stream.alerts.memory import Memory
 from risk_stream.alerts.outcomes import outcomes_of
@@ -32,6 +33,7 @@ __all__ = [
     "Desk",
     "Disposition",
     "Entry",
+    "Head",
     "Inhibit",
     "Kind",
     "Life",
@@ -40,10 +42,13 @@ __all__ = [
     "Ruling",
     "Silence",
     "Standing",
+    "amiss",
     "broken",
     "circle",
     "digest",
     "matches",
     "outcomes_of",
     "read_entry",
+    "read_heads",
+    "signed_text",
 ]

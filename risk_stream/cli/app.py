@@ -16,6 +16,7 @@ from risk_stream import __version__
 from risk_stream.cli import (
     access,
     alerts,
+    audit,
     canary,
     console,
     decide,
@@ -95,6 +96,7 @@ for _module in (
 app.add_typer(rules.app, name="rules")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(silences.app, name="silences")
+app.add_typer(audit.app, name="audit")
 app.add_typer(access.app, name="access")
 app.add_typer(notices.app, name="notices")
 app.add_typer(loan_book.app, name="book")

@@ -8,7 +8,7 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
-from risk_stream.cli.output import errors, examples, output
+from risk_stream.cli.output import CommandError, errors, examples, output
 from risk_stream.cli.serving import serve_metrics, until_told
 
 __all__ = ["register"]
@@ -28,7 +28,7 @@ def desk(
     ] = False,
 ) -> None:
     """Decide what people do with alerts, and write it down, until SIGTERM or Ctrl-C; of several desks one is active."""
-    from risk_stream.desk import DESK_METRICS, DeskClerk, read_policy
+    from risk_stream.desk import DESK_METRICS, DeskClerk, HeadsError, read_policy
     from risk_stream.sinks import Metrics
 
     settings = settings_with(broker=broker, desk_port=metrics_port)
@@ -42,4 +42,7 @@ def desk(
     must_answer(settings.broker)
     metrics = Metrics(of=DESK_METRICS, entities=settings.metrics_entities)
     serve_metrics(metrics, settings.metrics_host, settings.desk_port, "desk_port")
-    until_told(lambda: DeskClerk(settings, lambda said: errors().print(said, markup=False), metrics).run())
+    try:
+        until_told(lambda: DeskClerk(settings, lambda said: errors().print(said, markup=False), metrics).run())
+    except HeadsError as error:
+        raise CommandError(f"{error}.") from error

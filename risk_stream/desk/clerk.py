@@ -23,8 +23,10 @@ from risk_stream.alerts import Act, Cause, Desk, Entry, Policy, outcomes_of
 from risk_stream.catalogue import load_catalogue
 from risk_stream.connect import kafka_options
 from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
+from risk_stream.desk.heads import HeadsError
 from risk_stream.desk.log import LifeLog
 from risk_stream.desk.policy import PolicySource
+from risk_stream.desk.signing import HeadSigner
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
 from risk_stream.settings import Settings
@@ -71,6 +73,7 @@ class DeskClerk:
         self.settings, self._told = settings, told
         plain = Policy(remember_ms=int(settings.desk_days * _DAY_MS))
         self._policies = PolicySource(settings.people_folder, load_catalogue(*settings.events), plain)
+        self._signer = HeadSigner(settings)
         self._gauges = DeskGauges(metrics or Metrics(of=DESK_METRICS), settings.metrics_rules)
         self._turn = Turn(settings.broker, settings.life_topic, f"{settings.group}-desk")
 
@@ -91,7 +94,7 @@ class DeskClerk:
                     await self._work()
                 except FencedError:
                     self._told("another desk took over")
-                except (KafkaError, BrokerError, OSError) as exc:
+                except (KafkaError, BrokerError, HeadsError, OSError) as exc:
                     log.warning("the desk begins again: %s", exc)
                 finally:
                     self._gauges.stand_by()
@@ -124,13 +127,18 @@ class DeskClerk:
         """Know what was decided; of what Redis has not got yet the writer learns."""
         reached = await standings.reached()
 
+        self._signer.begin()
+
         def take(record: bytes) -> None:
             entry = desk.memory.take(record)
+            self._signer.take(entry, desk.memory.before)
             if entry.number > reached:
                 standings.note(entry)
 
         await read_lives(self.settings, take)
         standings.keep(desk.memory.newest)
+        if not self._signer.holds:
+            self._told("the log is not as it was signed last: risk-stream audit verify says what is wrong")
 
     async def _decide(self, desk: Desk, lives: LifeLog, standings: StandingWriter) -> None:
         consumer = AIOKafkaConsumer(
@@ -151,7 +159,9 @@ class DeskClerk:
                 if decided:
                     await lives.write([message for one in decided for message in self._messages(one, desk)])
                     self._stored(decided, standings)
+                await self._signer.sign(desk.memory, self._now(desk))
                 if self._gauges.due:
+                    self._gauges.sign(self._signer.last, holds=self._signer.holds)
                     self._gauges.show(desk, self._now(desk), await lag(consumer), len(standings))
             self._told("another desk took over")
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from risk_stream.alerts import SEVERITIES, Desk, Entry
+from risk_stream.alerts import SEVERITIES, Desk, Entry, Head
 from risk_stream.sinks import Metric, Metrics
 from risk_stream.sinks.prometheus import LATENCY_BUCKETS, OTHER
 
@@ -69,6 +69,18 @@ DESK_METRICS: tuple[Metric, ...] = (
         "gauge",
         (),
         "Alerts of which Redis does not show yet what people did; they wait while it is away.",
+    ),
+    Metric(
+        "risk_stream_desk_head_timestamp_seconds",
+        "gauge",
+        (),
+        "When the head of the log was signed last; 0 where none was.",
+    ),
+    Metric(
+        "risk_stream_desk_log_holds",
+        "gauge",
+        (),
+        "1 where the log has the entry that was signed last as it was then, 0 where it was changed or cut off.",
     ),
     Metric("risk_stream_desk_active", "gauge", (), "1 where this desk is the one at work, 0 where it stands by."),
 )
@@ -131,6 +143,11 @@ class DeskGauges:
         self._set("entry", memory.number)
         self._set("redis_waiting", waiting)
         self._set("active", 1)
+
+    def sign(self, head: Head | None, *, holds: bool) -> None:
+        """Say which head was signed last, and whether the log holds it."""
+        self._set("head_timestamp_seconds", 0 if head is None else head.time / 1000)
+        self._set("log_holds", holds)
 
     def stand_by(self) -> None:
         """Say that another is active: what this one knew of alerts counts no more."""

@@ -212,5 +212,15 @@ def test_alerts_are_worked_from_the_command_line(
             client.delete(*client.keys("worked:*"))
         assert "1 of them stand as people left them" in ask(of="rebuild")[1]
         assert standing_in(redis_server.url, one.id) == ["closed", "local", "false_alarm"]
+        assert ask("key", str(tmp_path / "audit.pem"), of="audit")[0] == 0
+        monkeypatch.setenv("RISK_STREAM_AUDIT_KEY_FILE", str(tmp_path / "audit.pem"))
+        assert ask("sign", of="audit")[0] == 1
+        monkeypatch.setenv("RISK_STREAM_AUDIT_FOLDER", str(tmp_path))
+        assert ask("sign", of="audit")[0] == 0
+        assert ask("verify", of="audit")[0] == 0
+        copy = tmp_path / "copy.jsonl"
+        assert ask("export", str(copy), of="audit")[0] == 0
+        code, said = ask("verify", "--from", str(copy), of="audit")
+        assert (code, "is as 2 heads vouch for" in said) == (0, True)
         code, said = ask("verify")
         assert (code, "none changed, none left out" in said) == (0, True)
