@@ -250,6 +250,7 @@ class Prometheus(_Server):
             f"--config.file={self.config}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
+            "--rules.alert.resend-delay=1s",
             "--log.level=warn",
         ]
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,8 +23,10 @@ from risk_stream.watch import CANARY_METRICS, Canary
 from risk_stream.watch.canary import names
 from tests.desk.running import running
 from tests.live.house import House, Worker, eventually
+from tests.live.servers import Alertmanager, MissingServerError, Prometheus
 
-RULE = Path(__file__).parents[2] / "rules/portfolio/canary.yaml"
+ROOT = Path(__file__).parents[2]
+RULE, DOCKER = ROOT / "rules/portfolio/canary.yaml", ROOT / "docker"
 
 
 @pytest.mark.parametrize("partitions", [1, 4, 64])
@@ -43,31 +51,94 @@ def ages(metrics: Metrics) -> list[float]:
     ]
 
 
+class Hooks:
+    """Who is told by an Alertmanager: the names of alerts that fire, in order, by the path of the hook."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """The address at which it listens."""
+        told = self.told
+
+        class Hook(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                told.extend(
+                    (self.path, one["labels"]["alertname"]) for one in said["alerts"] if one["status"] == "firing"
+                )
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nobody needs to know of each."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+
+
+def sooner(text: str) -> str:
+    """Rules or routes as they are shipped, that wait seconds where they would wait minutes."""
+    text = re.sub(r"(age_seconds\)+) ([<>]) 60", r"\1 \2 4", text)
+    return re.sub(r"(for|group_wait|group_interval|repeat_interval): \d+[smh]", r"\1: 1s", text)
+
+
+@contextmanager
+def watched(port: int, hooks: str, folder: Path) -> Iterator[None]:
+    """A Prometheus that scrapes a port, by the shipped rules, and an Alertmanager with the shipped routes."""
+    rules = folder / "rules.yml"
+    rules.write_text(sooner((DOCKER / "prometheus/rules.yml").read_text()))
+    routes = sooner((DOCKER / "alertmanager/alertmanager.yml").read_text())
+    for receiver in ("operators", "dead-mans-switch"):
+        routes = routes.replace(f"http://{receiver}.invalid/", f"{hooks}/{receiver}")
+    try:
+        alertmanager = Alertmanager(routes)
+        prometheus = Prometheus(f"127.0.0.1:{port}", rules=[rules], alertmanager=f"127.0.0.1:{alertmanager.port}")
+    except MissingServerError as exc:
+        pytest.skip(str(exc))
+    with alertmanager, prometheus:
+        yield
+
+
 @pytest.mark.live
 @pytest.mark.timeout(150)
-def test_a_canary_grows_old_while_no_worker_is_there(new_house: Callable[[str], House]) -> None:
-    """Nobody is told of it: no alert, no count of events, no reject."""
+def test_when_the_worker_stops_the_switch_is_not_fed_and_operators_are_told(
+    new_house: Callable[[str], House], tmp_path: Path
+) -> None:
+    """Nobody is told of a canary itself: no alert, no count of events, no reject."""
     house = new_house("canary")
     (house.rules / "canary.yaml").write_text(RULE.read_text())
-    metrics, heard = Metrics(of=CANARY_METRICS), list[str]()
+    metrics, heard, hooks = Metrics(of=CANARY_METRICS), list[str](), Hooks()
+    switch, operators = "/dead-mans-switch", "/operators"
+    server = metrics.serve("127.0.0.1", port := free_port())
     worker = Worker(house).start()
     try:
         worker.ready()
-        with running(lambda: Canary(house.settings, load_catalogue(), heard.append, metrics)):
+        with (
+            hooks.listening() as url,
+            running(lambda: Canary(house.settings, load_catalogue(), heard.append, metrics)),
+            watched(port, url, tmp_path),
+        ):
             assert eventually(lambda: metrics.get("risk_stream_canary_back_total") >= 8), (heard, worker.log)
             assert len(ages(metrics)) == 2
-            assert max(ages(metrics)) < 5
+            assert eventually(lambda: (switch, "RiskStreamCanaryComesBack") in hooks.told), Counter(hooks.told)
+            assert (operators, "RiskStreamCanaryStale") not in hooks.told
             assert worker.metric("risk_stream_shadow_alerts_total", rule="canary") >= 8
-            assert worker.metric("risk_stream_events_total") == 0
-            assert worker.metric("risk_stream_stage_events_total") == 0
-            assert worker.metric("risk_stream_rejects_total") == 0
+            for name in ("events", "stage_events", "rejects", "alerts"):
+                assert worker.metric(f"risk_stream_{name}_total") == 0
             assert house.alerts() == {}
             worker.stop()
-            assert eventually(lambda: min(ages(metrics)) > 6), ages(metrics)
-            worker = Worker(house).start()
-            assert eventually(lambda: max(ages(metrics)) < 5, within=60), (heard, worker.log)
+            assert eventually(lambda: (operators, "RiskStreamCanaryStale") in hooks.told), Counter(hooks.told)
+            told = len(hooks.told)
+            fed = (switch, "RiskStreamWatchdog")
+            assert eventually(lambda: hooks.told[told:].count(fed) >= 2), Counter(hooks.told)
+            assert (switch, "RiskStreamCanaryComesBack") not in hooks.told[told:]
             assert house.read("rejects") == []
     finally:
+        server.shutdown()
         worker.stop()
 
 
