@@ -211,6 +211,11 @@ class Settings(BaseSettings):
     console_metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         9469, description="port of the console's /metrics, at the address of the workers'; 0 for none"
     )
+    console_workers: list[str] = Field(
+        [],
+        description="host:port of each worker's /metrics, which the pages of rules, models and data quality ask; where"
+        " none is named, the one that the settings speak of",
+    )
     console_url: str = Field(
         "",
         description="the console's address as browsers see it, where that is another: https://risk.example.com of a"

@@ -16,7 +16,19 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, text_hash
 from risk_stream.engine.view import Features, Floats, View, rows_of_types
-from risk_stream.models import Apart, Known, Learner, Retraining, Scores, Segmenter, Signal, Spec, Waiting, Watch
+from risk_stream.models import (
+    Apart,
+    Known,
+    Learner,
+    Retraining,
+    Scores,
+    Segmenter,
+    Signal,
+    Spec,
+    Spread,
+    Waiting,
+    Watch,
+)
 from risk_stream.models.registry import is_retrained
 from risk_stream.rules import OUTCOME, Scored
 from risk_stream.rules.meaning import asks_clock
@@ -88,6 +100,7 @@ class Standing(NamedTuple):
     drifting: list[str]  # what drifts now
     waiting: int  # events that wait for their outcome
     segments: dict[str, int]  # keys in each segment, by what it is called now
+    spread: Spread | None = None  # of its scores, where it is known
 
 
 class Machine:
@@ -425,4 +438,5 @@ class Machine:
             self.watch.drifting,
             0 if self.waiting is None else len(self.waiting),
             {} if self.segments is None else self.segments.sizes,
+            self.watch.spread,
         )

@@ -10,7 +10,7 @@ from risk_stream.models.learner import Apart, Learner, OtherVersionError, Placed
 from risk_stream.models.outcomes import Known, Waiting
 from risk_stream.models.pipeline import compile_kinds, make_learner
 from risk_stream.models.spec import LEARNING, Parameter, Spec, Step, Threshold
-from risk_stream.models.watch import CALIBRATION, LOSS, SCORE, Limits, Signal, Watch
+from risk_stream.models.watch import CALIBRATION, LOSS, SCORE, Limits, Signal, Spread, Watch
 
 __all__ = [
     "CALIBRATION",
@@ -29,6 +29,7 @@ __all__ = [
     "Segmenter",
     "Signal",
     "Spec",
+    "Spread",
     "Step",
     "Threshold",
     "Waiting",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["BLOCK", "CALIBRATION", "LOSS", "SCORE", "Limits", "Signal", "Watch"]
+__all__ = ["BLOCK", "CALIBRATION", "LOSS", "SCORE", "Limits", "Signal", "Spread", "Watch"]
 
 #: Events of a block, and of the parts in which means are compared.
 BLOCK, PART = 500, 50
@@ -62,6 +62,17 @@ class Signal(NamedTuple):
     begins: bool
 
 
+class Spread(NamedTuple):
+    """How scores are spread: shares of the reference and of the last block in bins, and last of events without any.
+
+    The first bin is all up to the first edge, the last but one all above the last.
+    """
+
+    edges: list[float]
+    reference: list[float]
+    now: list[float]
+
+
 class _Shares:
     """How one input, or the score, is spread over bins of the reference; whether it drifts."""
 
@@ -69,6 +80,7 @@ class _Shares:
         self.edges: list[float] = []
         self.shares: list[float] = []  # of the reference: bins, then missing
         self.psi = 0.0
+        self.now: list[float] = []  # of the last block, as `shares`; none before the first since it began
         self.drifting = 0  # blocks since it began; 0: it does not
 
     def refer(self, values: Floats) -> None:
@@ -79,6 +91,7 @@ class _Shares:
             edges = np.quantile(known, np.arange(1, BINS) / BINS, method="higher")
             self.edges = np.unique([np.nextafter(known.min(), -np.inf), *edges, known.max()]).tolist()
         self.shares = self._of(values).tolist()
+        self.now = []
         self.drifting = 0
 
     def _of(self, values: Floats) -> Floats:
@@ -92,6 +105,7 @@ class _Shares:
     def compare(self, values: Floats) -> float:
         """The PSI of a block [n] to the reference: sum of (new - old) ln(new / old) over bins."""
         new, old = self._of(values), np.array(self.shares)
+        self.now = new.tolist()
         self.psi = float(((new - old) * np.log(new / old)).sum())
         return self.psi
 
@@ -190,6 +204,13 @@ class Watch:
     def psi(self) -> dict[str, float]:
         """The PSI of the last block by input, and of the score."""
         return {name: column.psi for name, column in zip(self.names, self._columns, strict=True)}
+
+    @property
+    def spread(self) -> Spread | None:
+        """How the scores are spread; None before a block was compared with the reference."""
+        scores = self._columns[self.names.index(SCORE)]
+        same = len(scores.now) == len(scores.shares)
+        return Spread(scores.edges, scores.shares, scores.now) if scores.now and same else None
 
     def see(self, rows: Floats, scores: Floats) -> list[Signal]:
         """Look at events: inputs [n, m], scores [n]; those that have no score yet are not looked at."""

@@ -32,6 +32,7 @@ from risk_stream.stream.app import RiskApp, make_app
 from risk_stream.stream.approved import ApprovedPlans, UnapprovedError, await_approval
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.logs import set_up_logging
+from risk_stream.stream.model_gauges import model_page
 from risk_stream.stream.outbox import Outbox
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.planbook import PlanBook, event_texts
@@ -136,6 +137,7 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
     )
     metrics.before_scrape(lambda: pipeline.lanes.health.say(metrics, settings.metrics_rules))
     metrics.page("/rules", pipeline.lanes.health.page)
+    metrics.page("/models", lambda: model_page(pipeline.lanes.models))
     watch = set_up_logging(settings.log_level, settings.log_file, settings.broker, _lost(metrics))
     watcher = PlanWatcher(
         source,

@@ -15,6 +15,7 @@ from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.engine import Hop
+from risk_stream.engine.machine import Standing
 from risk_stream.models import make_learner
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
@@ -73,6 +74,7 @@ class Lanes:
         self.settings, self.plan, self.runs, self.metrics = settings, plan, runs, metrics
         self.kinds = [k.name for k in catalogue.kinds]
         self.lanes: dict[int, Lane] = {}
+        self.models: Sequence[tuple[str, Standing]] = ()  # as of the last refresh
         self._state, self._kind_of = state, {settings.hop_topic(kind): kind for kind in self.kinds}
         of = {k: counts[settings.hop_topic(k)] for k in self.kinds} | {"": counts[settings.alerts_topic]}
         ours = settings.alerts_topic, settings.rejects_topic, settings.audit_topic, settings.decisions_topic
@@ -526,6 +528,6 @@ class Lanes:
         for kind, sums in total.items():
             for name, n in sums.items():
                 self.metrics.set(f"risk_stream_{name}", n, kind)
-        say_models(self.metrics, [hop.hop for lane in self.lanes.values() for hop in lane.hops.values()])
+        self.models = say_models(self.metrics, [hop.hop for lane in self.lanes.values() for hop in lane.hops.values()])
         for kind, clock in clocks.items():
             self.metrics.set("risk_stream_clock_lag_seconds", time.time() - clock / 1000, kind)
