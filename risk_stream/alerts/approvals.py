@@ -7,10 +7,20 @@ the console have the same answer.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from risk_stream.alerts.act import Act
 from risk_stream.alerts.entry import Entry
 
-__all__ = ["Approvals"]
+__all__ = ["Approvals", "Proposal"]
+
+
+class Proposal(NamedTuple):
+    """When a plan was proposed last, ms, by whom, and why."""
+
+    at: int
+    by: str
+    comment: str
 
 
 class Approvals:
@@ -20,6 +30,7 @@ class Approvals:
         self.current: str | None = None
         self.approved_by = ""
         self._proposers: dict[str, list[str]] = {}
+        self._proposals: dict[str, Proposal] = {}  # by plan, the last of each
 
     def apply(self, entry: Entry) -> None:
         """Take an entry's act, if it is one of these and was not refused."""
@@ -28,6 +39,7 @@ class Approvals:
             return
         if act.act == "propose":
             self._proposers.setdefault(act.subject, []).append(act.by)
+            self._proposals[act.subject] = Proposal(entry.time, act.by, act.comment)
         elif act.act == "approve":
             self.current, self.approved_by = act.subject, act.by
 
@@ -49,6 +61,10 @@ class Approvals:
     def proposers(self, plan: str) -> tuple[str, ...]:
         """Who proposed a plan, in their order."""
         return tuple(self._proposers.get(plan, ()))
+
+    def proposal(self, plan: str) -> Proposal | None:
+        """The last proposal of a plan; None where it was never proposed."""
+        return self._proposals.get(plan)
 
     @property
     def waiting(self) -> tuple[str, ...]:

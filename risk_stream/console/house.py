@@ -11,12 +11,14 @@ import msgspec
 from risk_stream.access import AccessSource, Masking
 from risk_stream.catalogue import Catalogue
 from risk_stream.console.acts import Acts
+from risk_stream.console.backtests import Backtests
 from risk_stream.console.deskview import DeskView
 from risk_stream.console.index import Index
 from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
 from risk_stream.console.subjects.audit import AuditTable
 from risk_stream.console.subjects.reading import Readings
+from risk_stream.console.workers import Workers, addresses_of
 from risk_stream.settings import Settings
 from risk_stream.sinks import ProfileSink
 
@@ -43,9 +45,12 @@ class House:
     audit: AuditTable = field(default_factory=AuditTable)
     readings: Readings = field(default_factory=Readings)
     profiles: ProfileSink = field(init=False)
+    workers: Workers = field(init=False)
+    backtests: Backtests = field(default_factory=Backtests)
 
     def __post_init__(self) -> None:
         self.profiles = ProfileSink(self.settings.redis, prefix=self.settings.redis_prefix)
+        self.workers = Workers(addresses_of(self.settings))
 
     @staticmethod
     def now() -> int:

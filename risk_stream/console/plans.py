@@ -74,6 +74,10 @@ class Plans:
         """The plan that was published for all workers, else that of the files; None where there is none to be had."""
         if self._log.current is not None:
             return await self.plan(self._log.current)
+        return await self.of_files()
+
+    async def of_files(self) -> Plan | None:
+        """The plan of the rule files as they were last right; None where they never were."""
         async with self._looking:
             if time.monotonic() - self._looked >= LOOK:
                 await asyncio.to_thread(self._look)

@@ -122,7 +122,14 @@ class Console:
     async def _stop(self) -> None:
         self._ready = False
         runner = [] if self._runner is None else [self._runner.cleanup]
-        for stop in (*runner, self.feed.stop, self.acts.stop, self.house.plans.stop, self.house.records.stop):
+        for stop in (
+            *runner,
+            self.feed.stop,
+            self.acts.stop,
+            self.house.plans.stop,
+            self.house.records.stop,
+            self.house.backtests.stop,
+        ):
             with contextlib.suppress(Exception, asyncio.CancelledError):  # what cannot be closed ends with the process
                 await stop()
         self.house.readings.stop()

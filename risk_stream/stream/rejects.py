@@ -32,6 +32,7 @@ __all__ = [
     "mend_all",
     "names_in",
     "read_rejects",
+    "rejected_of",
     "replay",
     "send_all",
 ]
@@ -108,29 +109,27 @@ class Choice:
         return wanted in rejected.message.casefold() or wanted in rejected.value.decode(errors="replace").casefold()
 
 
+_STORED = msgspec.json.Decoder(_Stored)
+
+
+def rejected_of(value: bytes | None) -> Rejected | None:
+    """A record of `risk.rejects` as it was written; None for one that is not ours."""
+    try:
+        one = _STORED.decode(value or b"")
+        kept = base64.b64decode(one.value_base64 or "") if one.value is None else one.value.encode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+        return None
+    return Rejected(one.topic, one.partition, one.offset, one.time, one.reason, one.message, one.bytes, kept)
+
+
 async def read_rejects(reader: Reader, settings: Settings, choice: Choice) -> AsyncIterator[list[Rejected]]:
     """The chosen records of `risk.rejects`, in batches; one that was refused twice, as after a restart, once."""
-    decode = msgspec.json.Decoder(_Stored).decode
     seen: set[str] = set()
     async for records in reader.read(await reader.spans([settings.rejects_topic])):
         found = []
         for record in records:
-            try:
-                stored = decode(record.value or b"")
-                kept = base64.b64decode(stored.value_base64 or "") if stored.value is None else stored.value.encode()
-            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-                continue  # not ours
-            rejected = Rejected(
-                stored.topic,
-                stored.partition,
-                stored.offset,
-                stored.time,
-                stored.reason,
-                stored.message,
-                stored.bytes,
-                kept,
-            )
-            if rejected.id not in seen and choice.fits(rejected):
+            rejected = rejected_of(record.value)
+            if rejected is not None and rejected.id not in seen and choice.fits(rejected):
                 seen.add(rejected.id)
                 found.append(rejected)
         if found:

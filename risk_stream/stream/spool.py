@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -18,9 +18,13 @@ from risk_stream.stream.reader import Reader
 if TYPE_CHECKING:
     from risk_stream.settings import Settings
 
-__all__ = ["Spooled", "merged", "spool"]
+__all__ = ["Spooled", "TooMuchError", "merged", "spool"]
 
 _LENGTH = struct.Struct("<Q")
+
+
+class TooMuchError(Exception):
+    """Raised where the house's topics hold more records than were asked for; the text is one sentence."""
 
 
 @dataclass(slots=True)
@@ -30,13 +34,24 @@ class Spooled:
     catalogue: Catalogue
     files: dict[str, Path] = field(default_factory=dict)
     events: int = 0
+    newest: int = MISSING  # the highest time of an event, ms
 
 
-async def spool(settings: Settings, catalogue: Catalogue, folder: Path) -> Spooled:
+async def spool(
+    settings: Settings,
+    catalogue: Catalogue,
+    folder: Path,
+    *,
+    most: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Spooled:
     """Write what the house's topics hold, without what was refused as too late or too early, into files of a folder.
+
+    `progress` is told of how many records how many were read.
 
     Raises:
         BrokerError: Kafka does not answer.
+        TooMuchError: there are more than `most` records.
     """
     spooled, decoder = Spooled(catalogue), Decoder(catalogue)
     with contextlib.ExitStack() as stack:
@@ -50,8 +65,13 @@ async def spool(settings: Settings, catalogue: Catalogue, folder: Path) -> Spool
             message = events.to_ipc()
             file.write(_LENGTH.pack(len(message)) + message)
             spooled.events += len(events)
+            spooled.newest = max(spooled.newest, int(events.times.max()))
+            progress(min(spooled.events, records), records)
 
         async with Reader(settings.broker) as reader:
+            records = sum(len(span) for span in await reader.spans(settings.origin_topics))
+            if most is not None and records > most:
+                raise TooMuchError(f"the house's topics hold {records:,} records, more than {most:,}")
             refused = await refused_for_their_time(reader, settings, "future", "late")
             async for _ in read_events(reader, settings, decoder, refused, keep):
                 pass

@@ -15,7 +15,7 @@ from risk_stream.rules.explain import judged_days, waits, window, wording
 from risk_stream.workbench.history import RuleVersion
 from risk_stream.workbench.words import in_words, value_in_words
 
-__all__ = ["Book", "Fact", "RulePage", "Table", "book"]
+__all__ = ["Book", "Fact", "RulePage", "Table", "book", "page_of"]
 
 #: What a mode means for whoever works alerts.
 MODES = {
@@ -71,10 +71,11 @@ def book(plan: Plan, history: Mapping[str, Sequence[RuleVersion]] | None = None)
     rules = sorted(plan.rules, key=lambda rule: (STAGES.index(rule.stage), rule.id))
     modes = Counter(rule.mode for rule in rules)
     said = f"{len(rules)} rules: {', '.join(f'{modes[mode]} {mode}' for mode in MODES if modes[mode])}"
-    return Book(plan.version, said, tuple(_page(rule, (history or {}).get(rule.id, ())) for rule in rules))
+    return Book(plan.version, said, tuple(page_of(rule, (history or {}).get(rule.id, ())) for rule in rules))
 
 
-def _page(rule: Rule, versions: Sequence[RuleVersion]) -> RulePage:
+def page_of(rule: Rule, versions: Sequence[RuleVersion] = ()) -> RulePage:
+    """All that is said of one rule."""
     highest = rule.bands[0].severity if rule.bands else rule.severity
     found = (_rows(rule), _features(rule), _tests(rule), _history(versions))
     tables = tuple(table for table in found if table.rows)
