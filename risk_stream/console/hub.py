@@ -116,7 +116,9 @@ class Hub:
         try:
             while not client.dropped and (known().name, known().role_key) == (person.name, person.role_key):
                 await self._pour(client, response)
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+        except ConnectionError:
+            return response  # who looks on may go at any time
+        except (TimeoutError, asyncio.CancelledError):
             if client.dropped:
                 self.dropped += 1
             raise

@@ -83,6 +83,7 @@ async function start() {
   addEventListener("popstate", () => show(true));
   live.on("state", mark);
   history.scrollRestoration = "manual";
+  match(location.pathname)?.load().catch(() => null); // fetched while it is asked who is here
   await meet();
   await show();
 }

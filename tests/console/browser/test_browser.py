@@ -22,6 +22,11 @@ PAGES = {
     "alert": "/alerts/{alert}",
     "cases": "/cases",
     "case": "/cases/{case}",
+    "customers": "/customers",
+    "customer": "/customers/{customer}",
+    "loan": "/loans/{loan}",
+    "silences": "/silences",
+    "audit": "/audit",
 }
 
 
@@ -53,7 +58,12 @@ def places(scene: Scene) -> dict[str, str]:
     asking = Asking(scene.address, scene.tokens["zhao"])
     eventually(lambda: asking.get("/v1/cases").json["total"] >= 3)
     row = asking.get("/v1/alerts?standing=open&sort=-severity").json["items"][0]
-    return {"alert": row["id"], "case": row["case"], "rule": row["rule"]}
+    every = asking.get("/v1/alerts?limit=200").json["items"]
+    loan = next(one["keys"]["loan"] for one in every if "loan" in one["keys"])
+    return {
+        **{"alert": row["id"], "case": row["case"], "rule": row["rule"], "loan": loan},
+        "customer": row["keys"]["customer"],
+    }
 
 
 def test_an_alert_arrives_is_understood_taken_and_closed(

@@ -147,7 +147,8 @@ function keyLink(kind, key) {
 }
 
 function history(alert) {
-  const rows = [...(alert.history ?? [])].reverse();
+  const all = alert.history ?? [];
+  const rows = all.map((row, at) => ({ ...row, before: all[at - 1] })).reverse();
   if (!rows.length) return card(t("alert.history"), empty(t("alert.no_history")));
   return card(t("alert.history"), h("ol", { class: "history" }, rows.map((row) => h("li", {}, h("p", {}, what(row)), row.comment && h("p", { class: "comment" }, row.comment), h("p", { class: "muted" }, moment(row.time))))));
 }
@@ -158,7 +159,9 @@ function what(row) {
   if (row.what === "alert" || row.what === "time") {
     if (row.severity_before) return t("alert.did.severity", { before: named("severity", row.severity_before), after: named("severity", row.severity) });
     if (row.standing === "closed" && row.disposition === "withdrawn") return t("alert.did.withdrawn");
-    return row.what === "time" ? t("alert.did.time") : t(`alert.did.${row.state}`);
+    if (row.what === "alert") return t(`alert.did.${row.state}`);
+    if (row.level > (row.before?.level ?? 0)) return t("alert.did.rose");
+    return t(row.before?.what === "snooze" ? "alert.did.woke" : "alert.did.time");
   }
   const more = { by, to: row.to ?? "", as: row.disposition ? named("disposition", row.disposition).toLowerCase() : "", until: row.until ? ago(row.until) : "" };
   return row.what === "escalate" && row.to ? t("alert.did.escalate_to", more) : t(`alert.did.${row.what}`, more);
