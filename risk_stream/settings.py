@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_serializer, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -221,6 +222,9 @@ class Settings(BaseSettings):
         description="the console's address as browsers see it, where that is another: https://risk.example.com of a"
         " proxy with TLS; links in notices begin with it",
     )
+    console_zone: str = Field(
+        "", description="time zone in which pages show times, as Asia/Shanghai; that of who looks where it is empty"
+    )
     console_key: SecretStr = Field(
         SecretStr(""),
         description="signs the sessions of the console; without it they end when it does, and two consoles do not know"
@@ -326,6 +330,13 @@ class Settings(BaseSettings):
         if value and not value.startswith(("https://", "http://")):
             raise ValueError(f"{value!r} must begin with https:// or http://")
         return value.rstrip("/")
+
+    @field_validator("console_zone")
+    @classmethod
+    def _time_zone(cls, value: str) -> str:
+        if value and value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone: say one as Asia/Shanghai")
+        return value
 
     @field_validator("alertmanager")
     @classmethod

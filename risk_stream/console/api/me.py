@@ -31,6 +31,7 @@ def routes(house: House) -> list[Route]:
             "csrf": "" if session is None else request.app[GATE].sessions.csrf(session),
             "people": sorted(house.access.current().names),
             "clock": house.settings.clock,
+            "zone": house.settings.console_zone,
         }
         return answer(said)
 

@@ -239,7 +239,7 @@ function searchForm() {
   const submit = (event) => {
     event.preventDefault();
     const word = new FormData(event.target).get("q").trim();
-    go(`/alerts${word ? `?q=${encodeURIComponent(word)}` : ""}`);
+    go(`/alerts${word ? `?standing=any&q=${encodeURIComponent(word)}` : ""}`); // closed ones are looked for too
   };
   const input = h("input", { type: "search", name: "q", id: "search", placeholder: t("search"), "aria-label": t("search"), autocomplete: "off", maxlength: "200" });
   return h("form", { role: "search", class: "search", on: { submit } }, input, h("kbd", { "aria-hidden": "true" }, "/"));

@@ -95,7 +95,7 @@ def reached(page: Page) -> tuple[int, list[str]]:
     page.evaluate("document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
     stood = "(e) => { e.target.dataset.stood = getComputedStyle(e.target).outlineStyle; }"
     page.evaluate(f"addEventListener('focusin', {stood}, true)")
-    for _ in range(many + 5):
+    for _ in range(many + many // 5 + 10):  # Chromium stops at areas that scroll, too
         page.keyboard.press("Tab")
     missed = page.evaluate(
         "[...document.querySelectorAll('[data-tried]')].filter((e) => e.checkVisibility() && !e.dataset.stood)"

@@ -61,7 +61,10 @@ def places(scene: Scene) -> dict[str, str]:
     every = asking.get("/v1/alerts?limit=200").json["items"]
     loan = next(one["keys"]["loan"] for one in every if "loan" in one["keys"])
     return {
-        **{"alert": row["id"], "case": row["case"], "rule": row["rule"], "loan": loan},
+        "alert": row["id"],
+        "case": row["case"],
+        "rule": row["rule"],
+        "loan": loan,
         "customer": row["keys"]["customer"],
     }
 
@@ -142,7 +145,7 @@ def test_what_a_name_holds_is_text(scene: Scene, chromium: Browser, signed: dict
     name = "<img src=x onerror=document.title=1>"
     scene.burst(name)
     asking = Asking(scene.address, scene.tokens["zhao"])
-    found = eventually(lambda: asking.get("/v1/alerts?q=onerror").json["items"])
+    found = eventually(lambda: [row for row in asking.get("/v1/alerts?q=onerror").json["items"] if row["case"]])
     with looks(chromium, scene.address, state=signed["wang"]) as (page, complaints):
         for path in ("/alerts?q=onerror", f"/alerts/{found[0]['id']}", f"/cases/{found[0]['case']}"):
             page.goto(path)
@@ -256,3 +259,37 @@ def open_page(page: Page, path: str) -> None:
     page.goto(path)
     page.get_by_role("heading", level=1).first.wait_for()
     expect(page.locator("main [aria-busy]")).to_have_count(0)
+
+
+def test_words_numbers_and_links_are_made_with_care(scene: Scene, chromium: Browser) -> None:
+    """Plurals, amounts, lengths of time and shares as each language writes them; and no link leads to a script."""
+    with looks(chromium, scene.address) as (page, _):
+        page.goto("/signin")
+        said = page.evaluate(
+            """async () => {
+              const i18n = await import('/static/lib/i18n.js');
+              const { h } = await import('/static/lib/dom.js');
+              const { query } = await import('/static/lib/api.js');
+              await import('/static/words/alerts.js');
+              const say = () => [i18n.t('alerts.found', {n: 1}), i18n.t('alerts.found', {n: 1200}), i18n.money(127100),
+                i18n.number(0.12345), i18n.percent(0.123), i18n.span(5400000), i18n.when(1772606779697),
+                i18n.ago(0, 180000), i18n.clock(1772606779697), i18n.fromClock('2026-03-04T14:46')];
+              i18n.setZone('Asia/Shanghai');
+              i18n.setLang('en');
+              const english = say();
+              i18n.setLang('zh');
+              const links = ['javascript:alert(1)', 'JAVASCRIPT:alert(1)', 'data:text/html,x', '/alerts', 'https://a.b/']
+                .map((href) => h('a', {href}).hasAttribute('href'));
+              return { english, chinese: say(), links, query: query({a: ['x', 'y'], b: '', c: null, d: 0}) };
+            }"""
+        )
+    assert said["english"] == [
+        *("1 alert", "1,200 alerts", "127,100.00", "0.1235", "12.3%", "1.5 hrs", "4 Mar 2026, 14:46:19", "3 min ago"),
+        *("2026-03-04T14:46", 1_772_606_760_000),
+    ]
+    assert said["chinese"] == [
+        *("1 条预警", "1,200 条预警", "127,100.00", "0.1235", "12.3%", "1.5小时", "2026年3月4日 14:46:19", "3分钟前"),
+        *("2026-03-04T14:46", 1_772_606_760_000),
+    ]
+    assert said["links"] == [False, False, False, True, True]
+    assert said["query"] == "?a=x%2Cy&d=0"

@@ -94,6 +94,23 @@ export function day(ms) {
   return format("day", () => new Intl.DateTimeFormat(LOCALES[current], shape)).format(ms);
 }
 
+// What a field for a day and an hour holds (2026-11-29T10:42) for a moment, as the house's clocks show it; and back.
+export function clock(ms) {
+  return new Date(ms + offset(ms)).toISOString().slice(0, 16);
+}
+
+export function fromClock(text) {
+  const guess = Date.parse(`${text}Z`);
+  return guess - offset(guess - offset(guess));
+}
+
+function offset(ms) {
+  const shape = { timeZone: zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
+  const parts = format("offset", () => new Intl.DateTimeFormat("en-GB", shape)).formatToParts(ms);
+  const [year, month, on, hour, minute, second] = ["year", "month", "day", "hour", "minute", "second"].map((name) => Number(parts.find((part) => part.type === name).value));
+  return Date.UTC(year, month - 1, on, hour, minute, second) - Math.floor(ms / 1000) * 1000;
+}
+
 const UNITS = [
   ["year", 31536e6],
   ["month", 2592e6],

@@ -5,7 +5,7 @@ import { address, person } from "../app.js";
 import { act, ask, mayWork } from "../lib/acts.js";
 import { get, query as queryText } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
-import { ago, named, t, when } from "../lib/i18n.js";
+import { ago, clock, fromClock, named, t, when } from "../lib/i18n.js";
 import { keys } from "../lib/keys.js";
 import * as live from "../lib/live.js";
 import { badge, button, choice, dialog, empty, failed, field, head, pager, since, standing, table, tableRow } from "../lib/parts.js";
@@ -61,10 +61,10 @@ class Queue {
 
   begin() {
     this.offs = [live.on("alerts", (data) => this.changed(data)), live.on("again", () => this.load()), keys(this.keyTable())];
-    const clock = setInterval(() => {
+    const ticking = setInterval(() => {
       for (const time of this.parts.list.querySelectorAll("time[title]")) time.textContent = ago(Date.parse(time.dateTime));
     }, 15000);
-    this.offs.push(() => clearInterval(clock));
+    this.offs.push(() => clearInterval(ticking));
   }
 
   end() {
@@ -195,7 +195,7 @@ class Queue {
     const { asked } = this;
     const any = [["", t("alerts.any_of")]];
     const input = (name) => h("input", { name, value: asked[name] ?? "", maxlength: "200", autocomplete: "off" });
-    const time = (name) => h("input", { type: "datetime-local", name, value: asked[name] ? localTime(Number(asked[name])) : "" });
+    const time = (name) => h("input", { type: "datetime-local", name, value: asked[name] ? clock(Number(asked[name])) : "" });
     const people = (person().people ?? []).map((name) => [name, name]);
     const states = ["raised", "changed", "withdrawn", "recovered"].map((name) => [name, named("state", name)]);
     const endings = ["confirmed", "false_alarm", "known", "other", "withdrawn"].map((name) => [name, named("disposition", name)]);
@@ -220,7 +220,7 @@ class Queue {
     const next = { ...asked };
     for (const name of ["stage", "rule", "entity", "assignee", "state", "disposition", "kind", "key", "from", "to"]) {
       const word = String(answer.form.get(name) ?? "").trim();
-      const value = word && ["from", "to"].includes(name) ? String(new Date(word).getTime()) : word;
+      const value = word && ["from", "to"].includes(name) ? String(fromClock(word)) : word;
       if (value) next[name] = value;
       else delete next[name];
     }
@@ -358,9 +358,4 @@ function listOf(text) {
 function flipped(text, one) {
   const list = listOf(text);
   return (list.includes(one) ? list.filter((other) => other !== one) : [...list, one]).join(",");
-}
-
-function localTime(ms) {
-  const shifted = new Date(ms - new Date(ms).getTimezoneOffset() * 60000);
-  return shifted.toISOString().slice(0, 16);
 }
