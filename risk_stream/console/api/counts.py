@@ -30,7 +30,8 @@ def routes(house: House) -> list[Route]:
             rows.setdefault(value, {})[severity] = many
         worst = sorted(rows.items(), key=lambda row: (*(-row[1].get(s, 0) for s in reversed(SEVERITIES)), row[0]))
         items = [{"value": value, "severities": some} for value, some in worst[:MOST_COUNTED]]
-        return answer({"by": by, "items": items, "total": len(rows), "offset": 0, "limit": MOST_COUNTED})
+        shown = {"items": items, "total": len(rows), "offset": 0, "limit": MOST_COUNTED}
+        return answer({"by": by, "alerts": sum(found.values()), **shown})
 
     async def hours(request: web.Request) -> web.Response:
         many = integer(request, "hours", 1, MOST_HOURS, 48) or 48
@@ -49,7 +50,7 @@ def routes(house: House) -> list[Route]:
             counts,
             "How many alerts any filters find, by severity and one thing more; the worst first.",
             (Param("by", f"one of {', '.join(COUNTED)}"), *QUERY_PARAMS),
-            answer="{by, items: [{value, severities: {severity: n}}], total}.",
+            answer="{by, alerts: how many in all, items: [{value, severities: {severity: n}}], total}.",
         ),
         Route(
             "GET",

@@ -38,6 +38,7 @@ def routes(house: House) -> list[Route]:
         try:
             keys, total = await _listed(house, kind, scope, page)
             items = [row for key in keys if (row := await _row(house, kind, key, scope)) is not None]
+            items.sort(key=lambda row: (-row["place"], -row["score"], row["key"]))  # points have faded since
         except (RedisError, OSError):
             return bad(_AWAY, 503)
         return listed(items, total, page)
@@ -84,7 +85,7 @@ def routes(house: House) -> list[Route]:
             customers,
             "Customers, or groups of them, who have a profile: the worst grade first, of it the most points.",
             (kind, Param("limit", "at most 200", "integer"), Param("offset", "how many to skip", "integer")),
-            answer="{items: [{kind, key, grade, score, labels, why, alerts, open}], total}.",
+            answer="{items: [{kind, key, grade, place, score, labels, why, alerts, open: {severity: n}}], total}.",
         ),
         Route(
             "GET",
@@ -156,11 +157,12 @@ async def _row(house: House, kind: str, key: str, scope: Scope) -> dict[str, Any
         "kind": kind,
         "key": key,
         "grade": profile.grade,
+        "place": list(profile.lines).index(profile.grade),
         "score": profile.score,
         "labels": profile.names,
         "why": [reason.rule for reason in profile.reasons[:3]],
         "alerts": sum(counts.values()),
-        "open": sum(_not_closed(counts).values()),
+        "open": _not_closed(counts),
     }
 
 

@@ -46,7 +46,9 @@ def routes(house: House) -> list[Route]:
             said = await house.readings.run(partial(made))
         except BusyError as exc:
             return bad(str(exc), 503)
-        return answer({**said, "events": shown_events(house, found, scope, SHOWN)})
+        own = {kind: [said[kind]] for kind in ("customer", "product") if kind in said}
+        events = shown_events(house, found, scope, SHOWN)
+        return answer({**said, "events": {**events, "keys": {"loan": [key], **own}}})
 
     return [
         Route(

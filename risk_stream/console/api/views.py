@@ -60,7 +60,9 @@ class _Kept:
         except (RedisError, OSError):
             own, why = {}, _AWAY
         begin = beginning(person_of(request).roles)
-        items = [as_shown(id, view, own=True) for id, view in sorted(own.items(), key=lambda one: one[1].title)]
+        items = [
+            as_shown(id, view, own=True) for id, view in sorted(own.items(), key=lambda one: (one[1].title, one[0]))
+        ]
         items += [as_shown(id, view, own=False) for id, view in begin.items() if id not in own]
         return answer({"items": items, "total": len(items), "offset": 0, "limit": len(items), "why": why})
 

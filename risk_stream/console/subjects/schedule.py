@@ -30,7 +30,10 @@ _CENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Instalment:
-    """What falls due on one day, in major units. `state`: paid, paid_late, late, due (today), or open (later)."""
+    """What falls due on one day, in major units; of a loan that was taken over the first is what was due or next then.
+
+    `state`: paid, paid_late, late, due (today), or open (later).
+    """
 
     number: int
     due: str  # YYYY-MM-DD
@@ -103,14 +106,11 @@ def _lines(made: Ledger, day: np.datetime64) -> tuple[tuple[Instalment, ...], tu
     items = Due(book.due.astype("datetime64[D]"), book.kind.astype(np.int8), book.amount)
     value, amount = book.value.astype("datetime64[D]"), book.paid
     unpaid, done, credit = settled(items, book.by, (value, amount), day)
-    lines = []
-    for number, due in enumerate(np.unique(items.due), 1):
+    lines = list[Instalment]()
+    for due in np.unique(items.due[items.amount > 0]):
         mine = items.due == due
-        asked = int(items.amount[mine].sum())
-        if asked:
-            left = int(unpaid[mine].sum())
-            days = done[mine & (items.amount > 0)]
-            lines.append(_line(number, due, day, items, mine, left, days))
+        left, days = int(unpaid[mine].sum()), done[mine & (items.amount > 0)]
+        lines.append(_line(len(lines) + 1, due, day, items, mine, left, days))
     seen = value <= day
     payments = zip(value[seen].tolist(), amount[seen].tolist(), strict=True)
     return tuple(lines), tuple((str(when), money / _CENTS) for when, money in payments), credit / _CENTS

@@ -132,3 +132,22 @@ def test_events_of_several_partitions_stand_in_one_order() -> None:
     made = loan_of("L1", Found(parts, 0, 0, 0, (), 2), PLAN, shipped(), at=1_770_000_000_000, lateness_ms=1_000)
     (cycle,) = made["lifecycles"]
     assert [step["state"] for step in cycle["steps"]] == ["done", "done", "overdue"]
+
+
+def test_a_loan_that_was_taken_over_counts_its_instalments_from_then() -> None:
+    """What was late at the opening is the first of them."""
+    opening = {
+        "type": "loan_opening", "time": "2026-03-01T02:00:00Z", "loan": "L1", "customer": "C1", "product": "consumer",
+        "business_date": "2026-02-28", "start_date": "2025-08-01", "principal": 6_000, "annual_rate": 0.12,
+        "instalments": 6, "first_due": "2026-03-15", "outstanding": 6_000, "days_past_due": 0, "amount_past_due": 0,
+        "classification": "normal", "ifrs9_stage": 1, "clean_from": "2025-08-01",
+    }  # fmt: skip
+    made = schedule_of(said(opening, paid("2026-03-15", 1_035.29)), CATALOGUE, "2026-04-20", shipped())
+    assert [(line.number, line.due, line.state) for line in made.lines][:3] == [
+        (1, "2026-03-15", "paid"),
+        (2, "2026-04-15", "late"),
+        (3, "2026-05-15", "open"),
+    ]
+    assert len(made.lines) == 6
+    assert made.status is not None
+    assert made.status["since_opening"] is True

@@ -32,20 +32,21 @@ function draw(root, told, about, all) {
   const notes = gaps.map((gap) => h("p", { class: "muted" }, gap));
   if (!items.length) return replace(root, card(t("timeline.title"), empty(t("timeline.none")), notes));
   const more = rows.length < items.length && button(t("timeline.all", { n: items.length }), () => draw(root, told, about, true), { tone: "quiet" });
+  const own = new Set(Object.values(told.keys ?? {}).filter((some) => some.length === 1).flat()); // said of every event
   const lines = [];
   let shownDay = "";
   for (const event of rows) {
     const today = day(event.time);
     if (today !== shownDay) lines.push(h("li", { class: "day" }, today));
     shownDay = today;
-    lines.push(line(event, event.id === about));
+    lines.push(line(event, event.id === about, own));
   }
   replace(root, card(t("timeline.title"), { actions: more || null }, ribbon(items, about), h("ol", { class: "timeline" }, lines), notes));
 }
 
-function line(event, is) {
+function line(event, is, own) {
   const amount = Object.entries(event.fields).find(([name, value]) => name === "amount" && typeof value === "number");
-  const others = Object.entries(event.fields).filter(([name, value]) => name !== "amount" && value !== null && value !== "" && !QUIET.has(name));
+  const others = Object.entries(event.fields).filter(([name, value]) => name !== "amount" && value !== null && value !== "" && !QUIET.has(name) && !own.has(value));
   return h(
     "li",
     { class: is ? "is" : null, "aria-current": is ? "true" : null },
@@ -65,6 +66,7 @@ function line(event, is) {
 const QUIET = new Set(["received", "channel", "type", "entity", "sequence", "source"]);
 
 function shown(value) {
+  if (typeof value === "boolean") return t(value ? "timeline.yes" : "timeline.no");
   if (typeof value === "number") return Math.abs(value) > 1e11 && Math.abs(value) < 1e14 ? when(value, { seconds: false }) : number(value);
   return String(value);
 }

@@ -78,7 +78,7 @@ function columns() {
   return [
     { key: "time", label: t("audit.when"), cell: (row) => moment(row.time) },
     { key: "by", label: t("audit.who"), cell: (row) => row.by || h("span", { class: "muted" }, t(row.what === "alert" ? "audit.engine" : "audit.time_itself")) },
-    { key: "act", label: t("audit.what"), cell: (row) => [named("did", row.act ?? row.what), row.disposition && [" ", tag(named("disposition", row.disposition))]] },
+    { key: "act", label: t("audit.what"), cell: (row) => h("span", {}, named("did", row.act ?? row.what), row.disposition && [" ", tag(named("disposition", row.disposition))]) },
     { key: "of", label: t("audit.of"), grow: true, cell: (row) => of(row) },
     { key: "number", label: t("audit.number"), num: true, wide: true, cell: (row) => number(row.number) },
   ];

@@ -2,10 +2,11 @@
 
 import { may } from "../app.js";
 import { get, send } from "../lib/api.js";
+import { alertBriefs } from "../lib/brief.js";
 import { bars, lines } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, t, when } from "../lib/i18n.js";
-import { badge, button, card, choice, confirm, facts, head, loading, moment, say, since, standing, table, tag } from "../lib/parts.js";
+import { badge, button, card, choice, confirm, facts, head, loading, moment, say, table, tag } from "../lib/parts.js";
 import { timelineCard } from "../lib/timeline.js";
 import { openOf, to } from "./customers.js";
 import "../words/customers.js";
@@ -92,15 +93,9 @@ function why(found) {
 }
 
 function alertsOf(kind, found, alerts) {
-  const columns = [
-    { key: "summary", label: t("customer.alerts"), grow: true, cell: (row) => row.summary || row.rule },
-    { key: "severity", label: t("kind.rule"), cell: (row) => badge(row.severity) },
-    { key: "standing", label: "", cell: standing },
-    { key: "since", label: "", num: true, cell: (row) => since(row.since) },
-  ];
   const all = found.alerts > 0 && h("a", { href: `/alerts?kind=${kind}&key=${encodeURIComponent(found.key)}&standing=open,acknowledged,closed` }, t("customer.all_alerts", { n: found.alerts }));
-  const list = table({ columns, rows: alerts.items, label: t("customer.alerts"), href: (row) => `/alerts/${encodeURIComponent(row.id)}`, nothing: t("customer.no_alerts") });
-  return card(t("customer.alerts"), { actions: all, wide: true }, list);
+  const list = alertBriefs(alerts.items, t("customer.no_alerts"));
+  return card(t("customer.alerts"), { actions: all }, list);
 }
 
 function belongings(found) {
@@ -131,13 +126,25 @@ function course(root, found) {
 }
 
 function changes(history) {
+  const rows = history.slice(0, SHOWN).map((row, at) => ({ ...row, changed: changed(row, history[at + 1]) }));
   const columns = [
     { key: "time", label: t("customer.when"), cell: (row) => moment(row.time, { seconds: false }) },
     { key: "grade", label: t("customers.grade"), cell: (row) => h("span", { class: "grade" }, row.grade) },
     { key: "score", label: t("customers.score"), num: true, cell: (row) => number(row.score, 1) },
-    { key: "changed", label: t("customer.what_changed"), grow: true, cell: (row) => row.changed.join("; ") },
+    { key: "changed", label: t("customer.what_changed"), grow: true, cell: (row) => row.changed },
   ];
-  return table({ columns, rows: history.slice(0, SHOWN), label: t("customer.history") });
+  return table({ columns, rows, label: t("customer.history") });
+}
+
+// What differs from the change before, in words; the first of all begins from nothing.
+function changed(row, before) {
+  const words = [];
+  if (before && before.grade !== row.grade) words.push(t("customer.grade_from", { from: before.grade, to: row.grade }));
+  if (before && Math.round(before.score) !== Math.round(row.score)) words.push(t("customer.points_from", { from: number(before.score, 0), to: number(row.score, 0) }));
+  const had = before?.labels ?? [];
+  for (const label of row.labels) if (!had.includes(label)) words.push(t("customer.label_stands", { label }));
+  for (const label of had) if (!row.labels.includes(label)) words.push(t("customer.label_ended", { label }));
+  return words.join(t("customer.and")) || t("customer.first");
 }
 
 function days(path, events) {

@@ -32,7 +32,7 @@ export async function show(root, _, given) {
       { key: "grade", label: t("customers.grade"), cell: (row) => h("span", { class: "grade" }, row.grade) },
       { key: "score", label: t("customers.score"), num: true, cell: (row) => number(row.score, 1) },
       { key: "open", label: t("customers.open"), cell: (row) => openOf(row.open) },
-      { key: "labels", label: t("customers.labels"), cell: (row) => row.labels.map((label) => tag(label, "warn")) },
+      { key: "labels", label: t("customers.labels"), cell: (row) => row.labels.length > 0 && h("span", { class: "tags" }, row.labels.map((label) => tag(label, "warn"))) },
       { key: "why", label: t("customers.why"), grow: true, wide: true, cell: (row) => row.why.join(", ") },
     ];
     replace(

@@ -1,13 +1,15 @@
 // One loan: where it stands in its life cycle and what is next, its schedule with what was paid, its class, its events.
 
 import { get } from "../lib/api.js";
+import { alertBriefs } from "../lib/brief.js";
 import { h, replace, s } from "../lib/dom.js";
 import { ago, money, named, number, t, when } from "../lib/i18n.js";
-import { badge, button, card, empty, head, since, standing, table, tag } from "../lib/parts.js";
+import { button, card, empty, head, table, tag } from "../lib/parts.js";
 import { timelineOf } from "../lib/timeline.js";
 import "../words/loan.js";
 
 const AROUND = 3; // instalments that are shown around the one of now, before all are asked for
+const NEXT = 5; // steps that may come now, and are named
 const TONES = { paid: "good", paid_late: "warn", late: "bad", due: "warn", open: "" };
 const STAGES = ["pre_loan", "mid_loan", "post_loan"];
 
@@ -61,7 +63,9 @@ function status(found) {
 function lifecycle(cycle, now) {
   const step = new Map(cycle.steps.map((one) => [one.id, one]));
   const overdue = cycle.steps.filter((one) => one.state === "overdue");
-  const next = cycle.next.map((id) => step.get(id)).filter((one) => one.state === "next");
+  const open = cycle.next.map((id) => step.get(id)).filter((one) => one.state === "next" && !one.ends);
+  open.sort((one, other) => (one.due ?? Infinity) - (other.due ?? Infinity) || other.layer - one.layer); // limits first, then what is farthest
+  const next = open.slice(0, NEXT);
   const wrong = cycle.steps.filter((one) => one.wrong.some((fault) => fault.what !== "overdue"));
   const last = cycle.steps.filter((one) => one.came.length).sort((one, other) => other.came.at(-1).time - one.came.at(-1).time)[0];
   const row = (name, some) => some.length > 0 && [h("dt", {}, name), h("dd", {}, h("ul", { class: "plain" }, some))];
@@ -79,7 +83,7 @@ function lifecycle(cycle, now) {
       { class: "where" },
       last && row(t("loan.stands_at"), [h("li", {}, last.name, h("span", { class: "muted" }, ` ${when(last.came.at(-1).time, { seconds: false })}`))]),
       row(t("loan.overdue"), overdue.map(line)),
-      row(t("loan.next"), next.map(line)),
+      row(t("loan.next"), [...next.map(line), open.length > next.length && h("li", { class: "muted" }, t("loan.more", { n: open.length - next.length }))].filter(Boolean)),
       row(t("loan.wrong"), wrong.map((one) => h("li", {}, one.name, one.wrong.filter((fault) => fault.what !== "overdue").map((fault) => [" ", tag(named("fault", fault.what), "bad"), " ", h("span", { class: "muted" }, fault.event)])))),
     ),
     h("details", {}, h("summary", {}, t("loan.all_steps")), h("div", { class: "stages" }, STAGES.concat([...new Set(cycle.steps.map((one) => one.stage))].filter((stage) => !STAGES.includes(stage))).map((stage) => stageOf(cycle, stage, due)))),
@@ -124,7 +128,7 @@ function graph(cycle) {
     return s("g", { class: `point state-${step.state}`, transform: `translate(${x} ${y})` }, s("title", {}, `${step.name}: ${named("step", step.state)}`), s("circle", { r: 6.5 }), glyph(step.state));
   });
   const words = cycle.steps.map((step) => `${step.name}: ${named("step", step.state)}`).join("; ");
-  return h("div", { class: "graph", role: "img", "aria-label": words }, s("svg", { viewBox: `0 0 ${WIDE * layers.length} ${HIGH * tall}` }, edges, points));
+  return h("div", { class: "graph", role: "img", "aria-label": words, tabindex: "0" }, s("svg", { viewBox: `0 0 ${WIDE * layers.length} ${HIGH * tall}` }, edges, points));
 }
 
 function glyph(state) {
@@ -181,16 +185,10 @@ function columns() {
     { key: "principal", label: t("loan.principal"), num: true, wide: true, cell: (row) => money(row.principal) },
     { key: "interest", label: t("loan.interest"), num: true, wide: true, cell: (row) => money(row.interest) },
     { key: "unpaid", label: t("loan.unpaid"), num: true, cell: (row) => (row.unpaid ? money(row.unpaid) : "–") },
-    { key: "state", label: t("loan.state"), cell: (row) => [tag(named("instalment", row.state), TONES[row.state]), row.paid_on && h("span", { class: "muted" }, ` ${row.paid_on}`), row.days_late > 0 && h("span", { class: "muted" }, ` ${t("loan.days_late", { n: row.days_late })}`)] },
+    { key: "state", label: t("loan.state"), cell: (row) => h("span", {}, tag(named("instalment", row.state), TONES[row.state]), row.paid_on && h("span", { class: "muted" }, ` ${row.paid_on}`), row.days_late > 0 && h("span", { class: "muted" }, ` ${t("loan.days_late", { n: row.days_late })}`)) },
   ];
 }
 
 function alertsOf(alerts) {
-  const made = [
-    { key: "summary", label: t("nav.alerts"), grow: true, cell: (row) => row.summary || row.rule },
-    { key: "severity", label: "", cell: (row) => badge(row.severity) },
-    { key: "standing", label: "", cell: standing },
-    { key: "since", label: "", num: true, cell: (row) => since(row.since) },
-  ];
-  return card(t("nav.alerts"), { wide: true }, table({ columns: made, rows: alerts.items, label: t("nav.alerts"), href: (row) => `/alerts/${encodeURIComponent(row.id)}`, nothing: t("loan.no_alerts") }));
+  return card(t("nav.alerts"), { wide: true }, alertBriefs(alerts.items, t("loan.no_alerts")));
 }

@@ -54,7 +54,7 @@ function columns(now, end) {
 
 function ends(row, now) {
   const word = row.ends <= now ? tag(t(row.ended_by ? "silences.ended_by" : "silences.is_over", { by: row.ended_by })) : row.active ? tag(t("silences.stands"), "warn") : tag(t("silences.to_come"));
-  return [h("time", { datetime: new Date(row.ends).toISOString(), title: when(row.ends) }, when(row.ends, { seconds: false })), " ", h("span", { class: "muted" }, ago(row.ends, now)), " ", word];
+  return h("span", {}, h("time", { datetime: new Date(row.ends).toISOString(), title: when(row.ends) }, when(row.ends, { seconds: false })), " ", h("span", { class: "muted" }, ago(row.ends, now)), " ", word);
 }
 
 function matchers(row) {
