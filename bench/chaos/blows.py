@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from bench.chaos.house import SESSION, House, Worker
+from bench.chaos.house import DESK_SESSION, SESSION, DeskProcess, House, Worker
 
 __all__ = ["BLOWS", "Hurt", "order", "rebuild", "strike"]
 
@@ -25,6 +25,8 @@ BLOWS = {
     "pause": 2,
     "zombie": 2,
     "roll": 2,
+    "desk": 1,
+    "desk-pause": 1,
 }
 
 
@@ -81,15 +83,29 @@ def strike(house: House, what: str, rng: random.Random, wait: Callable[[float], 
         case "roll":
             for worker in (one, other):
                 yield _now(worker, worker.stop, worker.start)
+        case "desk":
+            desk = _at_work(house, rng)
+            yield _now(desk, lambda: desk.signal(signal.SIGKILL), desk.stop, desk.start)
+        case "desk-pause":
+            desk = _at_work(house, rng)
+            hurt = _now(desk, lambda: desk.signal(signal.SIGSTOP))
+            yield hurt  # the other takes over
+            wait(max(0.0, hurt.at + DESK_SESSION + rng.uniform(0.5, 2.0) - time.monotonic()))
+            yield _now(desk, lambda: desk.signal(signal.SIGCONT))
         case _:
             raise ValueError(what)
 
 
-def _now(worker: Worker, *hurts: Callable[[], object]) -> Hurt:
+def _at_work(house: House, rng: random.Random) -> DeskProcess:
+    """The desk that decides; any where neither says so."""
+    return next((desk for desk in house.desks if desk.said("active") == 1), rng.choice(house.desks))
+
+
+def _now(whom: Worker | DeskProcess, *hurts: Callable[[], object]) -> Hurt:
     at = time.monotonic()
     for hurt in hurts:
         hurt()
-    return Hurt(worker.name, at)
+    return Hurt(whom.name, at)
 
 
 def _empty(house: House) -> float:

@@ -1,4 +1,4 @@
-"""The house that is hurt: a Kafka, a Redis, the topics, a folder of rules and two workers, each with its logs kept."""
+"""The house that is hurt: a Kafka, a Redis, topics, rules, two workers and two desks, each with its logs kept."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.topics import Topic, create_topics, partition_counts, wanted_topics
 from tests.live.servers import Kafka, RedisServer
 
-__all__ = ["SESSION", "House", "Read", "Worker", "read_topic"]
+__all__ = ["DESK_SESSION", "SESSION", "DeskProcess", "House", "Read", "Worker", "read_topic"]
 
 #: Seconds after which a silent worker loses its partitions.
 SESSION = 2.0
+
+#: Seconds after which another desk takes over from a silent one.
+DESK_SESSION = 10.0
 
 #: Partitions of hop topics and of alerts.
 LANES = 4
@@ -114,6 +117,45 @@ class Worker:
         return sorted(found)
 
 
+class DeskProcess:
+    """`risk-stream desk`, which can be ended and paused."""
+
+    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
+        self.name, self.port = name, free_port()
+        folder = folder / name
+        folder.mkdir()
+        self.process = ChildProcess(
+            name,
+            [sys.executable, "-m", "risk_stream", "desk"],
+            environment=environment_of(settings.model_copy(update={"desk_port": self.port})),
+            folder=folder,
+            patience=30,
+            death_signal=signal.SIGTERM,
+        )
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        self.process.start()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, where it runs."""
+        if self.process.running and self.process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+        self.process.stop()
+
+    def said(self, name: str) -> float | None:
+        """A gauge without labels of its /metrics; None where it does not answer."""
+        with contextlib.suppress(OSError, ValueError):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+                lines = answer.read().decode().splitlines()
+            return next(float(line.split()[1]) for line in lines if line.startswith(f"risk_stream_desk_{name} "))
+        return None
+
+
 class House:
     """Everything a run needs. `folder` outlives it: rules, the workers' logs, and Kafka's data where they are kept."""
 
@@ -123,12 +165,14 @@ class House:
         self.shape, self.folder, self.kafka, self.redis_server = shape, folder, kafka, redis_server
         self.rules = folder / "rules"
         self.rules.mkdir(parents=True)
+        (folder / "people").mkdir()  # what is shipped about desks may change; this is a house that agreed on nothing
         self.use(0)
         name = f"chaos-{shape.seed}"
         self.settings = load_settings(
             broker=kafka.address,
             redis=redis_server.url,
             rules=[self.rules],
+            people=folder / "people",
             group=name,
             prefix=f"{name}.",
             house_topics={family: f"{name}.{family}" for family in ("trades", "loans", "reference")},
@@ -149,6 +193,7 @@ class House:
         self.wanted = wanted_topics(self.settings, load_catalogue())
         create_topics(kafka.address, self.wanted)
         self.workers = [Worker(f"worker-{which}", self.settings, folder) for which in "ab"]
+        self.desks = [DeskProcess(f"desk-{which}", self.settings, folder) for which in "ab"]
 
     def environment(self) -> dict[str, str]:
         """For any command on this house."""
@@ -180,17 +225,25 @@ class House:
 
     def redis_alerts(self) -> dict[str, dict[str, object]]:
         """Every alert's JSON in Redis, by id."""
+        return {id: orjson.loads(json or "{}") for id, (json,) in self._of_alerts("json").items()}
+
+    def redis_standings(self) -> dict[str, dict[str, str | None]]:
+        """Where people are with every alert, as Redis shows it, by id."""
+        names = ("status", "assignee", "disposition")
+        return {id: dict(zip(names, values, strict=True)) for id, values in self._of_alerts(*names).items()}
+
+    def _of_alerts(self, *fields: str) -> dict[str, list[str | None]]:
         client = redis.Redis.from_url(self.settings.redis, decode_responses=True)
-        found = {}
+        found: dict[str, list[str | None]] = {}
         with contextlib.closing(client):
             prefix = f"{self.settings.redis_prefix}alert:"
             names = list(client.scan_iter(f"{prefix}*", count=5000))
             for at in range(0, len(names), 5000):
                 pipe = client.pipeline(transaction=False)
                 for name in names[at : at + 5000]:
-                    pipe.hget(name, "json")
+                    pipe.hmget(name, fields)
                 for name, value in zip(names[at : at + 5000], pipe.execute(), strict=True):
-                    found[name.removeprefix(prefix)] = orjson.loads(value or "{}")
+                    found[name.removeprefix(prefix)] = value
         return found
 
 

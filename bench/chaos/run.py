@@ -1,4 +1,4 @@
-"""One run: the stream flows, blows fall, each is got over and timed, and in the end everything is compared."""
+"""One run: the stream flows, officers work its alerts, blows fall and are timed, and in the end all is compared."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bench.chaos.blows import order, strike
 from bench.chaos.flow import Flow
 from bench.chaos.house import House
 from bench.chaos.judge import Judgement, judge_run
+from bench.chaos.people import Officers, judge_lives
 from bench.chaos.stream import Shape
 from bench.chaos.trace import keep
 from tests.live.servers import Kafka, RedisServer
@@ -58,7 +59,7 @@ class _Run:
     def __init__(self, house: House, rounds: int, among: Sequence[str]) -> None:
         self.house, self.rng = house, random.Random(house.shape.seed)
         self.blows = order(rounds, self.rng, among)
-        self.flow = Flow(house)
+        self.flow, self.officers = Flow(house), Officers(house)
         self.log = (house.folder / "rounds.jsonl").open("ab", buffering=0)
         self.began = time.monotonic()
         self.stuck: list[str] = []
@@ -75,6 +76,8 @@ class _Run:
         while (left := end - time.monotonic()) > 0:
             if self.flow.error is not None:
                 raise StuckError(f"the feeder failed: {self.flow.error!r}") from self.flow.error
+            if self.officers.error is not None:
+                raise StuckError(f"the officers failed: {self.officers.error!r}") from self.officers.error
             time.sleep(min(left, 0.05))
 
     def until(self, what: str, patience: float, check: Any) -> None:
@@ -105,8 +108,13 @@ class _Run:
         hurts = []
         for hurt in strike(self.house, what, self.rng, self.wait):
             self.wait(max(0.0, hurt.at + SETTLE - time.monotonic()))
-            was, seen = self.flow.progress(), time.monotonic()
-            self.until(f"getting over {what}", PATIENCE, lambda: self._over(was, seen))  # noqa: B023  called at once
+            was, seen, now_ms = self.flow.progress(), time.monotonic(), time.time() * 1000
+            of_desk = what.startswith("desk")
+            self.until(
+                f"getting over {what}",
+                PATIENCE,
+                lambda: self.officers.decided_ms > now_ms if of_desk else self._over(was, seen),  # noqa: B023  called at once
+            )
             took = round(time.monotonic() - hurt.at, 2)
             owned = {w.name: w.owned() for w in self.house.workers}
             hurts.append({"whom": hurt.whom, "recovery_s": took})
@@ -136,6 +144,9 @@ class _Run:
             return self.flow.looked > calm[0] + CALM
 
         self.until("judging the rest", END_PATIENCE, quiet)
+        self.until("deciding the rest", END_PATIENCE, lambda: self.officers.at_rest(CALM))
+        shown = [desk for desk in self.house.desks if desk.said("active") == 1]
+        self.until("showing the rest", END_PATIENCE, lambda: any(desk.said("redis_waiting") == 0 for desk in shown))
         self.note(judged=True)
 
 
@@ -147,8 +158,13 @@ def _house(shape: Shape, folder: Path, *, spares: bool) -> Iterator[House]:
         try:
             for worker in house.workers:
                 worker.start()
+            for desk in house.desks:
+                desk.start()
             yield house
         finally:
+            for desk in house.desks:
+                desk.signal(signal.SIGCONT)
+                desk.stop()
             for worker in house.workers:
                 worker.signal_child(signal.SIGCONT, within=0)  # a paused one could not end
                 worker.stop()
@@ -175,6 +191,7 @@ def run_chaos(
         run.note(shape=asdict(shape), blows=run.blows)
         try:
             run.flow.start()
+            run.officers.start()
             run.flow.gate = int(shape.events / (rounds + 1) / 2)
             run.until("starting", 120, lambda: any(run.flow.progress().values()))
             for number, what in enumerate(run.blows):
@@ -186,11 +203,18 @@ def run_chaos(
             result.error = str(exc)
         finally:
             run.flow.stop()
+            run.officers.stop()
+        for desk in house.desks:
+            desk.signal(signal.SIGCONT)
+            desk.stop()
         for worker in house.workers:
             worker.signal_child(signal.SIGCONT, within=0)
             worker.stop()
         if not result.error:
             result.judgement = judge_run(house)
+            of_lives, figures = judge_lives(house, run.officers)
+            result.judgement.differences += of_lives
+            result.judgement.figures |= {**figures, "differences": len(result.judgement.differences)}
         if not result.good:
             keep(house, result.judgement)
             house.kafka.stop()

@@ -60,7 +60,15 @@ def keep(house: House, judgement: Judgement) -> None:
     told: Path = house.folder / "differences.txt"
     some = judgement.differences[:EXPLAINED]
     told.write_text("\n".join(explain(judgement, some)))
-    for topic in (house.settings.alerts_topic, house.settings.audit_topic, house.settings.rejects_topic):
+    settings = house.settings
+    logs = (
+        settings.alerts_topic,
+        settings.audit_topic,
+        settings.rejects_topic,
+        settings.actions_topic,
+        settings.life_topic,
+    )
+    for topic in logs:
         with (house.folder / f"{topic}.jsonl").open("wb") as out:
             for r in house.read(topic):
                 out.write(orjson.dumps([r.partition, r.offset, r.timestamp]) + b" " + r.value + b"\n")

@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from risk_stream.connect import kafka_options
 from risk_stream.stream.messages import Outgoing
-from risk_stream.stream.producer import Producer
+from risk_stream.stream.producer import Producer, start_fenced
 from risk_stream.stream.statelog import FencedError
 
 __all__ = ["FencedLog"]
 
-#: The broker ends a transaction that has been open for so long, ms.
-TRANSACTION_MS = 60_000
+#: The broker ends a transaction that has been open for so long, s.
+TRANSACTION = 60.0
 
 
 class FencedLog:
@@ -36,22 +35,9 @@ class FencedLog:
         await self._plain.start()
         if not self._plain.idempotent:
             return
-        producer = AIOKafkaProducer(
-            **kafka_options(self.broker),
-            client_id=self.client_id,
-            transactional_id=self.name,
-            transaction_timeout_ms=TRANSACTION_MS,
-            acks="all",
-            max_batch_size=1_000_000,
-            max_request_size=16_000_000,
-            retry_backoff_ms=20,
+        self._fenced = await start_fenced(
+            self.broker, name=self.name, client_id=self.client_id, transaction_s=TRANSACTION
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        self._fenced = producer
 
     async def write(self, messages: Sequence[Outgoing]) -> None:
         """Store messages, all or none where the broker has transactions; returns when they are.

@@ -19,7 +19,7 @@ from risk_stream.connect import kafka_options
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
-__all__ = ["MAX_MESSAGE_BYTES", "Producer"]
+__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "Producer", "start_fenced"]
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,31 @@ DELIVERY_TIMEOUT = 120.0
 
 #: A broker that is there says within this time whether it has idempotent producers, s.
 PROBE_TIMEOUT = 10.0
+
+
+async def start_fenced(broker: str, *, name: str, client_id: str, transaction_s: float) -> AIOKafkaProducer:
+    """A producer of transactions, started: whoever had the same `name` before writes nothing any more.
+
+    The broker ends a transaction that has been open for `transaction_s`. Raises `KafkaError`; where it does, or is
+    cancelled meanwhile, no connection is left.
+    """
+    producer = AIOKafkaProducer(
+        **kafka_options(broker),
+        client_id=client_id,
+        transactional_id=name,
+        transaction_timeout_ms=int(transaction_s * 1000),
+        acks="all",
+        max_batch_size=1_000_000,
+        max_request_size=16_000_000,
+        request_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
+        retry_backoff_ms=20,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
 
 
 class Producer:

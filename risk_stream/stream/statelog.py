@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from risk_stream.connect import kafka_options
-from risk_stream.stream.producer import DELIVERY_TIMEOUT
+from risk_stream.stream.producer import start_fenced
 
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
@@ -154,22 +154,12 @@ class KafkaStateLog:
 
     async def fence(self, lane: int) -> KafkaWriter:
         """Start the lane's transactional producer. Raises `KafkaError`."""
-        producer = AIOKafkaProducer(
-            **kafka_options(self.broker),
+        producer = await start_fenced(
+            self.broker,
+            name=f"{self.group}-{lane}",
             client_id=f"risk-stream-state-{lane}",
-            transactional_id=f"{self.group}-{lane}",
-            transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
-            acks="all",
-            max_batch_size=1_000_000,
-            max_request_size=16_000_000,
-            request_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
-            retry_backoff_ms=20,
+            transaction_s=TRANSACTION_TIMEOUT,
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
         return KafkaWriter(producer, self.topic, lane)
 
     @contextlib.asynccontextmanager
