@@ -73,7 +73,7 @@ def console(broker: str, redis: str, alerts: int, not_closed: int) -> Iterator[S
     with TemporaryDirectory() as place:
         folder = Path(place)
         people = "".join(
-            f"  {name}: {{roles: [officer], entities: {'all' if seen is None else json.dumps(seen)}}}\n"
+            f"  {name}: {{roles: [officer, admin], entities: {'all' if seen is None else json.dumps(seen)}}}\n"
             for name, seen in SCOPES.items()
         )
         (folder / "access.yaml").write_text(f"local: [officer]\npeople:\n{people}")

@@ -114,14 +114,10 @@ class Hub:
         client.put(b"retry: 1000\n\n" + event("beat", {}))
         self.clients.add(client)
         try:
-            while not client.dropped and (known().name, known().role_key) == (person.name, person.role_key):
+            while await self._anything(client) and (known().name, known().role_key) == (person.name, person.role_key):
                 await self._pour(client, response)
-        except ConnectionError:
-            return response  # who looks on may go at any time
-        except (TimeoutError, asyncio.CancelledError):
-            if client.dropped:
-                self.dropped += 1
-            raise
+        except (ConnectionError, TimeoutError):
+            pass  # they have gone, or take nothing: there is nobody to be told so
         finally:
             self.clients.discard(client)
         if client.dropped:
@@ -129,11 +125,15 @@ class Hub:
             self._cut(request)
         return response
 
-    async def _pour(self, client: _Client, response: web.StreamResponse) -> None:
-        """Send what waits; where nothing comes for a while, that the line is alive."""
+    async def _anything(self, client: _Client) -> bool:
+        """Wait until there is something to say, or for a while; False: the client was dropped."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(client.woken.wait(), BEAT)
         client.woken.clear()
+        return not client.dropped
+
+    async def _pour(self, client: _Client, response: web.StreamResponse) -> None:
+        """Send what waits; where nothing came for a while, that the line is alive."""
         messages = b"".join(client.waiting) or event("beat", {})
         self.sent += max(1, len(client.waiting))
         client.waiting.clear()
