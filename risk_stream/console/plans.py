@@ -46,7 +46,8 @@ class Plans:
         await self._log.start()
 
     async def follow(self) -> None:
-        """Go on reading it until cancelled."""
+        """Go on reading it until cancelled; the plan of now is read before somebody asks for it."""
+        await self.in_force()
         await self._log.follow()
 
     async def stop(self) -> None:

@@ -27,6 +27,14 @@ PAGES = {
     "loan": "/loans/{loan}",
     "silences": "/silences",
     "audit": "/audit",
+    "rules": "/rules",
+    "rule": "/rules/{rule}",
+    "plans": "/rules?tab=plans",
+    "backtests": "/rules?tab=backtests",
+    "models": "/models",
+    "model": "/models/trade-novelty",
+    "quality": "/quality",
+    "rejects": "/quality?rejects",
 }
 
 

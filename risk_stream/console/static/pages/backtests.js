@@ -22,7 +22,7 @@ export async function startBacktest({ rule = "", file = "", text = "", line = 1,
     ["files", t("bt.files")],
   ].filter(Boolean);
   const area = file && h("textarea", { name: "text", class: "code", spellcheck: "false", value: text });
-  const written = area && field(`${t("bt.text")}: ${file}`, area, t("bt.text_hint"));
+  const written = area && field(`${t("bt.text")}: ${shortFile(file)}`, area, t("bt.text_hint"));
   const picked = (value) => written && (written.hidden = value !== "edit");
   const days = [["", t("bt.all_days")], ...[7, 30, 90].map((n) => [String(n), t("bt.last_days", { n })])];
   const body = h(
@@ -79,8 +79,13 @@ function listed(items) {
   });
 }
 
+// A file as people know it: its name with the two folders that it lies in.
+export function shortFile(file) {
+  return file.startsWith("/") ? file.split("/").slice(-3).join("/") : file;
+}
+
 function triedWords(asked) {
-  const what = asked.tries === "plan" ? t("bt.plan", { plan: asked.plan }) : asked.tries === "edit" ? `${asked.file}` : t(`bt.${asked.tries}`);
+  const what = asked.tries === "plan" ? t("bt.plan", { plan: asked.plan }) : asked.tries === "edit" ? shortFile(asked.file) : t(`bt.${asked.tries}`);
   return [asked.rule, what].filter(Boolean).join(": ");
 }
 
@@ -227,7 +232,7 @@ function problems(items) {
     label: t("bt.problems"),
     rows: items,
     columns: [
-      { key: "place", label: t("bt.place"), cell: (row) => `${row.file}:${row.line}` },
+      { key: "place", label: t("bt.place"), cell: (row) => `${shortFile(row.file)}:${row.line}` },
       { key: "rule", label: t("rules.rule") },
       { key: "message", label: t("bt.problem"), grow: true },
     ],

@@ -4,8 +4,9 @@ import { get } from "../lib/api.js";
 import { bars } from "../lib/chart.js";
 import { h, replace, s } from "../lib/dom.js";
 import { named, number, percent, t } from "../lib/i18n.js";
-import { card, empty, facts, head, table, tag } from "../lib/parts.js";
+import { card, empty, facts, head, loading, table, tag } from "../lib/parts.js";
 import { drift, role } from "./models.js";
+import { shortFile } from "./backtests.js";
 import "../words/models.js";
 import "../words/rules.js";
 
@@ -16,6 +17,7 @@ export function title(params) {
 }
 
 export async function show(root, params) {
+  replace(root, head(params.name), loading());
   const found = await get(`/v1/models/${encodeURIComponent(params.name)}`);
   const row = found.row;
   const lead = h("p", { class: "lead" }, role(row), ` ${named("stage", row.stage)} · ${row.owner}`);
@@ -63,7 +65,7 @@ function what(found) {
       [t("model.asked_by"), asked],
       [t("model.outcomes"), outcomes],
       [t("model.version"), h("span", {}, h("code", {}, row.version), `, ${t("model.generation", { n: row.generation })}`)],
-      [t("model.file"), h("code", { class: "wraps" }, found.file)],
+      [t("model.file"), h("code", { class: "wraps" }, shortFile(found.file))],
     ]),
   );
 }
@@ -100,7 +102,7 @@ function inputs(found) {
       { key: "name", label: t("model.input"), cell: (one) => h("code", {}, one.name) },
       { key: "means", label: t("model.means"), grow: true },
       { key: "psi", label: t("model.psi"), num: true, cell: (one) => (one.psi === null ? "–" : number(one.psi, 3)) },
-      { key: "drifts", label: t("model.drifts"), cell: (one) => (one.drifts === null ? t("models.not_known") : one.drifts ? tag(t("model.yes"), "bad") : tag(t("model.no"))) },
+      { key: "drifts", label: t("model.drifts"), cell: (one) => (one.drifts === null ? h("span", { class: "unbroken" }, t("models.not_known")) : one.drifts ? tag(t("model.yes"), "bad") : tag(t("model.no"))) },
       { key: "reckoned", label: t("model.reckoned"), wide: true, cell: (one) => h("code", { class: "wraps" }, one.reckoned) },
     ],
   });

@@ -3,7 +3,7 @@
 import { get } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, t } from "../lib/i18n.js";
-import { head, table, tag } from "../lib/parts.js";
+import { head, loading, table, tag } from "../lib/parts.js";
 import "../words/models.js";
 import "../words/rules.js";
 
@@ -12,6 +12,7 @@ export function title() {
 }
 
 export async function show(root) {
+  replace(root, head(t("models.title")), loading());
   async function load() {
     const found = await get("/v1/models");
     replace(

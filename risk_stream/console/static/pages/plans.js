@@ -76,6 +76,7 @@ async function proposed(again) {
 
 // One plan beside the one in force.
 export async function showPlan(root, version) {
+  replace(root, head(version), loading());
   const found = await get(`/v1/plans/${encodeURIComponent(version)}`);
   const may_approve = may("approve") && !found.in_force && found.proposers.length > 0 && !found.proposers.includes(person()?.name);
   const actions = [

@@ -5,7 +5,7 @@ import { get, query as asQuery } from "../lib/api.js";
 import { lines } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
 import { number, percent, span, t, when } from "../lib/i18n.js";
-import { card, empty, facts, failed, field, head, meter, moment, pager, since, table, tag } from "../lib/parts.js";
+import { card, empty, facts, failed, field, head, loading, meter, moment, pager, since, table, tag } from "../lib/parts.js";
 import "../words/quality.js";
 
 const LIMIT = 50;
@@ -23,6 +23,7 @@ export async function show(root, _, query) {
   let chart = null;
   const body = h("div", { class: "stack" });
   replace(root, head(t("quality.title"), t("quality.lead"), h("a", { class: "button", href: "/quality?rejects" }, t("quality.all"))), body);
+  replace(body, loading());
   async function load() {
     const found = await get("/v1/quality");
     chart?.stop();
@@ -194,6 +195,7 @@ async function records(root, query) {
   const chips = ["reason", "topic"].filter((name) => asked[name]).map((name) => h("button", { type: "button", class: "quiet", on: { click: (event) => (event.target.remove(), change({ [name]: "" })) } }, `${t(`quality.${name}`)}: ${asked[name]} ×`));
   const lead = h("p", { class: "lead" }, h("a", { href: "/quality" }, t("quality.back")), ` · ${t("quality.value_hint")}`);
   replace(root, head(t("quality.records_title"), lead), h("div", { class: "filters" }, find, chips), below);
+  replace(below, loading());
   async function load() {
     try {
       const found = await get("/v1/quality/rejects", { ...asked, limit: LIMIT });

@@ -5,8 +5,8 @@ import { get, query as asQuery } from "../lib/api.js";
 import { bars, columns } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, percent, t, when } from "../lib/i18n.js";
-import { badge, button, card, empty, facts, head, moment, say, standing, table, tag } from "../lib/parts.js";
-import { startBacktest } from "./backtests.js";
+import { badge, button, card, empty, facts, head, loading, moment, say, standing, table, tag } from "../lib/parts.js";
+import { shortFile, startBacktest } from "./backtests.js";
 import { TONES, modeTag } from "./rules.js";
 import "../words/rules.js";
 
@@ -19,13 +19,14 @@ export function title(params) {
 
 export async function show(root, params) {
   const path = `/v1/rules/${encodeURIComponent(params.id)}`;
+  replace(root, head(params.id), loading());
   const [found, fired] = await Promise.all([get(path), get(`${path}/fired`, { hours: 168 })]);
   const row = found.row;
   const alerts = `/alerts${asQuery({ rule: row.id })}`;
   const attempt = may("backtest") && button(t("rule.try"), () => tryChange(path, row.id));
   const lead = h("p", { class: "lead" }, row.decides ? null : badge(row.severity), " ", modeTag(row), " ", tag(named("rulestate", row.state), TONES[row.state]), ` ${named("stage", row.stage)} · ${row.owner}`);
   const versions = h("div", {});
-  const more = h("details", { class: "card", on: { toggle: () => more.open && fillVersions(versions, path) } }, h("summary", {}, h("strong", {}, t("rule.more"))), h("div", { class: "stack" }, tests(found), h("h3", {}, t("rule.versions")), versions, h("h3", {}, `${t("rule.source")}: ${found.file}:${found.line}`), h("pre", { class: "source", tabindex: "0" }, found.source)));
+  const more = h("details", { class: "card", on: { toggle: () => more.open && fillVersions(versions, path) } }, h("summary", {}, h("strong", {}, t("rule.more"))), h("div", { class: "stack" }, tests(found), h("h3", {}, t("rule.versions")), versions, h("h3", {}, `${t("rule.source")}: ${shortFile(found.file)}:${found.line}`), h("pre", { class: "source", tabindex: "0" }, found.source)));
   replace(
     root,
     head(row.id, lead, ...(attempt ? [attempt] : []), h("a", { class: "button", href: alerts }, t("rule.alerts"))),
