@@ -1,11 +1,9 @@
-"""Makes the dashboards of lending and of models from docs/dashboards.yaml: what each panel asks, laid out for Grafana.
-
-`dashboards/overview.json` is edited by hand; its note of changed rules and its data source are on each of these too.
-"""
+"""Makes the dashboards from docs/dashboards.yaml: what each panel asks, laid out for Grafana."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,68 @@ DOCS = Path(__file__).parent
 FOLDER = DOCS.parent / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
-#: The way to the other dashboards, keeping the time range and the entity.
-LINKS = {
-    "type": "dashboards",
-    "title": "risk-stream",
-    "tags": ["risk-stream"],
-    "asDropdown": True,
-    "includeVars": True,
-    "keepTime": True,
-    "icon": "external link",
-    "tooltip": "",
-    "url": "",
-    "targetBlank": False,
+#: Where the console is, unless a reader's Grafana says otherwise: a constant of each dashboard.
+CONSOLE = "http://127.0.0.1:8088"
+
+#: The ways out: to the other dashboards, keeping the time range and what was chosen, and to the console.
+LINKS = [
+    {
+        "type": "dashboards",
+        "title": "risk-stream",
+        "tags": ["risk-stream"],
+        "asDropdown": True,
+        "includeVars": True,
+        "keepTime": True,
+        "icon": "external link",
+        "tooltip": "",
+        "url": "",
+        "targetBlank": False,
+    },
+    {
+        "type": "link",
+        "title": "console",
+        "tags": [],
+        "asDropdown": False,
+        "includeVars": False,
+        "keepTime": False,
+        "icon": "bolt",
+        "tooltip": "Where alerts are worked",
+        "url": "${console}",
+        "targetBlank": True,
+    },
+]
+
+#: What may be chosen above a dashboard, each from the values of a label.
+CHOICES = {
+    "entity": ("Entity", "label_values(risk_stream_alerts_total, entity)"),
+    "stage": ("Stage", "label_values(risk_stream_alerts_total, stage)"),
+    "product": ("Product", "label_values(risk_stream_book_loans, product)"),
 }
+
+#: What is marked on every panel with time on it: name, colour, query, what the mark says, and by which label.
+MARKS = (
+    (
+        "Rules changed",
+        "#73BF69",
+        "sum by (result) (changes(risk_stream_plan_reloads_total[1m])) > 0",
+        "rules {{result}}",
+        "result",
+    ),
+    (
+        "Plan promoted",
+        "#B877D9",
+        "count by (version) (risk_stream_plan_info) unless count by (version) (risk_stream_plan_info offset 1m)",
+        "plan {{version}} in force",
+        "version",
+    ),
+    (
+        "Model begun anew",
+        "#FF9830",
+        'sum by (model) (increase(risk_stream_model_events_total{what="begun_anew"}[1m])) > 0',
+        "model {{model}} begun anew",
+        "model",
+    ),
+)
 
 #: Columns of Grafana's grid, and the height of a row of panels in its units, by the kind of its panels.
 COLUMNS = 24
@@ -66,23 +113,99 @@ def _for_stage(rows: list[dict[str, Any]], stage: str) -> list[dict[str, Any]]:
 
 
 def _dashboard(one: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    overview = json.loads((FOLDER / "overview.json").read_text())
-    variables = [v for v in overview["templating"]["list"] if v["name"] != "stage"]
-    kept = ("schemaVersion", "editable", "graphTooltip", "fiscalYearStartMonth", "timezone", "weekStart", "liveNow")
+    asked = json.dumps(rows)
+    chosen = [_choice(name) for name in CHOICES if re.search(rf"\${name}\b", asked)]
     return {
         "uid": f"risk-stream-{one['name']}",
         "title": one["title"],
         "description": one["description"],
         "tags": ["risk-stream", "lending" if "stage" in one else one["name"]],
         "version": 1,
-        **{name: overview[name] for name in kept},
-        "refresh": "10s",
-        "time": {"from": "now-6h", "to": "now"},
-        "timepicker": overview["timepicker"],
-        "links": [LINKS],
-        "annotations": overview["annotations"],
-        "templating": {"list": variables},
+        "schemaVersion": 41,
+        "editable": True,
+        "graphTooltip": 1,
+        "fiscalYearStartMonth": 0,
+        "timezone": "browser",
+        "weekStart": "",
+        "liveNow": False,
+        "refresh": one.get("refresh", "10s"),
+        "time": {"from": one.get("since", "now-6h"), "to": "now"},
+        "timepicker": {"refresh_intervals": ["5s", "10s", "30s", "1m", "5m"]},
+        "links": LINKS,
+        "annotations": {"list": list(_marks())},
+        "templating": {"list": [_source(), *chosen, _console()]},
         "panels": list(_panels(rows)),
+    }
+
+
+def _marks() -> Iterator[dict[str, Any]]:
+    yield {
+        "builtIn": 1,
+        "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+        "enable": True,
+        "hide": True,
+        "iconColor": "rgba(0, 211, 255, 1)",
+        "name": "Annotations & Alerts",
+        "type": "dashboard",
+    }
+    for name, colour, query, title, label in MARKS:
+        yield {
+            "name": name,
+            "datasource": SOURCE,
+            "enable": True,
+            "hide": False,
+            "iconColor": colour,
+            "expr": query,
+            "titleFormat": title,
+            "textFormat": "",
+            "tagKeys": label,
+            "step": "15s",
+            "useValueForTime": False,
+        }
+
+
+def _source() -> dict[str, Any]:
+    """The reader's Prometheus."""
+    chosen = {"query": "prometheus", "current": {}, "options": [], "refresh": 1, "regex": ""}
+    shown = {"hide": 0, "multi": False, "includeAll": False, "skipUrlSync": False}
+    return {"name": "datasource", "label": "Data source", "type": "datasource", **chosen, **shown}
+
+
+def _choice(name: str) -> dict[str, Any]:
+    """One of CHOICES: several values, or all."""
+    label, query = CHOICES[name]
+    return {
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": SOURCE,
+        "definition": query,
+        "query": {"qryType": 1, "query": query, "refId": f"Var-{name}"},
+        "refresh": 2,
+        "sort": 1,
+        "multi": True,
+        "includeAll": True,
+        "allValue": ".*",
+        "current": {"text": ["All"], "value": ["$__all"]},
+        "options": [],
+        "regex": "",
+        "hide": 0,
+        "skipUrlSync": False,
+    }
+
+
+def _console() -> dict[str, Any]:
+    """The console's address, for links; who has it elsewhere edits this constant."""
+    value = {"text": CONSOLE, "value": CONSOLE}
+    return {
+        "name": "console",
+        "label": "Console",
+        "type": "constant",
+        "query": CONSOLE,
+        "current": value,
+        "options": [{**value, "selected": True}],
+        "hide": 2,
+        "skipUrlSync": True,
     }
 
 
@@ -119,6 +242,7 @@ def _panel(panel: dict[str, Any], number: int, place: dict[str, int]) -> dict[st
         **({"max": 1} if panel.get("whole") else {}),
         **({"decimals": panel["decimals"]} if "decimals" in panel else {}),
         **({"custom": custom} if custom else {}),
+        **({"links": [_link(panel["to"], kind)]} if "to" in panel else {}),
     }
     return {
         "id": number,
@@ -132,6 +256,13 @@ def _panel(panel: dict[str, Any], number: int, place: dict[str, int]) -> dict[st
         "options": options,
         **({"transformations": _columns(panel["columns"])} if kind == "table" else {}),
     }
+
+
+def _link(to: str, kind: str) -> dict[str, Any]:
+    """The page of the console behind a number; `{label}` in its path is the value of a label of its line or row."""
+    of = "__data.fields" if kind == "table" else "__field.labels"
+    path = re.sub(r"\{(\w+)\}", rf"${{{of}.\1:percentencode}}", to)
+    return {"title": "Open in the console", "url": "${console}" + path, "targetBlank": True}
 
 
 def _target(ref: int, legend: str, query: str, kind: str) -> dict[str, Any]:

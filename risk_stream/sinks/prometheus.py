@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wsgiref.simple_server import WSGIServer
 
 import numpy as np
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -491,8 +491,9 @@ class Metrics(Collector):
         return family
 
     def registry(self) -> CollectorRegistry:
-        """These metrics as prometheus_client has them."""
+        """These metrics as prometheus_client has them, with its own of this process: memory, processor time, files."""
         registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         registry.register(self)
         return registry
 

@@ -32,15 +32,16 @@ class Query:
     @property
     def names(self) -> set[str]:
         """The metrics it reads; of what Prometheus records, the recorded name."""
-        found = [word for word in re.findall(r"[a-zA-Z_][\w:]*", self.expression) if "risk_stream_" in word]
+        unquoted = re.sub(r'"[^"]*"', '""', self.expression)
+        found = [word for word in re.findall(r"[a-zA-Z_][\w:]*", unquoted) if re.search("risk_stream_|^process_", word)]
         return {_whole(name) for name in found}
 
     def concrete(self, window: str = "1m") -> str:
-        """The query as Grafana sends it with every entity and stage chosen."""
+        """The query as Grafana sends it with every entity, stage and product chosen."""
         text = self.expression
         for variable in ("$__rate_interval", "$__range", "$__interval"):
             text = text.replace(variable, window)
-        return re.sub(r"\$(entity|stage)", ".*", text)
+        return re.sub(r"\$(entity|stage|product)", ".*", text)
 
 
 def grouped(expression: str) -> set[str]:

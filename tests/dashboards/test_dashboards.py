@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
+from docs.dashboards import CHOICES
 from risk_stream.console import CONSOLE_METRICS
 from risk_stream.desk import DESK_METRICS
 from risk_stream.lending.ledger.gauges import GAUGES
@@ -17,6 +19,7 @@ from risk_stream.post import NOTICE_METRICS
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS
 from risk_stream.watch import CANARY_METRICS, MIRROR_METRICS
 from tests.dashboards.queries import DASHBOARDS, Query, chosen, grouped, load, panels, queries, recorded
+from tests.dashboards.schema import DASHBOARD
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
 CLERKS = (*CLERK_METRICS, *DESK_METRICS, *MIRROR_METRICS, *CANARY_METRICS, *CONSOLE_METRICS, *NOTICE_METRICS)
@@ -24,6 +27,8 @@ EVERY = (*METRICS, *SERVER_METRICS, *CLERKS)
 SAID = {metric.name: set(metric.labels) for metric in EVERY}
 #: What Prometheus itself says of each series.
 SCRAPED = {"instance", "job"}
+#: What each of our processes says of itself by prometheus_client.
+SAID |= {"process_resident_memory_bytes": set(), "process_cpu_seconds_total": set()}
 SAID |= {name: set(gauge.labels) for name, gauge in GAUGES.items()}
 #: What a panel may read: what workers, servers of decisions, clerks and a closed book say, and the ratios of it.
 LABELS = SAID | {query.panel: grouped(query.expression) for query in recorded()}
@@ -58,7 +63,9 @@ def prometheus_alerts() -> list[Query]:
 
 def test_there_is_a_dashboard_with_panels() -> None:
     """The tests below have something to say."""
-    assert [path.stem for path in FILES] == ["mid-loan", "models", "overview", "post-loan", "pre-loan"]
+    assert [path.stem for path in FILES] == [
+        *("data-quality", "mid-loan", "models", "overview", "platform", "post-loan", "pre-loan", "rules"),
+    ]
     for name in FILES:
         assert sum(query.dashboard == name.stem for query in queries()) >= 15
 
@@ -73,9 +80,9 @@ def test_a_query_reads_metrics_that_exist(query: Query) -> None:
 @each_query
 def test_a_query_groups_by_labels_that_exist(query: Query) -> None:
     """Grouping by a label that is not there silently gives one line, choosing by it none."""
-    assert grouped(query.expression) <= set().union(*(LABELS[name] for name in query.names))
+    assert grouped(query.expression) <= set().union(*(LABELS[name] for name in query.names)) | SCRAPED
     for name, labels in chosen(query.expression).items():
-        assert labels <= LABELS[name], name
+        assert labels <= LABELS[name] | SCRAPED, name
 
 
 @pytest.mark.parametrize("query", [*prometheus_alerts(), *recorded()], ids=lambda query: query.panel)
@@ -112,12 +119,52 @@ def test_the_data_source_is_the_readers_choice(path: Path) -> None:
 
 @each
 def test_its_variables_are_there_and_used(path: Path) -> None:
-    """A choice of entity or stage that changes nothing misleads."""
+    """A choice that changes nothing misleads; each takes several values, or all."""
     dashboard = load(path)
-    names = [variable["name"] for variable in dashboard["templating"]["list"]]
-    assert names == ["datasource", "entity", *(["stage"] if path.stem == "overview" else [])]
+    variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
     asked = " ".join(query.expression for query in queries() if query.dashboard == path.stem)
-    assert set(re.findall(r"\$([a-z]\w+)", asked)) == set(names) - {"datasource"}
+    used = set(re.findall(r"\$([a-z]\w+)", asked))
+    assert list(variables) == ["datasource", *(name for name in CHOICES if name in used), "console"]
+    assert used <= set(CHOICES)
+    assert all(variables[name]["multi"] and variables[name]["includeAll"] for name in used)
+
+
+@each_query
+def test_a_query_may_be_asked_of_some_entities_stages_and_products(query: Query) -> None:
+    """Wherever what it reads can be told apart by one of these; dashboards of one stage say which."""
+    found = chosen(query.expression)
+    for name in query.names & set(SAID):
+        wanted = SAID[name] & {"entity", "stage", "product"}
+        if name.startswith("risk_stream_book_"):  # its stage is that of IFRS 9
+            wanted -= {"stage"}
+        assert wanted <= found.get(name, set()), name
+
+
+@each
+def test_a_number_leads_to_the_console(path: Path) -> None:
+    """By a constant that a house sets, and by labels that the number has."""
+    dashboard = load(path)
+    console = dashboard["templating"]["list"][-1]
+    assert (console["type"], console["hide"]) == ("constant", 2)
+    assert "${console}" in [link["url"] for link in dashboard["links"]]
+    for panel in panels(dashboard):
+        for link in panel["fieldConfig"]["defaults"].get("links", []):
+            assert link["url"].startswith("${console}/")
+            labels = set(re.findall(r"\.(\w+):percentencode", link["url"]))
+            for query in (Query("", "", target["expr"]) for target in panel["targets"]):
+                recorded_by = set[str]().union(*(LABELS[name] for name in query.names if ":" in name))
+                assert labels <= grouped(query.expression) | recorded_by, panel["title"]
+
+
+@each
+def test_what_changed_is_marked(path: Path) -> None:
+    """Rules, plans, models; by metrics that exist."""
+    marks = [one for one in load(path)["annotations"]["list"] if "expr" in one]
+    assert [one["name"] for one in marks] == ["Rules changed", "Plan promoted", "Model begun anew"]
+    for one in marks:
+        query = Query(path.stem, one["name"], one["expr"])
+        assert query.names
+        assert query.names <= set(LABELS)
 
 
 @each
@@ -141,6 +188,13 @@ def test_no_panel_covers_another(path: Path) -> None:
     places = [panel["gridPos"] for panel in dashboard["panels"]]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     assert not [1 for a, b in combinations(places, 2) if overlap(a, b)]
+
+
+@each
+def test_it_is_valid_by_the_published_schema(path: Path) -> None:
+    """No misspelt option, unknown type or place outside the grid."""
+    validator = Draft202012Validator(DASHBOARD)
+    assert [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(load(path))] == []
 
 
 @each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import threading
@@ -11,24 +12,45 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from risk_stream.alerts import Act
+from risk_stream.calendars import shipped
+from risk_stream.catalogue import load_catalogue
+from risk_stream.console import CONSOLE_METRICS, Console
+from risk_stream.desk import DESK_METRICS, DeskClerk
 from risk_stream.embedded import free_port
 from risk_stream.lending import one_date
 from risk_stream.lending.ledger import close, figures
 from risk_stream.lending.ledger.gauges import as_metrics
-from tests.dashboards.queries import RATIOS, Query, queries
+from risk_stream.post import NOTICE_METRICS, HouseSource, PostOffice
+from risk_stream.sinks import Metrics
+from risk_stream.stream.rejects import send_all
+from risk_stream.watch import CANARY_METRICS, MIRROR_METRICS, Canary, Mirror
+from tests.dashboards.queries import DASHBOARDS, RATIOS, ROOT, Query, load, queries
+from tests.desk.running import running
 from tests.lending.ledger.said import book_of, loan, paid
 from tests.live.clerk import Clerk
 from tests.live.house import House, Worker, eventually, transfer
-from tests.live.servers import Prometheus
+from tests.live.servers import Alertmanager, Prometheus
 from tests.profiles.house import POLICY
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
 
 ROUNDS = 4
+
+#: Those around the workers, and what each says.
+AROUND = {
+    "desk": DESK_METRICS,
+    "console": CONSOLE_METRICS,
+    "notices": NOTICE_METRICS,
+    "mirror": MIRROR_METRICS,
+    "canary": CANARY_METRICS,
+}
 
 #: What decides applications in this house.
 TABLE = """
@@ -146,6 +168,59 @@ def closed_book() -> bytes:
 
 
 @contextmanager
+def said(metrics: Metrics) -> Iterator[int]:
+    """The port at which a process says its metrics."""
+    server = metrics.serve("127.0.0.1", port := free_port())
+    try:
+        yield port
+    finally:
+        server.shutdown()
+
+
+@contextmanager
+def people_of(house: House, alertmanager: str, folder: Path) -> Iterator[list[int]]:
+    """The ports of those around the workers, all at work: desk, console, notices, mirror and canary."""
+    (folder / "receivers.yaml").write_text("receivers:\n  desk: {url: 'json://127.0.0.1:1/', role: officer}\n")
+    (folder / "desk.yaml").write_text("levels: [[officer]]\n")
+    (folder / "access.yaml").write_text("local: [officer, admin]\n")
+    more = {"people": folder, "alertmanager": alertmanager, "console_port": free_port()}
+    settings, catalogue, heard = house.settings.model_copy(update=more), load_catalogue(), list[str]()
+    of = {name: Metrics(of=metrics) for name, metrics in AROUND.items()}
+    source = HouseSource(folder, shipped())
+    with ExitStack() as stack:
+        for make in (
+            lambda: DeskClerk(settings, heard.append, of["desk"]),
+            lambda: Console(settings, heard.append, of["console"]),
+            lambda: PostOffice(settings, source, catalogue, heard.append, of["notices"]),
+            lambda: Mirror(settings, heard.append, of["mirror"]),
+            lambda: Canary(settings, catalogue, heard.append, of["canary"]),
+        ):
+            stack.enter_context(running(make))
+        ports = [stack.enter_context(said(metrics)) for metrics in of.values()]
+        ready = ("desk_active", "console_ready", "notices_active", "mirror_active", "canary_sent_total")
+        for name, metric in zip(of, ready, strict=True):
+            assert eventually(lambda n=name, m=metric: of[n].get(f"risk_stream_{m}") > 0, within=60), (name, heard)
+        yield [*ports, settings.console_port]
+
+
+def close_two(house: House) -> None:
+    """People close one alert as it should be, one as a false alarm."""
+    ids = sorted(house.alerts())[:2]
+    acts = [
+        Act(id=f"close-{id}", act="close", by="wang", at=0, alerts=[id], disposition=disposition)
+        for id, disposition in zip(ids, ("confirmed", "false_alarm"), strict=True)
+    ]
+    topic = house.settings.actions_topic
+    asyncio.run(send_all(house.broker, [(topic, None, msgspec.json.encode(act), 0) for act in acts]))
+
+
+def look(port: int) -> None:
+    """Have the console answer."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/alerts", timeout=10) as answer:
+        assert answer.status == 200
+
+
+@contextmanager
 def served(page: bytes) -> Iterator[int]:
     """A port at which a page is, as node_exporter has those of its textfile collector."""
 
@@ -184,7 +259,7 @@ def answers(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
+def scraped(new_house: Callable[[str], House], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has seen a worker judge, alert, answer and refuse, over several scrapes."""
     house = new_house("dashboards")
     for stage in STAGES:
@@ -192,6 +267,7 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
     (house.rules / "policy.yaml").write_text(TABLE)
     (house.rules / "model.yaml").write_text(MODEL)
     (house.rules / "profile.yaml").write_text(POLICY)
+    (house.rules / "canary.yaml").write_text((ROOT / "rules/portfolio/canary.yaml").read_text())
     port = free_port()
     worker = Worker(house, DECISIONS_PORT=port).start()
     try:
@@ -200,7 +276,12 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
             worker.ready()
             margin_accounts(house)
             clerk_port = stack.enter_context(clerk_of(house))
-            targets = [f"127.0.0.1:{one}" for one in (worker.metrics_port, port, book, clerk_port)]
+            alertmanager = stack.enter_context(
+                Alertmanager((ROOT / "docker/alertmanager/alertmanager.yml").read_text())
+            )
+            folder = tmp_path_factory.mktemp("people")
+            *around, console = stack.enter_context(people_of(house, alertmanager.url, folder))
+            targets = [f"127.0.0.1:{one}" for one in (worker.metrics_port, port, book, clerk_port, *around)]
             prometheus = stack.enter_context(Prometheus(*targets, rules=RATIOS))
             assert eventually(lambda: answers(port)), worker.log
             for number in range(ROUNDS):
@@ -214,9 +295,13 @@ def scraped(new_house: Callable[[str], House]) -> Iterator[Prometheus]:
                 }
                 for rule, event in wanted.items():
                     assert eventually(lambda rule=rule, event=event: event in house.said(rule)), (rule, worker.log)
+                look(console)
                 for metric, least in (("rejects", number), ("decisions", 2 * number + 1)):
                     name = f"risk_stream_{metric}_total"
                     assert eventually(lambda n=name, m=least: sum(samples(prometheus, n)) > m), (name, worker.log)
+            closed = 'sum(risk_stream_desk_dispositions{disposition=~"confirmed|false_alarm"})'
+            close_two(house)
+            assert eventually(lambda: sum(samples(prometheus, closed)) == 2), worker.log
             yield prometheus
     finally:
         worker.stop()
@@ -228,3 +313,11 @@ def test_a_panel_shows_finite_numbers(scraped: Prometheus, query: Query) -> None
     found: list[float] = eventually(lambda: samples(scraped, query.concrete()), within=10)
     assert found, query.concrete()
     assert all(math.isfinite(value) for value in found), (query.concrete(), found)
+
+
+def test_prometheus_understands_what_is_marked(scraped: Prometheus) -> None:
+    """A mark is rare, so its query may give nothing; one that is wrong is refused."""
+    marks = [mark for path in DASHBOARDS.glob("*.json") for mark in load(path)["annotations"]["list"] if "expr" in mark]
+    assert marks
+    for expression in {mark["expr"] for mark in marks}:
+        samples(scraped, expression)
