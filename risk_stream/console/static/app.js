@@ -167,9 +167,9 @@ async function show(back = false) {
     if (mine !== turn) return;
     document.title = `${module.title(found.params)} · risk-stream`;
     const showing = module.show(root, found.params, Object.fromEntries(new URLSearchParams(location.search)));
-    const slow = setTimeout(() => mine === turn && !root.isConnected && replace(main, root), 150);
-    const done = await showing;
-    clearTimeout(slow);
+    const parts = () => mine === turn && !root.isConnected && root.childElementCount && replace(main, root);
+    const slow = setInterval(parts, 100); // what is there of a page is shown before all of it is
+    const done = await showing.finally(() => clearInterval(slow));
     if (mine !== turn) return void done?.();
     leave = done ?? null;
     if (!root.isConnected) replace(main, root);

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 __all__ = ["NARROW", "SCREENS", "WIDE", "browser", "faults", "looks", "reached", "sign_in"]
 
@@ -39,22 +39,21 @@ def looks(
         base_url=address, viewport=size, color_scheme=theme, locale="zh-CN" if language == "zh" else "en-GB",  # type: ignore[arg-type]
         storage_state=state,
     )  # fmt: skip
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
     said = f"localStorage.setItem('risk.language', '{language}'); localStorage.setItem('risk.theme', '{theme}')"
     context.add_init_script(said)
     page, complaints = context.new_page(), list[str]()
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console", lambda one: complaints.append(one.text) if one.type == "error" and not _meant(one.text) else None
-    )
+    page.on("console", lambda one: complaints.append(one.text) if _is_complaint(one) else None)
     try:
         yield page, complaints
     finally:
         context.close()
 
 
-def _meant(text: str) -> bool:
-    return _MEANT.search(text) is not None
+def _is_complaint(said: ConsoleMessage) -> bool:
+    return said.type == "error" and _MEANT.search(said.text) is None
 
 
 def sign_in(page: Page, token: str) -> Any:
