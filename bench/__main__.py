@@ -32,6 +32,7 @@ BENCHMARKS = {
     "model_cards": "models on real data beside one fitted anew each day: card frauds, defaults, pump and dump",
     "desk": "acts and alerts a desk decides in a second, and how fast another reads what was decided",
     "console": "a million alerts: lists, 200 that look on at 50 changes a second, pages; lost updates",
+    "notices": "alert to mail server and web hook at 20/s, a third of receivers failing, kill -9, a storm of 10,000",
     "partitions": "one model for all beside one for each partition, and beside their mean: average precision on cards",
     "simulate": "how fast the simulated market is made",
 }

@@ -25,8 +25,8 @@ __all__ = ["MOST_CASES", "Planned", "Planner"]
 #: Cases that one notice tells of for the first time; the rest is in the next.
 MOST_CASES = 5_000
 
-#: How often what is at rest is let go, ms.
-FORGET_MS = 10 * MINUTE_MS
+#: How often what is at rest is let go, ms; and after how many entries, while a long log is read.
+FORGET_MS, FORGET_ENTRIES = 10 * MINUTE_MS, 20_000
 
 #: Steps of one thread at one moment.
 PASSES = 4
@@ -82,6 +82,9 @@ class Planner:
     def take(self, entry: Entry) -> None:
         """What became of alerts."""
         self._dirty |= self.cases.take(entry)
+        if entry.number % FORGET_ENTRIES == 0:  # a log of years is read without being remembered
+            self.cases.forget(())
+            self._dirty &= self.cases.cases.keys()
         for silence in entry.silences:
             self._wide = min([self._wide, *(at for at in (silence.begins, silence.ends) if at > entry.time)])
 
@@ -212,7 +215,7 @@ class Planner:
         if told.over or case.emptied < now - NEWS_MS or told.at > case.emptied:
             return
         taken_back = case.withdrawn > 0 and case.worked == 0
-        if not taken_back and told.number < 2:
+        if not taken_back and told.number < 2 and case.alerts < self.house.storm.alerts:
             return
         how = receiver.how.get(told.severity, "now")
         held = receiver.held_until(told.severity, now)

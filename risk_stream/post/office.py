@@ -37,7 +37,7 @@ from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.reader import Reader
 from risk_stream.stream.statelog import FencedError
 from risk_stream.stream.topics import BrokerError
-from risk_stream.stream.turn import Turn
+from risk_stream.stream.turn import SESSION_MS, Turn
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
@@ -48,6 +48,9 @@ log = logging.getLogger(__name__)
 
 #: How long until the broker is asked again where it was away, s.
 AGAIN = 1.0
+
+#: For how long a process that heard that it is its turn believes it, s: half of what the broker waits for it.
+SURE = SESSION_MS / 2000
 
 #: How often it is planned, s: what comes within it is told together.
 GATHER = 0.2
@@ -117,6 +120,7 @@ class _Shift:
         self._wake = asyncio.Event()
         self._planned_at: dict[str, float] = {}
         self._looked = 0.0
+        self._sure_until = 0.0  # nothing is sent after it: this process may have been paused, and another is at work
 
     async def work(self) -> None:
         """Know what was told, and go on, as long as it is this process's turn."""
@@ -156,6 +160,7 @@ class _Shift:
 
     async def _go_on(self, following: list[asyncio.Task[None]]) -> None:
         while await self._office.turn.mine():
+            self._sure_until = time.monotonic() + SURE
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), GATHER)
             self._wake.clear()
@@ -230,7 +235,7 @@ class _Shift:
             self._became,
             lambda: metrics.add("risk_stream_notices_failed_total", 1, name),
             give_up=lambda: self._house.give_up_hours * 3600,
-            mine=lambda: self._office.active,
+            mine=lambda: time.monotonic() < self._sure_until,
         )
 
     def _became(self, notice: Notice, outcome: Outcome) -> None:

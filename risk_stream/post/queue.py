@@ -27,6 +27,9 @@ MOST_LEFT = 3
 #: The first pause after an attempt that failed, and the longest, s.
 FIRST, LONGEST = 1.0, 300.0
 
+#: How often it is asked whether it is this process's turn again, s.
+AWAY = 0.1
+
 #: Attempts that a server may refuse before its word is believed.
 REFUSALS = 3
 
@@ -84,7 +87,7 @@ class ReceiverQueue:
         attempts, refusals, unsure, began = 0, 0, False, time.monotonic()
         while True:
             while not self._mine():  # another may send it now
-                await asyncio.sleep(FIRST)
+                await asyncio.sleep(AWAY)
             attempts += 1
             tried = await self._try(notice)
             if tried.taken:

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from risk_stream.connect import kafka_options
 
-__all__ = ["WAIT_MS", "Turn"]
+__all__ = ["SESSION_MS", "WAIT_MS", "Turn"]
 
 #: How long the broker may hold a fetch that finds nothing, ms.
 WAIT_MS = 200

@@ -179,6 +179,15 @@ def test_a_storm_is_at_most_five_messages_to_a_person(customers: int) -> None:
     assert scene.plan() == []
 
 
+def test_the_end_of_a_storm_is_told_though_one_notice_told_all_of_it() -> None:
+    """Whoever was told of 30 alerts wants to know that somebody has closed them."""
+    scene = Scene(house())
+    ids = [scene.hear("r", str(number), keys={"customer": "C1"}) for number in range(30)]
+    assert scene.plan() == [("wang", "new")]
+    scene.act("close", *ids, disposition="known")
+    assert scene.plan() == [("wang", "over")]
+
+
 def test_a_storm_goes_on_by_growing_intervals() -> None:
     """Five minutes, half an hour, three hours, then once a day."""
     scene = Scene(house())
