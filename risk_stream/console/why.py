@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from risk_stream.features import Op
 from risk_stream.rules import Rule
 from risk_stream.rules.meaning import (
+    AggregateValue,
     Comparison,
     Computed,
     Condition,
@@ -30,7 +32,7 @@ from risk_stream.rules.meaning import (
 )
 from risk_stream.workbench.trace import bare
 
-__all__ = ["Compared", "compared"]
+__all__ = ["Compared", "Scores", "compared", "scores"]
 
 Scalar: TypeAlias = "float | int | str | bool | None"
 
@@ -47,6 +49,27 @@ class Compared:
     unit: str = ""  # money, seconds, ms, number, text: of both sides
     holds: bool | None = None
     parts: tuple[Compared, ...] = ()
+
+
+@dataclass(slots=True)
+class Scores:
+    """What a model said of the event, as far as the alert carries it; `moved` are its reasons, in words."""
+
+    model: str
+    score: float | None = None
+    over: bool | None = None
+    moved: str | None = None
+    segment: str | None = None
+
+
+def scores(rule: Rule, features: Mapping[str, Scalar]) -> list[Scores]:
+    """What the models that a rule asks said, by the model's name."""
+    found: dict[str, Scores] = {}
+    for name, meaning in rule.named:
+        if isinstance(meaning, AggregateValue) and meaning.aggregate.op is Op.SCORE and features.get(name) is not None:
+            model, what = meaning.aggregate.values[:2]
+            setattr(found.setdefault(model, Scores(model)), what, features[name])
+    return [found[model] for model in sorted(found)]
 
 
 def compared(rule: Rule, features: Mapping[str, Scalar]) -> Compared:

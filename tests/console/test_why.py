@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from risk_stream.catalogue import load_catalogue
-from risk_stream.console.why import Compared, compared
+from risk_stream.console.why import Compared, Scores, compared, scores
 from risk_stream.rules import Rule, load_plan
 
+SHIPPED = Path(__file__).parents[2]
 RULES = """
 stage: pre_loan
 owner: desk
@@ -70,3 +71,12 @@ def test_membership_and_presence_show_what_was_found(tmp_path: Path) -> None:
         ("!=", "web", "app", True),
     ]
     assert [leaf.holds for leaf in leaves(compared(made, {"lenders_30d": 9}))] == [False, None, None]
+
+
+def test_what_models_said_stands_beside_it() -> None:
+    """The score, whether it is over its threshold, and what moved it: as far as the alert carries them."""
+    plan = load_plan([SHIPPED / "rules", SHIPPED / "models"], load_catalogue())
+    novel = next(rule for rule in plan.rules if rule.id == "novel-trade")
+    carried = {"novelty": 0.997, 'over("trade-novelty")': True, "trade-novelty.moved": "its amount", "amount": 900.0}
+    assert scores(novel, carried) == [Scores("trade-novelty", 0.997, over=True, moved="its amount")]
+    assert scores(novel, {"amount": 900.0}) == []

@@ -16,7 +16,7 @@ from risk_stream.console.api.query import QUERY_PARAMS, query_of, sort_of
 from risk_stream.console.house import House
 from risk_stream.console.index import Place
 from risk_stream.console.routes import Param, Route
-from risk_stream.console.why import compared
+from risk_stream.console.why import compared, scores
 
 __all__ = ["history_rows", "routes"]
 
@@ -111,6 +111,7 @@ async def _explained(house: House, said: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     shown["summary"] = said["summary"]
     shown["condition"] = None if rule is None else compared(rule, said["features"])
+    shown["models"] = [] if rule is None else scores(rule, said["features"])
     if rule is not None and said.get("was"):
         shown["condition_before"] = compared(rule, said["was"])
     return shown

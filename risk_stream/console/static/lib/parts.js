@@ -104,7 +104,7 @@ export function pager({ total, offset, limit, go }) {
 export function table({ columns, rows, sort = "", onSort, href, select, label, mark, nothing }) {
   if (!rows.length) return empty(nothing ?? t("nothing"));
   const heads = columns.map((column) => heading(column, sort, onSort));
-  if (select) heads.unshift(h("th", { role: "columnheader", scope: "col", class: "check" }, selectAll(rows, select)));
+  if (select) heads.unshift(h("th", { role: "columnheader", scope: "col", class: "col-check" }, selectAll(rows, select)));
   const body = rows.map((row) => tableRow({ columns, row, href, select, mark }));
   return h(
     "div",
@@ -122,7 +122,7 @@ export function table({ columns, rows, sort = "", onSort, href, select, label, m
 export function tableRow({ columns, row, href, select, mark }) {
   const linked = Math.max(0, columns.findIndex((column) => column.link));
   const cells = columns.map((column, at) => bodyCell(column, row, at === linked ? href?.(row) : null));
-  if (select) cells.unshift(h("td", { role: "cell", class: "check" }, selectOne(row, select)));
+  if (select) cells.unshift(h("td", { role: "cell", class: "col-check" }, selectOne(row, select)));
   return h("tr", { role: "row", class: mark?.(row) ?? null, tabindex: "-1", dataset: { row: select ? select.id(row) : "" } }, cells);
 }
 

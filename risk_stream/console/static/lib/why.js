@@ -9,7 +9,20 @@ import "../words/why.js";
 export function conditionCard(alert) {
   const told = alert.why && h("p", { class: "because" }, alert.why);
   if (!alert.condition) return card(t("why.title"), told, empty(t("why.no_rule")));
-  return card(t("why.title"), told, h("div", { class: "why" }, part(alert.condition, alert.condition_before)));
+  return card(t("why.title"), told, h("div", { class: "why" }, part(alert.condition, alert.condition_before)), models(alert));
+}
+
+// What models said of the event, and what moved their scores most.
+function models(alert) {
+  return (alert.models ?? []).map((one) => {
+    const words = [
+      one.score !== null && t("why.score", { score: number(one.score, 3) }),
+      one.moved && t("why.moved", { what: one.moved }),
+      one.segment && t("why.segment", { name: one.segment }),
+    ];
+    const link = h("a", { href: `/models/${encodeURIComponent(one.model)}` }, one.model);
+    return h("p", { class: "model-said" }, t("why.model"), " ", link, ": ", words.filter(Boolean).join("; ") || t(one.over ? "why.over" : "why.under"));
+  });
 }
 
 function part(one, before) {
