@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections import OrderedDict
 
 from aiohttp import web
 
@@ -20,13 +21,15 @@ from risk_stream.console.answers import (
 from risk_stream.console.house import House
 from risk_stream.console.index import Query
 from risk_stream.console.routes import Param, Route
-from risk_stream.console.rules import SORTS, RuleRow, Versions, fates, page_of_rule, rows_of, sorted_rows
+from risk_stream.console.rules import SORTS, Fate, RuleRow, Versions, fates, page_of_rule, rows_of, sorted_rows
 from risk_stream.rules import Plan
 
 __all__ = ["event_now", "plan_in_force", "routes"]
 
 #: Hours that the chart of a rule shows, at most; the last alerts on its page.
 MOST_HOURS, LAST = 31 * 24, 10
+#: How long counts are good for, s: while alerts change and while none does; and for how many scopes they are kept.
+FRESH, QUIET, MOST_SCOPES = 1.0, 10.0, 64
 _DAY_MS = 86_400_000
 _NO_PLAN = "no plan can be read now: is there a rule file, and is it right? risk-stream rules check says it"
 
@@ -47,21 +50,40 @@ def event_now(house: House) -> int:
     return int(newest[0]["time"]) + 1 if newest else house.now()
 
 
-def rule_rows(house: House, plan: Plan, health: Any, scope: Scope) -> list[RuleRow]:
-    """The rows of all rules, as somebody may see them."""
+class _Counted:
+    """The fates of all rules' alerts by scope: counted over a million alerts once for all who look at about a time."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._found: OrderedDict[tuple[str, ...] | None, tuple[float, int, dict[str, Fate]]] = OrderedDict()
+
+    def fates(self, scope: Scope) -> dict[str, Fate]:
+        """As somebody may see them; a second old at most, ten where nothing has changed."""
+        version, now = self._house.index.version, time.monotonic()
+        known = self._found.get(scope.key)
+        if known is not None and now - known[0] < (QUIET if known[1] == version else FRESH):
+            return known[2]
+        found = _fates(self._house, scope)
+        self._found[scope.key] = now, version, found
+        self._found.move_to_end(scope.key)
+        while len(self._found) > MOST_SCOPES:
+            self._found.popitem(last=False)
+        return found
+
+
+def _fates(house: House, scope: Scope) -> dict[str, Fate]:
     now = event_now(house)
     day, week = (
         {rule: n for (rule,), n in house.index.counts(("rule",), Query(begins=now - days * _DAY_MS), scope).items()}
         for days in (1, 7)
     )
     ends = house.index.counts(("rule", "standing", "disposition"), scope=scope)
-    of = fates(day, week, {(rule, standing, ended): n for (rule, standing, ended), n in ends.items()})
-    return rows_of(plan, of, health, everywhere=scope == EVERYWHERE)
+    return fates(day, week, {(rule, standing, ended): n for (rule, standing, ended), n in ends.items()})
 
 
 class _Handlers:
     def __init__(self, house: House) -> None:
-        self.house, self.versions = house, Versions()
+        self.house, self.versions, self.counted = house, Versions(), _Counted(house)
 
     async def rules(self, request: web.Request) -> web.Response:
         """The list."""
@@ -76,7 +98,7 @@ class _Handlers:
         if plan is None:
             return bad(_NO_PLAN, 503)
         health = await house.workers.health()
-        everything = rule_rows(house, plan, health, scope)
+        everything = rows_of(plan, self.counted.fates(scope), health, everywhere=scope == EVERYWHERE)
         found = [row for row in everything if _fits(row, wanted, words)]
         limit, offset = page
         answered = {
@@ -105,7 +127,8 @@ class _Handlers:
         if found is None:
             return missing(f"rule {id[:64]!r} in plan {plan.version}")
         health = await house.workers.health()
-        row = next(one for one in rule_rows(house, plan, health, scope) if one.id == id)
+        rows = rows_of(plan, self.counted.fates(scope), health, everywhere=scope == EVERYWHERE)
+        row = next(one for one in rows if one.id == id)
         last = house.index.find(Query(one_of={"rule": (id,)}), scope, "-since", 0, LAST)
         said = page_of_rule(plan, found, row, health)
         return answer({**said, "alerts": {"items": last.rows, "total": last.total}})

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +18,8 @@ from risk_stream.console.backtests.order import MOST_SECONDS, Order, Said
 
 __all__ = ["Backtests", "BusyError", "Job"]
 
+#: What runs one.
+COMMAND = (sys.executable, "-m", "risk_stream.console.backtests.run")
 #: Backtests that are remembered, and bytes that one may say in a line.
 KEPT, LONGEST_LINE = 20, 64 << 20
 
@@ -51,11 +54,10 @@ class Job(msgspec.Struct, kw_only=True):
 class Backtests:
     """`await start`, `get`, `await cancel`; `await stop()` at the end."""
 
-    def __init__(self, seconds: float = MOST_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float = MOST_SECONDS, command: Sequence[str] = COMMAND) -> None:
+        self._seconds, self._command = seconds, tuple(command)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._process: asyncio.subprocess.Process | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._runs: dict[str, asyncio.Task[None]] = {}  # by id; of one that was cancelled until its process is gone
 
     @property
     def running(self) -> Job | None:
@@ -82,35 +84,37 @@ class Backtests:
         job = self._jobs[id] = Job(id=id, by=by, asked=asked, started=_now())
         while len(self._jobs) > KEPT:
             self._jobs.popitem(last=False)
-        self._task = asyncio.create_task(self._run(job, order))
+        run = self._runs[id] = asyncio.create_task(self._run(job, order))
+        run.add_done_callback(lambda _: self._runs.pop(id, None))
         return job
 
     async def cancel(self, id: str) -> Job | None:
         """End one that runs; one that has ended stays as it is."""
         job = self._jobs.get(id)
-        if job is not None and job.running:
+        if job is not None:
             _end(job, "cancelled", "it was cancelled")
-            await self._kill()
+            await self._gone([id])
         return job
 
     async def stop(self) -> None:
         """End what runs."""
-        job = self.running
-        if job is not None:
-            await self.cancel(job.id)
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for job in self._jobs.values():
+            _end(job, "cancelled", "the console ended")
+        await self._gone([*self._runs])
+
+    async def _gone(self, ids: Sequence[str]) -> None:
+        """Return when the processes of some are no more."""
+        runs = [self._runs[id] for id in ids if id in self._runs]
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
 
     async def _run(self, job: Job, order: Order) -> None:
+        process: asyncio.subprocess.Process | None = None
         folder = tempfile.TemporaryDirectory(prefix="risk-stream-backtest-", ignore_cleanup_errors=True)
         try:
-            process = self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "risk_stream.console.backtests.run"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                limit=LONGEST_LINE,
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE
             )
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(msgspec.structs.replace(order, folder=folder.name)) + b"\n")
@@ -123,7 +127,10 @@ class Backtests:
         except (OSError, ValueError, msgspec.MsgspecError) as exc:
             _end(job, "failed", f"its process cannot be heard: {exc}")
         finally:
-            await self._kill()
+            if process is not None and process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
             await asyncio.to_thread(folder.cleanup)
             _end(job, "failed", "its process was killed, or ran out of memory")
 
@@ -131,13 +138,6 @@ class Backtests:
         assert process.stdout is not None
         while job.running and (line := await process.stdout.readline()):
             _heard(job, msgspec.json.decode(line, type=Said))
-
-    async def _kill(self) -> None:
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
 
 
 def _heard(job: Job, said: Said) -> None:

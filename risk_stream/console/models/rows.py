@@ -116,8 +116,9 @@ def page_of_model(
     """All that the page of a model shows; `standing` is how it stands on each partition, as workers say it."""
     did = None if numbers is None else _Did(numbers)
     row = _row(plan, model, did)
-    psi = {} if did is None else did.psi.get(model.id, {})
     own = None if standing is None else [one for one in standing if one.model == model.id]
+    compared = own is None or any(one.spread is not None for one in own)  # else its PSI is nothing's yet
+    psi = did.psi.get(model.id, {}) if did is not None and compared else {}
     names = {feature: name for name, feature in model.features}
 
     def called(meaning: Meaning) -> str | None:
