@@ -86,20 +86,21 @@ class Reader:
             BrokerError: a topic is not there, or the broker does not answer.
         """
         consumer = self._started()
-        found = []
         counts = await asyncio.to_thread(partition_counts, self.broker)
+        asked = list(dict.fromkeys(topics))
+        for topic in asked:
+            if topic not in counts:
+                raise BrokerError(f"there is no topic {topic} at {self.broker}: risk-stream topics create")
+        tps = [TopicPartition(topic, p) for topic in asked for p in range(counts[topic])]
         with self._named():
-            for topic in topics:
-                if topic not in counts:
-                    raise BrokerError(f"there is no topic {topic} at {self.broker}: risk-stream topics create")
-                tps = [TopicPartition(topic, p) for p in range(counts[topic])]
-                starts = await consumer.beginning_offsets(tps)
-                ends = await consumer.end_offsets(tps)
-                if since_ms is not None:
-                    later = await consumer.offsets_for_times(dict.fromkeys(tps, since_ms))
-                    starts = {tp: at.offset if (at := later[tp]) is not None else ends[tp] for tp in tps}
-                found += [Span(topic, tp.partition, starts[tp], ends[tp]) for tp in tps]
-        return found
+            consumer.assign(tps)  # of what is assigned all is asked at once; of others, topic by topic, with waits
+            consumer.pause(*tps)
+            starts = await consumer.beginning_offsets(tps)
+            ends = await consumer.end_offsets(tps)
+            if since_ms is not None:
+                later = await consumer.offsets_for_times(dict.fromkeys(tps, since_ms))
+                starts = {tp: at.offset if (at := later[tp]) is not None else ends[tp] for tp in tps}
+        return [Span(tp.topic, tp.partition, starts[tp], ends[tp]) for tp in tps]
 
     async def read(self, spans: Sequence[Span]) -> AsyncIterator[list[ConsumerRecord]]:
         """All records of the spans, in batches of one partition, each partition in its order."""
