@@ -61,7 +61,10 @@ class Changes:
         self.hops: HopFronts = NoHops()
         self.newest: Callable[[], Awaitable[None]] = _at_once
         self.lifts = Lifts(
-            quiet=QUIET, lateness_ms=int(settings.lateness_seconds * 1000), live=settings.clock == "live"
+            quiet=QUIET,
+            lateness_ms=int(settings.lateness_seconds * 1000),
+            live=settings.clock == "live",
+            aside={f"{settings.canary_topic}/0"},
         )
         intake.targets = fronts.targets
         intake.came = lambda channel: self.lifts.came(channel, time.monotonic())

@@ -8,7 +8,7 @@ than its neighbours. Without I/O: times are arguments.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from risk_stream.catalogue import MISSING
 
@@ -33,11 +33,12 @@ class Lifts:
     """Which of a worker's origins are lifted now. `quiet` is how long nothing must have come, s.
 
     Where all are quiet, `live` clocks go by the wall clock. Others have a time of their own: after a minute of nothing
-    all go on to where the furthest stands, as by a `business_date` that ends a day.
+    all go on to where the furthest stands, as by a `business_date` that ends a day. Origins `aside` bring nothing of
+    the house: however often they move, no other is lifted after them.
     """
 
-    def __init__(self, *, quiet: float, lateness_ms: int, live: bool) -> None:
-        self.quiet, self.lateness_ms, self.live = quiet, lateness_ms, live
+    def __init__(self, *, quiet: float, lateness_ms: int, live: bool, aside: Collection[str] = ()) -> None:
+        self.quiet, self.lateness_ms, self.live, self._aside = quiet, lateness_ms, live, frozenset(aside)
         self.begin(0.0, ())
 
     def begin(self, now: float, own: tuple[str, ...]) -> None:
@@ -79,7 +80,9 @@ class Lifts:
         elif self.live:
             to = wall_ms - self.lateness_ms - AT_REST_MS
         elif now - self._rests_since >= AT_REST_MS / 1000:
-            to = max((*own.values(), *heard.values()), default=None)
+            to = max(
+                (clock for of in (own, heard) for name, clock in of.items() if name not in self._aside), default=None
+            )
         if to is None:
             return {}
         return {
@@ -98,9 +101,11 @@ class Lifts:
 
     def _look(self, now: float, own: Mapping[str, int], heard: Mapping[str, int]) -> int | None:
         """The lowest clock of the origins that are not quiet; None where all are."""
-        busy = [clock for channel, clock in own.items() if not self.is_quiet(channel, now)]
+        busy = [
+            clock for channel, clock in own.items() if channel not in self._aside and not self.is_quiet(channel, now)
+        ]
         for channel, front in heard.items():
-            if channel in own:
+            if channel in own or channel in self._aside:
                 continue
             known = self._moved.get(channel)
             if known is None:

@@ -73,6 +73,26 @@ def test_at_rest_an_origin_without_a_clock_stays_without() -> None:
     assert made.due(103.0, WALL, {"a": MISSING}, {}) == {}
 
 
+def test_what_brings_nothing_of_the_house_lifts_nobody_and_is_lifted_when_it_stops() -> None:
+    """A canary that moves each second leaves a house at rest the minute that its senders may be cut off."""
+    at_rest = WALL - 10_000 - AT_REST_MS
+    for canary_is_own in (True, False):
+        made = Lifts(quiet=2.0, lateness_ms=10_000, live=True, aside={"canary/0"})
+        made.begin(100.0, ("a", "canary/0") if canary_is_own else ("a",))
+        for second in range(9):
+            made.came("canary/0", 100 + second)
+            moving = {"canary/0": WALL + second * 1000}
+            own = {"a": 7} | (moving if canary_is_own else {})
+            due = made.due(100 + second, WALL, own, moving)
+            assert due in ({}, {"a": at_rest})
+    made = Lifts(quiet=2.0, lateness_ms=10_000, live=True, aside={"canary/0"})
+    made.begin(100.0, ("a", "canary/0"))
+    for second in range(9):
+        made.came("a", 100 + second)
+        due = made.due(100 + second, WALL, {"a": 500 + second, "canary/0": 3}, {})
+    assert due == {"canary/0": 506}
+
+
 def test_a_clock_is_never_set_back() -> None:
     """An origin that is ahead of all others stays there."""
     made = lifts("a", "b")
