@@ -193,6 +193,10 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         do = "set RISK_STREAM_MODELS_KEY_FILE to a secret, the same for all workers"
         seen = "what River's own models have learnt is not sealed, so it is not kept"
         yield Finding("models key", State.WARN, seen, do)
+    if not settings.audit_key.get_secret_value():
+        do = "risk-stream audit key FILE, and set RISK_STREAM_AUDIT_KEY_FILE and RISK_STREAM_AUDIT_FOLDER for the desk"
+        seen = "the log of what people did is not signed: who can write all of it anew is not found out"
+        yield Finding("audit key", State.WARN, seen, do)
 
 
 def _grafana(url: str) -> Iterator[Finding]:

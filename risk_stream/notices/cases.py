@@ -27,7 +27,7 @@ class CaseFacts:
     alerts: int = 0  # in all
     newest: int = 0  # when the newest came, ms
     open: dict[str, Life] = field(default_factory=dict)
-    since: dict[str, int] = field(default_factory=dict)  # when each of them came, woke or was opened again, ms
+    since: dict[str, int] = field(default_factory=dict)  # when each came, woke, was opened again or let free, ms
     emptied: int = 0  # when it had none open last, ms; 0: not yet
     withdrawn: int = 0  # of those closed since it was opened last: by the system, as withdrawn
     worked: int = 0  # by people
@@ -113,7 +113,9 @@ class Cases:
                 case.withdrawn = case.worked = 0
             if before is None:
                 case.since[life.id] = life.since if life.version == 1 else entry.time
-            elif before.asleep_until is not None and life.asleep_until is None:
+            elif (before.asleep_until is not None and life.asleep_until is None) or (
+                before.inhibited_by and not life.inhibited_by
+            ):
                 case.since[life.id] = entry.time
             case.open[life.id] = life
             case.retracted.pop(life.id, None)
@@ -135,6 +137,8 @@ def look(case: CaseFacts, receiver: Receiver, silences: Iterable[Silence], now: 
         if not everything and not receiver.hears(life):
             continue
         sight.open += 1
+        if life.inhibited_by:  # of its cause people are told
+            continue
         since = case.since[life.id]
         if active:
             over = [one.ends for one in active if _of(one, life)]

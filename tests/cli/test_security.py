@@ -46,6 +46,7 @@ def careful(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         "console_url": "https://risk.example.com",
         "console_key": "hush",
         "models_key": "hush",
+        "audit_key": "hush",
     }
 
 
@@ -78,6 +79,7 @@ def test_a_careful_house_has_nothing_to_mend(careful: dict[str, Any]) -> None:
         ({"decisions_port": 8500, "decisions_host": "0.0.0.0"}, "decisions", "warn", "may ask for decisions"),
         ({"metrics_host": "0.0.0.0"}, "metrics", "warn", "0.0.0.0:9464 may read them"),
         ({"models_key": ""}, "models key", "warn", "not sealed"),
+        ({"audit_key": ""}, "audit key", "warn", "is not signed"),
     ],
 )
 def test_each_weakness_of_the_settings_is_said(

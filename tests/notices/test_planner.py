@@ -6,6 +6,7 @@ from datetime import time
 
 import pytest
 
+from risk_stream.alerts import Inhibit, Policy
 from risk_stream.notices import House, Quiet, Template
 from tests.notices.told import MINUTE, Scene, receiver
 
@@ -80,6 +81,22 @@ def test_a_silence_keeps_a_notice_back_and_its_end_lets_it_go() -> None:
     assert scene.plan() == []
     scene.later(2)
     assert scene.plan() == [("wang", "new")]
+
+
+def test_of_an_effect_nobody_is_told_while_its_cause_is_open() -> None:
+    """What is open when the cause is closed is told then."""
+    inhibit = Inhibit(frozenset({"cause"}), frozenset({"effect"}), ("account",))
+    scene = Scene(house(), Policy(inhibits=(inhibit,)))
+    cause = scene.hear("cause", "1", keys={"customer": "C1", "account": "A1"})
+    effect = scene.hear("effect", "2", keys={"customer": "C2", "account": "A1"})
+    assert scene.plan() == [("wang", "new")]
+    assert scene.log[-1].notice.life == cause
+    scene.later(60)
+    assert scene.plan() == []
+    scene.act("close", cause, disposition="confirmed")
+    scene.later(1)
+    assert scene.plan() == [("wang", "new")]
+    assert scene.log[-1].notice.life == effect
 
 
 def test_quiet_hours_hold_back_all_but_the_worst() -> None:

@@ -27,8 +27,8 @@ def receiver(name: str = "wang", **more: Any) -> Receiver:
 class Scene:
     """Time, alerts, acts; what is planned at each moment is in `said`, all of it in `log`."""
 
-    def __init__(self, house: House) -> None:
-        self.desk, self.planner, self.now = Desk(Policy()), Planner(house), START
+    def __init__(self, house: House, policy: Policy | None = None) -> None:
+        self.desk, self.planner, self.now = Desk(policy), Planner(house), START
         self.lives: list[bytes] = []
         self.log: list[Planned] = []
         self.heard: dict[str, Alert] = {}
