@@ -11,7 +11,7 @@ import msgspec
 from risk_stream.access import AccessSource, Masking
 from risk_stream.catalogue import Catalogue
 from risk_stream.console.acts import Acts
-from risk_stream.console.backtests import Backtests
+from risk_stream.console.backtests import Backtests, HouseTurn
 from risk_stream.console.deskview import DeskView
 from risk_stream.console.index import Index
 from risk_stream.console.plans import Plans
@@ -46,11 +46,12 @@ class House:
     readings: Readings = field(default_factory=Readings)
     profiles: ProfileSink = field(init=False)
     workers: Workers = field(init=False)
-    backtests: Backtests = field(default_factory=Backtests)
+    backtests: Backtests = field(init=False)
 
     def __post_init__(self) -> None:
         self.profiles = ProfileSink(self.settings.redis, prefix=self.settings.redis_prefix)
         self.workers = Workers(addresses_of(self.settings))
+        self.backtests = Backtests(HouseTurn(self.redis, self.settings.redis_prefix))
 
     @staticmethod
     def now() -> int:

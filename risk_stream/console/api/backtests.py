@@ -10,7 +10,7 @@ from aiohttp import web
 from risk_stream.access import EVERYWHERE, Scope
 from risk_stream.console.acts import act_id
 from risk_stream.console.answers import BadQueryError, answer, bad, body_of, listed, missing, person_of, scope_of
-from risk_stream.console.api.rules import plan_in_force
+from risk_stream.console.api.rules import no_plan, plan_in_force
 from risk_stream.console.backtests import BusyError, Order, Side
 from risk_stream.console.house import House
 from risk_stream.console.index import Query
@@ -47,7 +47,7 @@ def routes(house: House) -> list[Route]:
             raise BadQueryError(f"days is from 1 to {MOST_DAYS:,}; without it the whole past counts")
         now = await plan_in_force(house)
         if now is None:
-            return bad("no plan can be read now, so there is nothing to try: risk-stream rules check says why", 503)
+            return no_plan(house)
         order = Order(
             settings=house.settings.model_dump_json(),
             sides=await _sides(house, wish, now),
@@ -59,7 +59,7 @@ def routes(house: House) -> list[Route]:
         given = request.headers.get(_KEY)
         key = act_id(person.name, given)[:16] if given else ""
         try:
-            return answer(house.backtests.start(order, person.name, asked, key), 202)
+            return answer(await house.backtests.start(order, person.name, asked, key), 202)
         except BusyError as exc:
             return bad(str(exc), 409)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from risk_stream.console.answers import answer, bad, missing
-from risk_stream.console.api.rules import plan_in_force
+from risk_stream.console.answers import answer, missing
+from risk_stream.console.api.rules import no_plan, plan_in_force
 from risk_stream.console.house import House
 from risk_stream.console.models import page_of_model, rows_of
 from risk_stream.console.routes import Route
 
 __all__ = ["routes"]
-
-_NO_PLAN = "no plan can be read now, so no models are known: risk-stream models check says why"
 
 
 def routes(house: House) -> list[Route]:
@@ -21,7 +19,7 @@ def routes(house: House) -> list[Route]:
     async def models(_: web.Request) -> web.Response:
         plan = await plan_in_force(house)
         if plan is None:
-            return bad(_NO_PLAN, 503)
+            return no_plan(house)
         numbers = await house.workers.numbers()
         rows = rows_of(plan, numbers)
         known = numbers is not None
@@ -31,7 +29,7 @@ def routes(house: House) -> list[Route]:
     async def model(request: web.Request) -> web.Response:
         plan, name = await plan_in_force(house), request.match_info["name"]
         if plan is None:
-            return bad(_NO_PLAN, 503)
+            return no_plan(house)
         found = next((one for one in plan.models if one.id == name), None)
         if found is None:
             return missing(f"model {name[:64]!r} in plan {plan.version}")

@@ -24,7 +24,7 @@ from risk_stream.console.routes import Param, Route
 from risk_stream.console.rules import SORTS, Fate, RuleRow, Versions, fates, page_of_rule, rows_of, sorted_rows
 from risk_stream.rules import Plan
 
-__all__ = ["event_now", "plan_in_force", "routes"]
+__all__ = ["event_now", "no_plan", "plan_in_force", "routes"]
 
 #: Hours that the chart of a rule shows, at most; the last alerts on its page.
 MOST_HOURS, LAST = 31 * 24, 10
@@ -32,6 +32,7 @@ MOST_HOURS, LAST = 31 * 24, 10
 FRESH, QUIET, MOST_SCOPES = 1.0, 10.0, 64
 _DAY_MS = 86_400_000
 _NO_PLAN = "no plan can be read now: is there a rule file, and is it right? risk-stream rules check says it"
+_NONE_APPROVED = "no plan was approved yet: propose one, and have somebody else approve it"
 
 
 async def plan_in_force(house: House) -> Plan | None:
@@ -40,6 +41,11 @@ async def plan_in_force(house: House) -> Plan | None:
         current = house.view.approvals.current
         return None if current is None else await house.plans.plan(current)
     return await house.plans.in_force()
+
+
+def no_plan(house: House) -> web.Response:
+    """The answer where no plan is in force: that of the files, or one that was approved."""
+    return bad(_NONE_APPROVED, 409) if house.access.current().four_eyes else bad(_NO_PLAN, 503)
 
 
 def event_now(house: House) -> int:
@@ -96,7 +102,7 @@ class _Handlers:
             raise BadQueryError(f"sort is one of {', '.join(SORTS)}, with - before it the other way round")
         plan = await plan_in_force(house)
         if plan is None:
-            return bad(_NO_PLAN, 503)
+            return no_plan(house)
         health = await house.workers.health()
         everything = rows_of(plan, self.counted.fates(scope), health, everywhere=scope == EVERYWHERE)
         found = [row for row in everything if _fits(row, wanted, words)]
@@ -122,7 +128,7 @@ class _Handlers:
         house = self.house
         plan, scope, id = await plan_in_force(house), scope_of(request), request.match_info["id"]
         if plan is None:
-            return bad(_NO_PLAN, 503)
+            return no_plan(house)
         found = next((one for one in plan.rules if one.id == id), None)
         if found is None:
             return missing(f"rule {id[:64]!r} in plan {plan.version}")
@@ -146,7 +152,7 @@ class _Handlers:
         house = self.house
         plan, id = await plan_in_force(house), request.match_info["id"]
         if plan is None:
-            return bad(_NO_PLAN, 503)
+            return no_plan(house)
         found = await self.versions.of(id, plan.version)
         items = found or []
         page = {"offset": 0, "limit": len(items), "reading": found is None}

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from risk_stream.console.backtests.jobs import Backtests, BusyError, Job
 from risk_stream.console.backtests.order import Order, Side
+from risk_stream.console.backtests.turn import HouseTurn
 
-__all__ = ["Backtests", "BusyError", "Job", "Order", "Side"]
+__all__ = ["Backtests", "BusyError", "HouseTurn", "Job", "Order", "Side"]

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from risk_stream.console.backtests.order import MOST_SECONDS, Order, Said
+from risk_stream.console.backtests.turn import Alone, Turn
 
 __all__ = ["Backtests", "BusyError", "Job"]
 
@@ -54,8 +55,10 @@ class Job(msgspec.Struct, kw_only=True):
 class Backtests:
     """`await start`, `get`, `await cancel`; `await stop()` at the end."""
 
-    def __init__(self, seconds: float = MOST_SECONDS, command: Sequence[str] = COMMAND) -> None:
-        self._seconds, self._command = seconds, tuple(command)
+    def __init__(
+        self, turn: Turn | None = None, *, seconds: float = MOST_SECONDS, command: Sequence[str] = COMMAND
+    ) -> None:
+        self._turn, self._seconds, self._command = turn or Alone(), seconds, tuple(command)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._runs: dict[str, asyncio.Task[None]] = {}  # by id; of one that was cancelled until its process is gone
 
@@ -72,7 +75,7 @@ class Backtests:
         """One that is remembered."""
         return self._jobs.get(id)
 
-    def start(self, order: Order, by: str, asked: dict[str, Any], key: str = "") -> Job:
+    async def start(self, order: Order, by: str, asked: dict[str, Any], key: str = "") -> Job:
         """Start one; the same key of the same person is the same backtest. Raises `BusyError` where another runs."""
         id = key or secrets.token_hex(8)
         known = self._jobs.get(id)
@@ -82,6 +85,10 @@ class Backtests:
         if busy is not None:
             raise BusyError(f"a backtest of {busy.by} is running, one at a time: wait for it, or cancel it")
         job = self._jobs[id] = Job(id=id, by=by, asked=asked, started=_now())
+        await asyncio.gather(*self._runs.values(), return_exceptions=True)  # those before are over, and let go
+        if (holder := await self._turn.take(id, by)) is not None:
+            del self._jobs[id]
+            raise BusyError(f"a backtest of {holder} is running in another console: wait for it")
         while len(self._jobs) > KEPT:
             self._jobs.popitem(last=False)
         run = self._runs[id] = asyncio.create_task(self._run(job, order))
@@ -111,6 +118,7 @@ class Backtests:
 
     async def _run(self, job: Job, order: Order) -> None:
         process: asyncio.subprocess.Process | None = None
+        keeping = asyncio.create_task(self._turn.keep(job.id))
         folder = tempfile.TemporaryDirectory(prefix="risk-stream-backtest-", ignore_cleanup_errors=True)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -127,10 +135,12 @@ class Backtests:
         except (OSError, ValueError, msgspec.MsgspecError) as exc:
             _end(job, "failed", f"its process cannot be heard: {exc}")
         finally:
-            if process is not None and process.returncode is None:
+            if process is not None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-                await process.wait()
+                await process.communicate()  # closes its pipes
+            keeping.cancel()
+            await self._turn.give_back(job.id)
             await asyncio.to_thread(folder.cleanup)
             _end(job, "failed", "its process was killed, or ran out of memory")
 

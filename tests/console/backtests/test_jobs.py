@@ -19,7 +19,7 @@ DONE = 'print(json.dumps({"phase": "done", "report": {"folder": order["folder"]}
 
 
 def backtests(script: str, seconds: float = 30.0) -> Backtests:
-    return Backtests(seconds, (sys.executable, "-S", "-c", HEAD + script))
+    return Backtests(seconds=seconds, command=(sys.executable, "-S", "-c", HEAD + script))
 
 
 async def ended(job: Job) -> Job:
@@ -32,7 +32,7 @@ async def ended(job: Job) -> Job:
 def tried(script: str, act: Callable[[Backtests, Job], Awaitable[object]] | None = None, seconds: float = 30.0) -> Job:
     async def work() -> Job:
         made = backtests(script, seconds)
-        job = made.start(ORDER, "li", {"tries": "in_force"})
+        job = await made.start(ORDER, "li", {"tries": "in_force"})
         try:
             if act is not None:
                 await act(made, job)
@@ -87,9 +87,9 @@ def test_one_that_is_cancelled_stays_so() -> None:
 def test_another_waits_until_it_has_ended() -> None:
     async def another(made: Backtests, job: Job) -> None:
         with pytest.raises(BusyError, match="a backtest of li is running"):
-            made.start(ORDER, "zhou", {})
+            await made.start(ORDER, "zhou", {})
         await made.cancel(job.id)
-        assert made.start(ORDER, "zhou", {}).by == "zhou"
+        assert (await made.start(ORDER, "zhou", {})).by == "zhou"
 
     tried(JUDGING + "time.sleep(60)\n", another)
 
@@ -98,7 +98,7 @@ def test_the_last_ones_are_remembered() -> None:
     async def work() -> list[Job]:
         made = backtests("sys.exit(1)\n")
         for n in range(KEPT + 3):
-            job = made.start(ORDER, f"p{n}", {})
+            job = await made.start(ORDER, f"p{n}", {})
             await made.cancel(job.id)
         await made.stop()
         return made.all()

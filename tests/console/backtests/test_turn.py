@@ -1,0 +1,56 @@
+"""One backtest at a time in a house, however many consoles it has."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from risk_stream.console.backtests import HouseTurn
+from tests.live.servers import RedisServer
+
+pytestmark = pytest.mark.live
+
+
+def test_a_turn_is_one_consoles_until_it_gives_it_back(redis_server: RedisServer) -> None:
+    """What another's turn is cannot be given back."""
+
+    async def work() -> None:
+        async with Redis.from_url(redis_server.url) as redis:
+            turn, other = HouseTurn(redis, "turn1:"), HouseTurn(redis, "turn1:")
+            assert await turn.take("a", "Li Na") is None
+            assert await other.take("b", "zhou") == "Li Na"
+            await other.give_back("b")
+            assert await other.take("b", "zhou") == "Li Na"
+            await turn.give_back("a")
+            assert await other.take("b", "zhou") is None
+            assert await HouseTurn(redis, "turn2:").take("c", "chen") is None  # another house
+
+    asyncio.run(work())
+
+
+def test_a_console_that_dies_gives_it_back_and_one_that_lives_keeps_it(redis_server: RedisServer) -> None:
+    async def work() -> None:
+        async with Redis.from_url(redis_server.url) as redis:
+            turn = HouseTurn(redis, "turn3:", lease=0.6, renewed=0.1)
+            assert await turn.take("a", "li") is None
+            keeping = asyncio.create_task(turn.keep("a"))
+            await asyncio.sleep(1.5)
+            assert await turn.take("b", "zhou") == "li"
+            keeping.cancel()
+            async with asyncio.timeout(30):
+                while await turn.take("b", "zhou") is not None:
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(work())
+
+
+def test_where_redis_is_away_a_console_goes_on_alone() -> None:
+    async def work() -> None:
+        async with Redis.from_url("redis://127.0.0.1:1/0") as redis:
+            turn = HouseTurn(redis, "x:")
+            assert await turn.take("a", "li") is None
+            await turn.give_back("a")
+
+    asyncio.run(work())
