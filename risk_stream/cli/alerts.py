@@ -25,7 +25,8 @@ __all__ = ["app", "memory_of"]
 
 app = typer.Typer(name="alerts", no_args_is_help=True, help="Work alerts: see which are open, take them, close them.")
 
-Ids = Annotated[list[str], typer.Argument(help="Alerts, by the id that the list shows.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Alerts, by the id that the list shows.")]
+OfCase = Annotated[str | None, typer.Option("--case", help="All of this case that are not closed, instead.")]
 Comment = Annotated[str, typer.Option(help="What there is to say; it is kept with the alert.")]
 
 
@@ -77,54 +78,75 @@ def show(
         say_alert(output(), life, alert, history)
 
 
-@app.command(epilog=examples("risk-stream alerts acknowledge 5f0c21d3a9e4b7c60812"))
-def acknowledge(ids: Ids, comment: Comment = "") -> None:
+@app.command(
+    epilog=examples("risk-stream alerts acknowledge 5f0c21d3a9e4b7c60812", "risk-stream alerts acknowledge --case c12")
+)
+def acknowledge(ids: Ids = None, case: OfCase = None, comment: Comment = "") -> None:
     """Say that you look at alerts: they are yours, unless they were assigned to somebody."""
-    _do("acknowledge", ids, comment=comment)
+    _do("acknowledge", ids, case, comment=comment)
 
 
 @app.command(epilog=examples("risk-stream alerts assign 5f0c21d3a9e4b7c60812 --to wang"))
-def assign(ids: Ids, to: Annotated[str, typer.Option(help="Who is to have them.")], comment: Comment = "") -> None:
+def assign(
+    to: Annotated[str, typer.Option(help="Who is to have them.")],
+    ids: Ids = None,
+    case: OfCase = None,
+    comment: Comment = "",
+) -> None:
     """Give alerts to somebody."""
-    _do("assign", ids, to=to, comment=comment)
+    _do("assign", ids, case, to=to, comment=comment)
 
 
 @app.command(epilog=examples("risk-stream alerts escalate 5f0c21d3a9e4b7c60812 --to li"))
 def escalate(
-    ids: Ids, to: Annotated[str | None, typer.Option(help="Who is to have them.")] = None, comment: Comment = ""
+    ids: Ids = None,
+    case: OfCase = None,
+    to: Annotated[str | None, typer.Option(help="Who is to have them.")] = None,
+    comment: Comment = "",
 ) -> None:
     """Raise alerts one level."""
-    _do("escalate", ids, to=to, comment=comment)
+    _do("escalate", ids, case, to=to, comment=comment)
 
 
 @app.command(epilog=examples("risk-stream alerts snooze 5f0c21d3a9e4b7c60812 --for 4h"))
 def snooze(
-    ids: Ids, for_: Annotated[str, typer.Option("--for", help="How long: 30m, 4h, 2d.")], comment: Comment = ""
+    for_: Annotated[str, typer.Option("--for", help="How long: 30m, 4h, 2d.")],
+    ids: Ids = None,
+    case: OfCase = None,
+    comment: Comment = "",
 ) -> None:
     """Put alerts off for a while; they wake by themselves."""
-    _do("snooze", ids, until=int((time.time() + duration(for_)) * 1000), comment=comment)
+    _do("snooze", ids, case, until=int((time.time() + duration(for_)) * 1000), comment=comment)
 
 
 @app.command(epilog=examples("risk-stream alerts wake 5f0c21d3a9e4b7c60812"))
-def wake(ids: Ids) -> None:
+def wake(ids: Ids = None, case: OfCase = None) -> None:
     """Wake alerts that were put off."""
-    _do("wake", ids)
+    _do("wake", ids, case)
 
 
-@app.command(epilog=examples("risk-stream alerts close 5f0c21d3a9e4b7c60812 --as false_alarm"))
+@app.command(
+    epilog=examples(
+        "risk-stream alerts close 5f0c21d3a9e4b7c60812 --as false_alarm",
+        "risk-stream alerts close --case c12 --as confirmed",
+    )
+)
 def close(
-    ids: Ids,
     disposition: Annotated[
         str, typer.Option("--as", help="What they turned out to be: confirmed, false_alarm, known, other.")
     ],
+    ids: Ids = None,
+    case: OfCase = None,
     comment: Comment = "",
 ) -> None:
     """Close alerts, and say what they turned out to be."""
-    _do("close", ids, disposition=disposition, comment=comment)
+    _do("close", ids, case, disposition=disposition, comment=comment)
 
 
 @app.command(epilog=examples("risk-stream alerts reopen 5f0c21d3a9e4b7c60812"))
-def reopen(ids: Ids, comment: Comment = "") -> None:
+def reopen(
+    ids: Annotated[list[str], typer.Argument(help="Alerts, by the id that the list shows.")], comment: Comment = ""
+) -> None:
     """Open closed alerts again."""
     _do("reopen", ids, comment=comment)
 
@@ -151,12 +173,15 @@ def verify() -> None:
     output().print(f"[bold green]ok[/] {settings.life_topic}, entries: {len(records):,}; none changed, none left out")
 
 
-def _do(kind: str, ids: Iterable[str], **more: object) -> None:
+def _do(kind: str, ids: Iterable[str] | None, case: str | None = None, **more: object) -> None:
     """Send an act, and say what became of it; exit code 1 where a part of it was refused."""
+    alerts = list(ids or ())
+    if bool(alerts) == bool(case):
+        raise CommandError(f"Name the alerts to {kind}, or a case with --case: one of both.")
     settings = settings_with()
     person = who(settings, "work")
     must_answer(settings.broker)
-    entry = ruled(settings, act_of(person, kind, alerts=list(ids), **more))
+    entry = ruled(settings, act_of(person, kind, alerts=alerts, case=case, **more))
     for ruling in entry.rulings:
         if ruling.done:
             output().print(f"[bold green]ok[/] {ruling.alert or kind}")

@@ -77,6 +77,31 @@ CASES = [
     Case("RiskStreamSlow", buckets("risk_stream_judged_latency_seconds", 3), {"8m": 1}),
     Case("RiskStreamSlow", buckets("risk_stream_judged_latency_seconds", 0.3), {"8m": 0}),
     Case(
+        "RiskStreamActsChanged",
+        {
+            'risk_stream_desk_log_holds{instance="a"}': "1x8 0x20",
+            'risk_stream_desk_active{instance="a"}': "1x28",
+            'risk_stream_desk_log_holds{instance="b"}': "0x28",
+            'risk_stream_desk_active{instance="b"}': "0x28",
+        },
+        {"1m": 0, "4m": 1},
+    ),
+    Case(
+        "RiskStreamActsUnsigned",
+        {
+            'risk_stream_desk_head_timestamp_seconds{instance="a"}': "600x180",
+            'risk_stream_desk_entries_total{instance="a",what="act"}': "0+1x180",
+        },
+        {"120m": 0, "150m": 1},
+        every="1m",
+    ),
+    Case(
+        "RiskStreamActsUnsigned",
+        {'risk_stream_desk_head_timestamp_seconds{instance="a"}': "600x180"},
+        {"150m": 0},
+        every="1m",
+    ),
+    Case(
         "RiskStreamQuiet",
         {'risk_stream_events_total{topic="risk.trades",type="trade"}': f"{counted((5, 1445))} 7220x60"},
         {"24h5m": 0, "24h40m": 1},

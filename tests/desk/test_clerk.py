@@ -35,6 +35,7 @@ from tests.live.servers import Kafka, RedisServer
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
 
 ALERTS = 300
+NEITHER = "risk-stream: Name the alerts to close, or a case with --case: one of both.\n"
 EVERYTHING = "risk-stream: it would match alerts of every rule, entity and subject: name rules, entities or keys.\n"
 LABELS = 'entity="SEC-SH",severity="high",stage="trading",standing="acknowledged"'
 
@@ -200,6 +201,14 @@ def test_alerts_are_worked_from_the_command_line(
             *("raised", "acknowledge", "close", "close", "acknowledge")
         ]
         assert ask("show", "ffff")[0] == 1
+        assert ask("reopen", one.id)[0] == 0
+        assert ask("close", "--as", "known") == (1, NEITHER)
+        assert ask("close", one.id, "--case", "c1", "--as", "known") == (1, NEITHER)
+        assert ask("close", "--case", "c1", "--as", "known")[0] == 0
+        assert ask("close", "--case", "c1", "--as", "known")[0] == 1
+        assert ask("reopen", one.id)[0] == 0
+        assert ask("close", one.id, "--as", "false_alarm")[0] == 0
+        wait_until(lambda: standing_in(redis_server.url, one.id) == ["closed", "", "false_alarm"])
         code, said = ask("add", "--rule", "r", "--for", "2h", "--reason", "works at the branch", of="silences")
         silence = said.split()[1]
         assert (code, silence in ask("list", of="silences")[1]) == (0, True)
@@ -211,7 +220,7 @@ def test_alerts_are_worked_from_the_command_line(
         with redis.Redis.from_url(redis_server.url) as client:  # lost, and filled again
             client.delete(*client.keys("worked:*"))
         assert "1 of them stand as people left them" in ask(of="rebuild")[1]
-        assert standing_in(redis_server.url, one.id) == ["closed", "local", "false_alarm"]
+        assert standing_in(redis_server.url, one.id) == ["closed", "", "false_alarm"]
         assert ask("key", str(tmp_path / "audit.pem"), of="audit")[0] == 0
         monkeypatch.setenv("RISK_STREAM_AUDIT_KEY_FILE", str(tmp_path / "audit.pem"))
         assert ask("sign", of="audit")[0] == 1
