@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -171,8 +172,8 @@ def _entities_of(entry: Entry) -> frozenset[str]:
     return frozenset(entry.act.entities or ()) if entry.act is not None else frozenset()
 
 
-def told(entry: Entry, scope: Scope) -> dict[str, object]:
-    """An entry as the page shows it: of others' legal entities it has no alert."""
+def told(entry: Entry, scope: Scope, shown: Callable[[str, str], str] = lambda _, key: key) -> dict[str, object]:
+    """An entry as the page shows it: of others' legal entities it has no alert. `shown(kind, key)` masks a key."""
     lives = [life for life in entry.lives if scope.sees(life.entity)]
     said: dict[str, object] = {
         "number": entry.number,
@@ -189,7 +190,9 @@ def told(entry: Entry, scope: Scope) -> dict[str, object]:
         seen = [_ruling(one) for one in refused if every or one.alert is None or one.alert in mine]
         said["rulings"] = seen[:TOLD]
     if entry.silences:
-        said["silence"] = entry.silences[0]
+        silence = entry.silences[0]
+        keys = {kind: shown(kind, key) for kind, key in silence.keys.items()}
+        said["silence"] = msgspec.structs.replace(silence, keys=keys)
     return said
 
 

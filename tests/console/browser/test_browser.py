@@ -36,6 +36,8 @@ PAGES = {
     "quality": "/quality",
     "rejects": "/quality?rejects",
     "views": "/views",
+    "view": "/views/admin",
+    "compose": "/views/admin?edit=1",
 }
 
 
@@ -264,6 +266,51 @@ def test_both_languages_have_every_word(scene: Scene, chromium: Browser) -> None
 def hear_no_more(page: Page) -> None:
     """Have a page be told of nothing that changes."""
     page.evaluate("import('/static/lib/live.js').then((live) => live.close())")
+
+
+def test_personal_data_are_shown_and_an_alert_silenced_from_its_page(
+    scene: Scene, chromium: Browser, signed: dict[str, Any], places: dict[str, str]
+) -> None:
+    """Who sees what is asked first and told in the audit; a silence shows what it matches before it is made."""
+    with looks(chromium, scene.address, state=signed["zhao"]) as (page, complaints):
+        open_page(page, f"/alerts/{places['alert']}")
+        page.get_by_role("button", name="Show personal data").click()
+        page.get_by_role("dialog").get_by_role("button", name="Show personal data").click()
+        expect(page.get_by_role("region", name="Personal data")).to_be_visible()
+        page.get_by_role("link", name="Silence such alerts").click()
+        page.get_by_label("Reason").fill("a planned move of accounts")
+        expect(page.locator(".preview")).to_contain_text("It matches")
+        page.get_by_role("dialog").get_by_role("button", name="Silence alerts").click()
+        row = page.locator("tbody tr", has_text="a planned move of accounts")
+        expect(row).to_contain_text(places["rule"])
+        row.get_by_role("button", name="End").click()
+        page.get_by_role("dialog").get_by_role("button", name="End").click()
+        expect(row).to_have_count(0)
+        open_page(page, "/audit?act=reveal")
+        expect(page.locator("tbody tr").first).to_contain_text(places["alert"])
+        assert complaints == []
+
+
+def test_a_view_is_composed_kept_changed_and_removed(scene: Scene, chromium: Browser, signed: dict[str, Any]) -> None:
+    """Cards are chosen, moved by buttons, and shown as they were composed."""
+    with looks(chromium, scene.address, state=signed["li"]) as (page, complaints):
+        open_page(page, "/views")
+        page.get_by_role("link", name="New view").click()
+        page.get_by_label("Title", exact=True).fill("Two of us")
+        page.get_by_label("Add a card").select_option("cases")
+        page.get_by_role("button", name="Move up").nth(2).click()
+        page.get_by_role("button", name="Keep", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Two of us")
+        expect(page.locator(".cards h2")).to_have_text(["Counts: severity", "Cases", "Queue"])
+        page.get_by_role("link", name="Change", exact=True).click()
+        page.get_by_role("button", name="Take out").first.click()
+        page.get_by_role("button", name="Keep", exact=True).click()
+        expect(page.locator(".cards h2")).to_have_text(["Cases", "Queue"])
+        page.get_by_role("button", name="Remove", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        expect(page.get_by_role("link", name="My rules")).to_be_visible()
+        expect(page.get_by_text("Two of us")).to_have_count(0)
+        assert complaints == []
 
 
 def open_page(page: Page, path: str) -> None:

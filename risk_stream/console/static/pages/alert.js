@@ -1,13 +1,15 @@
 // One alert: what it says, who has it, what can be done with it, and why it was raised.
 
+import { may } from "../app.js";
 import { act, ask, mayWork } from "../lib/acts.js";
-import { get } from "../lib/api.js";
+import { get, query } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { ago, named, number, t, when } from "../lib/i18n.js";
 import { keys } from "../lib/keys.js";
 import * as live from "../lib/live.js";
 import { badge, button, card, empty, facts, failed, loading, moment, since, standing, table, tag } from "../lib/parts.js";
 import { conditionCard } from "../lib/why.js";
+import { alertRows, revealButton } from "../lib/reveal.js";
 import { timelineCard } from "../lib/timeline.js";
 import "../words/alert.js";
 
@@ -18,7 +20,7 @@ export function title(params) {
 export async function show(root, { id }) {
   const path = `/v1/alerts/${encodeURIComponent(id)}`;
   let alert = await get(path);
-  const place = { top: h("div", {}), why: h("div", { class: "stack" }), side: h("div", { class: "stack" }), timeline: h("div", {}), similar: h("div", {}) };
+  const place = { top: h("div", {}), why: h("div", { class: "stack" }), side: h("div", { class: "stack" }), timeline: h("div", {}), similar: h("div", {}), revealed: h("div", {}) };
   const reload = async () => {
     try {
       alert = await get(path);
@@ -35,7 +37,7 @@ export async function show(root, { id }) {
     const held = document.activeElement?.dataset?.act;
     replace(place.top, top(alert, work));
     replace(place.why, ...reasons(alert));
-    replace(place.side, about(alert), history(alert));
+    replace(place.side, about(alert, place.revealed), place.revealed, history(alert));
     if (held) (place.top.querySelector(`[data-act="${held}"]`) ?? place.top.querySelector("button"))?.focus();
   };
   draw();
@@ -119,7 +121,15 @@ function shown(value) {
   return String(value);
 }
 
-function about(alert) {
+// To a silence of this rule for this subject, which can be widened there.
+function silenceLink(alert) {
+  if (!may("silence") || alert.standing === "closed") return null;
+  const one = alert.case_row ?? {};
+  const subject = one.kind && one.kind !== "rule" ? { kind: one.kind, key: one.key } : {};
+  return h("a", { class: "button", href: `/silences${query({ new: 1, rule: alert.rule, ...subject })}` }, t("reveal.silence"));
+}
+
+function about(alert, revealed) {
   const keysOf = Object.entries(alert.keys ?? {}).map(([kind, key]) => [named("kind", kind), keyLink(kind, key)]);
   const one = alert.case_row;
   return card(
@@ -137,6 +147,7 @@ function about(alert) {
       [t("alert.event"), alert.event && h("code", {}, `${alert.type} ${alert.event}`)],
       [t("alert.channel"), alert.channel],
     ]),
+    h("div", { class: "actions" }, silenceLink(alert), revealButton(`/v1/alerts/${encodeURIComponent(alert.id)}/reveal`, revealed, (said) => alertRows(alert, said))),
   );
 }
 

@@ -20,7 +20,7 @@ export async function show(root, _, given) {
   let offset = Number(given.offset) || 0;
   const chain = h("div", {});
   const filters = h("div", { class: "bar-row" });
-  const list = h("div", { class: "card list" });
+  const list = h("div", { class: "card" });
   const pages = h("div", {});
   const load = async () => {
     address(`/audit${queryText({ ...asked, offset: offset || "" })}`);
@@ -91,15 +91,28 @@ function of(row) {
   const extra = [];
   if (row.to) extra.push(t("audit.given_to", { to: row.to }));
   if (row.until) extra.push(t("audit.until", { when: when(row.until, { seconds: false }) }));
-  if (row.subject) extra.push(row.subject);
-  if (row.silence) extra.push(`“${row.silence.reason}” ${t("audit.until", { when: when(row.silence.ends, { seconds: false }) })}`);
+  if (row.silence) extra.push(`“${row.silence.reason}”`, matched(row.silence), t("audit.until", { when: when(row.silence.ends, { seconds: false }) }));
+  else if (row.subject) extra.push(subject(row.subject));
   return h(
     "div",
     { class: "of" },
     (alerts.length > 0 || refused.length > 0) && h("ul", { class: "plain" }, alerts, more, refused),
-    extra.length > 0 && h("p", {}, extra.join(" · ")),
+    extra.length > 0 && h("p", {}, extra.filter(Boolean).flatMap((one, at) => (at ? [" · ", one] : [one]))),
     row.comment && h("p", { class: "comment" }, `“${row.comment}”`),
   );
+}
+
+// What personal data were seen of: alert/ID or customer/KEY; of a plan its hash.
+function subject(text) {
+  const [kind, ...rest] = text.split("/");
+  const key = rest.join("/");
+  if (!key || !["alert", "customer"].includes(kind)) return h("code", {}, text);
+  return h("a", { href: `/${kind}s/${encodeURIComponent(key)}` }, `${t(`audit.of_${kind}`)} ${key}`);
+}
+
+function matched(silence) {
+  const keys = Object.entries(silence.keys ?? {}).map(([kind, key]) => `${named("kind", kind)} ${key}`);
+  return [...(silence.rules ?? []), ...(silence.entities ?? []), ...keys].join(", ");
 }
 
 function now(one) {

@@ -1,12 +1,12 @@
 // One customer or group: how it stands and why, how that came about, its alerts, loans, accounts and events.
 
-import { may } from "../app.js";
-import { get, send } from "../lib/api.js";
+import { get } from "../lib/api.js";
 import { alertBriefs } from "../lib/brief.js";
 import { bars, lines } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, t, when } from "../lib/i18n.js";
-import { badge, button, card, choice, confirm, facts, head, loading, moment, say, table, tag } from "../lib/parts.js";
+import { badge, card, choice, head, moment, table, tag } from "../lib/parts.js";
+import { customerRows, revealButton } from "../lib/reveal.js";
 import { timelineCard } from "../lib/timeline.js";
 import { openOf, to } from "./customers.js";
 import "../words/customers.js";
@@ -26,7 +26,7 @@ export async function show(root, params, given) {
   const chart = h("div", {});
   const events = h("div", {});
   const group = found.group && h("a", { href: to("group", found.group) }, t("customer.of_group", { group: found.group }));
-  const reveal = kind === "customer" && may("reveal") && button(t("customer.reveal"), () => unmask(path, revealed));
+  const reveal = kind === "customer" && revealButton(`${path}/reveal`, revealed, customerRows);
   replace(
     root,
     head(`${t(`kind.${kind}`)} ${found.key}`, h("span", {}, openOf(found.open), group && " · ", group), reveal),
@@ -151,20 +151,4 @@ function days(path, events) {
   const pairs = DAYS.map((count) => [String(count), t("customer.days", { n: count })]);
   const read = (value) => timelineCard(events, `${path}/timeline`, { params: { days: value } });
   return h("label", { class: "inline events-of" }, h("span", {}, t("customer.events")), choice("days", pairs, "30", read));
-}
-
-async function unmask(path, place) {
-  if (!(await confirm(t("customer.reveal"), t("customer.reveal_ask"), t("customer.reveal")))) return;
-  replace(place, loading());
-  try {
-    const said = await send("POST", `${path}/reveal`);
-    const rows = Object.entries(said.fields).map(([name, one]) => [
-      named("field", name),
-      h("span", {}, typeof one.value === "number" && name.endsWith("date") ? when(one.value, { seconds: false }) : String(one.value), " ", h("small", {}, t("customer.revealed_when", { when: when(one.time, { seconds: false }) }))),
-    ]);
-    replace(place, card(t("customer.revealed"), facts(rows)));
-  } catch (error) {
-    replace(place);
-    say(error.sentence || t("no_answer"), "bad");
-  }
 }

@@ -21,7 +21,7 @@ export function title() {
 // /silences?new=1&rule=...&kind=customer&key=... begins one, as an alert's page links to it.
 export async function show(root, _, given) {
   let over = given.over === "true";
-  const list = h("div", { class: "card list" });
+  const list = h("div", { class: "card" });
   const load = async () => {
     try {
       const found = await get("/v1/silences", { over: over ? "true" : "", limit: 200 });
