@@ -40,6 +40,9 @@ AGAIN, ENDS_AFTER = 60.0, 240.0
 #: Changes of so long go in one request, and one that failed is tried again after so long, s.
 TOGETHER, AFTER_FAILURE = 0.5, 5.0
 
+#: Where one found no room among the most severe, all are ranked and told anew after so long, s.
+CROWDED = 5.0
+
 #: Alerts that an Alertmanager is told of at most: of more the most severe, of them the newest.
 MOST = 10_000
 
@@ -51,6 +54,7 @@ class Told:
         self.board, self.console, self.most = board, console, most
         self.there: dict[str, Labels] = {}  # life -> the labels under which it is active there
         self.changed = asyncio.Event()
+        self.crowded = False  # whether one found no room since all was told: it may be more severe than those there
         self._dirty: set[str] = set()  # lives that changed since it was told of them
         self._yielding: set[str] = set()  # those that make room for more severe ones
         self._silences_changed = True
@@ -68,7 +72,7 @@ class Told:
         foremost = set(self.board.foremost(self.most))
         self._yielding = self.there.keys() - foremost
         self._dirty |= foremost | self._yielding
-        self._silences_changed = True
+        self._silences_changed, self.crowded = True, False
         self.changed.set()
 
     async def tell(self, alertmanager: Alertmanager, now: int) -> None:
@@ -99,7 +103,11 @@ class Told:
             labels = None if life is None or id in self._yielding else labels_of(life)
             if before is not None and before != labels:
                 told.append(resolved(before, now))
-            if life is not None and labels is not None and len(there) < self.most:
+            if life is None or labels is None:
+                continue
+            if len(there) >= self.most:
+                self.crowded = True
+            else:
                 told.append(alert_of(life, labels, ends=now + int(ENDS_AFTER * 1000), console=self.console))
                 there[id] = labels
         return told, there
@@ -211,6 +219,8 @@ class Mirror:
                 self.metrics.set("risk_stream_mirror_alerts", float(len(told.there)), url)
                 self.metrics.set("risk_stream_mirror_left_out", float(len(board.open) - len(told.there)), url)
                 self.metrics.set("risk_stream_mirror_told_timestamp_seconds", time.time(), url)
+                if told.crowded:
+                    due = min(due, time.monotonic() + CROWDED)
                 await asyncio.sleep(TOGETHER)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(told.changed.wait(), max(due - time.monotonic(), 0.0))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.dashboards.queries import ROOT
+from tests.dashboards.queries import RATIOS, ROOT
 
 RULES = ROOT / "docker" / "prometheus" / "rules.yml"
 GROUPS = yaml.safe_load(RULES.read_text())["groups"]
@@ -231,6 +231,42 @@ def test_alerts_fire_on_what_they_are_for(tmp_path: Path, every: str) -> None:
     tests = {"rule_files": [str(RULES)], "evaluation_interval": every, "tests": cases}
     file = tmp_path / "alerts_test.yml"
     file.write_text(yaml.safe_dump(tests, sort_keys=False))
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ratios_are_those_of_the_counts_and_say_nothing_where_nothing_was_counted(tmp_path: Path) -> None:
+    """Precision of the alerts that people judged, and refused records of all."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not on PATH")
+    closed = {"a": {"confirmed": 3, "false_alarm": 1}, "b": {"false_alarm": 2, "known": 5}, "c": {"confirmed": 1}}
+    series = {
+        f'risk_stream_desk_dispositions{{rule="{rule}",disposition="{what}"}}': f"{many}x40"
+        for rule, of in (closed | {"d": {"other": 4}}).items()
+        for what, many in of.items()
+    }
+    series |= {
+        'risk_stream_rejects_total{topic="t",reason="late"}': counted((1, 40)),
+        'risk_stream_events_total{topic="t",type="trade"}': counted((3, 40)),
+        'risk_stream_events_total{topic="u",type="loan"}': counted((3, 40)),
+        'risk_stream_rejects_total{topic="v",reason="json"}': counted((3, 40)),
+    }
+    wanted = {
+        "rule:risk_stream_desk_precision:share": ("rule", {"a": 0.75, "b": 0, "c": 1}),
+        "topic:risk_stream_rejects:share_5m": ("topic", {"t": 0.25, "u": 0, "v": 1}),
+    }
+    asked = [
+        {
+            "expr": name,
+            "eval_time": "8m",
+            "exp_samples": [{"labels": f'{name}{{{label}="{of}"}}', "value": value} for of, value in values.items()],
+        }
+        for name, (label, values) in wanted.items()
+    ]
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    tests = [{"interval": "15s", "input_series": inputs, "promql_expr_test": asked}]
+    file = tmp_path / "ratios_test.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [*map(str, RATIOS)], "evaluation_interval": "15s", "tests": tests}))
     done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

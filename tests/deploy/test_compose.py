@@ -236,9 +236,10 @@ def test_the_image_is_small_and_runs_without_rights() -> None:
 def test_grafana_finds_its_data_source_and_dashboards() -> None:
     """Provisioned paths are those that compose mounts."""
     provisioning = ROOT / "docker/grafana/provisioning"
-    source = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"][0]
+    source, shown = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
     provider = yaml.safe_load((provisioning / "dashboards/risk-stream.yml").read_text())["providers"][0]
     assert source["url"] == "http://prometheus:9090"
+    assert shown["url"] == SERVICES["mirror"]["environment"]["RISK_STREAM_ALERTMANAGER"]
     assert f"./dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (ROOT / "dashboards" / Path(home).name).exists()

@@ -136,8 +136,13 @@ def test_of_too_many_the_most_severe_are_told_and_take_the_place_of_others() -> 
     low = [house.hear("r", str(i), severity="low") for i in range(3)]
     tell(told, to)
     assert len(told.there) == 2
+    assert told.crowded
+    told.again()
+    tell(told, to)
+    assert not told.crowded
     worst = house.hear("r", "9", severity="critical")
     tell(told, to)
+    assert told.crowded  # so all are ranked anew, and it has its place seconds later
     told.again()
     before = set(told.there)
     ended = {a["labels"]["alert"] for a in tell(told, to) if a["endsAt"] == "1970-01-01T00:00:10.000Z"}
