@@ -21,6 +21,9 @@ __all__ = ["Masking", "reveal_act"]
 #: Members of an alert whose text a rule's author composed, from anything.
 _SENTENCES = ("summary", "why")
 
+#: How names of features end that are a model's reasons, `trade-novelty.moved`; nothing of an author's is called so.
+_REASON = ".moved"
+
 
 class Masking:
     """What of a catalogue's data is personal, and the masked copy of things that hold such data."""
@@ -40,8 +43,9 @@ class Masking:
     def alert(self, alert: Mapping[str, Any]) -> dict[str, Any]:
         """A masked copy of an alert as it stands in risk.alerts.
 
-        A text among the features stays only where it is a field that is not personal, or one of the alert's own keys:
-        what else it may be (the name on a list that an applicant resembles) is not known, so it is masked.
+        A text among the features stays only where it is a field that is not personal, one of the alert's own keys, or
+        what moved a model's score, which is made of the words that the model's author has for its inputs: what else it
+        may be (the name on a list that an applicant resembles) is not known, so it is masked.
         """
         keys = {kind: self.key(kind, key) for kind, key in alert.get("keys", {}).items()}
         open_keys = frozenset(key for key in keys.values() if key != MASK)
@@ -50,7 +54,9 @@ class Masking:
         for part in ("features", "was"):
             values = alert.get(part)
             if values is not None:
-                masked[part] = {name: self._feature(name, value, open_keys) for name, value in values.items()}
+                reasons = {value for name, value in values.items() if name.endswith(_REASON) and isinstance(value, str)}
+                seen = open_keys | reasons
+                masked[part] = {name: self._feature(name, value, seen) for name, value in values.items()}
                 hidden |= {str(values[name]) for name in values if masked[part][name] != values[name]}
         return {**masked, **self._sentences(alert, hidden)}
 

@@ -49,7 +49,9 @@ CARD, FIRED, SCORE, OVER, MOVED, SEGMENT = "scorecard", "fired", "score", "over"
 ASKING = {CARD: "a scorecard", FIRED: "a rule", **dict.fromkeys((SCORE, OVER, MOVED, SEGMENT), "a model")}
 
 #: Words that cannot be the name of a feature.
-RESERVED = frozenset({"and", "or", "not", "in", "is", "missing", "true", "false", "if", "else", "lambda", "none"})
+RESERVED = frozenset(
+    {MOVED, "and", "or", "not", "in", "is", "missing", "true", "false", "if", "else", "lambda", "none"}
+)
 
 
 class ExpressionError(ValueError):

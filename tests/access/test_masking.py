@@ -47,6 +47,15 @@ def test_an_alert_without_its_personal_data() -> None:
     assert ALERT["keys"]["id_number"] == ID, "a copy"  # type: ignore[index]
 
 
+def test_what_moved_a_score_stays() -> None:
+    """It is in the words of the model's author, under whatever name a rule asks for it."""
+    reasons = "the money of two hours, its size"
+    said = {"novelty": 0.998, "trade-novelty.moved": reasons, "unlike": reasons, "applicant": NAME}
+    masked = MASKING.alert({"keys": {}, "features": said, "was": None, "summary": f"{NAME}: unusual by {reasons}"})
+    assert masked["features"] == {**said, "applicant": MASK}
+    assert masked["summary"] == f"{MASK}: unusual by {reasons}"
+
+
 def test_a_search_of_what_is_masked_finds_nothing() -> None:
     """What is shown, sent and searched holds no personal value in any form."""
     shown = json.dumps(MASKING.alert(ALERT), ensure_ascii=False)

@@ -29,7 +29,7 @@ patterns:
   guessed: {sequence: [failed, failed, login: success], within: 5m}
   failed: {of: login, where: not success}
   large_out: {of: transfer, where: amount > large and direction == "out"}
-  moved: {of: [transfer, trade]}
+  shift: {of: [transfer, trade]}
 """
 
 
@@ -49,10 +49,10 @@ def aggregate(feature: str, named: str = PATTERNS, limit: str = "1", **others: s
         ("count: large_out", "count: transfer, where: LARGE"),
         ("sum: amount, of: large_out", "sum: amount, of: transfer, where: LARGE"),
         ("since: large_out, where: currency == 'USD'", "since: transfer, where: LARGE and currency == 'USD'"),
-        ("count: moved", "count: [transfer, trade]"),
+        ("count: shift", "count: [transfer, trade]"),
         ("count: guessed", "sequence: [login: not success, login: not success, login: success], within: 5m"),
         (
-            "sequence: [failed, moved, large_out: currency == 'USD'], within: 5m",
+            "sequence: [failed, shift, large_out: currency == 'USD'], within: 5m",
             "sequence: [login: not success, [transfer, trade], transfer: LARGE and currency == 'USD'], within: 5m",
         ),
     ],
@@ -89,7 +89,7 @@ def test_patterns_of_a_file_are_known_where_it_is_imported() -> None:
 def test_a_pattern_that_nothing_uses_is_a_warning() -> None:
     assert [str(warning) for warning in plan("{count: guessed, by: customer, window: 1d}").warnings] == [
         "rules.yaml:7:3: no rule of this file uses the pattern 'large_out'",
-        "rules.yaml:8:3: no rule of this file uses the pattern 'moved'",
+        "rules.yaml:8:3: no rule of this file uses the pattern 'shift'",
     ]
 
 
