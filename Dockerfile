@@ -21,6 +21,7 @@ LABEL org.opencontainers.image.title="risk-stream" \
       org.opencontainers.image.description="Real-time risk monitoring on Kafka and Faust" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --system --uid 10001 --home-dir /var/cache/risk-stream --create-home --shell /usr/sbin/nologin risk \
+ && install -d -o risk /var/lib/risk-stream/audit \
  && install -d -o risk /var/lib/risk-stream/book
 COPY --from=build /opt/risk-stream /opt/risk-stream
 COPY rules /etc/risk-stream/rules

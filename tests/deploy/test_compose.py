@@ -204,6 +204,15 @@ def test_prometheus_scrapes_who_sends_notices() -> None:
     assert "ports" not in SERVICES["notices"]
 
 
+def test_heads_of_the_log_of_acts_outlive_the_desk() -> None:
+    """In a volume that its user may write."""
+    desk = SERVICES["desk"]
+    volume, folder = desk["volumes"][-1].split(":")
+    assert folder == desk["environment"]["RISK_STREAM_AUDIT_FOLDER"]
+    assert volume in COMPOSE["volumes"]
+    assert f"install -d -o risk {folder} " in (ROOT / "Dockerfile").read_text()  # else the volume would be root's
+
+
 def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:
     """One volume: the closing writes a *.prom file there, node_exporter reads its folder and says nothing else."""
     written = SERVICES["book"]["entrypoint"][-1]
