@@ -24,7 +24,7 @@ export async function show(root, params) {
   replace(
     root,
     head(row.id, lead),
-    found.drifts?.length > 0 && h("div", { class: "failed", role: "alert" }, t("model.drift_now", { names: found.drifts.join(", ") })),
+    found.drifts?.length > 0 && h("p", { class: "noticed", role: "status" }, t("model.drift_now", { names: found.drifts.join(", ") })),
     tiles(row),
     h("div", { class: "cards" }, what(found), spread(found), segments(found), did(found)),
     card(t("model.inputs"), h("p", { class: "under" }, t("model.inputs_hint", { calm: found.limits.calm, changed: found.limits.changed })), inputs(found)),

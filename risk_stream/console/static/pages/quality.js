@@ -214,7 +214,7 @@ function listed(items) {
     nothing: t("quality.records_none"),
     rows: items,
     columns: [
-      { key: "time", label: t("quality.time"), cell: (row) => moment(row.time) },
+      { key: "time", label: t("quality.time"), cell: (row) => h("span", { class: "unbroken" }, moment(row.time)) },
       { key: "reason", label: t("quality.reason"), cell: (row) => tag(row.reason) },
       { key: "message", label: t("quality.wrong"), grow: true },
       { key: "record", label: t("quality.record"), cell: (row) => h("code", {}, row.record) },

@@ -30,7 +30,7 @@ export async function show(root, params) {
   replace(
     root,
     head(row.id, lead, ...(attempt ? [attempt] : []), h("a", { class: "button", href: alerts }, t("rule.alerts"))),
-    found.last_error && h("div", { class: "failed", role: "alert" }, h("p", {}, `${t("rule.error")} (${when(found.error_time)}): ${found.last_error}`)),
+    found.last_error && h("p", { class: "noticed", role: "status" }, `${t("rule.error")} (${when(found.error_time)}): ${found.last_error}`),
     row.decides ? null : tiles(row, alerts),
     h("div", { class: "cards" }, says(found), row.decides ? null : firedCard(fired), row.decides ? null : ends(row, alerts), shadow(row)),
     found.rows.length > 0 && card(t("rule.rows"), rowsOf(found.rows)),
