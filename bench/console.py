@@ -78,6 +78,7 @@ def _lists(served: Served, asked: int) -> list[tuple[str, int, float, float, flo
         if "{" in path or not {"limit", "offset"} <= params:
             continue
         chance, took = random.Random(path), list[float]()
+        _ask(line, served.tokens["anna"], path)  # the first has to read rules, and the like
         while len(took) < (asked if path == "/v1/alerts" else asked // 10):
             token = served.tokens[chance.choice([name for name, seen in SCOPES.items() if seen])]
             filters = _filters(chance) if path == "/v1/alerts" else {}

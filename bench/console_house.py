@@ -135,18 +135,18 @@ async def _fill(settings: Settings, alerts: int, not_closed: int) -> None:
 def _made(number: int, chance: random.Random, time_ms: int, is_open: bool) -> tuple[Alert, Entry]:
     customer, account = f"C{chance.randrange(100_000):06}", f"A{chance.randrange(300_000):06}"
     alert = _alert(f"{number:020x}", chance, time_ms, {"customer": customer, "account": account})
-    case = f"c{10_000_000 + (number % 2_000 if is_open else number // 4)}"
-    closed = None if is_open else time_ms + chance.randrange(DAY_MS)
+    case_id = f"c{10_000_000 + (number % 2_000 if is_open else number // 4)}"
+    closed = None if is_open else time_ms + chance.randrange(DAY_MS // 4)
     life = _life(
         alert,
-        case,
+        case_id,
         assignee=chance.choice(("", *SCOPES)),
         disposition=None if is_open else chance.choice(DISPOSITIONS),
         closed=closed,
         changed=closed or time_ms,
     )
-    cases = [_case(life)] if is_open else []
-    entry = Entry(number=number + 1, before="", time=life.changed, what="alert", lives=[life], cases=cases)
+    case = _case(life, 5 if is_open else 0)
+    entry = Entry(number=number + 1, before="", time=life.changed, what="alert", lives=[life], cases=[case])
     return alert, entry
 
 
@@ -199,7 +199,7 @@ def _life(alert: Alert, case: str, **more: object) -> Life:
     )
 
 
-def _case(life: Life) -> Case:
+def _case(life: Life, not_closed: int) -> Case:
     return Case(
         id=life.case,
         kind="customer",
@@ -207,7 +207,7 @@ def _case(life: Life) -> Case:
         entity=life.entity,
         severity=life.severity,
         alerts=5,
-        open=5,
+        open=not_closed,
         first=life.since,
         last=life.since,
         rules=[life.rule],

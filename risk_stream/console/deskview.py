@@ -23,17 +23,18 @@ class DeskView:
     def __init__(self) -> None:
         self.number, self.now = 0, 0
         self.cases: OrderedDict[str, Case] = OrderedDict()  # the one that changed last stands last
+        self.going_on: OrderedDict[str, Case] = OrderedDict()  # those of them that have open alerts
         self.silences: OrderedDict[str, Silence] = OrderedDict()
         self.approvals = Approvals()
         self.told: dict[str, str] = {}  # case -> the life whose sentence is the case's
+        self._over: OrderedDict[str, None] = OrderedDict()  # cases that have none
         self._trails: OrderedDict[str, array[int]] = OrderedDict()
 
     def take(self, entry: Entry, offset: int) -> None:
         """Take one."""
         self.number, self.now = entry.number, max(self.now, entry.time)
         for case in entry.cases:
-            self.cases[case.id] = case
-            self.cases.move_to_end(case.id)
+            self._keep(case)
         for life in entry.lives:
             known = self.cases.get(life.case)
             if known is not None and known.summary == life.summary:
@@ -49,13 +50,25 @@ class DeskView:
         """The offsets of the entries that changed a life, oldest first; of one that changed long ago nothing."""
         return tuple(self._trails.get(life, ()))
 
-    def seen_cases(self, scope: Scope) -> list[Case]:
-        """Those that may be seen, the one that changed last first."""
-        return [case for case in reversed(self.cases.values()) if scope.sees(case.entity)]
+    def seen_cases(self, scope: Scope, *, over: bool = True) -> list[Case]:
+        """Those that may be seen, the one that changed last first; without those that are over, if so asked."""
+        return [case for case in reversed((self.cases if over else self.going_on).values()) if scope.sees(case.entity)]
 
     def active(self, now: int) -> list[Silence]:
         """The silences that keep people from being told at `now`, ms."""
         return [silence for silence in self.silences.values() if silence.begins <= now < silence.ends]
+
+    def _keep(self, case: Case) -> None:
+        self.cases[case.id] = case
+        self.cases.move_to_end(case.id)
+        if case.open:
+            self._over.pop(case.id, None)
+            self.going_on[case.id] = case
+            self.going_on.move_to_end(case.id)
+        else:
+            self.going_on.pop(case.id, None)
+            self._over[case.id] = None
+            self._over.move_to_end(case.id)
 
     def _went(self, life: str, offset: int) -> None:
         trail = self._trails.get(life)
@@ -67,11 +80,10 @@ class DeskView:
     def _bound(self) -> None:
         while len(self._trails) > TRAILS:
             self._trails.popitem(last=False)
-        if len(self.cases) > CASES:
-            over = [id for id, case in self.cases.items() if not case.open][: len(self.cases) - CASES]
-            for id in over:
-                del self.cases[id]
-                self.told.pop(id, None)
+        while len(self.cases) > CASES and self._over:
+            id, _ = self._over.popitem(last=False)
+            del self.cases[id]
+            self.told.pop(id, None)
         while len(self.silences) > SILENCES:
             ended = next((id for id, one in self.silences.items() if one.ends <= self.now), None)
             if ended is None:

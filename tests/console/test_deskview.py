@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from risk_stream.access import EVERYWHERE, Scope
 from risk_stream.alerts import Act, Cause, Desk, Silence, read_entry
+from risk_stream.console import deskview
 from risk_stream.console.deskview import DeskView
 from tests.alerts.made import alert
 
@@ -42,3 +45,18 @@ def test_a_silence_is_active_from_its_beginning_to_its_end() -> None:
     assert [one.by for one in told(asked).active(30_000)] == ["li"]
     assert told(asked).active(60_000) == []
     assert told(asked, Act(id="u", act="unsilence", by="li", at=0, subject="s")).active(30_000) == []
+
+
+def test_cases_that_are_over_are_forgotten_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that go on stay, however many there are."""
+    monkeypatch.setattr(deskview, "CASES", 3)
+    alerts = [alert("r", str(number)) for number in range(6)]
+    closing = [
+        Act(id=f"a{number}", act="close", by="li", at=0, alerts=[alerts[number].id], disposition="known")
+        for number in (1, 0, 3)
+    ]
+    view = told(*alerts, *closing)
+    assert [case.key for case in view.seen_cases(EVERYWHERE)] == ["C5", "C4", "C2"]
+    assert [case.key for case in view.seen_cases(EVERYWHERE, over=False)] == ["C5", "C4", "C2"]
+    assert [case.key for case in told(*alerts[:3], closing[0]).seen_cases(EVERYWHERE)] == ["C1", "C2", "C0"]
+    assert [case.key for case in told(*alerts[:3], closing[0]).seen_cases(EVERYWHERE, over=False)] == ["C2", "C0"]

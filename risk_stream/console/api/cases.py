@@ -50,9 +50,8 @@ def routes(house: House) -> list[Route]:
         kinds, severities, entities = (set(texts(request, name)) for name in ("kind", "severity", "entity"))
         found = [
             case
-            for case in house.view.seen_cases(scope)
-            if (case.open or request.query.get("over") == "true")
-            and (not kinds or case.kind in kinds)
+            for case in house.view.seen_cases(scope, over=request.query.get("over") == "true")
+            if (not kinds or case.kind in kinds)
             and (not severities or case.severity in severities)
             and (not entities or case.entity in entities)
         ]

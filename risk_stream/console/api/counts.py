@@ -36,8 +36,7 @@ def routes(house: House) -> list[Route]:
     async def hours(request: web.Request) -> web.Response:
         many = integer(request, "hours", 1, MOST_HOURS, 48) or 48
         query, scope = query_of(request), scope_of(request)
-        newest = house.index.find(query, scope, "-since", 0, 1).rows
-        until = max(house.now(), newest[0]["since"] if newest else 0)
+        until = max(house.now(), house.index.newest(query, scope) or 0)
         found = house.index.per_hour(until, many, query, scope)
         items = [{"from": begin, "severities": some} for begin, some in found]
         return answer({"items": items, "total": len(items), "offset": 0, "limit": many})

@@ -70,8 +70,8 @@ def routes(house: House) -> list[Route]:
                 "loans": _named(rows.rows, "loan"),
                 "cases": [
                     case.id
-                    for case in house.view.seen_cases(scope)
-                    if case.kind == kind and case.key == key and case.open
+                    for case in house.view.seen_cases(scope, over=False)
+                    if case.kind == kind and case.key == key
                 ][:NAMED],
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from aiohttp import web
@@ -25,12 +26,11 @@ async def overview(house: House, scope: Scope) -> dict[str, Any]:
     """The overview of a scope. Each count is of alerts that are not closed, and leads to the queue by its filter."""
     now, index = house.now(), house.index
     standing = Query(one_of={"standing": _OPEN})
-    by_severity = index.counts(("severity", "standing"), standing, scope)
-    cells = index.counts(("stage", "severity"), standing, scope)
-    entities = index.counts(("entity", "severity"), standing, scope)
-    newest = index.find(Query(), scope, "-since", 0, 1).rows
-    until = max(now, newest[0]["since"] if newest else 0)
-    cases = [case for case in house.view.seen_cases(scope) if case.open]
+    counts = index.counts(("stage", "entity", "severity", "standing"), standing, scope)
+    by_severity, cells, entities = _sums(counts, 2, 3), _sums(counts, 0, 2), _sums(counts, 1, 2)
+    newest = index.newest(Query(), scope)
+    until = max(now, newest or 0)
+    cases = house.view.seen_cases(scope, over=False)
     cases.sort(key=lambda case: (-SEVERITIES.index(case.severity), -case.last))
     return {
         "now": now,
@@ -49,10 +49,18 @@ async def overview(house: House, scope: Scope) -> dict[str, Any]:
         ],
         "cases": [case_row(house, case, scope) for case in cases[:CASES]],
         "cases_open": len(cases),
-        "newest": newest[0]["since"] if newest else None,
+        "newest": newest,
         "silences": len(house.view.active(now)),
         "desk": {"entries": house.view.number, "last": house.view.now or None},
     }
+
+
+def _sums(counts: dict[tuple[str, ...], int], *of: int) -> dict[tuple[str, ...], int]:
+    """Counts by some of the things that they are counted by."""
+    sums: Counter[tuple[str, ...]] = Counter()
+    for names, count in counts.items():
+        sums[tuple(names[one] for one in of)] += count
+    return sums
 
 
 def _rows(name: str, cells: dict[tuple[str, ...], int]) -> list[dict[str, Any]]:

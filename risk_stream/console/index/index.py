@@ -25,6 +25,9 @@ __all__ = ["HOUR_MS", "MOST_ROWS", "Index"]
 #: Rows that are kept; each takes some 700 bytes.
 MOST_ROWS = 1_000_000
 
+#: Where there are more, one in so many goes at once.
+AT_ONCE = 256
+
 #: Rows that went, as far back as it is remembered for who asks what changed.
 MOST_GONE = 10_000
 
@@ -98,6 +101,18 @@ class Index:
         names = zip(*([c.names[code] for code in of] for c, of in zip(columns, codes, strict=True)), strict=True)
         return dict(zip(names, numbers.tolist(), strict=True))
 
+    def newest(self, query: Query = ALL, scope: Scope = EVERYWHERE) -> int | None:
+        """When the last alert was raised here, ms; None where there is none."""
+        if not len(self):
+            return None
+        since, held = self._rows.numbers["since"], self._rows.held
+        last = int(since.max(where=held, initial=NEVER))
+        for among in (np.flatnonzero(held & (since > last - 24 * HOUR_MS)), None):  # there most find theirs
+            found = matching(self._rows, query, scope, among)
+            if len(found):
+                return int(since[found].max())
+        return None
+
     def per_hour(
         self, until: int, hours: int, query: Query = ALL, scope: Scope = EVERYWHERE, *, column: str = "since"
     ) -> list[tuple[int, dict[str, int]]]:
@@ -143,7 +158,11 @@ class Index:
         ]
 
     def changed_since(self, version: int, scope: Scope = EVERYWHERE, query: Query = ALL, most: int = 500) -> Changes:
-        """The rows that changed after a version and are found by a query, and what went from sight of the scope."""
+        """The rows that changed after a version and are found by a query, and what went from sight of the scope.
+
+        Those that went because there were too many are not told of: they are the oldest of all, and nobody waits for
+        them.
+        """
         rows, touched = self._rows, self._rows.numbers["touched"]
         new = matching(rows, query, scope, np.flatnonzero(rows.held & (touched > version)))
         new = new[np.argsort(-touched[new])]
@@ -241,17 +260,18 @@ class Index:
             self._gone.append((self.version + 1, self._rows.ids[slot], before))
 
     def _remove(self, slot: int) -> None:
-        rows, id = self._rows, self._rows.ids[slot]
+        """Let a row go that another stands for now."""
         self.version += 1
-        self._gone.append((self.version, id, rows.coded["entity"][slot]))
-        rows.remove(slot)
+        self._gone.append((self.version, self._rows.ids[slot], self._rows.coded["entity"][slot]))
+        self._rows.remove(slot)
 
     def _bound(self) -> None:
-        """Let go a 64th of the rows where there are too many."""
+        """Let the oldest go where there are too many: a few at once, for it takes a look at all of them."""
         if len(self._rows) <= self.most:
             return
-        many = max(len(self._rows) - self.most, self.most // 64)
+        many = max(len(self._rows) - self.most, self.most // AT_ONCE)
         for slot in self._rows.oldest(many).tolist():
-            self._remove(slot)
+            self._rows.remove(slot)
+        self.version += 1
         self.dropped += many
         self._rows.tidy()

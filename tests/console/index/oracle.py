@@ -8,6 +8,7 @@ from typing import Any
 from risk_stream.access import Scope
 from risk_stream.alerts import SEVERITIES, Life
 from risk_stream.console.index import Query
+from risk_stream.console.index.index import AT_ONCE
 from risk_stream.engine import Alert
 
 __all__ = ["Oracle"]
@@ -63,7 +64,7 @@ class Oracle:
 
     def _bound(self) -> None:
         if len(self.rows) > self.most:
-            many = max(len(self.rows) - self.most, self.most // 64)
+            many = max(len(self.rows) - self.most, self.most // AT_ONCE)
             ordered = sorted(self.rows.values(), key=lambda r: (r["standing"] != "closed", r["since"], r["id"]))
             for row in ordered[:many]:
                 del self.rows[row["id"]]
