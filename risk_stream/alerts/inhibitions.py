@@ -67,8 +67,11 @@ class Inhibitions:
         if places:
             self._places[life.id] = places
         if life.inhibited_by:
-            self._marked[life.inhibited_by][life.id] = None
-            self._mark[life.id] = life.inhibited_by
+            self._says(life)
+
+    def _says(self, life: Life) -> None:
+        self._marked[life.inhibited_by][life.id] = None
+        self._mark[life.id] = life.inhibited_by
 
     def settle(self, most: int) -> list[tuple[Life, str]]:
         """Lives of which it is another one that inhibits them, or none any more; not more than `most`, each once."""
@@ -77,8 +80,13 @@ class Inhibitions:
             id = next(iter(self._unsettled))
             del self._unsettled[id]
             life = self._lives.get(id)
-            if life is not None and life.standing != "closed" and (cause := self.cause_of(life)) != life.inhibited_by:
+            if life is None or life.standing == "closed":
+                continue
+            cause = self.cause_of(life)
+            if cause != life.inhibited_by:
                 found.append((life, cause))
+            elif cause:  # it was closed and opened again before this was looked at
+                self._says(life)
         return found
 
     def _of(self, life: Life, *, effects: bool) -> Iterator[_Place]:
