@@ -41,13 +41,16 @@ class Alertmanager:
         for begin in range(0, len(alerts), STEP):
             await self._ask("POST", "alerts", alerts[begin : begin + STEP])
 
-    async def silences(self) -> dict[str, str]:
-        """Of our silences that are not over, its id of each. Raises `AlertmanagerError`."""
-        found = {}
+    async def silences(self, house: str) -> dict[str, list[str]]:
+        """Of a house's silences that are not over, its ids of each: several where two were made in one moment.
+
+        Raises `AlertmanagerError`.
+        """
+        found: dict[str, list[str]] = {}
         for one in await self._ask("GET", "silences"):
-            ours = silence_told(one["comment"])
+            ours = silence_told(one["comment"], house)
             if ours is not None and one["status"]["state"] != "expired":
-                found[ours] = one["id"]
+                found.setdefault(ours, []).append(one["id"])
         return found
 
     async def silence(self, silence: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ Labels: TypeAlias = dict[str, str]
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 #: How an Alertmanager's silence says which of ours it is, at the end of its comment.
-_MARK = re.compile(r"\[silence ([A-Za-z0-9_.:-]+)\]$")
+_MARK = re.compile(r"\[silence ([A-Za-z0-9_.:-]+) of (.+)\]$")
 
 
 class Board:
@@ -68,12 +68,13 @@ class Board:
             hear(changed)
 
 
-def labels_of(life: Life) -> Labels:
-    """The labels by which an Alertmanager knows a life."""
+def labels_of(life: Life, house: str) -> Labels:
+    """The labels by which an Alertmanager knows a life of a house, which is called as its group of workers."""
     keys = {f"key_{kind}": key for kind, key in life.keys.items() if re.fullmatch(r"[a-zA-Z0-9_]+", kind)}
     return {
         "alertname": life.rule,
         "source": SOURCE,
+        "house": house,
         "severity": life.severity,
         "stage": life.stage,
         "entity": life.entity,
@@ -102,8 +103,8 @@ def resolved(labels: Mapping[str, str], now: int) -> dict[str, Any]:
     return {"labels": dict(labels), "startsAt": rfc3339(now - 1), "endsAt": rfc3339(now)}
 
 
-def silence_of(silence: Silence) -> dict[str, Any]:
-    """A silence as an Alertmanager takes it: of alerts about customers alone, by whom it is and why."""
+def silence_of(silence: Silence, house: str) -> dict[str, Any]:
+    """A silence as an Alertmanager takes it: of alerts about this house's customers alone, by whom it is and why."""
     lists = {
         "rule": silence.rules,
         "stage": silence.stages,
@@ -111,20 +112,21 @@ def silence_of(silence: Silence) -> dict[str, Any]:
         "entity": silence.entities,
         **{f"key_{kind}": [key] for kind, key in silence.keys.items()},
     }
-    matchers = [_matcher("source", [SOURCE]), *(_matcher(name, values) for name, values in lists.items() if values)]
+    ours = [_matcher("source", [SOURCE]), _matcher("house", [house])]
+    matchers = [*ours, *(_matcher(name, values) for name, values in lists.items() if values)]
     return {
         "matchers": matchers,
         "startsAt": rfc3339(silence.begins),
         "endsAt": rfc3339(silence.ends),
         "createdBy": silence.by,
-        "comment": f"{silence.reason} [silence {silence.id}]",
+        "comment": f"{silence.reason} [silence {silence.id} of {house}]",
     }
 
 
-def silence_told(comment: str) -> str | None:
-    """Which of our silences one of an Alertmanager is, by its comment; None where somebody made it there."""
+def silence_told(comment: str, house: str) -> str | None:
+    """Which of a house's silences one of an Alertmanager is, by its comment; None where it is of somebody else."""
     found = _MARK.search(comment)
-    return found and found[1]
+    return found[1] if found is not None and found[2] == house else None
 
 
 def rfc3339(ms: int) -> str:

@@ -50,8 +50,8 @@ MOST = 10_000
 class Told:
     """What one Alertmanager was told, and what it is to be told."""
 
-    def __init__(self, board: Board, console: str, most: int = MOST) -> None:
-        self.board, self.console, self.most = board, console, most
+    def __init__(self, board: Board, house: str, console: str, most: int = MOST) -> None:
+        self.board, self.house, self.console, self.most = board, house, console, most
         self.there: dict[str, Labels] = {}  # life -> the labels under which it is active there
         self.changed = asyncio.Event()
         self.crowded = False  # whether one found no room since all was told: it may be more severe than those there
@@ -100,7 +100,7 @@ class Told:
         told, there = list[dict[str, Any]](), dict(self.there)
         for id in sorted(asked, key=lambda id: id not in self._yielding):  # room is made before it is taken
             life, before = self.board.open.get(id), there.pop(id, None)
-            labels = None if life is None or id in self._yielding else labels_of(life)
+            labels = None if life is None or id in self._yielding else labels_of(life, self.house)
             if before is not None and before != labels:
                 told.append(resolved(before, now))
             if life is None or labels is None:
@@ -114,11 +114,12 @@ class Told:
 
     async def _silences(self, alertmanager: Alertmanager, now: int) -> None:
         self.board.forget(now)
-        wanted, has = self.board.silences, await alertmanager.silences()
-        for id in has.keys() - wanted.keys():
-            await alertmanager.unsilence(has[id])
+        wanted, has = self.board.silences, await alertmanager.silences(self.house)
+        for ended in has.keys() - wanted.keys():
+            for id in has[ended]:
+                await alertmanager.unsilence(id)
         for id in sorted(wanted.keys() - has.keys()):
-            await alertmanager.silence(silence_of(wanted[id]))
+            await alertmanager.silence(silence_of(wanted[id], self.house))
 
 
 class Mirror:
@@ -197,7 +198,7 @@ class Mirror:
 
     async def _tell(self, url: str, board: Board) -> None:
         """Keep one Alertmanager told until cancelled."""
-        told, due, was_there = Told(board, self.settings.console_address), 0.0, True
+        told, due, was_there = Told(board, self.settings.group, self.settings.console_address), 0.0, True
         async with Alertmanager(url) as alertmanager:
             while True:
                 if time.monotonic() >= due:

@@ -46,23 +46,25 @@ class Heard(Alertmanager):
         super().__init__("http://nowhere")
         self.away = False
         self.posts: list[list[dict[str, Any]]] = []
-        self.there: dict[str, str] = {}
+        self.there: list[str] = []  # the comments of its silences, which are their ids too
 
     async def post(self, alerts: list[dict[str, Any]]) -> None:
         if self.away:
             raise AlertmanagerError("away")
         self.posts.append(alerts)
 
-    async def silences(self) -> dict[str, str]:
-        return dict(self.there)
+    async def silences(self, house: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for comment in self.there:
+            if (ours := silence_told(comment, house)) is not None:
+                found.setdefault(ours, []).append(comment)
+        return found
 
     async def silence(self, silence: dict[str, Any]) -> None:
-        ours = silence_told(silence["comment"])
-        assert ours is not None
-        self.there[ours] = f"am-{ours}"
+        self.there.append(silence["comment"])
 
     async def unsilence(self, id: str) -> None:
-        self.there = {ours: theirs for ours, theirs in self.there.items() if theirs != id}
+        self.there.remove(id)
 
 
 def tell(told: Told, to: Heard, now: int = 10_000) -> list[dict[str, Any]]:
@@ -76,13 +78,14 @@ def test_labels_stay_when_people_act_and_hold_no_sentence() -> None:
     """So an Alertmanager knows it as the same alert, and shows nobody what may be personal."""
     house = House()
     one = house.hear("r", "1", summary="Zhang San moved money")
-    before = labels_of(house.board.open[one])
+    before = labels_of(house.board.open[one], "h")
     house.act("acknowledge", one)
     life = house.board.open[one]
-    assert labels_of(life) == before
+    assert labels_of(life, "h") == before
     assert before == {
         "alertname": "r",
         "source": "risk-stream",
+        "house": "h",
         "severity": "high",
         "stage": "trading",
         "entity": "SEC-SH",
@@ -100,7 +103,7 @@ def test_labels_stay_when_people_act_and_hold_no_sentence() -> None:
 
 def test_a_closed_alert_is_told_as_resolved_and_a_new_severity_is_another_alert() -> None:
     house, to = House(), Heard()
-    told = Told(house.board, CONSOLE)
+    told = Told(house.board, "h", CONSOLE)
     one = house.hear("r", "1")
     assert [a["labels"]["severity"] for a in tell(told, to)] == ["high"]
     assert tell(told, to) == []
@@ -117,7 +120,7 @@ def test_a_closed_alert_is_told_as_resolved_and_a_new_severity_is_another_alert(
 
 def test_what_one_that_was_away_has_missed_is_told_when_it_is_back() -> None:
     house, to = House(), Heard()
-    told = Told(house.board, CONSOLE)
+    told = Told(house.board, "h", CONSOLE)
     one, other = house.hear("r", "1"), house.hear("r", "2")
     tell(told, to)
     to.away = True
@@ -132,7 +135,7 @@ def test_what_one_that_was_away_has_missed_is_told_when_it_is_back() -> None:
 
 def test_of_too_many_the_most_severe_are_told_and_take_the_place_of_others() -> None:
     house, to = House(), Heard()
-    told = Told(house.board, CONSOLE, most=2)
+    told = Told(house.board, "h", CONSOLE, most=2)
     low = [house.hear("r", str(i), severity="low") for i in range(3)]
     tell(told, to)
     assert len(told.there) == 2
@@ -151,29 +154,36 @@ def test_of_too_many_the_most_severe_are_told_and_take_the_place_of_others() -> 
 
 
 def test_a_silence_is_made_once_and_ended_when_ours_ends() -> None:
-    """One that somebody made there by hand is left alone."""
+    """However often it is there; one of another house, or made there by hand, is left alone."""
     house, to = House(), Heard()
-    told = Told(house.board, CONSOLE)
+    told = Told(house.board, "h", CONSOLE)
+    others = ["by hand", "of another house [silence s1 of g]"]
+    to.there += others
     silence = Silence(id="", by="", reason="known outage", begins=0, ends=3_600_000, rules=["r"])
     house.act("silence", silence=silence)
     (ours,) = house.board.silences
+    told.again()
     tell(told, to)
-    assert to.there == {ours: f"am-{ours}"}
+    told.again()
+    tell(told, to)
+    assert to.there == [*others, f"known outage [silence {ours} of h]"]
+    to.there.append(to.there[-1])
     house.act("unsilence", subject=ours)
     tell(told, to)
-    assert to.there == {}
+    assert to.there == others
 
 
 def test_a_silence_matches_what_ours_matches_and_nothing_of_the_platform() -> None:
     silence = Silence(
         id="s1", by="li", reason="why", begins=0, ends=1, rules=["a-b", "c.d"], entities=["X"], keys={"customer": "C1"}
     )
-    made = silence_of(silence)
+    made = silence_of(silence, "h")
     assert {m["name"]: (m["value"], m["isRegex"]) for m in made["matchers"]} == {
         "source": ("risk-stream", False),
+        "house": ("h", False),
         "rule": (r"a\-b|c\.d", True),
         "entity": ("X", False),
         "key_customer": ("C1", False),
     }
-    assert (made["createdBy"], silence_told(made["comment"])) == ("li", "s1")
-    assert silence_told("made by hand") is None
+    assert (made["createdBy"], silence_told(made["comment"], "h")) == ("li", "s1")
+    assert silence_told("made by hand", "h") is None
