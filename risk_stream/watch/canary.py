@@ -81,8 +81,7 @@ class Canary:
         async with Reader(settings.broker) as reader:  # says in a sentence what is missing
             await reader.spans([settings.canary_topic, settings.canary_back_topic])
         counts = await asyncio.to_thread(partition_counts, settings.broker)
-        self._names = names(counts[settings.hop_topic(KEY)])
-        self._newest = dict.fromkeys(self._names, time.time())
+        self.begin(counts[settings.hop_topic(KEY)], time.time())
         self.metrics.before_scrape(self._ages)
         self._told(f"a canary goes through each of {len(self._names)} partitions of every hop")
         while True:
@@ -91,6 +90,11 @@ class Canary:
             except (KafkaError, BrokerError, OSError) as exc:
                 log.warning("the canary begins again: %s", exc)
             await asyncio.sleep(BETWEEN)
+
+    def begin(self, partitions: int, now: float) -> None:
+        """So many partitions have hops, and none came back before now, s since 1970."""
+        self._names = names(partitions)
+        self._newest = dict.fromkeys(self._names, now)
 
     async def _work(self) -> None:
         place = TopicPartition(self.settings.canary_back_topic, 0)
@@ -127,7 +131,7 @@ class Canary:
                     listening.result()
                 await (await producer.send(self.settings.canary_topic, self._event(name), partition=0))
                 self.metrics.add("risk_stream_canary_sent_total")
-                self._look()
+                self.look(time.time())
                 await asyncio.sleep(wait)
 
     def _event(self, name: str) -> bytes:
@@ -159,9 +163,8 @@ class Canary:
         for partition, name in enumerate(self._names):
             self.metrics.set("risk_stream_canary_age_seconds", max(now - self._newest[name], 0.0), str(partition))
 
-    def _look(self) -> None:
-        """Say once when none comes back from somewhere, and once when all do again."""
-        now = time.time()
+    def look(self, now: float) -> None:
+        """Say once when none comes back from somewhere at a time, s since 1970, and once when all do again."""
         missed = [str(i) for i, name in enumerate(self._names) if now - self._newest[name] > MISSED]
         if bool(missed) == self._missed:
             return

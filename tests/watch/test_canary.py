@@ -41,6 +41,22 @@ def test_what_is_no_canary_of_this_house_is_passed_over() -> None:
     assert canary.metrics.get("risk_stream_canary_back_total") == 0
 
 
+def test_what_does_not_come_back_is_said_once_and_so_is_its_return() -> None:
+    """With what it may be: a plan without the canary's rule answers none, ever."""
+    heard = list[str]()
+    canary = Canary(Settings(), load_catalogue(), heard.append)
+    canary.begin(2, 1_000.0)
+    for now in (1_030.0, 1_070.0, 1_080.0):
+        canary.look(now)
+    (said,) = heard
+    assert said.startswith("for 60 s no canary came back through partition 0, 1: is a worker running")
+    assert "rules/portfolio/canary.yaml" in said
+    for name in names(2):
+        canary.heard(json.dumps({"keys": {"loan": name}, "time": 1_085_000}).encode(), 1_086.0)
+    canary.look(1_087.0)
+    assert heard[1:] == ["canaries come back through every partition"]
+
+
 def ages(metrics: Metrics) -> list[float]:
     """By partition."""
     return [
