@@ -9,7 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from risk_stream.access import Scope
-from risk_stream.console.answers import BadQueryError, answer, bad, listed, missing, page_of, scope_of
+from risk_stream.console.answers import BadQueryError, answer, bad, missing, page_of, scope_of
 from risk_stream.console.house import House
 from risk_stream.console.index import Query
 from risk_stream.console.routes import Param, Route
@@ -19,8 +19,8 @@ from risk_stream.sinks.profiles import State
 
 __all__ = ["routes"]
 
-#: Profiles that are looked through for somebody who may see some legal entities only.
-LOOKED_AT = 5_000
+#: Profiles that are looked through for somebody who may see some legal entities only, and those read at once.
+LOOKED_AT, STEP = 2_000, 200
 
 #: Alerts that name accounts and loans, and how many of either, and members of a group, are named.
 ALERTS, NAMED = 200, 50
@@ -36,12 +36,13 @@ def routes(house: House) -> list[Route]:
         scope, page = scope_of(request), page_of(request)
         kind = kind_of(request)
         try:
-            keys, total = await _listed(house, kind, scope, page)
-            items = [row for key in keys if (row := await _row(house, kind, key, scope)) is not None]
-            items.sort(key=lambda row: (-row["place"], -row["score"], row["key"]))  # points have faded since
+            keys, total, looked_at = await _listed(house, kind, scope, page)
+            items = await _rows(house, kind, keys, scope)
         except (RedisError, OSError):
             return bad(_AWAY, 503)
-        return listed(items, total, page)
+        limit, offset = page
+        rest = {"items": items, "total": total, "offset": offset, "limit": limit}
+        return answer({**rest, "looked_at": looked_at})
 
     async def customer(request: web.Request) -> web.Response:
         scope, kind, key = scope_of(request), kind_of(request), request.match_info["key"]
@@ -85,7 +86,8 @@ def routes(house: House) -> list[Route]:
             customers,
             "Customers, or groups of them, who have a profile: the worst grade first, of it the most points.",
             (kind, Param("limit", "at most 200", "integer"), Param("offset", "how many to skip", "integer")),
-            answer="{items: [{kind, key, grade, place, score, labels, why, alerts, open: {severity: n}}], total}.",
+            answer="{items: [{kind, key, grade, place, score, labels, why, alerts, open: {severity: n}}], total,"
+            " looked_at: of how many of the worst, where not all are known}.",
         ),
         Route(
             "GET",
@@ -113,65 +115,72 @@ async def _policy(house: House) -> Resolved | None:
     return None if plan is None else plan.profiles
 
 
-async def _listed(house: House, kind: str, scope: Scope, page: tuple[int, int]) -> tuple[list[str], int]:
-    """(the keys of a page, how many there are), the worst first."""
+async def _listed(house: House, kind: str, scope: Scope, page: tuple[int, int]) -> tuple[list[str], int, int | None]:
+    """(the keys of a page, how many there are, of how many of the worst that is known), the worst first.
+
+    Profiles know of no scope: for who sees some entities only the worst are looked through. None: all are known.
+    """
     limit, offset = page
     policy = await _policy(house)
     if policy is None:
-        return [], 0
+        return [], 0, None
     grades = [name for name, _ in reversed(policy.lines(kind))]
     counts = await house.profiles.count(grades)
-    first = offset
+    total = sum(many for (of, _), many in counts.items() if of == kind)
+    first, most = (offset, limit) if scope.entities is None else (0, LOOKED_AT)
     keys: list[str] = []
     for grade in grades:
         many = counts[kind, grade]
-        if scope.entities is not None:
-            keys += await house.profiles.worst(kind, grade, 0, LOOKED_AT - len(keys)) if len(keys) < LOOKED_AT else []
-        elif first < many and len(keys) < limit:
-            keys += await house.profiles.worst(kind, grade, first, first + limit - len(keys) - 1)
+        if first < many and len(keys) < most:
+            keys += await house.profiles.worst(kind, grade, first, first + most - len(keys) - 1)
         first = max(0, first - many)
     if scope.entities is None:
-        return keys, sum(many for (of, _), many in counts.items() if of == kind)
+        return keys, total, None
     mine = []
-    for at in range(0, len(keys), 200):
-        part = keys[at : at + 200]
+    for at in range(0, len(keys), STEP):
+        part = keys[at : at + STEP]
         states = await house.profiles.read([f"{kind}:{key}" for key in part])
         mine += [key for key, state in zip(part, states, strict=True) if seen_contributions(state, scope)]
-    return mine[offset : offset + limit], len(mine)
+    return mine[offset : offset + limit], len(mine), LOOKED_AT if total > LOOKED_AT else None
 
 
-async def _profile(house: House, kind: str, key: str, scope: Scope) -> tuple[State, Profile] | None:
-    (state,) = await house.profiles.read([f"{kind}:{key}"])
-    made = standing_of(state, await _policy(house), scope, await house.profiles.clock())
-    return None if made is None else (state, made)
+async def _profiles(house: House, kind: str, keys: list[str], scope: Scope) -> list[tuple[State, Profile]]:
+    """What Redis has of some customers or groups, and how they stand as far as somebody may see it."""
+    if not keys:
+        return []
+    policy, now = await _policy(house), await house.profiles.clock()
+    states = await house.profiles.read([f"{kind}:{key}" for key in keys])
+    made = ((state, standing_of(state, policy, scope, now)) for state in states)
+    return [(state, profile) for state, profile in made if profile is not None]
 
 
-async def _row(house: House, kind: str, key: str, scope: Scope) -> dict[str, Any] | None:
-    """A line of the list."""
-    found = await _profile(house, kind, key, scope)
-    if found is None:
-        return None
-    _, profile = found
-    counts = house.index.counts(("standing", "severity"), Query(keys={kind: key}), scope)
-    return {
-        "kind": kind,
-        "key": key,
-        "grade": profile.grade,
-        "place": list(profile.lines).index(profile.grade),
-        "score": profile.score,
-        "labels": profile.names,
-        "why": [reason.rule for reason in profile.reasons[:3]],
-        "alerts": sum(counts.values()),
-        "open": _not_closed(counts),
-    }
+async def _rows(house: House, kind: str, keys: list[str], scope: Scope) -> list[dict[str, Any]]:
+    """Lines of the list, in the order of what is left of their points."""
+    rows = []
+    for _, profile in await _profiles(house, kind, keys, scope):
+        counts = house.index.counts(("standing", "severity"), Query(keys={kind: profile.key}), scope)
+        rows.append(
+            {
+                "kind": kind,
+                "key": profile.key,
+                "grade": profile.grade,
+                "place": list(profile.lines).index(profile.grade),
+                "score": profile.score,
+                "labels": profile.names,
+                "why": [reason.rule for reason in profile.reasons[:3]],
+                "alerts": sum(counts.values()),
+                "open": _not_closed(counts),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["place"], -row["score"], row["key"]))
 
 
 async def _stands(house: House, kind: str, key: str, scope: Scope) -> dict[str, Any] | None:
     """What Redis has of a customer or group, as far as somebody may see it."""
-    found = await _profile(house, kind, key, scope)
-    if found is None:
+    found = await _profiles(house, kind, [key], scope)
+    if not found:
         return None
-    state, profile = found
+    ((state, profile),) = found
     whole = scope.entities is None
 
     def sentence(alert: str) -> str:

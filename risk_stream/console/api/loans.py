@@ -33,7 +33,7 @@ def routes(house: House) -> list[Route]:
         if isinstance(found, web.Response):
             return found
         if not found.events or not seen_by(found, scope):
-            gone = f" ({'; '.join(found.gaps)})" if found.gaps and not found.events else ""
+            gone = f" ({'; '.join(gap.says for gap in found.gaps)})" if found.gaps and not found.events else ""
             return missing(f"event of such a loan in the logs that is yours to see{gone}")
         plan = await house.plans.in_force()
         at = max(found.front, found.end) if house.settings.clock == "simulated" else house.now()

@@ -14,7 +14,7 @@ from risk_stream.console.answers import answer, bad, integer, missing, scope_of
 from risk_stream.console.house import House
 from risk_stream.console.index import Query
 from risk_stream.console.routes import Param, Route
-from risk_stream.console.subjects.logs import Found, Keys, Window, nearest, read_subject
+from risk_stream.console.subjects.logs import Found, Gap, Keys, Window, nearest, read_subject
 from risk_stream.console.subjects.reading import BusyError
 from risk_stream.stream.topics import BrokerError
 
@@ -63,7 +63,7 @@ def shown_events(house: House, found: Found, scope: Scope, most: int = SHOWN) ->
         items.append({**head, "fields": fields})
     gaps = [*found.gaps]
     if total > len(kept):
-        gaps.append(f"of {total:,} events the {len(kept):,} nearest are shown")
+        gaps.append(Gap("shown", f"of {total:,} events the {len(kept):,} nearest are shown", len(kept), total))
     return {"about": found.about, "from": found.start, "to": found.end, "items": items, "total": total, "gaps": gaps}
 
 
@@ -102,8 +102,8 @@ def routes(house: House) -> list[Route]:
 
     days = Param("days", f"how many days before, 1 to {MOST_DAYS}", "integer")
     says = (
-        "{event, keys, from, to, items: [{id, type, time, entity, fields}], total, gaps}: gaps are sentences that say"
-        " what is not here."
+        "{event, keys, from, to, items: [{id, type, time, entity, fields}], total, gaps: [{what, says, records, of,"
+        " seconds}]}: gaps say what is not here."
     )
     return [
         Route(

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from risk_stream.stream.reader import Reader, Span
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
-__all__ = ["Bounds", "Found", "Keys", "Window", "holds", "nearest", "read_subject", "rows_of"]
+__all__ = ["Bounds", "Found", "Gap", "Keys", "Window", "holds", "nearest", "read_subject", "rows_of"]
 
 #: Kind of key -> the keys of a subject: an event that has one of them is the subject's.
 Keys = Mapping[str, Collection[str]]
@@ -58,6 +58,20 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that cannot be told: `says` in a sentence, `what` it is as a word, for pages in another language.
+
+    `older`: the logs have let it go; `records` of `of` were looked at, or are shown, or were within `seconds`.
+    """
+
+    what: Literal["older", "newest", "nearest", "shown", "seconds"]
+    says: str
+    records: int = 0
+    of: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Events of a subject from `start` to `end`, ms, in the order of the logs, and what cannot be told of it."""
 
@@ -65,7 +79,7 @@ class Found:
     about: int
     start: int
     end: int
-    gaps: tuple[str, ...]
+    gaps: tuple[Gap, ...]
     read: int  # records that were looked at
     front: int = 0  # the latest time of those that were looked at for theirs, ms: how far the house is
 
@@ -109,7 +123,7 @@ class _Reading:
         self.late_ms = round(settings.lateness_seconds * 1000)
         self._until = time.monotonic() + bounds.seconds
         self._holds = holds(keys)
-        self.gaps: list[str] = []
+        self.gaps: list[Gap] = []
         self.front = 0
 
     async def run(self, topics: Sequence[str], window: Window | None) -> Found:
@@ -119,7 +133,7 @@ class _Reading:
                 about = start = end = 0
             else:
                 spans, about, start, end = await self._in(spans, window)
-            spans = self._bounded(spans, 1.0 if window is None or not window.after_ms else None)
+            spans = self._bounded(spans, newest=window is None or not window.after_ms)
             events, read = await self._read(reader, spans)
         if window is not None:
             events = [batch.take(np.flatnonzero((batch.times >= start) & (batch.times <= end))) for batch in events]
@@ -146,8 +160,11 @@ class _Reading:
                 ends = await self._places(probe, rest, end + 2 * self.late_ms + 1, after=True)
         cut = [at for span, at in zip(spans, firsts, strict=True) if span.start > 0 and at is not None and at > start]
         if cut:
-            self.gaps.append("what is older than the logs keep is not here")
-        return [replace(s, start=b, end=e) for s, b, e in zip(spans, begins, ends, strict=True)], about, start, end
+            self.gaps.append(Gap("older", "what is older than the logs keep is not here"))
+        parts = [replace(s, start=b, end=e) for s, b, e in zip(spans, begins, ends, strict=True)]
+        mended = self.settings.mended_topic  # its events come long after their times: it is in no order
+        parts = [all_of if part.topic == mended else part for part, all_of in zip(parts, spans, strict=True)]
+        return parts, about, start, end
 
     async def _places(self, probe: Reader, spans: Sequence[Span], time_ms: int, *, after: bool = False) -> list[int]:
         """An offset of each span before which all events are of before a time, or after which all are of after it."""
@@ -172,17 +189,18 @@ class _Reading:
         times = [sorted(seen.get((span.topic, span.partition), ())) for span in spans]
         return [one[len(one) // 2] if one else None for one in times]
 
-    def _bounded(self, spans: Sequence[Span], newest: float | None) -> list[Span]:
+    def _bounded(self, spans: Sequence[Span], *, newest: bool) -> list[Span]:
         """As many of the records as may be read, of each span in proportion: its newest, or those in its middle."""
         total, most = sum(map(len, spans)), self.bounds.records
         if total <= most:
             return list(spans)
-        which = "newest" if newest is not None else "nearest"
-        self.gaps.append(f"of {total:,} records of that time the {most:,} {which} were looked at")
+        which: Literal["newest", "nearest"] = "newest" if newest else "nearest"
+        says = f"of {total:,} records of that time the {most:,} {which} were looked at"
+        self.gaps.append(Gap(which, says, most, total))
         kept = []
         for span in spans:
             size = len(span) * most // total
-            begin = span.end - size if newest is not None else span.start + (len(span) - size) // 2
+            begin = span.end - size if newest else span.start + (len(span) - size) // 2
             kept.append(replace(span, start=begin, end=begin + size))
         return kept
 
@@ -198,7 +216,9 @@ class _Reading:
                 if len(rows):
                     found.append(batch.take(rows))
             if time.monotonic() > self._until and read < total:
-                self.gaps.append(f"only {read:,} of {total:,} records were looked at within {self.bounds.seconds:g} s")
+                seconds = self.bounds.seconds
+                says = f"only {read:,} of {total:,} records were looked at within {seconds:g} s"
+                self.gaps.append(Gap("seconds", says, read, total, seconds))
                 break
         return found, read
 

@@ -59,6 +59,7 @@ class Schedule:
     currency: str = "CNY"
     faults: tuple[str, ...] = ()
     why: str = ""
+    reason: str = ""  # the same as a word: no_contract, no_schedule, not_begun
 
 
 def schedule_of(
@@ -70,10 +71,12 @@ def schedule_of(
     made = ledger(events, catalogue, calendar=calendars["china"], calendars=calendars, currency=currency)
     faults = tuple(fault.message for fault in made.faults.told[:20])
     if not len(made):
-        return Schedule(str(as_of), currency=currency, faults=faults, why=_why(events))
+        reason = _reason(events)
+        return Schedule(str(as_of), currency=currency, faults=faults, why=_WHY[reason], reason=reason)
     begun = made.contracts.opened[0] if made.contracts.is_opened[0] else made.contracts.start[0]
     if begun > as_of:
-        return Schedule(str(as_of), currency=currency, faults=faults, why=f"it begins on {begun}")
+        why = f"it begins on {begun}"
+        return Schedule(str(as_of), currency=currency, faults=faults, why=why, reason="not_begun")
     lines, paid, credit = _lines(made, as_of)
     try:
         status = next(statuses(close(made, as_of), calendars["china"]), None)
@@ -150,8 +153,12 @@ def _currency(events: Sequence[EventBatch]) -> str:
     return "CNY"
 
 
-def _why(events: Sequence[EventBatch]) -> str:
+def _reason(events: Sequence[EventBatch]) -> str:
     types = {batch.text("type", row) for batch in events for row in range(len(batch))}
-    if types & {"loan", "loan_opening"}:
-        return "its contract makes no schedule"
-    return "there is no contract of it in the logs: an event loan or loan_opening"
+    return "no_schedule" if types & {"loan", "loan_opening"} else "no_contract"
+
+
+_WHY = {
+    "no_schedule": "its contract makes no schedule",
+    "no_contract": "there is no contract of it in the logs: an event loan or loan_opening",
+}

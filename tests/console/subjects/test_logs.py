@@ -84,14 +84,16 @@ def test_any_of_several_keys_will_do_and_an_event_counts_once(house: Settings) -
 def test_what_was_not_read_is_said(house: Settings) -> None:
     """Too many records, and too little time."""
     few = read_subject(house, CATALOGUE, {"customer": ["C7"]}, bounds=Bounds(records=4_000))
-    assert few.gaps == ("of 30,002 records of that time the 4,000 newest were looked at",)
+    (gap,) = few.gaps
+    assert gap.says == "of 30,002 records of that time the 4,000 newest were looked at"
+    assert (gap.what, gap.records, gap.of) == ("newest", 4_000, 30_002)
     assert few.rows()[-1]["id"] in {"E29507", "late"}
     wide = Window(BEGIN + 15_000 * STEP, 9_000_000, 9_000_000)
     near = read_subject(house, CATALOGUE, {"customer": ["C7"]}, wide, bounds=Bounds(1_000))
-    assert "nearest were looked at" in near.gaps[0]
+    assert "nearest were looked at" in near.gaps[0].says
     assert all(abs(int(str(row["time"])) - near.about) < 1_500_000 for row in near.rows())
     brief = read_subject(house, CATALOGUE, {"customer": ["C7"]}, bounds=Bounds(seconds=0.0))
-    assert "records were looked at within 0 s" in brief.gaps[0]
+    assert "records were looked at within 0 s" in brief.gaps[0].says
 
 
 @pytest.mark.live

@@ -59,10 +59,10 @@ def test_what_is_due_today_is_not_late() -> None:
 
 
 def test_what_is_unpaid_is_what_the_ledger_says() -> None:
-    """For each day of half a year: the sum of what is late here is the amount past due there."""
+    """Every week of half a year: the sum of what is late here is the amount past due there."""
     events = [loan(), paid("2026-02-17", 500), paid("2026-03-15"), paid("2026-05-02", 2_500)]
     made = book_of(*events)
-    for day in np.arange("2026-01-15", "2026-07-15", dtype="datetime64[D]"):
+    for day in np.arange("2026-01-15", "2026-07-15", 7, dtype="datetime64[D]"):
         lines = schedule_of(said(*events), CATALOGUE, day, shipped()).lines
         late = sum(round(100 * line.unpaid) for line in lines if line.state == "late")
         assert late == arrears(made.book(day), day).amount[0], day

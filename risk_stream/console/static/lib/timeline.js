@@ -29,7 +29,7 @@ function draw(root, told, about, all) {
   const middle = items.findIndex((event) => event.id === about);
   const end = middle < 0 ? items.length : Math.min(items.length, middle + 4);
   const rows = all ? items : items.slice(Math.max(0, end - FIRST), end);
-  const notes = gaps.map((gap) => h("p", { class: "muted" }, gap));
+  const notes = gaps.map((gap) => h("p", { class: "muted" }, t(`gap.${gap.what}`, gap)));
   if (!items.length) return replace(root, card(t("timeline.title"), empty(t("timeline.none")), notes));
   const more = rows.length < items.length && button(t("timeline.all", { n: items.length }), () => draw(root, told, about, true), { tone: "quiet" });
   const own = new Set(Object.values(told.keys ?? {}).filter((some) => some.length === 1).flat()); // said of every event

@@ -38,6 +38,7 @@ export async function show(root, _, given) {
     replace(
       list,
       table({ columns, rows: found.items, label: t("nav.customers"), href: (row) => to(kind, row.key), nothing: t("customers.nothing") }),
+      found.looked_at && h("p", { class: "muted" }, t("customers.looked_at", { n: found.looked_at })),
       pager({ ...found, go: (next) => ((offset = next), load()) }),
     );
   };

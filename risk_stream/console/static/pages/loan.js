@@ -146,7 +146,7 @@ function legend() {
 }
 
 function schedule(found) {
-  if (!found.lines.length) return card(t("loan.schedule"), empty(t("loan.no_schedule", { why: found.why })));
+  if (!found.lines.length) return card(t("loan.schedule"), empty(t(`loan.${found.reason}`)));
   const now = found.lines.findIndex((line) => line.due >= found.day);
   const at = now < 0 ? found.lines.length : now;
   const late = found.lines.filter((line) => line.state === "late");

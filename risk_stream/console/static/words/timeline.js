@@ -5,6 +5,11 @@ import { words } from "../lib/i18n.js";
 words({
   en: {
     "timeline.title": "What the subject did",
+    "gap.older": "What is older than the logs keep is not here.",
+    "gap.newest": "Of {of} records of that time the {records} newest were looked at.",
+    "gap.nearest": "Of {of} records of that time the {records} nearest were looked at.",
+    "gap.shown": "Of {of} events the {records} nearest are shown.",
+    "gap.seconds": "Only {records} of {of} records were looked at within {seconds} s.",
     "timeline.none": "No event of the subject is in the logs around this time.",
     "timeline.all": "Show all {n}",
     "timeline.yes": "yes",
@@ -102,6 +107,11 @@ words({
   },
   zh: {
     "timeline.title": "对象的行为",
+    "gap.older": "早于日志保留期的内容不在此列。",
+    "gap.newest": "该时段共 {of} 条记录，已查看最新 {records} 条。",
+    "gap.nearest": "该时段共 {of} 条记录，已查看最接近的 {records} 条。",
+    "gap.shown": "共 {of} 个事件，显示最接近的 {records} 个。",
+    "gap.seconds": "{seconds} 秒内仅查看了 {of} 条记录中的 {records} 条。",
     "timeline.none": "日志中没有该对象在此时间前后的事件。",
     "timeline.all": "显示全部 {n} 条",
     "timeline.yes": "是",
