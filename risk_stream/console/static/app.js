@@ -81,7 +81,10 @@ async function start() {
   document.addEventListener("click", follow);
   document.addEventListener("signed-out", (event) => signedOut(event.detail));
   addEventListener("popstate", () => show(true));
-  live.on("state", mark);
+  live.on("state", (state) => {
+    mark(state);
+    if (state === "down" && me) get("/v1/me").catch(() => null); // a session that has ended leads to signing in
+  });
   history.scrollRestoration = "manual";
   match(location.pathname)?.load().catch(() => null); // fetched while it is asked who is here
   await meet();

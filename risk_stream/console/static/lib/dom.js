@@ -37,9 +37,9 @@ function fill(element, props, children) {
 
 const PROPERTIES = new Set(["value", "checked", "disabled", "selected", "indeterminate", "hidden"]);
 
-// Links lead to this console or to another web address, and to no script.
+// Links lead to this console or to a web address that is said whole, and to no script.
 function safe(value) {
-  return /^(\/|#|\?|https?:\/\/|data:image\/)/.test(String(value));
+  return /^(\/(?!\/)|#|\?|https?:\/\/|data:image\/)/.test(String(value));
 }
 
 function flat(children) {

@@ -141,7 +141,7 @@ function about(alert, revealed) {
       [t("alert.stage"), named("stage", alert.stage)],
       [t("alert.entity"), alert.entity],
       [t("alert.owner"), alert.owner],
-      [t("alert.action"), alert.action],
+      [t("alert.action"), alert.action && named("action", alert.action)],
       [t("alert.score"), number(alert.score)],
       [t("alert.event_time"), moment(alert.time)],
       [t("alert.event"), alert.event && h("code", {}, `${alert.type} ${alert.event}`)],
