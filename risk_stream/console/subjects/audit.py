@@ -100,6 +100,7 @@ class AuditTable:
             self._forgotten += gone
             for column in self._columns.values():
                 del column[:gone]
+            self._columns["subject"] = self._subjects.tidied(self._columns["subject"])
 
     def find(
         self,
@@ -156,6 +157,12 @@ class _Names(Generic[Name]):
             code = self._code[name] = len(self.known)
             self.known.append(name)
         return code
+
+    def tidied(self, column: array[int]) -> array[int]:
+        """A column of these codes, after names that it does not hold are forgotten."""
+        names = [self.known[code] for code in column]
+        self.known, self._code = [], {}
+        return array(column.typecode, map(self.code, names))
 
     def codes(self, names: Iterable[Name]) -> NDArray[np.int64]:
         """Those of the names that are known."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 __all__ = ["BusyError", "Readings"]
 
@@ -24,17 +24,19 @@ class Readings:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="risk-stream-reading")
-        self._asked = 0
+        self._going: list[Future[Any]] = []
 
     async def run(self, read: Callable[[], T]) -> T:
-        """What `read` returns, or raises. Raises `BusyError` where too many wait already."""
-        if self._asked >= AT_ONCE + WAITING:
-            raise BusyError(f"{self._asked} readings of the logs are going on or waiting: ask again in some seconds")
-        self._asked += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, read)
-        finally:
-            self._asked -= 1
+        """What `read` returns, or raises; who goes away meanwhile leaves a reading that ends within its bounds.
+
+        Raises `BusyError` where too many wait already.
+        """
+        self._going = [one for one in self._going if not one.done()]
+        if len(self._going) >= AT_ONCE + WAITING:
+            raise BusyError(f"{len(self._going)} readings of the logs go on or wait: ask again in some seconds")
+        mine = self._threads.submit(read)
+        self._going.append(mine)
+        return await asyncio.wrap_future(mine)
 
     def stop(self) -> None:
         """Begin no more; what is being read ends by itself within its bounds."""

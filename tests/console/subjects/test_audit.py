@@ -121,4 +121,5 @@ def test_the_table_is_bounded_and_says_what_it_let_go(log: Log) -> None:
     """The oldest quarter goes."""
     table = log.table(most=6)
     assert (len(table), table.forgotten) == (6, 2)
+    assert table.find(Sought(), EVERYWHERE, 9, among=[], subject="customer/C1") == ([6], 1)
     assert offsets(table)[0] == 7
