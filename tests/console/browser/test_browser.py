@@ -211,6 +211,28 @@ def everybody(scene: Scene, chromium: Browser, signed: dict[str, Any]) -> Iterat
         yield {"en": english, "zh": chinese}
 
 
+@pytest.mark.timeout(400)
+def test_an_author_tries_a_change_of_a_rule_on_the_past(
+    scene: Scene, chromium: Browser, signed: dict[str, Any]
+) -> None:
+    """From the rule's page, in its own file, and sees what it would have said."""
+    with looks(chromium, scene.address, state=signed["li"]) as (page, complaints):
+        open_page(page, "/rules/transfer-burst")
+        page.get_by_role("button", name="Try a change").click()
+        area = page.locator("dialog textarea")
+        area.fill(area.input_value().replace("out_10m in [8, 16, 32]", "out_10m in [3, 8, 16, 32]"))
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.wait_for_url("**/rules?backtest=*")
+        expect(page.get_by_role("heading", name="What differs")).to_be_visible(timeout=120_000)
+        expect(page.locator(".change").first).to_contain_text("adds")
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        for size in (WIDE, NARROW):
+            page.set_viewport_size(size)
+            page.screenshot(path=SCREENS / f"backtest-en-{size['width']}-light.png", animations="disabled")
+            assert faults(page) == []
+        assert complaints == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_for_everybody(
     everybody: dict[str, tuple[Page, list[str]]], places: dict[str, str], name: str
