@@ -71,6 +71,7 @@ def scene_of(house: House, folder: Path) -> Iterator[Scene]:
         "DESK_PORT": 0,
     }
     worker = Worker(house).start()
+    house.environment["METRICS_PORT"] = worker.metrics_port  # where the console asks workers what rules and models cost
     try:
         with running_desk(house.settings), running_console(house.settings) as console:
             worker.ready()
