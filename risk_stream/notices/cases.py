@@ -31,6 +31,7 @@ class CaseFacts:
     emptied: int = 0  # when it had none open last, ms; 0: not yet
     withdrawn: int = 0  # of those closed since it was opened last: by the system, as withdrawn
     worked: int = 0  # by people
+    last: Life | None = None  # of those that were closed, the last
     retracted: dict[str, Life] = field(default_factory=dict)  # withdrawn ones, the last ten
     confirmed: dict[str, Life] = field(default_factory=dict)  # closed as confirmed, the last ten
 
@@ -161,6 +162,7 @@ def look(case: CaseFacts, receiver: Receiver, silences: Iterable[Silence], now: 
 
 
 def _ended(case: CaseFacts, life: Life) -> None:
+    case.last = life
     if life.disposition == "withdrawn":
         case.withdrawn += 1
         _keep(case.retracted, life)

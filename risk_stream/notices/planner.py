@@ -154,6 +154,9 @@ class Planner:
             if RANK.get(self._look(case, receiver, now).severity, -1) > RANK.get(told.severity, -1):
                 wishes.worse.add(rule)
             return
+        for (name, rule), joining in self._joining.items():
+            if name == receiver.name and case.id in joining:  # a storm may be over with it
+                wishes.storms.add(rule)
         sight = self._look(case, receiver, now)
         if told is None or (told.over and case.newest > told.newest):
             self._fresh(receiver, levels, case, sight, now, wishes)
@@ -230,7 +233,7 @@ class Planner:
         else:
             step: Step = "withdrawn" if taken_back else "over"
             sight.severity = sight.severity or told.severity
-            life = next(reversed(case.retracted.values()), None) if taken_back else None
+            life = next(reversed(case.retracted.values()), case.last) if taken_back else case.last
             yield self._planned(receiver, f"case:{case.id}", step, now, sight, told, life=life)
 
     def _step(
@@ -472,7 +475,7 @@ class Planner:
             at=now,
             severity=severity,
             level=level,
-            rule=rule if rule is not None else "" if head is None else head.rule,
+            rule=rule or ("" if step == "several" else head.rule if head is not None else told.rule if told else ""),
             cases=[Part(case.id, case.alerts, severity, level) for case in cases or ()],
             ended=ended or [],
             alerts=sight.alerts,

@@ -28,6 +28,7 @@ class Told:
     alerts: int = 0
     newest: int = 0
     life: str = ""
+    rule: str = ""
     over: bool = False  # the storm is, or all was taken back
     cases: set[str] = field(default_factory=set)  # of a storm
 
@@ -80,7 +81,7 @@ class Tellings:
         told = self.threads.setdefault((notice.receiver, notice.thread), Told())
         told.count, told.number, told.at = notice.count, notice.number, notice.at
         told.severity, told.level, told.life = notice.severity, max(notice.level, told.level), notice.life
-        told.alerts, told.newest = notice.alerts, notice.newest
+        told.alerts, told.newest, told.rule = notice.alerts, notice.newest, notice.rule or told.rule
         told.over = notice.step == "over" or (notice.step == "withdrawn" and not notice.open)
         if notice.step in {"new", "storm"}:
             told.level, told.cases = notice.level, set()

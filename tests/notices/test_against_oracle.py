@@ -65,6 +65,7 @@ class Oracle:
         taken_back = notice.step == "withdrawn" and self.severity[to, thread] == "critical"
         if quiet is not None and notice.severity != "critical" and not taken_back:
             assert not quiet.holds(notice.severity, now, "Asia/Shanghai"), f"{notice.step} in quiet hours"
+        assert notice.rule or notice.step == "several", f"{notice.step} of no rule"
         if notice.step == "more":
             assert now - self.last[to, thread] >= 5 * MINUTE
         self.last[to, thread] = now

@@ -205,6 +205,22 @@ def test_the_end_of_a_storm_is_told_though_one_notice_told_all_of_it() -> None:
     assert scene.plan() == [("wang", "over")]
 
 
+def test_a_storm_is_over_when_those_are_closed_that_no_notice_has_told_of_yet() -> None:
+    """They joined it after its first notice, and the next was not due."""
+    scene = Scene(house())
+    first = [scene.hear("r", str(number)) for number in range(5)]
+    assert scene.plan() == [("wang", "storm")]
+    scene.later(1)
+    later = [scene.hear("r", str(number)) for number in range(5, 50)]
+    assert scene.plan() == []
+    scene.act("close", *first, disposition="known")
+    assert scene.plan() == []
+    scene.act("close", *later, disposition="known")
+    scene.later(1)
+    assert scene.plan() == [("wang", "over")]
+    assert scene.log[-1].notice.alerts == 50
+
+
 def test_a_storm_goes_on_by_growing_intervals() -> None:
     """Five minutes, half an hour, three hours, then once a day."""
     scene = Scene(house())
