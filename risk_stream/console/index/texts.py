@@ -32,6 +32,7 @@ class Texts:
         self._segments: list[_Segment] = []
         self._open = _Segment()
         self._place: dict[int, tuple[_Segment, int]] = {}
+        self.find(["x"], np.zeros(1, dtype=bool))  # so that the kernel is there before somebody searches
 
     def put(self, slot: int, text: str) -> None:
         """Keep a text, in place of what the slot had."""
