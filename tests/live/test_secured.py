@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -36,13 +37,14 @@ def secured(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
     """A house on both servers; the password lies in a file."""
     folder = tmp_path_factory.mktemp("secured")
     (folder / "password").write_text(f"{PASSWORD}\n")
-    try:
-        kafka, server = SecuredKafka(certificates), SecuredRedis(certificates)
-    except MissingServerError as exc:
-        if os.environ.get("CI"):
-            pytest.fail(str(exc))
-        pytest.skip(str(exc))
-    with kafka, server:
+    with contextlib.ExitStack() as servers:
+        try:
+            kafka = servers.enter_context(SecuredKafka(certificates))
+            server = servers.enter_context(SecuredRedis(certificates))
+        except MissingServerError as exc:
+            if os.environ.get("CI"):
+                pytest.fail(str(exc))
+            pytest.skip(str(exc))
         house = House("secured", kafka.address, server.url, folder)
         house.environment |= {
             "PARTITIONS": 1,
