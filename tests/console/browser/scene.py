@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from risk_stream.calendars import shipped
+from risk_stream.catalogue import load_catalogue
 from risk_stream.cli.metrics import read_numbers
+from risk_stream.post import HouseSource, PostOffice
 from risk_stream.simulate import Market, to_kafka
 from tests.access.served import token_for
 from tests.console.running import running_console
-from tests.desk.running import running_desk
+from tests.desk.running import running, running_desk
 from tests.live.house import House, Worker, eventually, transfer
+from tests.notices.servers import Inbox, web_hook
 
 __all__ = ["Scene", "scene_of"]
 
@@ -46,6 +50,7 @@ class Scene:
     address: str
     tokens: dict[str, str]
     end: int  # the simulated time after which nothing has happened yet, ms
+    on_call: Inbox  # what who is on call was told
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def burst(self, account: str) -> None:
@@ -56,6 +61,10 @@ class Scene:
             for n in range(8)
         ]
         self._pool.submit(self.house.send, events).result()  # a browser's loop runs in this thread
+
+    def told(self, account: str) -> int:
+        """How many notices who is on call had of an account."""
+        return sum(account in arrival.text for arrival in self.on_call.arrivals)
 
 
 @contextlib.contextmanager
@@ -69,17 +78,28 @@ def scene_of(house: House, folder: Path) -> Iterator[Scene]:
         "PEOPLE": str(folder),
         "CONSOLE_PORT": 0,
         "DESK_PORT": 0,
+        "NOTICES_PORT": 0,
     }
     worker = Worker(house).start()
     house.environment["METRICS_PORT"] = worker.metrics_port  # where the console asks workers what rules and models cost
     try:
-        with running_desk(house.settings), running_console(house.settings) as console:
+        with web_hook() as hook, running_desk(house.settings), running_console(house.settings) as console:
             worker.ready()
             end = _told(house, worker)
             names = ("wang", "li", "zhao", "chen")
-            yield Scene(house, console.address, {name: token_for(folder, name) for name in names}, end)
+            tokens = {name: token_for(folder, name) for name in names}
+            with _post(house, folder, hook.url):
+                yield Scene(house, console.address, tokens, end, hook)
     finally:
         worker.stop()
+
+
+def _post(house: House, folder: Path, url: str) -> contextlib.AbstractContextManager[None]:
+    """Who is on call is told of each case by itself, by a web hook."""
+    (folder / "receivers.yaml").write_text(f"receivers:\n  on-call: {{url: '{url}', role: officer}}\n")
+    (folder / "desk.yaml").write_text("levels: [[officer]]\nstorm: {cases: 1000, at_once: 1000}\n")
+    source = HouseSource(folder, shipped())
+    return running(lambda: PostOffice(house.settings, source, load_catalogue(), lambda _: None))
 
 
 def _told(house: House, worker: Worker) -> int:

@@ -116,6 +116,9 @@ def test_an_alert_arrives_is_understood_taken_and_closed(
     with looks(chromium, scene.address, state=signed["li"]) as (page, _):  # and the author of the rule sees it
         page.goto("/rules/transfer-burst")
         expect(page.locator("main")).to_contain_text("0%")
+    scene.burst("A900009")  # what who is on call is told comes in order: when they hear of this, all before was said
+    assert eventually(lambda: scene.told("A900009"))
+    assert scene.told("A900001") == 1
 
 
 def test_the_second_of_two_officers_is_told_who_was_first(
