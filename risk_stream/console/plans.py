@@ -6,13 +6,11 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from pathlib import Path
 
 from aiokafka.errors import KafkaError
 
-from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
-from risk_stream.rules import Plan, load_plan
+from risk_stream.rules import Plan, PlanSource
 from risk_stream.rules.files import with_models
 from risk_stream.settings import Settings
 from risk_stream.stream.planlog import PlanLog
@@ -36,7 +34,7 @@ class Plans:
             settings.broker, settings.plans_topic, Producer(settings.broker, client_id="risk-stream-console")
         )  # nothing is sent
         self._kept: OrderedDict[str, Plan] = OrderedDict()
-        self._folder: tuple[object, Plan] | None = None
+        self._source: PlanSource | None = None  # of the files, once they were right
         self._looked = 0.0
         self._looking = asyncio.Lock()
         self.problem = ""
@@ -83,7 +81,7 @@ class Plans:
             if time.monotonic() - self._looked >= LOOK:
                 await asyncio.to_thread(self._look)
                 self._looked = time.monotonic()
-        return None if self._folder is None else self._folder[1]
+        return None if self._source is None else self._source.plan
 
     async def _read(self, version: str) -> Plan | None:
         found = await self._log.get([version])
@@ -95,19 +93,13 @@ class Plans:
         return await asyncio.to_thread(unpack_plan, manifest, texts, self._catalogue)
 
     def _look(self) -> None:
-        paths = with_models(list(self._settings.rules), self._settings.models)
-        print_ = _print_of([*paths, *self._settings.calendars])
-        if self._folder is not None and self._folder[0] == print_:
-            return
         try:
-            plan = load_plan(paths, self._catalogue, load_calendars(self._settings.calendars))
+            if self._source is None:
+                paths = with_models(self._settings.rules, self._settings.models)
+                self._source = PlanSource(paths, self._catalogue, self._settings.calendars)
+            else:
+                self._source.poll()
         except (ProblemsError, OSError) as exc:
             self.problem = str(exc)
             return
-        self.problem, self._folder = "", (print_, plan)
-
-
-def _print_of(paths: list[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What changes when a file does: name, size and time of each."""
-    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.yaml")))]
-    return tuple((str(file), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files)
+        self.problem = "" if self._source.problem is None else str(self._source.problem)

@@ -23,7 +23,8 @@ class PlanSource:
     """The rule files of a house and its own calendars, read anew when they change.
 
     Raises `PlanError` where they cannot be used at the start. `poll` raises it once for each bad state of the files;
-    `plan` is the last good one all the while, and `kept` what was read of files, which is not read again.
+    `plan` is the last good one all the while, `problem` why the files as they are now are not it, None where they are,
+    and `kept` what was read of files, which is not read again.
     """
 
     def __init__(self, paths: Sequence[Path], catalogue: Catalogue, calendars: Sequence[Path] = ()) -> None:
@@ -31,6 +32,7 @@ class PlanSource:
         self.kept = KeptFiles()
         self._stats = self._stat()
         self._content = self._hash(self._stats)
+        self.problem: PlanError | None = None
         self.plan: Plan = self._load()
 
     def poll(self) -> Plan | None:
@@ -43,7 +45,12 @@ class PlanSource:
         if content == self._content:
             return None
         self._content = content
-        plan = self._load()
+        try:
+            plan = self._load()
+        except PlanError as error:
+            self.problem = error
+            raise
+        self.problem = None
         if plan.version == self.plan.version:
             return None
         self.plan = plan

@@ -99,3 +99,15 @@ def test_rules_that_are_bad_at_the_start_are_refused(folder: Path) -> None:
     (folder / "a.yaml").write_text("stage: nowhere\n")
     with pytest.raises(PlanError, match="stage cannot be 'nowhere'"):
         PlanSource([folder], catalogue())
+
+
+def test_why_the_files_cannot_be_used_is_known_until_they_are_mended(folder: Path) -> None:
+    """Also where the edit is taken back, which makes no new plan."""
+    source = PlanSource([folder], catalogue())
+    assert source.problem is None
+    (folder / "a.yaml").write_text(rule_file("piad > 6"))
+    with pytest.raises(PlanError) as raised:
+        source.poll()
+    assert (source.poll(), source.problem) == (None, raised.value)
+    (folder / "a.yaml").write_text(rule_file("paid > 5"))
+    assert (source.poll(), source.problem) == (None, None)
