@@ -34,6 +34,7 @@ FLOORS = {
     "workbench": 4,
     "settings": 4,
     "connect": 3,
+    "watched": 3,
     "embedded": 4,
     "simulate": 4,
     "sinks": 4,

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from risk_stream.access.people import Access
 from risk_stream.access.read import ACCESS_FILE, TOKENS_FILE, AccessError, read_access
+from risk_stream.watched import Watched
 
 __all__ = ["AccessSource", "LocalError", "check_local"]
 
 log = logging.getLogger("risk_stream.access")
-
-#: How often the files' times are looked at, s.
-LOOK = 1.0
 
 
 class LocalError(Exception):
@@ -35,18 +33,13 @@ class AccessSource:
     """`current()` is what the files say. Raises `AccessError` at the start for files that are wrong."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.folder, self._clock = folder, clock
-        self._access, self._seen, self._looked = read_access(folder), self._times(), clock()
+        self.folder = folder
+        self._files = Watched(lambda: (folder / ACCESS_FILE, folder / TOKENS_FILE), clock=clock)
+        self._access = read_access(folder)
 
     def current(self) -> Access:
         """The last good files."""
-        now = self._clock()
-        if now - self._looked < LOOK:
-            return self._access
-        self._looked = now
-        seen = self._times()
-        if seen != self._seen:
-            self._seen = seen
+        if self._files.changed():
             try:
                 access = read_access(self.folder)
             except AccessError as error:
@@ -58,14 +51,3 @@ class AccessSource:
             log.info("access was changed: %d people, %d tokens", len(access.people), len(access.tokens))
             self._access = access
         return self._access
-
-    def _times(self) -> list[tuple[int, int] | None]:
-        return [_time(self.folder / name) for name in (ACCESS_FILE, TOKENS_FILE)]
-
-
-def _time(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size

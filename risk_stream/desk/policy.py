@@ -14,15 +14,13 @@ from pathlib import Path
 from risk_stream.alerts import KINDS, SEVERITIES, Inhibit, Policy, circle
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, did_you_mean, read_yaml
 from risk_stream.rules.words import length_ms
+from risk_stream.watched import Watched
 
 __all__ = ["ALERTS_FILE", "DESK_FILE", "PolicyError", "PolicySource", "read_policy"]
 
 log = logging.getLogger(__name__)
 
 ALERTS_FILE, DESK_FILE = "alerts.yaml", "desk.yaml"
-
-#: How often the files' times are looked at, s.
-LOOK = 1.0
 
 _KEYS = ("cases", "longest", "inhibits", "outcomes")
 _YEAR_MS = 366 * 86_400_000
@@ -60,20 +58,14 @@ class PolicySource:
     def __init__(
         self, folder: Path, catalogue: Catalogue, policy: Policy, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._folder, self._catalogue, self._plain, self._clock = folder, catalogue, policy, clock
+        self._folder, self._catalogue, self._plain = folder, catalogue, policy
+        self._files = Watched(lambda: (folder / ALERTS_FILE, folder / DESK_FILE), clock=clock)
         self.policy = read_policy(folder, catalogue, policy)
-        self._seen, self._looked = self._times(), clock()
 
     def changed(self) -> Policy | None:
         """The policy, once for each change that can be used."""
-        now = self._clock()
-        if now - self._looked < LOOK:
+        if not self._files.changed():
             return None
-        self._looked = now
-        seen = self._times()
-        if seen == self._seen:
-            return None
-        self._seen = seen
         try:
             self.policy = read_policy(self._folder, self._catalogue, self._plain)
         except PolicyError as error:
@@ -81,17 +73,6 @@ class PolicySource:
             return None
         log.info("how alerts are worked was changed")
         return self.policy
-
-    def _times(self) -> list[tuple[int, int] | None]:
-        return [_time(self._folder / name) for name in (ALERTS_FILE, DESK_FILE)]
-
-
-def _time(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size
 
 
 class _Reader:
