@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from risk_stream.access.people import Access, Claim, OpenId, Person, Token
 from risk_stream.access.permissions import PERMISSIONS, ROLES
 from risk_stream.access.scope import EVERYWHERE, Scope
-from risk_stream.catalogue import Node, Problem, ProblemsError, did_you_mean, read_yaml
+from risk_stream.catalogue import FileReader, Node, Problem, ProblemsError, did_you_mean, read_yaml
 
 __all__ = ["ACCESS_FILE", "LOCAL", "TOKENS_FILE", "AccessError", "is_loopback", "read_access"]
 
@@ -73,30 +73,29 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class _Reader:
+class _Reader(FileReader):
     """One file."""
 
     def __init__(self, root: Node) -> None:
-        self.root = root
-        self.problems: list[Problem] = []
+        super().__init__(root)
         self.roles: dict[str, frozenset[str]] = dict(ROLES)
 
     def access(self) -> Access:
         """access.yaml; of what is wrong in it, `problems`."""
         if self.root.value is None:
             return Access(self.roles)
-        if not self._mapping(self.root, _KEYS, "access.yaml"):
+        if not self.mapping(self.root, _KEYS, "access.yaml"):
             return Access(self.roles)
         self._roles()
         sessions = self.root.get("sessions")
         if sessions is not None:
-            self._mapping(sessions, _SESSIONS, "sessions")
+            self.mapping(sessions, _SESSIONS, "sessions")
         return Access(
             self.roles,
-            self._each("people", self._person),
+            self._each(self.root.get("people"), self._person, "people"),
             local=self._local(),
             openid=self._openid(),
-            four_eyes=self._yes(self.root, "four_eyes"),
+            four_eyes=self.yes(self.root, "four_eyes"),
             idle_minutes=self._positive(sessions, "idle_minutes", 30, 24 * 60),
             longest_hours=self._positive(sessions, "longest_hours", 12, 24 * 30),
         )
@@ -105,49 +104,28 @@ class _Reader:
         """tokens.yaml."""
         if self.root.value is None:
             return {}
-        return self._each_of(self.root, self._token)
+        return self._each(self.root, self._token)
 
-    def _report(self, node: Node, message: str) -> None:
-        self.problems.append(node.problem(message))
-
-    def _mapping(self, node: Node, keys: Iterable[str], what: str) -> bool:
-        """Whether a node is a mapping; keys of it that are not known are reported."""
-        if not node.is_mapping:
-            self._report(node, f"{what} is a mapping; this is a {node.kind}")
-            return False
-        for key in [key for key, _ in node.items()]:
-            if key.value not in keys:
-                advice = did_you_mean(key.value, keys) or f": there are {', '.join(keys)}"
-                self._report(key, f"'{key.value}' is no part of {what}{advice}")
-        return True
-
-    def _each(self, key: str, read: Callable[[Node, Node], T | None]) -> dict[str, T]:
-        node = self.root.get(key)
-        return {} if node is None or node.value is None else self._each_of(node, read, key)
-
-    def _each_of(self, node: Node, read: Callable[[Node, Node], T | None], what: str = "the file") -> dict[str, T]:
-        if not node.is_mapping:
-            self._report(node, f"{what} is a mapping of names; this is a {node.kind}")
-            return {}
-        made = {key.value: read(key, child) for key, child in node.items()}
+    def _each(self, node: Node | None, read: Callable[[Node, Node], T | None], what: str = "the file") -> dict[str, T]:
+        made = {key.value: read(key, child) for key, child in self.each(node, what)}
         return {name: one for name, one in made.items() if one is not None}
 
     def _roles(self) -> None:
         def role(key: Node, node: Node) -> frozenset[str] | None:
             return frozenset(self._words(node, f"role {key.value}", PERMISSIONS, "permission"))
 
-        self.roles |= self._each("roles", role)
+        self.roles |= self._each(self.root.get("roles"), role, "roles")
 
     def _person(self, key: Node, node: Node) -> Person | None:
         name = str(key.value)
         if not _NAME.fullmatch(name) or name == LOCAL:
-            self._report(key, f"'{name}' is no name of a person: A-Z a-z 0-9 . _ @ -, at most 64, and not {LOCAL}")
-        if not self._mapping(node, _PERSON, f"person {name}"):
+            self.report(key, f"'{name}' is no name of a person: A-Z a-z 0-9 . _ @ -, at most 64, and not {LOCAL}")
+        if not self.mapping(node, _PERSON, f"person {name}"):
             return None
         roles = self._role_names(node, name)
         may = self._may(roles)
         if "personal_data" in node:
-            may = may | {"reveal"} if self._yes(node, "personal_data") else may - {"reveal"}
+            may = may | {"reveal"} if self.yes(node, "personal_data") else may - {"reveal"}
         shown = node.get("name")
         return Person(
             name,
@@ -156,7 +134,7 @@ class _Reader:
             may,
             self._scope(node, name),
             self._language(node),
-            self._text(node, "subject") if "subject" in node else "",
+            self.text(node, "subject") if "subject" in node else "",
         )
 
     def _local(self) -> Person | None:
@@ -168,43 +146,43 @@ class _Reader:
 
     def _openid(self) -> OpenId | None:
         node = self.root.get("openid")
-        if node is None or node.value is None or not self._mapping(node, _OPENID, "openid"):
+        if node is None or node.value is None or not self.mapping(node, _OPENID, "openid"):
             return None
-        issuer, client = self._text(node, "issuer"), self._text(node, "client")
+        issuer, client = self.text(node, "issuer"), self.text(node, "client")
         parts = urlsplit(issuer)
         if issuer and not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
-            self._report(node["issuer"], "issuer is an address that begins with https://, as the provider has it")
+            self.report(node["issuer"], "issuer is an address that begins with https://, as the provider has it")
         claims = node.get("claims")
         if claims is not None and not claims.is_list:
-            self._report(claims, "claims is a list of {claim, value, roles, entities}")
+            self.report(claims, "claims is a list of {claim, value, roles, entities}")
             claims = None
         scopes = tuple(self._list(node["scopes"], "scopes")) if "scopes" in node else _SCOPES
         if "openid" not in scopes:
-            self._report(node["scopes"], "scopes must have openid among them")
+            self.report(node["scopes"], "scopes must have openid among them")
         return OpenId(
             issuer.rstrip("/"),
             client,
-            self._text(node, "name_claim") if "name_claim" in node else _NAME_CLAIM,
+            self.text(node, "name_claim") if "name_claim" in node else _NAME_CLAIM,
             scopes,
             tuple(one for item in (claims.value if claims else ()) if (one := self._claim(item)) is not None),
-            self._yes(node, "admit_unknown", default=True),
+            self.yes(node, "admit_unknown", default=True),
         )
 
     def _claim(self, node: Node) -> Claim | None:
-        if not self._mapping(node, _CLAIM, "a claim"):
+        if not self.mapping(node, _CLAIM, "a claim"):
             return None
         roles = tuple(self._words(node["roles"], "roles", self.roles, "role")) if "roles" in node else ()
         entities = self._scope(node, "a claim").entities if "entities" in node else frozenset[str]()
-        return Claim(self._text(node, "claim"), self._text(node, "value"), roles, entities)
+        return Claim(self.text(node, "claim"), self.text(node, "value"), roles, entities)
 
     def _token(self, key: Node, node: Node) -> Token | None:
-        if not self._mapping(node, _TOKEN, f"token {key.value}"):
+        if not self.mapping(node, _TOKEN, f"token {key.value}"):
             return None
-        salt, hashed = self._text(node, "salt"), self._text(node, "hash")
+        salt, hashed = self.text(node, "salt"), self.text(node, "hash")
         if not (_HEX.fullmatch(salt) and _HEX.fullmatch(hashed) and len(hashed) == 64):
-            self._report(node, "salt and hash are as risk-stream access token wrote them: make the token anew")
+            self.report(node, "salt and hash are as risk-stream access token wrote them: make the token anew")
         made, expires = self._time(node, "made"), self._time(node, "expires")
-        return Token(str(key.value), self._text(node, "person"), salt, hashed, made or 0, expires)
+        return Token(str(key.value), self.text(node, "person"), salt, hashed, made or 0, expires)
 
     def _time(self, node: Node, key: str) -> int | None:
         child = node.get(key)
@@ -215,14 +193,14 @@ class _Reader:
         except ValueError:
             when = None
         if when is None or when.tzinfo is None:
-            self._report(child, f"{key} is a time such as 2027-01-31T00:00:00+00:00, or never")
+            self.report(child, f"{key} is a time such as 2027-01-31T00:00:00+00:00, or never")
             return None
         return int(when.timestamp() * 1000)
 
     def _role_names(self, node: Node, name: str) -> tuple[str, ...]:
         roles = node.get("roles")
         if roles is None:
-            self._report(node, f"person {name} needs roles: {', '.join(self.roles)}")
+            self.report(node, f"person {name} needs roles: {', '.join(self.roles)}")
             return ()
         return tuple(self._words(roles, "roles", self.roles, "role"))
 
@@ -232,7 +210,7 @@ class _Reader:
     def _scope(self, node: Node, name: str) -> Scope:
         entities = node.get("entities")
         if entities is None:
-            self._report(node, f"{name} needs entities: a list of legal entities, or all")
+            self.report(node, f"{name} needs entities: a list of legal entities, or all")
             return Scope(frozenset())
         if entities.value == "all":
             return EVERYWHERE
@@ -243,7 +221,7 @@ class _Reader:
         if child is None:
             return "en"
         if child.value not in _LANGUAGES:
-            self._report(child, f"'{child.plain()}' is no language of the pages: {', '.join(_LANGUAGES)}")
+            self.report(child, f"'{child.plain()}' is no language of the pages: {', '.join(_LANGUAGES)}")
         return str(child.value)
 
     def _words(self, node: Node, what: str, known: Iterable[str], noun: str) -> list[str]:
@@ -255,35 +233,20 @@ class _Reader:
                 found.append(str(item.value))
             else:
                 advice = did_you_mean(str(item.plain()), known) or f": there are {', '.join(known)}"
-                self._report(item, f"{what}: '{item.plain()}' is no {noun}{advice}")
+                self.report(item, f"{what}: '{item.plain()}' is no {noun}{advice}")
         return found
 
     def _list(self, node: Node, what: str) -> list[str]:
         if not node.is_list or not all(item.is_text and item.value for item in node.value):
-            self._report(node, f"{what} is a list of texts such as [a, b]")
+            self.report(node, f"{what} is a list of texts such as [a, b]")
             return []
         return [str(item.value) for item in node.value]
-
-    def _text(self, node: Node, key: str) -> str:
-        child = node.get(key)
-        if child is None or child.is_mapping or child.is_list or child.raw == "":
-            self._report(child or node, f"{key} is missing: a text")
-            return ""
-        return str(child.raw)
-
-    def _yes(self, node: Node, key: str, *, default: bool = False) -> bool:
-        child = node.get(key)
-        if child is None:
-            return default
-        if not isinstance(child.value, bool):
-            self._report(child, f"{key} is true or false")
-        return child.value is True
 
     def _positive(self, node: Node | None, key: str, default: float, most: float) -> float:
         child = node.get(key) if node is not None else None
         if child is None:
             return default
         if not isinstance(child.value, int | float) or isinstance(child.value, bool) or not 0 < child.value <= most:
-            self._report(child, f"{key} is a number above 0, at most {most:g}")
+            self.report(child, f"{key} is a number above 0, at most {most:g}")
             return default
         return float(child.value)

@@ -13,6 +13,7 @@ from risk_stream.catalogue.describe import MASK, describe, mask_personal
 from risk_stream.catalogue.hashing import pack_key, text_hash
 from risk_stream.catalogue.load import load_catalogue
 from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, one_line, suggest
+from risk_stream.catalogue.reading import FileReader
 from risk_stream.catalogue.schema import json_schema
 from risk_stream.catalogue.types import ENVELOPE, MISSING, Catalogue, EventType, Field, FieldType, KeyKind
 from risk_stream.catalogue.yaml import Node, hidden_character, read_yaml
@@ -29,6 +30,7 @@ __all__ = [
     "EventType",
     "Field",
     "FieldType",
+    "FileReader",
     "KeyKind",
     "MessageError",
     "Node",

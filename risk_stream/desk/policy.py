@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from risk_stream.alerts import KINDS, SEVERITIES, Inhibit, Policy, circle
-from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, did_you_mean, read_yaml
+from risk_stream.catalogue import Catalogue, FileReader, Node, Problem, ProblemsError, did_you_mean, read_yaml
 from risk_stream.rules.words import length_ms
 from risk_stream.watched import Watched
 
@@ -75,16 +75,16 @@ class PolicySource:
         return self.policy
 
 
-class _Reader:
+class _Reader(FileReader):
     """One file; `problems` holds what is wrong in it."""
 
     def __init__(self, root: Node, catalogue: Catalogue) -> None:
-        self.root, self._catalogue = root, catalogue
-        self.problems: list[Problem] = []
+        super().__init__(root)
+        self._catalogue = catalogue
 
     def alerts(self, policy: Policy) -> Policy:
         """alerts.yaml."""
-        if not self._mapping(self.root, _KEYS, ALERTS_FILE):
+        if not self.mapping(self.root, _KEYS, ALERTS_FILE):
             return policy
         cases, longest = self._part("cases", ("by", "quiet")), self._part("longest", ("snooze", "silence"))
         rules, stages = self._outcomes()
@@ -105,11 +105,11 @@ class _Reader:
             return policy  # who reads all of it says so
         levels, minutes = self.root.get("levels"), self.root.get("escalate_minutes")
         escalate: dict[str, int] = {}
-        if minutes is not None and self._mapping(minutes, SEVERITIES, "escalate_minutes"):
+        if minutes is not None and self.mapping(minutes, SEVERITIES, "escalate_minutes"):
             for severity, said in minutes.items():
                 value = said.value
                 if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_080:
-                    self._report(said, "minutes is a whole number from 1 to 10,080")
+                    self.report(said, "minutes is a whole number from 1 to 10,080")
                 else:
                     escalate[str(severity.value)] = value * 60_000
         many = len(levels.value) if levels is not None and levels.is_list else 1
@@ -118,35 +118,35 @@ class _Reader:
     def _inhibits(self) -> tuple[Inhibit, ...]:
         found = []
         node = self.root.get("inhibits")
-        for item in self._list(node, "inhibits"):
-            if not self._mapping(item, ("cause", "effects", "same"), "an entry of inhibits"):
+        for item in self.items(node, "inhibits"):
+            if not self.mapping(item, ("cause", "effects", "same"), "an entry of inhibits"):
                 continue
             causes, effects = (self._texts(item, key, "rules") for key in ("cause", "effects"))
             same = self._kinds(item.get("same"), "same")
             if not same:
-                self._report(item.get("same") or item, "same says which keys cause and effect share: same: [customer]")
+                self.report(item.get("same") or item, "same says which keys cause and effect share: same: [customer]")
             if causes and effects and same:
                 found.append(Inhibit(frozenset(causes), frozenset(effects), same))
         around = circle(found)
         if around and node is not None:
-            self._report(node, f"{' inhibits '.join(around)}: nobody would be told of any of them")
+            self.report(node, f"{' inhibits '.join(around)}: nobody would be told of any of them")
         return tuple(found)
 
     def _outcomes(self) -> tuple[dict[str, str], dict[str, str]]:
         rules: dict[str, str] = {}
         stages: dict[str, str] = {}
         node = self.root.get("outcomes")
-        if node is None or not self._mapping(node, self._labels(), "outcomes"):
+        if node is None or not self.mapping(node, self._labels(), "outcomes"):
             return rules, stages
         for label, of in node.items():
-            if label.value not in self._labels() or not self._mapping(
+            if label.value not in self._labels() or not self.mapping(
                 of, ("rules", "stages"), f"outcomes of {label.value}"
             ):
                 continue
             for key, known in (("rules", rules), ("stages", stages)):
                 for name in self._texts(of, key, key) if key in of else ():
                     if name in known:
-                        self._report(of[key], f"{name} teaches {known[name]} already: one label for each")
+                        self.report(of[key], f"{name} teaches {known[name]} already: one label for each")
                     known[name] = str(label.value)
         return rules, stages
 
@@ -157,55 +157,32 @@ class _Reader:
 
     # Values
 
-    def _report(self, node: Node, message: str) -> None:
-        self.problems.append(node.problem(message))
-
-    def _mapping(self, node: Node, keys: Iterable[str], what: str) -> bool:
-        """Whether a node is a mapping; keys of it that are not known are reported."""
-        if not node.is_mapping:
-            self._report(node, f"{what} is a mapping; this is a {node.kind}")
-            return False
-        known = list(keys)
-        for key in [key for key, _ in node.items()]:
-            if key.value not in known:
-                advice = did_you_mean(str(key.value), known) or f": there are {', '.join(known)}"
-                self._report(key, f"'{key.value}' is no part of {what}{advice}")
-        return True
-
     def _part(self, key: str, keys: Iterable[str]) -> Node | None:
         node = self.root.get(key)
-        return node if node is not None and self._mapping(node, keys, key) else None
-
-    def _list(self, node: Node | None, what: str) -> list[Node]:
-        if node is None or node.value is None:
-            return []
-        if not node.is_list:
-            self._report(node, f"{what} is a list; this is a {node.kind}")
-            return []
-        return list(node.value)
+        return node if node is not None and self.mapping(node, keys, key) else None
 
     def _texts(self, node: Node, key: str, what: str) -> list[str]:
         """A list of names, which is not empty."""
         child = node.get(key)
-        items = self._list(child, key)
+        items = self.items(child, key)
         for item in items:
             if not (item.is_text and item.value):
-                self._report(item, f"{key} is a list of {what} such as [a, b]")
+                self.report(item, f"{key} is a list of {what} such as [a, b]")
         if not items and (child is None or child.is_list or child.value is None):
-            self._report(child or node, f"{key} names {what}: {key}: [a, b]")
+            self.report(child or node, f"{key} names {what}: {key}: [a, b]")
         return [str(item.value) for item in items if item.is_text and item.value]
 
     def _kinds(self, node: Node | None, what: str) -> tuple[str, ...]:
         """Kinds of key that lives have, each once."""
         found: list[str] = []
-        for item in self._list(node, what):
+        for item in self.items(node, what):
             if item.value in KINDS and item.value not in found:
                 found.append(str(item.value))
             elif item.value in found:
-                self._report(item, f"'{item.value}' stands twice in {what}")
+                self.report(item, f"'{item.value}' stands twice in {what}")
             else:
                 advice = did_you_mean(str(item.plain()), KINDS) or f": there are {', '.join(KINDS)}"
-                self._report(item, f"'{item.plain()}' is no kind of key that alerts are known by{advice}")
+                self.report(item, f"'{item.plain()}' is no kind of key that alerts are known by{advice}")
         return tuple(found)
 
     def _length(self, node: Node | None, key: str, default: int) -> int:
@@ -214,6 +191,6 @@ class _Reader:
             return default
         ms = length_ms(child.value)
         if not ms or ms > _YEAR_MS:
-            self._report(child, f"{key} is a length of time up to a year, such as 24h or 7d")
+            self.report(child, f"{key} is a length of time up to a year, such as 24h or 7d")
             return default
         return ms

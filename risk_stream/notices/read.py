@@ -14,7 +14,7 @@ from risk_stream.alerts import SEVERITIES
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Node, Problem, ProblemsError, did_you_mean, read_yaml
 from risk_stream.notices.house import House, Storm
-from risk_stream.notices.reading import FileReader
+from risk_stream.notices.reading import HouseReader
 from risk_stream.notices.receivers import HOW, How, Quiet, Receiver
 from risk_stream.notices.rotas import DAY_MINUTES, HOLIDAY, Instead, Rota, Shift
 from risk_stream.notices.templates import NAMES, Template, names_in
@@ -58,12 +58,12 @@ def read_house(folder: Path, calendars: Mapping[str, Calendar]) -> House:
     """What a folder `people` says of notices; a file that is not there says nothing. Raises `NoticesError`."""
     problems: list[Problem] = []
 
-    def reader(path: Path, keys: Iterable[str]) -> FileReader | None:
+    def reader(path: Path, keys: Iterable[str]) -> HouseReader | None:
         """A file's reader, where there is one and it is a mapping of these keys."""
         if not path.exists():
             return None
         try:
-            made = FileReader(read_yaml(path))
+            made = HouseReader(read_yaml(path))
         except ProblemsError as error:
             problems.extend(error.problems)
             return None
@@ -79,7 +79,8 @@ def read_house(folder: Path, calendars: Mapping[str, Calendar]) -> House:
     rotas: dict[str, Rota] = {}
     if (of := reader(folder / ON_CALL_FILE, ("rotas",))) is not None:
         rotas = {
-            name: _rota(of, name, node, calendars, receivers) for name, node in of.each(of.root.get("rotas"), "rotas")
+            str(key.value): _rota(of, str(key.value), node, calendars, receivers)
+            for key, node in of.each(of.root.get("rotas"), "rotas")
         }
         problems += of.problems
     house = House(receivers, rotas=rotas)
@@ -96,14 +97,15 @@ def read_house(folder: Path, calendars: Mapping[str, Calendar]) -> House:
     return House(**{**house.__dict__, "templates": tuple(templates)})
 
 
-def _receivers(of: FileReader) -> dict[str, Receiver]:
-    found = {name: _receiver(of, name, node) for name, node in of.each(of.root.get("receivers"), "receivers")}
+def _receivers(of: HouseReader) -> dict[str, Receiver]:
+    each = ((str(key.value), node) for key, node in of.each(of.root.get("receivers"), "receivers"))
+    found = {name: _receiver(of, name, node) for name, node in each}
     if len(found) > MOST_RECEIVERS:
         of.report(of.root, f"there may be {MOST_RECEIVERS} receivers; these are {len(found)}: use a list's address")
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _receiver(of: FileReader, name: str, node: Node) -> Receiver | None:
+def _receiver(of: HouseReader, name: str, node: Node) -> Receiver | None:
     if not _NAME.fullmatch(name):
         of.report(node, f"'{name}' is no name of a receiver: A-Z a-z 0-9 . _ @ -, at most 64")
     if not of.mapping(node, _RECEIVER, f"receiver {name}"):
@@ -155,12 +157,12 @@ def _is_key(text: str) -> bool:
         return False
 
 
-def _some(of: FileReader, node: Node, key: str) -> frozenset[str] | None:
+def _some(of: HouseReader, node: Node, key: str) -> frozenset[str] | None:
     child = node.get(key)
     return None if child is None or child.value == "all" else frozenset(of.texts(child, key))
 
 
-def _how(of: FileReader, node: Node | None) -> dict[str, How]:
+def _how(of: HouseReader, node: Node | None) -> dict[str, How]:
     how = dict(HOW)
     if node is not None and of.mapping(node, SEVERITIES, "severities"):
         for key, child in node.items():
@@ -169,7 +171,7 @@ def _how(of: FileReader, node: Node | None) -> dict[str, How]:
     return how
 
 
-def _quiet(of: FileReader, node: Node | None) -> Quiet | None:
+def _quiet(of: HouseReader, node: Node | None) -> Quiet | None:
     if node is None or not of.mapping(node, ("from", "until", "but"), "quiet"):
         return None
     but = node.get("but")
@@ -179,7 +181,7 @@ def _quiet(of: FileReader, node: Node | None) -> Quiet | None:
     return Quiet(of.clock(node, "from"), of.clock(node, "until"), frozenset(severities))
 
 
-def _desk(of: FileReader, house: House) -> House:
+def _desk(of: HouseReader, house: House) -> House:
     root = of.root
     known = {name for one in house.receivers.values() for name in (one.name, one.person, one.role)} - {""}
     known |= set(house.rotas)
@@ -224,7 +226,7 @@ def _desk(of: FileReader, house: House) -> House:
 
 
 def _rota(
-    of: FileReader, name: str, node: Node, calendars: Mapping[str, Calendar], receivers: Mapping[str, Receiver]
+    of: HouseReader, name: str, node: Node, calendars: Mapping[str, Calendar], receivers: Mapping[str, Receiver]
 ) -> Rota:
     if not of.mapping(node, _ROTA, f"rota {name}"):
         return Rota(name, "UTC", ())
@@ -244,7 +246,7 @@ def _rota(
     return rota
 
 
-def _shift(of: FileReader, node: Node, first: date) -> Shift | None:
+def _shift(of: HouseReader, node: Node, first: date) -> Shift | None:
     if not of.mapping(node, _SHIFT, "a shift"):
         return None
     days: frozenset[int] = frozenset()
@@ -264,7 +266,7 @@ def _shift(of: FileReader, node: Node, first: date) -> Shift | None:
     )
 
 
-def _minute(of: FileReader, node: Node, key: str) -> int:
+def _minute(of: HouseReader, node: Node, key: str) -> int:
     child = node.get(key)
     found = _CLOCK.fullmatch(str(child.raw)) if child is not None else None
     if found is None:
@@ -273,7 +275,7 @@ def _minute(of: FileReader, node: Node, key: str) -> int:
     return DAY_MINUTES if found[1] is None else int(found[1]) * 60 + int(found[2])
 
 
-def _instead(of: FileReader, node: Node, zone: str) -> Instead:
+def _instead(of: HouseReader, node: Node, zone: str) -> Instead:
     if not of.mapping(node, _INSTEAD, "instead"):
         return Instead(0, 0, "")
     made = Instead(of.moment(node, "from", zone), of.moment(node, "until", zone), of.text(node, "person"))
@@ -282,7 +284,7 @@ def _instead(of: FileReader, node: Node, zone: str) -> Instead:
     return made
 
 
-def _template(of: FileReader, name: str, receivers: Mapping[str, Receiver]) -> Template:
+def _template(of: HouseReader, name: str, receivers: Mapping[str, Receiver]) -> Template:
     root = of.root
     to = of.text(root, "to")
     if to and to not in receivers:
@@ -301,7 +303,7 @@ def _template(of: FileReader, name: str, receivers: Mapping[str, Receiver]) -> T
     )
 
 
-def _languages(of: FileReader, root: Node, key: str, receiver: Receiver | None) -> dict[str, str]:
+def _languages(of: HouseReader, root: Node, key: str, receiver: Receiver | None) -> dict[str, str]:
     node = root.get(key)
     if node is None or not of.mapping(node, LANGUAGES, key):
         of.report(node or root, f"{key} is a text in each language: {key}: {{en: ..., zh: ...}}")

@@ -1,70 +1,21 @@
-"""What every file of the folder `people` is read with: values of a kind, and a sentence for each that is none."""
+"""What files of notices hold beside texts: words that are known, numbers, times of the day, zones, dates."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from risk_stream.catalogue import Node, Problem, did_you_mean
+from risk_stream.catalogue import FileReader, Node, did_you_mean
 
-__all__ = ["FileReader"]
+__all__ = ["HouseReader"]
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
-class FileReader:
-    """One file; `problems` holds what is wrong in it."""
-
-    def __init__(self, root: Node) -> None:
-        self.root = root
-        self.problems: list[Problem] = []
-
-    def report(self, node: Node, message: str) -> None:
-        """Something is wrong here."""
-        self.problems.append(node.problem(message))
-
-    def mapping(self, node: Node, keys: Iterable[str], what: str) -> bool:
-        """Whether a node is a mapping; keys of it that are not known are reported."""
-        if not node.is_mapping:
-            self.report(node, f"{what} is a mapping; this is a {node.kind}")
-            return False
-        known = list(keys)
-        for key in [key for key, _ in node.items()]:
-            if key.value not in known:
-                advice = did_you_mean(str(key.value), known) or f": there are {', '.join(known)}"
-                self.report(key, f"'{key.value}' is no part of {what}{advice}")
-        return True
-
-    def each(self, node: Node | None, what: str) -> Iterator[tuple[str, Node]]:
-        """Names and what stands under them; nothing where there is nothing."""
-        if node is None or node.value is None:
-            return
-        if not node.is_mapping:
-            self.report(node, f"{what} is a mapping of names; this is a {node.kind}")
-            return
-        for key, child in node.items():
-            yield str(key.value), child
-
-    def items(self, node: Node | None, what: str) -> list[Node]:
-        """The items of a list."""
-        if node is None or node.value is None:
-            return []
-        if not node.is_list:
-            self.report(node, f"{what} is a list; this is a {node.kind}")
-            return []
-        return list(node.value)
-
-    def text(self, node: Node, key: str, default: str | None = None) -> str:
-        """A text; where none must be, the default."""
-        child = node.get(key)
-        if child is None and default is not None:
-            return default
-        if child is None or child.is_mapping or child.is_list or child.raw == "":
-            self.report(child or node, f"{key} is missing: a text")
-            return default or ""
-        return str(child.raw)
+class HouseReader(FileReader):
+    """One file of the house's notices."""
 
     def texts(self, node: Node | None, what: str) -> list[str]:
         """A list of texts."""
@@ -89,13 +40,6 @@ class FileReader:
         advice = did_you_mean(str(node.plain()), names) or f": say {', '.join(names)}"
         self.report(node, f"'{node.plain()}' cannot stand for {what}{advice}")
         return default
-
-    def yes(self, node: Node, key: str) -> bool:
-        """true or false; false where nothing is said."""
-        child = node.get(key)
-        if child is not None and not isinstance(child.value, bool):
-            self.report(child, f"{key} is true or false")
-        return child is not None and child.value is True
 
     def whole(self, node: Node | None, key: str, default: int, most: int, least: int = 1) -> int:
         """A whole number within bounds."""
