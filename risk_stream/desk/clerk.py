@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,19 +33,12 @@ from risk_stream.sinks import AlertSink, Metrics
 from risk_stream.stream.lives import read_lives
 from risk_stream.stream.messages import Outgoing, reject_to
 from risk_stream.stream.reader import Reader, lag
-from risk_stream.stream.statelog import FencedError
-from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.turn import WAIT_MS, Turn
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
 __all__ = ["DeskClerk"]
-
-log = logging.getLogger(__name__)
-
-#: How long until the broker is asked again where it was away, s.
-AGAIN = 1.0
 
 #: Inputs that are decided in one go, and stored together.
 BATCH = 500
@@ -83,24 +75,16 @@ class DeskClerk:
         Raises:
             BrokerError: the broker was never there, or a topic is not.
         """
-        topics = [self.settings.alerts_topic, self.settings.actions_topic, self.settings.life_topic]
-        async with Reader(self.settings.broker) as reader:  # says in a sentence what is missing
-            await reader.spans(topics)
-        await self._turn.join()
-        try:
-            while True:
-                try:
-                    await self._turn.come(lambda: self._told("another desk is active, or is about to be: standing by"))
-                    await self._work()
-                except FencedError:
-                    self._told("another desk took over")
-                except (KafkaError, BrokerError, HeadsError, OSError) as exc:
-                    log.warning("the desk begins again: %s", exc)
-                finally:
-                    self._gauges.stand_by()
-                await asyncio.sleep(AGAIN)
-        finally:
-            await self._turn.leave()
+        await self._turn.work(
+            self._work,
+            topics=[self.settings.alerts_topic, self.settings.actions_topic, self.settings.life_topic],
+            name="the desk",
+            told=self._told,
+            waits="another desk is active, or is about to be: standing by",
+            fenced="another desk took over",
+            rests=self._gauges.stand_by,
+            passes=(HeadsError,),
+        )
 
     async def _work(self) -> None:
         """One turn: fence whoever had the last one, know what they decided, and go on."""

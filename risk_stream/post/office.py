@@ -34,9 +34,6 @@ from risk_stream.sinks import Metrics
 from risk_stream.stream.fencedlog import FencedLog
 from risk_stream.stream.logfollower import LogFollower
 from risk_stream.stream.messages import Outgoing
-from risk_stream.stream.reader import Reader
-from risk_stream.stream.statelog import FencedError
-from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.turn import SESSION_MS, Turn
 
 if TYPE_CHECKING:
@@ -45,9 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["PostOffice"]
 
 log = logging.getLogger(__name__)
-
-#: How long until the broker is asked again where it was away, s.
-AGAIN = 1.0
 
 #: For how long a process that heard that it is its turn believes it, s: half of what the broker waits for it.
 SURE = SESSION_MS / 2000
@@ -86,24 +80,18 @@ class PostOffice:
             BrokerError: the broker was never there, or a topic is not.
         """
         settings = self.settings
-        async with Reader(settings.broker) as reader:  # says in a sentence what is missing
-            await reader.spans([settings.alerts_topic, settings.life_topic, settings.notices_topic])
-        await self.turn.join()
-        try:
-            while True:
-                try:
-                    await self.turn.come(lambda: self.told("another sends notices, or is about to: standing by"))
-                    await _Shift(self).work()
-                except FencedError:
-                    self.told("another took over")
-                except (KafkaError, BrokerError, OSError) as exc:
-                    log.warning("sending notices begins again: %s", exc)
-                finally:
-                    self.active = False
-                    self.metrics.set("risk_stream_notices_active", 0)
-                await asyncio.sleep(AGAIN)
-        finally:
-            await self.turn.leave()
+        await self.turn.work(
+            lambda: _Shift(self).work(),
+            topics=[settings.alerts_topic, settings.life_topic, settings.notices_topic],
+            name="sending notices",
+            told=self.told,
+            waits="another sends notices, or is about to: standing by",
+            rests=self._rest,
+        )
+
+    def _rest(self) -> None:
+        self.active = False
+        self.metrics.set("risk_stream_notices_active", 0)
 
 
 class _Shift:

@@ -8,9 +8,7 @@ same statuses under the same ids.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -28,7 +26,6 @@ from risk_stream.stream.history import in_order
 from risk_stream.stream.margin_gauges import MarginGauges
 from risk_stream.stream.producer import Producer
 from risk_stream.stream.reader import Reader, Span, lag
-from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.turn import WAIT_MS, Turn
 
 if TYPE_CHECKING:
@@ -36,14 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MarginClerk"]
 
-log = logging.getLogger(__name__)
-
 #: Records of a partition that are read back first, where the newest price of every title is sought; then twice as many
 #: before them, and so on.
 FIRST_LOOK = 10_000
-
-#: How long until the broker is asked again where it was away, s.
-AGAIN = 1.0
 
 
 class MarginClerk:
@@ -65,6 +57,7 @@ class MarginClerk:
         self._decoder = Decoder(self._desk.catalogue)
         self._newest = MISSING  # the newest time on the topic that statuses go to
         self._turn: Turn | None = None
+        self._producer: Producer | None = None
 
     async def run(self) -> None:
         """Stand by, then follow the topics; where the broker is away, begin again once it answers.
@@ -72,36 +65,28 @@ class MarginClerk:
         Raises:
             BrokerError: the broker was never there, or a topic is not.
         """
-        producer = Producer(self.settings.broker, client_id="risk-stream-margin")
-        await self._join(producer)
-        try:
-            while True:
-                try:
-                    await self._stand_by()
-                    ends = await self._begin(producer)
-                    await self._follow(producer, ends)
-                except (KafkaError, BrokerError, OSError) as exc:
-                    log.warning("the clerk of margin accounts begins again: %s", exc)
-                finally:
-                    self._gauges.stand_by()
-                    await asyncio.sleep(AGAIN)
-        finally:
-            await producer.stop()
-            if self._turn is not None:
-                await self._turn.leave()
-
-    async def _join(self, producer: Producer) -> None:
-        """Connect, and join the group of clerks."""
         settings = self.settings
-        async with Reader(settings.broker) as reader:  # says in a sentence what is missing
-            await reader.spans([*settings.house_topics.values(), settings.audit_topic])
-        self._turn = Turn(settings.broker, settings.audit_topic, f"{settings.group}-margin")
-        await self._turn.join()
-        await producer.start()
+        turn = self._turn = Turn(settings.broker, settings.audit_topic, f"{settings.group}-margin")
+        try:
+            await turn.work(
+                self._work,
+                topics=[*settings.house_topics.values(), settings.audit_topic],
+                name="the clerk of margin accounts",
+                told=self._told,
+                waits="another clerk is active, or is about to be: standing by",
+                rests=self._gauges.stand_by,
+            )
+        finally:
+            if self._producer is not None:
+                await self._producer.stop()
 
-    async def _stand_by(self) -> None:
-        assert self._turn is not None
-        await self._turn.come(lambda: self._told("another clerk is active, or is about to be: standing by"))
+    async def _work(self) -> None:
+        """One turn."""
+        if self._producer is None:
+            producer = Producer(self.settings.broker, client_id="risk-stream-margin")
+            await producer.start()
+            self._producer = producer
+        await self._follow(self._producer, await self._begin(self._producer))
 
     async def _mine(self) -> bool:
         assert self._turn is not None

@@ -6,13 +6,24 @@ took over: what it writes must do no harm then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from risk_stream.connect import kafka_options
+from risk_stream.stream.reader import Reader
+from risk_stream.stream.statelog import FencedError
+from risk_stream.stream.topics import BrokerError
 
 __all__ = ["SESSION_MS", "WAIT_MS", "Turn"]
+
+log = logging.getLogger(__name__)
+
+#: How long until the broker is asked again where it was away, s.
+AGAIN = 1.0
 
 #: How long the broker may hold a fetch that finds nothing, ms.
 WAIT_MS = 200
@@ -22,9 +33,13 @@ SESSION_MS = 10_000
 
 
 class Turn:
-    """A place in a group over a topic of one partition; `await join()` before, `await leave()` after."""
+    """A place in a group over a topic of one partition; `await join()` before, `await leave()` after.
+
+    `work` does both, and is what a process does that works when it is its turn.
+    """
 
     def __init__(self, broker: str, topic: str, group: str) -> None:
+        self._broker = broker
         self._place = TopicPartition(topic, 0)
         self._consumer = AIOKafkaConsumer(
             topic,
@@ -56,3 +71,42 @@ class Turn:
     async def leave(self) -> None:
         """Give the place up."""
         await self._consumer.stop()
+
+    async def work(
+        self,
+        once: Callable[[], Awaitable[None]],
+        *,
+        topics: Sequence[str],
+        name: str,
+        told: Callable[[str], None],
+        waits: str,
+        fenced: str = "another took over",
+        rests: Callable[[], None] = lambda: None,
+        passes: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """Stand by, then do `once` as long as it is this process's turn, and again; until cancelled.
+
+        Where the broker is away, or one of `passes` is raised, it begins again after a while: the log says so of
+        `name`. `told` hears `waits` where others are before it, and `fenced` where another took over while this one
+        was paused. `rests()` is called whenever `once` has ended, however.
+
+        Raises:
+            BrokerError: the broker was never there, or one of `topics` is not; a sentence says which.
+        """
+        async with Reader(self._broker) as reader:
+            await reader.spans(topics)
+        await self.join()
+        try:
+            while True:
+                try:
+                    await self.come(lambda: told(waits))
+                    await once()
+                except FencedError:
+                    told(fenced)
+                except (KafkaError, BrokerError, OSError, *passes) as exc:
+                    log.warning("%s begins again: %s", name, exc)
+                finally:
+                    rests()
+                await asyncio.sleep(AGAIN)
+        finally:
+            await self.leave()

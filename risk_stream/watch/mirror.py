@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.logfollower import LogFollower
-from risk_stream.stream.reader import Reader
-from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.turn import WAIT_MS, Turn
 from risk_stream.watch.alertmanager import Alertmanager, AlertmanagerError
 from risk_stream.watch.board import Board, Labels, alert_of, labels_of, resolved, silence_of
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
 __all__ = ["ENDS_AFTER", "MOST", "Mirror", "Told"]
-
-log = logging.getLogger(__name__)
 
 #: How often what is open is told again, and how long after that it ends by itself, s.
 AGAIN, ENDS_AFTER = 60.0, 240.0
@@ -146,21 +140,14 @@ class Mirror:
         Raises:
             BrokerError: the broker was never there, or the log of lives is not.
         """
-        async with Reader(self.settings.broker) as reader:  # says in a sentence what is missing
-            await reader.spans([self.settings.life_topic])
-        await self._turn.join()
-        try:
-            while True:
-                try:
-                    await self._turn.come(lambda: self._say("another mirror is active, or is about to be: standing by"))
-                    await self._work()
-                except (KafkaError, BrokerError, OSError) as exc:
-                    log.warning("the mirror begins again: %s", exc)
-                finally:
-                    self.metrics.set("risk_stream_mirror_active", 0.0)
-                await asyncio.sleep(1.0)
-        finally:
-            await self._turn.leave()
+        await self._turn.work(
+            self._work,
+            topics=[self.settings.life_topic],
+            name="the mirror",
+            told=self._say,
+            waits="another mirror is active, or is about to be: standing by",
+            rests=lambda: self.metrics.set("risk_stream_mirror_active", 0.0),
+        )
 
     async def _work(self) -> None:
         """One turn: know what is open, then tell of it as long as it is this one's turn."""
