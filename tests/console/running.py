@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from risk_stream.console import Console
 from risk_stream.settings import Settings
+from tests.access.served import Browser, token_for
+from tests.desk.running import running_desk
 
-__all__ = ["running_console"]
+__all__ = ["asking", "running_console"]
 
 
 @contextlib.contextmanager
@@ -51,3 +53,11 @@ def running_console(settings: Settings) -> Iterator[Console]:
         assert not thread.is_alive()
         if failed:
             raise failed[0]
+
+
+@contextlib.contextmanager
+def asking(settings: Settings, *names: str) -> Iterator[Callable[[str], Browser]]:
+    """Somebody's way to ask a console that runs beside a desk, by their name; "" is nobody's."""
+    tokens = {name: token_for(settings.people_folder, name) for name in names}
+    with running_desk(settings), running_console(settings) as console:
+        yield lambda name: Browser(console.address, tokens.get(name, ""))

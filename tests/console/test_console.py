@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +17,9 @@ from risk_stream.settings import Settings
 from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
 from risk_stream.stream.rejects import send_all
-from tests.access.served import Browser, token_for
+from tests.access.served import Browser
 from tests.alerts.made import alert
-from tests.console.running import running_console
-from tests.desk.running import running_desk
+from tests.console.running import asking, running_console
 from tests.live.house import eventually
 from tests.live.servers import Kafka
 
@@ -57,10 +55,8 @@ def house(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def ask(house: Settings) -> Iterator[Callable[[str], Browser]]:
     """Somebody's way to ask a console that runs beside a desk."""
-    with running_desk(house), running_console(house) as console:
-        tokens = {name: token_for(house.people_folder, name) for name in ("wang", "li", "chen")}
-        time.sleep(1.1)  # what the folder says counts within a second
-        yield lambda name: Browser(console.address, tokens.get(name, ""))
+    with asking(house, "wang", "li", "chen") as made:
+        yield made
 
 
 def say(house: Settings, *alerts: Any) -> None:

@@ -14,10 +14,9 @@ from msgspec.structs import replace
 
 from risk_stream.stream.messages import alert_to, reject_message
 from risk_stream.stream.rejects import send_all
-from tests.access.served import Browser, token_for
+from tests.access.served import Browser
 from tests.alerts.made import alert
-from tests.console.running import running_console
-from tests.desk.running import running_desk
+from tests.console.running import asking
 from tests.live.house import House, eventually, transfer
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
@@ -46,11 +45,8 @@ def house(new_house: Callable[[str], House], tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="module")
 def ask(house: House) -> Iterator[Callable[[str], Browser]]:
     """Somebody's way to ask a console that runs beside a desk."""
-    settings = house.settings
-    with running_desk(settings), running_console(settings) as console:
-        tokens = {name: token_for(settings.people_folder, name) for name in ("wang", "li", "zhou", "chen")}
-        time.sleep(1.1)  # what the folder says counts within a second
-        yield lambda name: Browser(console.address, tokens[name])
+    with asking(house.settings, "wang", "li", "zhou", "chen") as made:
+        yield made
 
 
 def say(house: House, *alerts: Any) -> None:

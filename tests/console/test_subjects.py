@@ -21,10 +21,9 @@ from risk_stream.sinks.profiles import contribution_of
 from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
 from risk_stream.stream.rejects import send_all
-from tests.access.served import Browser, token_for
+from tests.access.served import Browser
 from tests.alerts.made import alert
-from tests.console.running import running_console
-from tests.desk.running import running_desk
+from tests.console.running import asking
 from tests.live.house import eventually
 from tests.live.servers import Kafka, RedisServer
 
@@ -162,12 +161,9 @@ async def keep_profile(house: Settings) -> None:
 @pytest.fixture(scope="module")
 def ask(house: Settings) -> Iterator[Callable[[str], Browser]]:
     """Somebody's way to ask a console that runs beside a desk."""
-    with running_desk(house), running_console(house) as console:
-        tokens = {name: token_for(house.people_folder, name) for name in ("wang", "li", "chen", "zhou")}
-        time.sleep(1.1)  # what the folder says counts within a second
-        li = Browser(console.address, tokens["li"])
-        assert eventually(lambda: all(row["version"] for row in li.get("/v1/alerts").json["items"]))
-        yield lambda name: Browser(console.address, tokens.get(name, ""))
+    with asking(house, "wang", "li", "chen", "zhou") as made:
+        assert eventually(lambda: all(row["version"] for row in made("li").get("/v1/alerts").json["items"]))
+        yield made
 
 
 def test_a_timeline_has_the_events_around_an_alert_without_personal_data(ask: Callable[[str], Browser]) -> None:
