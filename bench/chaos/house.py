@@ -46,25 +46,45 @@ class Read(NamedTuple):
     value: bytes
 
 
-class Worker:
-    """`risk-stream worker`: a supervisor and its child, which can be ended and paused apart from each other."""
+class _Process:
+    """A command of the house with a /metrics of its own, whose port the setting `port` says."""
 
-    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
+    def __init__(self, name: str, command: str, port: str, settings: Settings, folder: Path) -> None:
         self.name, self.port = name, free_port()
         folder = folder / name
         folder.mkdir()
         self.process = ChildProcess(
             name,
-            [sys.executable, "-m", "risk_stream", "worker"],
-            environment=environment_of(settings.model_copy(update={"metrics_port": self.port})),
+            [sys.executable, "-m", "risk_stream", command],
+            environment=environment_of(settings.model_copy(update={port: self.port})),
             folder=folder,
             patience=30,
             death_signal=signal.SIGTERM,
         )
 
     def start(self) -> None:
-        """Start the supervisor; returns at once."""
+        """Start it; returns at once."""
         self.process.start()
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+        self.process.stop()
+
+    def lines(self) -> list[str]:
+        """What /metrics says; nothing where it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+                text: str = answer.read().decode()
+        except OSError:
+            return []
+        return text.splitlines()
+
+
+class Worker(_Process):
+    """`risk-stream worker`: a supervisor and its child, which can be ended and paused apart from each other."""
+
+    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
+        super().__init__(name, "worker", "metrics_port", settings, folder)
 
     @property
     def supervisor(self) -> int | None:
@@ -98,44 +118,21 @@ class Worker:
                     os.kill(pid, signal.SIGKILL)
         self.process.stop()
 
-    def stop(self) -> None:
-        """SIGTERM, and wait for its end."""
-        self.process.stop()
-
     def owned(self) -> list[str]:
         """Partitions it reads, as topic/partition; empty where it does not answer."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
-                lines = answer.read().decode().splitlines()
-        except OSError:
-            return []
         found = []
-        for line in lines:
+        for line in self.lines():
             if line.startswith("risk_stream_consumer_lag_records{"):
                 labels = dict(part.split("=") for part in line[line.index("{") + 1 : line.index("}")].split(","))
                 found.append(f"{labels['topic']}/{labels['partition']}".replace('"', ""))
         return sorted(found)
 
 
-class DeskProcess:
+class DeskProcess(_Process):
     """`risk-stream desk`, which can be ended and paused."""
 
     def __init__(self, name: str, settings: Settings, folder: Path) -> None:
-        self.name, self.port = name, free_port()
-        folder = folder / name
-        folder.mkdir()
-        self.process = ChildProcess(
-            name,
-            [sys.executable, "-m", "risk_stream", "desk"],
-            environment=environment_of(settings.model_copy(update={"desk_port": self.port})),
-            folder=folder,
-            patience=30,
-            death_signal=signal.SIGTERM,
-        )
-
-    def start(self) -> None:
-        """Start it; returns at once."""
-        self.process.start()
+        super().__init__(name, "desk", "desk_port", settings, folder)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, where it runs."""
@@ -143,17 +140,10 @@ class DeskProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, number)
 
-    def stop(self) -> None:
-        """SIGTERM, and wait for its end."""
-        self.process.stop()
-
     def said(self, name: str) -> float | None:
         """A gauge without labels of its /metrics; None where it does not answer."""
-        with contextlib.suppress(OSError, ValueError):
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
-                lines = answer.read().decode().splitlines()
-            return next(float(line.split()[1]) for line in lines if line.startswith(f"risk_stream_desk_{name} "))
-        return None
+        of = f"risk_stream_desk_{name} "
+        return next((float(line.split()[1]) for line in self.lines() if line.startswith(of)), None)
 
 
 class House:
