@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import date
 from pathlib import Path
 
@@ -75,13 +76,24 @@ class Plan:
         visited = {kind for route in self._itineraries.values() for kind in route}
         self.kinds = tuple(k.name for k in catalogue.kinds if k.name in visited)
         self.profiles = None if policy is None else resolve(policy, {rule.id: rule.tags for rule in self.rules})
-        more = [*(repr((m.id, m.version, m.mode, m.role, m.owner)) for m in self.models)]
-        more += [] if policy is None else [policy.content]
-        self.version = content_hash("\n".join([catalogue.version, *(_content(rule) for rule in self.rules), *more]))
+        self._policy = policy
+        self.version = self.version_over(catalogue.version)
         self._rules_at = self._find_rules()
         self._asked: dict[str, frozenset[Aggregate]] = {}
         self.longest_after_ms = max((r.after.longest_ms for r in self.judged if r.after is not None), default=0)
         self._carried = self._find_carried()
+
+    def version_over(self, catalogue: str) -> str:
+        """The version it has over the catalogue of this version: another release has other types beside the house's."""
+        more = [*(repr((m.id, m.version, m.mode, m.role, m.owner)) for m in self.models)]
+        more += [] if self._policy is None else [self._policy.content]
+        return content_hash("\n".join([catalogue, *(_content(rule) for rule in self.rules), *more]))
+
+    def named(self, version: str) -> Plan:
+        """The same plan by the version that another release gave it."""
+        named = copy(self)
+        named.version = version
+        return named
 
     def _layout(self, kind: str, aggregates: Sequence[Aggregate]) -> KindLayout:
         texts = {a.field for a in aggregates if a.field and self.catalogue.fields[a.field].type.is_text}

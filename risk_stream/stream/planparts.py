@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ class Manifest:
     events: Mapping[str, str]
     calendars: Mapping[str, str]
     texts: Mapping[str, str]
+    fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # see `_fields`; none where nothing was said
 
     def missing(self, texts: Mapping[str, str]) -> dict[str, str]:
         """The keys that neither it nor `texts` knows, each with the name of a file."""
@@ -82,6 +83,7 @@ def pack_plan(
     calendars = {name: calendar.text for name, calendar in plan.calendars.items()}
     records: dict[str, bytes] = {}
     said: dict[str, Any] = {"v": FORMAT, "version": plan.version, "catalogue": plan.catalogue.version}
+    said["fields"] = _fields(plan)
     for what, files in (("rules", plan.texts), ("events", events), ("calendars", calendars)):
         keys = said[what] = {name: part_key(text) for name, text in files.items()}
         for name, key in keys.items():
@@ -110,7 +112,7 @@ def read_manifest(content: bytes) -> Manifest:
     except (zlib.error, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise UnknownPlanError(f"this is no plan ({error!r}): only risk-stream may write to its topics") from None
     if form == FORMAT:
-        return Manifest(version, catalogue, rules, events, calendars, {})
+        return Manifest(version, catalogue, rules, events, calendars, {}, said.get("fields", {}))
     if form != WHOLE:
         raise UnknownPlanError(f"plan {version} was written by a later version of risk-stream: use that one")
     texts = {part_key(text): text for files in (rules, events, calendars) for text in files.values()}
@@ -144,22 +146,49 @@ def unpack_plan(
             f"plan {version} is not whole in the log of plans, {name} is missing ({key}): publish it again, risk-stream"
             " rules publish"
         )
-    known = {**texts, **manifest.texts}
+    texts_of = {**texts, **manifest.texts}
     rules, events, calendars = (
-        {name: known[key] for name, key in files.items()}
+        {name: texts_of[key] for name, key in files.items()}
         for files in (manifest.rules, manifest.events, manifest.calendars)
     )
     try:
         if manifest.catalogue != catalogue.version:
-            catalogue = _catalogue_of(events)
+            theirs = _catalogue_of(events)
+            catalogue = catalogue if theirs.version == catalogue.version else theirs
         plan = plan_of_texts(rules, catalogue, calendars=load_calendars(texts=calendars), kept=kept)
     except ProblemsError as error:
         raise UnknownPlanError(
             f"plan {version} cannot be made again by this release: {next(iter(error.problems))}"
         ) from None
-    if plan.version != version:
-        raise UnknownPlanError(f"plan {version} is another by this release: stop cleanly before a new release")
-    return plan
+    if plan.version == version:
+        return plan
+    # Another release has other types beside the house's. What rules mean is in the rest of the hash, and what numbers
+    # in windows and messages mean is said beside it.
+    if plan.version_over(manifest.catalogue) != version:
+        raise UnknownPlanError(
+            f"plan {version} has another meaning by this release, so what was judged by it cannot be gone on with: run"
+            " the release that wrote it, or begin anew with another prefix"
+        )
+    for name, meant in manifest.fields.items():
+        known = _meant(catalogue, name)
+        if list(meant) != known:
+            raise UnknownPlanError(
+                f"plan {version} reads the field {name} as {meant}, and this release has {known}: run the release that"
+                " wrote it, or begin anew with another prefix"
+            )
+    return plan.named(version)
+
+
+def _fields(plan: Plan) -> dict[str, list[Any]]:
+    """What the numbers mean that are kept of events: of each field that is looked at, or is a key."""
+    keys = {name for event_type in plan.catalogue.types for name in event_type.keys.values()}
+    return {name: _meant(plan.catalogue, name) for name in sorted(plan.columns | keys)}
+
+
+def _meant(catalogue: Catalogue, name: str) -> list[Any]:
+    """The type of a field, its decimals and the kind of key that it is; nothing where there is no such field."""
+    known = catalogue.field(name)
+    return [] if known is None else [known.type.value, known.decimals, known.key]
 
 
 def _catalogue_of(texts: Mapping[str, str]) -> Catalogue:

@@ -94,6 +94,39 @@ def test_a_plan_brings_the_calendars_it_goes_by(catalogue: Catalogue) -> None:
     assert (made.version, made.calendars) == (plan.version, plan.calendars)
 
 
+def of_another_release(plan: Plan, tmp_path: Path) -> tuple[dict[str, bytes], str]:
+    """The records of a plan, and its version, as a release wrote them that had one type more of its own."""
+    (tmp_path / "cards.yaml").write_text(EVENTS)
+    wider = plan_of_texts(plan.texts, load_catalogue(tmp_path))
+    assert wider.version != plan.version
+    return pack_plan(wider, {}), wider.version
+
+
+def test_a_plan_of_a_release_with_other_types_of_its_own_goes_on_by_its_name(
+    plan: Plan, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """Its rules mean the same: what was saved and sent under its version is gone on with."""
+    records, version = of_another_release(plan, tmp_path)
+    made = again(records, version, catalogue)
+    assert made.version == version
+    assert made.catalogue is catalogue
+    assert [rule.version for rule in made.rules] == [rule.version for rule in plan.rules]
+    assert plan.version_over(catalogue.version) == plan.version == plan.named("x").named(plan.version).version
+
+
+def test_a_plan_of_a_release_whose_numbers_mean_something_else_is_refused(
+    plan: Plan, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """Windows would hold cents where this one has hundredths of them."""
+    records, version = of_another_release(plan, tmp_path)
+    said = orjson.loads(zlib.decompress(records[version]))
+    assert said["fields"]["amount"] == ["money", 2, None]
+    said["fields"]["amount"] = ["money", 4, None]
+    records[version] = zlib.compress(orjson.dumps(said))
+    with pytest.raises(UnknownPlanError, match=r"reads the field amount as .'money', 4, None., and this release has"):
+        again(records, version, catalogue)
+
+
 def whole(plan: Plan) -> dict[str, object]:
     """What a record of format 1 said of a plan."""
     of = {"version": plan.version, "catalogue": plan.catalogue.version, "rules": plan.texts, "events": {}}
@@ -114,7 +147,7 @@ def test_what_is_no_plan_is_refused_in_a_sentence(plan: Plan, catalogue: Catalog
     for change, sentence in (
         ({"v": 3}, "later version"),
         ({"rules": {"a.yaml": "stage: ["}}, "cannot be made again"),
-        ({"version": "f00d"}, "another by this release"),
+        ({"version": "f00d"}, "another meaning by this release"),
     ):
         content = zlib.compress(orjson.dumps(whole(plan) | change))
         with pytest.raises(UnknownPlanError, match=sentence):
