@@ -1,8 +1,8 @@
 # A worker's image: the locked core without the demo's and the developer's packages, run by a user without rights.
 FROM python:3.11.13-slim-bookworm AS build
 WORKDIR /src
-# For models that are fitted anew: --build-arg EXTRAS=[retrained]
-ARG EXTRAS=
+# Everything a house runs; a worker of rules and compiled models alone needs none of it: --build-arg EXTRAS=
+ARG EXTRAS=[all]
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 # Every package as a wheel with its hash checked; the image then takes from these only what the core asks for.
 COPY requirements.lock ./

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from risk_stream.access.read import is_loopback
+from risk_stream.access.oidc import without_joserfc
+from risk_stream.access.read import ACCESS_FILE, AccessError, is_loopback
 from risk_stream.access.sessions import Seal, Sessions
 from risk_stream.access.signin import SIGN_IN_ROUTES, SignIn
 from risk_stream.access.source import AccessSource, check_local
 from risk_stream.access.web import Gate
+from risk_stream.catalogue import Problem
 from risk_stream.settings import Settings
 
 __all__ = ["install_gate", "only_here"]
@@ -43,11 +45,13 @@ def install_gate(
     public. Handlers find who asks in `request[PERSON]`.
 
     Raises:
-        AccessError: access.yaml or tokens.yaml are wrong.
+        AccessError: access.yaml or tokens.yaml are wrong, or name a provider and what that needs is not installed.
         LocalError: everybody would be let in, and others reach the console.
     """
     source = source or AccessSource(settings.people_folder)
     check_local(source.current(), settings.console_host, only_here=only_here(settings))
+    if source.current().openid is not None and (missing := without_joserfc()):
+        raise AccessError([Problem(str(source.folder / ACCESS_FILE), 0, 0, missing)])
     key = settings.console_key.get_secret_value().encode()
     if not key:
         log.info("sessions end with this process: RISK_STREAM_CONSOLE_KEY_FILE has them outlive it")

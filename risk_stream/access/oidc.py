@@ -1,43 +1,50 @@
 """Signing in at the house's provider: OpenID Connect, authorization code flow with PKCE.
 
 Sources: OpenID Connect Core 1.0 §3.1 and Discovery 1.0, RFC 7636 (PKCE), RFC 9207 (issuer in the answer), RFC 9700
-(security best current practice). Signatures and keys are joserfc's.
+(security best current practice). Signatures and keys are joserfc's, which is imported when a provider is asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import secrets
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
 import msgspec
-from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
 
 from risk_stream.access.people import OpenId
 from risk_stream.access.read import is_loopback
 
-__all__ = ["Flow", "OpenIdError", "Provider"]
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
 
-#: Signatures that are believed: none without a key pair.
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+__all__ = ["Flow", "OpenIdError", "Provider", "without_joserfc"]
+
 #: How long what the provider says of itself is kept, and its keys; how often at most an unknown key has them read.
 ABOUT_SECONDS, KEYS_SECONDS, AGAIN_SECONDS = 3600.0, 600.0, 30.0
 #: The provider answers within this, s, and with no more bytes.
 TIMEOUT, MOST_BYTES = 10.0, 1 << 20
-#: A person has this long to sign in there, ms; and clocks may differ by this, s.
-FLOW_MS, LEEWAY = 10 * 60_000, 60
+#: A person has this long to sign in there, ms.
+FLOW_MS = 10 * 60_000
 
 
 class OpenIdError(Exception):
     """Raised when the provider lets nobody in; the text is one sentence."""
+
+
+def without_joserfc() -> str:
+    """What is to be done where the extra that signing in at a provider needs is not installed; "" where it is."""
+    if importlib.util.find_spec("joserfc") is not None:
+        return ""
+    return 'signing in at a provider needs joserfc, which is not installed: pip install "risk-stream[console]"'
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -63,6 +70,8 @@ class Provider:
 
     async def begin(self, now: int) -> tuple[str, Flow]:
         """(where to send a browser, what it must bring back). Raises `OpenIdError` where the provider is away."""
+        if missing := without_joserfc():
+            raise OpenIdError(missing)
         about = await self._describe()
         flow = Flow(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), now)
         challenge = urlsafe_b64encode(sha256(flow.verifier.encode()).digest()).rstrip(b"=").decode()
@@ -115,19 +124,15 @@ class Provider:
         return await self._fetch(about["token_endpoint"], form=form, basic=basic)
 
     async def _checked(self, token: str, flow: Flow, now: int) -> Mapping[str, Any]:
+        from risk_stream.access.signed import UnknownKeyError, checked_claims
+
+        checked = partial(checked_claims, token, client=self.openid.client, nonce=flow.nonce, now=now // 1000)
         try:
-            claims = (await self._decoded(token)).claims
-            jwt.JWTClaimsRegistry(
-                now=now // 1000,
-                leeway=LEEWAY,
-                iss={"essential": True},
-                aud={"essential": True, "value": self.openid.client},
-                exp={"essential": True},
-                iat={"essential": True},
-                sub={"essential": True},
-                nonce={"essential": True, "value": flow.nonce},
-            ).validate(claims)
-        except (JoseError, ValueError) as error:
+            try:
+                claims = checked(await self._key_set())
+            except UnknownKeyError:  # the provider has changed its keys
+                claims = checked(await self._key_set(older_than=AGAIN_SECONDS))
+        except ValueError as error:
             raise OpenIdError(f"the provider's id_token is not good ({error}): begin again") from error
         if str(claims["iss"]).rstrip("/") != self.openid.issuer:
             raise OpenIdError(f"the id_token is of {str(claims['iss'])[:200]}, not of {self.openid.issuer}")
@@ -135,12 +140,6 @@ class Provider:
         if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") != self.openid.client:
             raise OpenIdError("the id_token was made for another client")
         return dict(claims)
-
-    async def _decoded(self, token: str) -> jwt.Token:
-        try:
-            return jwt.decode(token, await self._key_set(), algorithms=ALGORITHMS)
-        except InvalidKeyIdError:  # the provider has changed its keys
-            return jwt.decode(token, await self._key_set(older_than=AGAIN_SECONDS), algorithms=ALGORITHMS)
 
     async def _describe(self) -> dict[str, Any]:
         """What the provider says of itself."""
@@ -156,14 +155,16 @@ class Provider:
             return self._about
 
     async def _key_set(self, *, older_than: float = KEYS_SECONDS) -> KeySet:
+        from risk_stream.access.signed import keys_of
+
         about = await self._describe()
         async with self._reading:
             if self._keys is None or self._clock() - self._keys_read > older_than:
                 said = await self._fetch(about["jwks_uri"])
                 try:
-                    self._keys = KeySet.import_key_set({"keys": list(said["keys"])})
-                except (JoseError, KeyError, TypeError, ValueError) as error:
-                    raise OpenIdError(f"the provider's keys cannot be read ({error!r})") from error
+                    self._keys = keys_of(said)
+                except ValueError as error:
+                    raise OpenIdError(f"the provider's keys cannot be read ({error})") from error
                 self._keys_read = self._clock()
             return self._keys
 

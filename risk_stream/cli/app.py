@@ -42,6 +42,7 @@ from risk_stream.cli import (
     topics,
     worker,
 )
+from risk_stream.cli.extras import missing_extra
 from risk_stream.cli.output import CommandError, errors, examples
 
 if TYPE_CHECKING:
@@ -165,6 +166,9 @@ def _known(error: Exception) -> list[str]:
 
     if isinstance(error, ProblemsError):
         return [str(problem) for problem in error.problems]
+    if isinstance(error, ModuleNotFoundError):
+        said = missing_extra(error)
+        return [said] if said else []
     return [str(error)] if isinstance(error, BrokerError | EmbeddedError | SettingsError) else []
 
 

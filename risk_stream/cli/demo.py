@@ -136,8 +136,11 @@ def demo(
 def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
     """Broker, Redis, topics, desk, console and a worker that is ready; all gone afterwards, in the opposite order."""
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
+    from risk_stream.embedded.broker import broker_binary
+    from risk_stream.embedded.redis import redis_binary
     from risk_stream.stream.topics import create_topics, wanted_topics
 
+    broker_binary(), redis_binary()  # what is not installed is said before anything is promised
     paths = [str(path.resolve()) for path in rules]
     plan = plan_of(settings_with(rules=paths))
     console = _console_port()

@@ -252,6 +252,8 @@ def _wrong_use(steps: Sequence[Step], inputs: Sequence[str], learning: str | Non
         yield 0, None, f"{last.name} scales its inputs itself and stands alone; leave {steps[0].component} out"
     if last.name == RETRAINED and importlib.util.find_spec("sklearn") is None:
         yield at, None, f'{last.name} needs scikit-learn, which is not installed: pip install "risk-stream[retrained]"'
+    if kind_of(steps) == "river" and importlib.util.find_spec("river") is None:
+        yield at, None, f'{last.name} needs River here, which is not installed: pip install "risk-stream[models]"'
     if last.role == "segmenter" and learning not in {None, "always"}:
         yield at, None, f'{last.name} learns from all events: say "learn: always"'
     if last.role in {"clusterer", "forecaster"} and learning == "outcomes":

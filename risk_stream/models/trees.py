@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import accumulate
+from random import Random
 from typing import Any
 
 import numpy as np
-from river.anomaly import HalfSpaceTrees
 
 from risk_stream.models._scale_kernel import MIN_MAX, NO_SCALER, STANDARD
 from risk_stream.models._trees_kernel import T_COUNTER, T_PAST_FIRST, T_WORDS, learn_trees, peek_trees, run_trees
@@ -20,6 +22,8 @@ __all__ = ["SCALERS", "Trees"]
 
 #: The scalers that a compiled model may have in front.
 SCALERS = {"MinMaxScaler": MIN_MAX, "StandardScaler": STANDARD}
+#: The share of a range, at each of its ends, in which no cut is made; as River has it.
+PADDING = 0.15
 
 
 def _scaler_state(kind: int, inputs: int) -> Floats:
@@ -96,21 +100,27 @@ class Trees(Replacing):
 
 
 @lru_cache(maxsize=64)
-def _forest(inputs: tuple[str, ...], n_trees: int, height: int, seed: int | None) -> tuple[Any, Floats]:
+def _forest(inputs: tuple[str, ...], n_trees: int, height: int, seed: int) -> tuple[Any, Floats]:
     """Which input each inner node asks [trees, nodes] and where it cuts [trees, nodes], as River draws them.
 
     Nobody writes to these: a quarter of a second goes into drawing them, and a model is made again to explain scores.
     """
-    trees: Any = HalfSpaceTrees(n_trees=n_trees, height=height, window_size=2, seed=seed)
-    trees.learn_one(dict.fromkeys(inputs, 0.5))
+    names = sorted(inputs)  # River draws among them in this order
+    place = [inputs.index(name) for name in names]
+    chance = Random(seed).random  # noqa: S311 - no secret; the same forest from the same seed
     inner = 2**height - 1
-    split_on, cuts = np.zeros((len(trees.trees), inner), np.int32), np.zeros((len(trees.trees), inner))
-    place = {name: j for j, name in enumerate(inputs)}
-    for t, root in enumerate(trees.trees):
-        ahead = [(0, root)]
+    split_on, cuts = np.zeros((n_trees, inner), np.int32), np.zeros((n_trees, inner))
+    for t in range(n_trees):
+        ahead = [(0, [(0.0, 1.0)] * len(names))]  # a node, and the part of each input's range that reaches it
         while ahead:
-            node, branch = ahead.pop()
-            split_on[t, node], cuts[t, node] = place[branch.feature], branch.threshold
-            if 2 * node + 1 < inner:
-                ahead += [(2 * node + 1, branch.children[0]), (2 * node + 2, branch.children[1])]
+            node, ranges = ahead.pop()
+            reach = list(accumulate(high - low for low, high in ranges))
+            on = bisect(reach, chance() * reach[-1], 0, len(names) - 1)
+            low, high = ranges[on]
+            first, last = low + PADDING * (high - low), high - PADDING * (high - low)
+            at = first + (last - first) * chance()
+            split_on[t, node], cuts[t, node] = place[on], at
+            if 2 * node + 1 < inner:  # the left of the two is drawn first, with all below it
+                ahead.append((2 * node + 2, [*ranges[:on], (at, high), *ranges[on + 1 :]]))
+                ahead.append((2 * node + 1, [*ranges[:on], (low, at), *ranges[on + 1 :]]))
     return split_on, cuts
