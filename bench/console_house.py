@@ -22,8 +22,8 @@ from risk_stream.alerts import DISPOSITIONS, SEVERITIES, Act, Case, Cause, Desk,
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.topics import create_topics, wanted_topics
 
 __all__ = ["ENTITIES", "RULES", "SCOPES", "STAGES", "Busy", "Served", "console"]
 

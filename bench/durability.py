@@ -27,8 +27,8 @@ from bench.plans import make_events
 from bench.report import table
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
+from risk_stream.kafka import Topic, create_topics, wanted_topics
 from risk_stream.settings import load_settings
-from risk_stream.stream.topics import Topic, create_topics, wanted_topics
 
 __all__ = ["run"]
 

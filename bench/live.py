@@ -23,8 +23,8 @@ from redis.asyncio import Redis
 from bench.plans import write_plan
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.topics import create_topics, wanted_topics
 from tests.live.servers import ROOT, Kafka, RedisServer
 
 __all__ = [

@@ -23,9 +23,9 @@ from aiokafka import AIOKafkaProducer
 from bench.report import table
 from risk_stream.alerts import Act
 from risk_stream.catalogue import load_catalogue
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.notices import House, Receiver
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
 from tests.alerts.made import alert
 from tests.live.servers import Kafka

@@ -23,12 +23,12 @@ from bench.decisions import ACCOUNTS, LISTED, PARTNER, RATE, TRADES, fake_name, 
 from bench.report import table
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.engine import Hop
+from risk_stream.kafka import Outgoing
 from risk_stream.rules import Plan, load_plan
 from risk_stream.settings import Settings, load_settings
 from risk_stream.stream.admission import Admission, Admitted
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
-from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.origins import Committed, Origin
 from risk_stream.stream.promises import Promises
 

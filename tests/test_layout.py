@@ -32,9 +32,8 @@ FLOORS = {
     "alerts": 4,
     "access": 4,
     "workbench": 4,
-    "settings": 4,
-    "connect": 3,
-    "watched": 3,
+    "settings": 1,
+    "kafka": 4,
     "embedded": 4,
     "simulate": 4,
     "sinks": 4,
@@ -51,11 +50,7 @@ FLOORS = {
 FRIENDS = {
     ("models", "features"),
     ("rules", "lending"),
-    ("simulate", "settings"),
-    ("sinks", "settings"),
-    ("embedded", "settings"),
     ("access", "alerts"),
-    ("access", "settings"),
 }
 CORE = {
     "catalogue",

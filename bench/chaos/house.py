@@ -21,8 +21,8 @@ from bench.chaos.stream import ORIGINS, Shape
 from bench.live import environment_of
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import ChildProcess, free_port
+from risk_stream.kafka import Topic, create_topics, partition_counts, wanted_topics
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.topics import Topic, create_topics, partition_counts, wanted_topics
 from tests.live.servers import Kafka, RedisServer
 
 __all__ = ["DESK_SESSION", "SESSION", "DeskProcess", "House", "Read", "Worker", "read_topic"]

@@ -15,8 +15,8 @@ from bench.peers.alerts import Alert, Expected, Said
 from bench.peers.measure import Measured, Task, measure, number
 from bench.peers.topics import create, records_in
 from risk_stream.catalogue import load_catalogue
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.topics import create_topics, wanted_topics
 
 __all__ = ["NOT_DURABLE", "run", "said"]
 

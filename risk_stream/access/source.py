@@ -9,7 +9,7 @@ from pathlib import Path
 
 from risk_stream.access.people import Access
 from risk_stream.access.read import ACCESS_FILE, TOKENS_FILE, AccessError, read_access
-from risk_stream.watched import Watched
+from risk_stream.settings import Watched
 
 __all__ = ["AccessSource", "LocalError", "check_local"]
 

@@ -89,8 +89,8 @@ async def _decided(settings: Settings, act: Act) -> Entry | None:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
     from risk_stream.alerts import read_entry
-    from risk_stream.connect import kafka_options
-    from risk_stream.stream.rejects import send_all
+    from risk_stream.settings import kafka_options
+    from risk_stream.stream.past import send_all
 
     place = TopicPartition(settings.life_topic, 0)
     consumer = AIOKafkaConsumer(

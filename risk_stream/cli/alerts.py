@@ -216,7 +216,7 @@ def _alert(settings: Settings, id: str) -> dict[str, Any] | None:
     from redis import Redis, RedisError
 
     from risk_stream.access import Masking
-    from risk_stream.connect import redis_options
+    from risk_stream.settings import redis_options
 
     with Redis.from_url(settings.redis, **redis_options(settings.redis), socket_timeout=5.0) as client:
         try:

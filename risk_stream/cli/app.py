@@ -161,8 +161,8 @@ def _known(error: Exception) -> list[str]:
     """What the rooms below say for themselves; imported only now, for they take their time to import."""
     from risk_stream.catalogue import ProblemsError
     from risk_stream.embedded import EmbeddedError
+    from risk_stream.kafka import BrokerError
     from risk_stream.settings import SettingsError
-    from risk_stream.stream.topics import BrokerError
 
     if isinstance(error, ProblemsError):
         return [str(problem) for problem in error.problems]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from risk_stream import connect
 from risk_stream.cli.output import CommandError
+from risk_stream.settings import connect
 
 __all__ = ["BrokerView", "look_at", "must_answer", "unreachable"]
 

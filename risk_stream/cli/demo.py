@@ -138,7 +138,7 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
     from risk_stream.embedded.broker import broker_binary
     from risk_stream.embedded.redis import redis_binary
-    from risk_stream.stream.topics import create_topics, wanted_topics
+    from risk_stream.kafka import create_topics, wanted_topics
 
     broker_binary(), redis_binary()  # what is not installed is said before anything is promised
     paths = [str(path.resolve()) for path in rules]
@@ -297,8 +297,8 @@ async def _follow(run: Run, screen: Screen, settings: Settings) -> None:
     import msgspec
     from redis.asyncio import Redis
 
-    from risk_stream.connect import redis_options
     from risk_stream.engine import Alert
+    from risk_stream.settings import redis_options
 
     decoder, last = msgspec.json.Decoder(Alert), "0"
     stream = f"{settings.redis_prefix}alerts:stream"

@@ -222,7 +222,7 @@ def _transactions(view: BrokerView) -> Finding:
 
 def _topics(settings: Settings, view: BrokerView) -> Iterator[Finding]:
     from risk_stream.catalogue import ProblemsError
-    from risk_stream.stream.topics import wanted_topics
+    from risk_stream.kafka import wanted_topics
 
     try:
         wanted = [topic.name for topic in wanted_topics(settings, catalogue_of(settings))]
@@ -240,7 +240,7 @@ def _topics(settings: Settings, view: BrokerView) -> Iterator[Finding]:
 def _redis(settings: Settings) -> Iterator[Finding]:
     import redis
 
-    from risk_stream.connect import redis_options
+    from risk_stream.settings import redis_options
     from risk_stream.sinks.redis import without_password
 
     where, options = without_password(settings.redis), redis_options(settings.redis)

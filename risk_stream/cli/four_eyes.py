@@ -36,8 +36,7 @@ def propose(
     must_answer(settings.broker)
     from aiokafka.errors import KafkaError
 
-    from risk_stream.stream.planbook import UnknownPlanError, event_texts
-    from risk_stream.stream.planlog import store_plan
+    from risk_stream.stream.plans import UnknownPlanError, event_texts, store_plan
 
     try:
         asyncio.run(store_plan(settings.broker, settings.plans_topic, plan, event_texts(settings.events)))
@@ -59,7 +58,7 @@ def approve(
     settings = settings_with(broker=broker)
     person = who(settings, "approve")
     must_answer(settings.broker)
-    from risk_stream.stream.approved import read_approvals
+    from risk_stream.stream.plans import read_approvals
 
     act = act_of(person, "approve", subject=plan, comment=comment)
     approvals = asyncio.run(read_approvals(settings.broker, settings.life_topic))

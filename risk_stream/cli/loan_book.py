@@ -201,7 +201,7 @@ def _batches(
     must_answer(settings.broker)
     import asyncio
 
-    from risk_stream.stream.spool import merged, spool
+    from risk_stream.stream.past import merged, spool
 
     with tempfile.TemporaryDirectory(prefix="risk-stream-") as folder:
         spooled = asyncio.run(spool(settings, catalogue, Path(folder)))

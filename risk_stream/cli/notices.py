@@ -42,9 +42,9 @@ def run(
     metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics; 0 for none.")] = None,
 ) -> None:
     """Tell people of alerts as people/*.yaml say, until SIGTERM or Ctrl-C; of several processes one is active."""
+    from risk_stream.kafka import set_up_logging
     from risk_stream.post import NOTICE_METRICS, PostOffice
     from risk_stream.sinks import Metrics
-    from risk_stream.stream.logs import set_up_logging
 
     settings = settings_with(broker=broker, notices_port=metrics_port)
     set_up_logging(settings.log_level, settings.log_file, settings.broker, lambda: None)
@@ -149,7 +149,7 @@ def again(
     import msgspec
 
     from risk_stream.notices import Again
-    from risk_stream.stream.rejects import send_all
+    from risk_stream.stream.past import send_all
 
     settings = settings_with(broker=broker)
     person = who(settings, "work")

@@ -133,7 +133,7 @@ def _history(
     must_answer(settings.broker)
     import asyncio
 
-    from risk_stream.stream.spool import merged, spool
+    from risk_stream.stream.past import merged, spool
     from risk_stream.workbench.backtest import chunks_of_batches
 
     with tempfile.TemporaryDirectory(prefix="risk-stream-") as folder:

@@ -13,7 +13,7 @@ from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 
 if TYPE_CHECKING:
-    from risk_stream.stream.rebuild import Rebuilt
+    from risk_stream.stream.past import Rebuilt
 
 __all__ = ["register"]
 
@@ -36,8 +36,8 @@ def rebuild(
     were missing, some for the second time: an entry's id and revision say which.
     """
     from risk_stream.sinks import without_password
-    from risk_stream.stream.rebuild import RebuildError
-    from risk_stream.stream.rebuild import rebuild as run
+    from risk_stream.stream.past import RebuildError
+    from risk_stream.stream.past import rebuild as run
 
     settings = settings_with(broker=broker, redis=redis)
     must_answer(settings.broker)

@@ -19,8 +19,7 @@ from risk_stream.cli.output import CommandError, duration, examples, output, tab
 if TYPE_CHECKING:
     from risk_stream.catalogue import Catalogue
     from risk_stream.settings import Settings
-    from risk_stream.stream.recover import Recovered
-    from risk_stream.stream.rejects import Choice, Mended, Rejected
+    from risk_stream.stream.past import Choice, Mended, Recovered, Rejected
 
 __all__ = ["app"]
 
@@ -92,8 +91,8 @@ async def _read(
     newest: dict[tuple[str, str], Rejected],
 ) -> list[Rejected]:
     """Count all that is chosen; the newest of it, at most `most`, in the order of their times."""
-    from risk_stream.stream.reader import Reader
-    from risk_stream.stream.rejects import read_rejects
+    from risk_stream.kafka import Reader
+    from risk_stream.stream.past import read_rejects
 
     kept: list[Rejected] = []
     async with Reader(settings.broker) as reader:
@@ -146,8 +145,8 @@ def show(
 
 
 async def _find(settings: Settings, record: str) -> tuple[Rejected | None, bool]:
-    from risk_stream.stream.reader import Reader
-    from risk_stream.stream.rejects import Choice, names_in, read_rejects
+    from risk_stream.kafka import Reader
+    from risk_stream.stream.past import Choice, names_in, read_rejects
 
     async with Reader(settings.broker) as reader:
         async for rejects in read_rejects(reader, settings, Choice(id=record)):
@@ -185,14 +184,14 @@ def replay(
     refused again: --recover judges them here and now over the history of their keys, and says what they mean as alerts
     and decisions marked recovered.
     """
-    from risk_stream.stream.mending import read_mends
+    from risk_stream.stream.past import read_mends
 
     settings = settings_with(broker=broker)
     catalogue = catalogue_of(settings)
     mends = read_mends(mapping, catalogue, settings.origin_topics) if mapping is not None else []
     choice = _choice(reason, topic, since, until, text)
     if recover:
-        from risk_stream.stream.recover import recover as run_recover
+        from risk_stream.stream.past import recover as run_recover
 
         plan = plan_of(settings, rules or ())
         must_answer(settings.broker)
@@ -200,7 +199,7 @@ def replay(
             asyncio.run(run_recover(settings, plan, choice, mends, limit=limit, dry_run=dry_run)), dry_run=dry_run
         )
         return
-    from risk_stream.stream.rejects import replay as run_replay
+    from risk_stream.stream.past import replay as run_replay
 
     must_answer(settings.broker)
     replayed = asyncio.run(run_replay(settings, catalogue, choice, mends, limit=limit, dry_run=dry_run))
@@ -256,7 +255,7 @@ def _say_recovered(recovered: Recovered, *, dry_run: bool) -> None:
 
 
 def _choice(reason: list[str] | None, topic: list[str] | None, since: str, until: str, text: str) -> Choice:
-    from risk_stream.stream.rejects import Choice
+    from risk_stream.stream.past import Choice
 
     return Choice(frozenset(reason or ()), frozenset(topic or ()), _time(since), _time(until), text)
 

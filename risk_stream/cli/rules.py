@@ -202,9 +202,8 @@ def publish(
     from aiokafka.errors import KafkaError
 
     from risk_stream.access import read_access
-    from risk_stream.stream.planbook import UnknownPlanError, event_texts
-    from risk_stream.stream.planlog import publish_plan
-    from risk_stream.stream.topics import BrokerError, partition_counts
+    from risk_stream.kafka import BrokerError, partition_counts
+    from risk_stream.stream.plans import UnknownPlanError, event_texts, publish_plan
 
     settings = settings_with(broker=broker)
     if read_access(settings.people_folder).four_eyes:

@@ -58,9 +58,8 @@ def _published(settings: Settings) -> Plan:
 
     from aiokafka.errors import KafkaError
 
-    from risk_stream.stream.planlog import published_plan
-    from risk_stream.stream.planparts import UnknownPlanError
-    from risk_stream.stream.topics import partition_counts
+    from risk_stream.kafka import partition_counts
+    from risk_stream.stream.plans import UnknownPlanError, published_plan
 
     must_answer(settings.broker)
     try:

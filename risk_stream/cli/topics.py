@@ -15,8 +15,8 @@ from risk_stream.cli.output import CommandError, examples, output, table
 from risk_stream.cli.sizing import MEASURED, Measured, size
 
 if TYPE_CHECKING:
+    from risk_stream.kafka import TopicState
     from risk_stream.rules import Plan
-    from risk_stream.stream.topics import TopicState
 
 __all__ = ["app"]
 
@@ -41,7 +41,7 @@ def create(
     replication: Annotated[int | None, typer.Option(help="Copies of each new topic; 3 where it matters.")] = None,
 ) -> None:
     """Create the topics that are not there yet; those that are there stay as they are."""
-    from risk_stream.stream.topics import create_topics, wanted_topics
+    from risk_stream.kafka import create_topics, wanted_topics
 
     settings = settings_with(broker=broker, partitions=partitions, replication=replication)
     must_answer(settings.broker)
@@ -58,7 +58,7 @@ def describe(
     format: Annotated[Literal["text", "json"], typer.Option(help="How to say it.")] = "text",
 ) -> None:
     """Say which topics there are, which are missing, and how each is kept. Exit code 1 if one is missing or wrong."""
-    from risk_stream.stream.topics import describe_topics, disagreements, wanted_topics
+    from risk_stream.kafka import describe_topics, disagreements, wanted_topics
 
     settings = settings_with(broker=broker)
     catalogue = catalogue_of(settings)

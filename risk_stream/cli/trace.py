@@ -105,8 +105,8 @@ def _of_topics(settings: Settings, plan: Plan, event: str) -> Iterator[EventBatc
     """The event and all that shares a key with it, in the order of their times."""
     import asyncio
 
-    from risk_stream.stream.history import in_order, past_of
-    from risk_stream.stream.topics import BrokerError
+    from risk_stream.kafka import BrokerError
+    from risk_stream.stream.past import in_order, past_of
 
     try:
         batches = asyncio.run(past_of(settings, plan, event))

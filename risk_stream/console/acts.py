@@ -9,8 +9,8 @@ from collections import OrderedDict
 import msgspec
 
 from risk_stream.alerts import Act, Entry, Ruling
+from risk_stream.kafka import Producer
 from risk_stream.settings import Settings
-from risk_stream.stream.producer import Producer
 
 __all__ = ["Acts", "UndecidedError", "act_id"]
 

@@ -18,9 +18,8 @@ from risk_stream.console.deskview import DeskView
 from risk_stream.console.index import Index
 from risk_stream.console.subjects.audit import AuditTable
 from risk_stream.engine import Alert
+from risk_stream.kafka import BrokerError, LogFollower, partition_counts
 from risk_stream.settings import Settings
-from risk_stream.stream.logfollower import LogFollower
-from risk_stream.stream.topics import BrokerError, partition_counts
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

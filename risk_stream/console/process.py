@@ -15,7 +15,6 @@ from redis.backoff import NoBackoff
 
 from risk_stream.access import SERVER_LIMITS, AccessSource, Masking, Patience
 from risk_stream.catalogue import load_catalogue
-from risk_stream.connect import redis_options
 from risk_stream.console.acts import Acts
 from risk_stream.console.api.stream import make_hub
 from risk_stream.console.app import make_app
@@ -26,7 +25,7 @@ from risk_stream.console.index import Index
 from risk_stream.console.metrics import CONSOLE_METRICS
 from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
-from risk_stream.settings import Settings
+from risk_stream.settings import Settings, redis_options
 from risk_stream.sinks import Metrics
 
 __all__ = ["Console"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.connect import kafka_options
+from risk_stream.settings import kafka_options
 
 __all__ = ["Records"]
 

@@ -20,7 +20,6 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.alerts import Act, Cause, Desk, Entry, Policy, outcomes_of
 from risk_stream.catalogue import load_catalogue
-from risk_stream.connect import kafka_options
 from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
 from risk_stream.desk.heads import HeadsError
 from risk_stream.desk.log import LifeLog
@@ -28,12 +27,10 @@ from risk_stream.desk.policy import PolicySource
 from risk_stream.desk.signing import HeadSigner
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
-from risk_stream.settings import Settings
+from risk_stream.kafka import WAIT_MS, Outgoing, Reader, Turn, lag, read_lives
+from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import AlertSink, Metrics
-from risk_stream.stream.lives import read_lives
-from risk_stream.stream.messages import Outgoing, reject_to
-from risk_stream.stream.reader import Reader, lag
-from risk_stream.stream.turn import WAIT_MS, Turn
+from risk_stream.stream.messages import reject_to
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from risk_stream.kafka import FencedLog
 from risk_stream.settings import Settings
-from risk_stream.stream.fencedlog import FencedLog
 
 __all__ = ["LifeLog"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from risk_stream.alerts import KINDS, SEVERITIES, Inhibit, Policy, circle
 from risk_stream.catalogue import Catalogue, FileReader, Node, Problem, ProblemsError, did_you_mean, read_yaml
 from risk_stream.rules.words import length_ms
-from risk_stream.watched import Watched
+from risk_stream.settings import Watched
 
 __all__ = ["ALERTS_FILE", "DESK_FILE", "PolicyError", "PolicySource", "read_policy"]
 

@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from risk_stream.access import Masking, reveal_act
 from risk_stream.alerts import read_entry
 from risk_stream.catalogue import MASK, Catalogue
+from risk_stream.kafka import SESSION_MS, FencedLog, LogFollower, Outgoing, Turn
 from risk_stream.notices import Again, Notice, Outcome, Planned, Planner, Record, compose
 from risk_stream.post.metrics import NOTICE_METRICS
 from risk_stream.post.queue import ReceiverQueue
@@ -31,10 +32,6 @@ from risk_stream.post.source import HouseSource
 from risk_stream.post.telling import CLIENT, follower_of
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.fencedlog import FencedLog
-from risk_stream.stream.logfollower import LogFollower
-from risk_stream.stream.messages import Outgoing
-from risk_stream.stream.turn import SESSION_MS, Turn
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.access.masking import Masking
 from risk_stream.alerts import Cause
-from risk_stream.connect import kafka_options
 from risk_stream.post.telling import CLIENT
+from risk_stream.settings import kafka_options
 
 __all__ = ["Sentences"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiokafka import TopicPartition
 
+from risk_stream.kafka import LogFollower
 from risk_stream.notices import Record, Tellings, read_record
 from risk_stream.settings import Settings
-from risk_stream.stream.logfollower import LogFollower
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.connect import kafka_options
+from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

@@ -20,15 +20,13 @@ from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.decisions.answers import partition_of
 from risk_stream.decisions.record import Decision
 from risk_stream.decisions.requests import Deadlines, Request, Requests
+from risk_stream.kafka import BrokerError, Producer, partition_counts, set_up_logging
 from risk_stream.service.asking import REMEMBERED, Asking, LostError
 from risk_stream.service.follow import Follower
 from risk_stream.service.http import make_web
 from risk_stream.service.replies import Replies
 from risk_stream.settings import Settings
 from risk_stream.sinks import SERVER_METRICS, Metrics
-from risk_stream.stream.logs import set_up_logging
-from risk_stream.stream.producer import Producer
-from risk_stream.stream.topics import BrokerError, partition_counts
 
 __all__ = ["Service", "main", "run_service"]
 

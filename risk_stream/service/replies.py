@@ -18,12 +18,11 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.connect import kafka_options
 from risk_stream.decisions.requests import BadRequestError, Request, Requests
+from risk_stream.kafka import Producer
 from risk_stream.service.asking import Asking, ConflictError, LostError, OverloadedError
-from risk_stream.settings import Settings
+from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import Metrics
-from risk_stream.stream.producer import Producer
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

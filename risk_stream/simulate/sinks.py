@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
-from risk_stream.connect import kafka_options
+from risk_stream.settings import kafka_options
 from risk_stream.simulate.emit import Slice
 
 __all__ = ["TOPICS", "to_file", "to_kafka"]

@@ -26,9 +26,9 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from risk_stream.connect import redis_options
 from risk_stream.engine import Alert
 from risk_stream.profiles import KINDS, Contribution, Past, Record, past_of
+from risk_stream.settings import redis_options
 from risk_stream.sinks._profile_scripts import DUE, HEARD, NEVER, READ, RENEW, SAID, TAKE, WRITE
 
 __all__ = ["HISTORY", "ProfileSink", "State", "contribution_of"]

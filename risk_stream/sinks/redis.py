@@ -38,7 +38,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from risk_stream.connect import redis_options
+from risk_stream.settings import redis_options
 from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, STAND, TRIM
 
 if TYPE_CHECKING:

@@ -1,25 +1,10 @@
-"""The shell on Kafka: the Faust app, its batch transport, admission, hops and the supervisor of it all."""
+"""The worker: the Faust app, its batch transport, admission, hops and the supervisor of it all.
+
+Beside it stand what works on the same topics: `plans`, `past` and the clerk of `margin` accounts.
+"""
 
 from __future__ import annotations
 
-from risk_stream.stream.topics import (
-    BrokerError,
-    Topic,
-    TopicState,
-    create_topics,
-    describe_topics,
-    disagreements,
-    wanted_topics,
-)
 from risk_stream.stream.worker import run_worker
 
-__all__ = [
-    "BrokerError",
-    "Topic",
-    "TopicState",
-    "create_topics",
-    "describe_topics",
-    "disagreements",
-    "run_worker",
-    "wanted_topics",
-]
+__all__ = ["run_worker"]

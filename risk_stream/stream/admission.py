@@ -15,7 +15,8 @@ import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import broadcast_rows, entry_hops
-from risk_stream.stream.messages import Outgoing, reject_to, split_by_partition
+from risk_stream.kafka import Outgoing
+from risk_stream.stream.messages import reject_to, split_by_partition
 from risk_stream.stream.origins import Origin
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import Section, merge, running_clock, write_letters

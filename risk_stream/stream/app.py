@@ -14,12 +14,11 @@ from faust.app.base import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.tables import TableManager
 
-from risk_stream.connect import kafka_options
-from risk_stream.settings import Settings
+from risk_stream.kafka.logs import BrokerWatch
+from risk_stream.settings import Settings, kafka_options
 from risk_stream.stream.inbox import Inbox, Pace
-from risk_stream.stream.logs import BrokerWatch
 from risk_stream.stream.pipeline import Pipeline
-from risk_stream.stream.plans import PlanWatcher
+from risk_stream.stream.plans.watcher import PlanWatcher
 from risk_stream.stream.release import Release
 from risk_stream.stream.transport import CREDITS, BatchSchema, Transport
 

@@ -20,7 +20,7 @@ import orjson
 
 from risk_stream.catalogue import MISSING
 from risk_stream.engine import Contradiction
-from risk_stream.stream.messages import Outgoing
+from risk_stream.kafka import Outgoing
 from risk_stream.stream.origins import Committed
 
 __all__ = ["audit_records", "copy_records", "owner_records"]

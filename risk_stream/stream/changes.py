@@ -21,11 +21,11 @@ from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING
+from risk_stream.kafka import Outgoing
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.fronts import Fronts, HopFronts, News, NoHops
 from risk_stream.stream.intake import Desk, Intake
 from risk_stream.stream.lifts import Lifts
-from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.origins import Origin
 
 __all__ = ["Changes"]

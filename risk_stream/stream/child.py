@@ -24,23 +24,20 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.access import read_access
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.kafka import BrokerError, minimum_session, partition_counts, set_up_logging, wanted_topics
 from risk_stream.rules import Plan, PlanSource
 from risk_stream.rules.files import with_models
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
-from risk_stream.stream.approved import ApprovedPlans, UnapprovedError, await_approval
 from risk_stream.stream.keeper import Keeper
-from risk_stream.stream.logs import set_up_logging
 from risk_stream.stream.model_gauges import model_page
 from risk_stream.stream.outbox import Outbox
 from risk_stream.stream.pipeline import Pipeline
-from risk_stream.stream.planbook import PlanBook, event_texts
-from risk_stream.stream.planlog import PlanLog
-from risk_stream.stream.plans import APPROVE, PUBLISH, PlanWatcher
+from risk_stream.stream.plans import ApprovedPlans, PlanBook, PlanLog, UnapprovedError, await_approval, event_texts
+from risk_stream.stream.plans.watcher import APPROVE, PUBLISH, PlanWatcher
 from risk_stream.stream.statelog import KafkaStateLog
 from risk_stream.stream.store import AlertStore
-from risk_stream.stream.topics import BrokerError, minimum_session, partition_counts, wanted_topics
 from risk_stream.stream.warm import warm_up
 
 if TYPE_CHECKING:

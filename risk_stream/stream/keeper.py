@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import msgspec
 from redis.exceptions import RedisError
 
+from risk_stream.kafka import Outgoing
 from risk_stream.profiles import (
     Contribution,
     Profile,
@@ -30,7 +31,6 @@ from risk_stream.profiles import (
 from risk_stream.rules import Plan
 from risk_stream.sinks import Metrics
 from risk_stream.sinks.profiles import ProfileSink, State
-from risk_stream.stream.messages import Outgoing
 
 __all__ = ["MOST_KEPT", "Keeper", "forgettable", "renewed"]
 

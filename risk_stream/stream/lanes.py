@@ -16,6 +16,7 @@ from faust.types.tuples import TP
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.engine import Hop
 from risk_stream.engine.machine import Standing
+from risk_stream.kafka import FencedError
 from risk_stream.models import make_learner
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
@@ -28,11 +29,11 @@ from risk_stream.stream.checkpoint import CheckpointError, Header
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
 from risk_stream.stream.lane import Lane
 from risk_stream.stream.model_gauges import say_models
-from risk_stream.stream.planbook import UnknownPlanError
+from risk_stream.stream.plans import UnknownPlanError
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.restore import check_counts, find_header, read_parts
 from risk_stream.stream.runs import Runs, Stored, TopicPartition
-from risk_stream.stream.statelog import FencedError, Reader, StateLog, Writer
+from risk_stream.stream.statelog import Reader, StateLog, Writer
 
 __all__ = ["Lanes"]
 

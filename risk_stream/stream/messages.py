@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,25 +11,15 @@ import orjson
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert
-from risk_stream.stream.producer import MAX_MESSAGE_BYTES
+from risk_stream.kafka import MAX_MESSAGE_BYTES, Outgoing
 
 if TYPE_CHECKING:
     from risk_stream.stream.admission import Record
 
-__all__ = ["REJECT_VALUE_BYTES", "Outgoing", "alert_to", "pack", "reject_message", "reject_to", "split_by_partition"]
+__all__ = ["REJECT_VALUE_BYTES", "alert_to", "pack", "reject_message", "reject_to", "split_by_partition"]
 
 #: Bytes of a refused record that are kept.
 REJECT_VALUE_BYTES = 64_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message to send; without a partition the key decides."""
-
-    topic: str
-    value: bytes
-    key: bytes | None = None
-    partition: int | None = None
 
 
 def pack(

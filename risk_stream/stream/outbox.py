@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from aiokafka.errors import KafkaError
 
-from risk_stream.stream.producer import Producer
+from risk_stream.kafka import Producer
 
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata

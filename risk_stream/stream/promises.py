@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from risk_stream.catalogue import MISSING, EventBatch
+from risk_stream.kafka import Outgoing
 from risk_stream.stream.fronts import Target
-from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.sections import Said, Section, write_fronts, write_letters
 
 __all__ = ["Promises"]

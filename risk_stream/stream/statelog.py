@@ -18,13 +18,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from risk_stream.connect import kafka_options
-from risk_stream.stream.producer import start_fenced
+from risk_stream.kafka import FencedError, start_fenced
+from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
-__all__ = ["FencedError", "KafkaReader", "KafkaStateLog", "KafkaWriter", "Reader", "StateLog", "StoredPart", "Writer"]
+__all__ = ["KafkaReader", "KafkaStateLog", "KafkaWriter", "Reader", "StateLog", "StoredPart", "Writer"]
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +43,6 @@ FETCH_BYTES = 8 << 20
 
 #: How often old parts are deleted, s.
 TRIM_EVERY = 10.0
-
-
-class FencedError(Exception):
-    """Raised when another worker has taken the lane."""
 
 
 class Writer(Protocol):

@@ -18,8 +18,8 @@ import time
 from types import FrameType
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.kafka import BrokerError, create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream.topics import BrokerError, create_topics, wanted_topics
 
 __all__ = ["Supervisor", "run_worker"]
 

@@ -21,13 +21,10 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
 from risk_stream.catalogue.hashing import text_hash
-from risk_stream.connect import kafka_options
-from risk_stream.settings import Settings
+from risk_stream.kafka import BrokerError, Producer, Reader, partition_counts
+from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import Metrics
 from risk_stream.stream.hops import CANARY
-from risk_stream.stream.producer import Producer
-from risk_stream.stream.reader import Reader
-from risk_stream.stream.topics import BrokerError, partition_counts
 from risk_stream.watch.metrics import CANARY_METRICS
 
 __all__ = ["Canary", "names"]

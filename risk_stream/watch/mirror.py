@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 
+from risk_stream.kafka import WAIT_MS, LogFollower, Turn
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.logfollower import LogFollower
-from risk_stream.stream.turn import WAIT_MS, Turn
 from risk_stream.watch.alertmanager import Alertmanager, AlertmanagerError
 from risk_stream.watch.board import Board, Labels, alert_of, labels_of, resolved, silence_of
 from risk_stream.watch.metrics import MIRROR_METRICS

@@ -21,8 +21,8 @@ TRANSFER = {"id": "t1", "type": "transfer", "time": NOW, "account": "A1", "direc
 def broker() -> Iterator[str]:
     """An embedded broker with refused records on it."""
     from risk_stream.catalogue import load_catalogue
+    from risk_stream.kafka import create_topics, wanted_topics
     from risk_stream.settings import Settings
-    from risk_stream.stream import create_topics, wanted_topics
 
     with EmbeddedBroker() as server:
         create_topics(server.address, wanted_topics(Settings(), load_catalogue()))

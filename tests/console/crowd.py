@@ -16,10 +16,10 @@ import orjson
 from risk_stream.access import ROLES
 from risk_stream.catalogue import load_catalogue
 from risk_stream.console import Console
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from tests.access.served import Browser, token_for
 from tests.alerts.made import alert
 from tests.console.running import running_console

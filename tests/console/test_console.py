@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from risk_stream.catalogue import load_catalogue
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from tests.access.served import Browser
 from tests.alerts.made import alert
 from tests.console.running import asking, running_console

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from risk_stream.stream.messages import alert_to, reject_message
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from tests.access.served import Browser
 from tests.alerts.made import alert
 from tests.console.running import asking

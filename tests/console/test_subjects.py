@@ -13,14 +13,14 @@ import pytest
 
 from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import load_catalogue
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.profiles import Contribution, profile_of, record_of
 from risk_stream.rules import load_plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import ProfileSink
 from risk_stream.sinks.profiles import contribution_of
-from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from tests.access.served import Browser
 from tests.alerts.made import alert
 from tests.console.running import asking

@@ -23,11 +23,11 @@ from risk_stream.cli import run
 from risk_stream.desk import read_lives
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink
-from risk_stream.stream import create_topics, wanted_topics
 from risk_stream.stream.messages import alert_to
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running_desk
 from tests.live.servers import Kafka, RedisServer

@@ -9,7 +9,7 @@ import pytest
 from risk_stream.alerts import KINDS, Inhibit, Policy
 from risk_stream.catalogue import load_catalogue
 from risk_stream.desk.policy import PolicyError, PolicySource, read_policy
-from risk_stream.watched import LOOK
+from risk_stream.settings import LOOK
 
 CATALOGUE = load_catalogue()
 SHIPPED = Path(__file__).parents[2] / "people"

@@ -20,8 +20,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import ChildProcess, free_port
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream import create_topics, wanted_topics
 
 __all__ = ["RULES", "House", "Worker", "eventually", "transfer"]
 

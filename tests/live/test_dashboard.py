@@ -29,7 +29,7 @@ from risk_stream.lending.ledger import close, figures
 from risk_stream.lending.ledger.gauges import as_metrics
 from risk_stream.post import NOTICE_METRICS, HouseSource, PostOffice
 from risk_stream.sinks import Metrics
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from risk_stream.watch import CANARY_METRICS, MIRROR_METRICS, Canary, Mirror
 from tests.dashboards.queries import DASHBOARDS, RATIOS, ROOT, Query, load, queries
 from tests.desk.running import running

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from risk_stream.decisions.answers import NO_ANSWER
 from risk_stream.embedded import free_port
-from risk_stream.stream.topics import Topic, create_topics
+from risk_stream.kafka import Topic, create_topics
 from tests.live.house import House, Worker, eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]

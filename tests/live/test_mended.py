@@ -11,9 +11,7 @@ import pytest
 
 from risk_stream.catalogue import load_catalogue
 from risk_stream.rules import load_plan
-from risk_stream.stream.mending import Mend
-from risk_stream.stream.recover import Recovered, recover
-from risk_stream.stream.rejects import Choice, Replayed, replay
+from risk_stream.stream.past import Choice, Mend, Recovered, Replayed, recover, replay
 from tests.live.house import House, Worker, eventually, transfer
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]

@@ -24,9 +24,9 @@ from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
 from risk_stream.catalogue import EventBatch, load_catalogue
+from risk_stream.kafka import Topic, create_topics
 from risk_stream.stream.commits import Answer, send_commit
 from risk_stream.stream.origins import Committed
-from risk_stream.stream.topics import Topic, create_topics
 from tests.live.house import RULES, House, Worker, eventually, transfer
 from tests.live.servers import Kafka, RedisServer
 

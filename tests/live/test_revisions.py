@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from risk_stream.stream.rebuild import rebuild
+from risk_stream.stream.past import rebuild
 from tests.live.house import House, Worker, eventually, transfer
 from tests.stream.test_rebuild import kept
 

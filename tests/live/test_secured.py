@@ -15,11 +15,9 @@ import pytest
 import redis
 
 from risk_stream.catalogue import load_catalogue
-from risk_stream.connect import redis_options
-from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, topics, wanted_topics
-from risk_stream.stream.rejects import send_all
-from risk_stream.stream.topics import BrokerError
+from risk_stream.kafka import BrokerError, create_topics, topics, wanted_topics
+from risk_stream.settings import Settings, redis_options
+from risk_stream.stream.past import send_all
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.secured import PASSWORD, USER, Certificates, SecuredKafka, SecuredRedis
 from tests.live.servers import MissingServerError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from risk_stream.stream.statelog import FencedError, StoredPart
+from risk_stream.kafka import FencedError
+from risk_stream.stream.statelog import StoredPart
 
 __all__ = ["MemoryLog"]
 

@@ -12,15 +12,12 @@ import pytest
 from risk_stream.access import make_token, store_token
 from risk_stream.catalogue import Catalogue
 from risk_stream.cli import run
+from risk_stream.kafka import Producer, create_topics, wanted_topics
 from risk_stream.rules import Plan, PlanSource, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.approved import ApprovedPlans, UnapprovedError, await_approval
-from risk_stream.stream.planbook import PlanBook
-from risk_stream.stream.planlog import PlanLog
-from risk_stream.stream.plans import APPROVE, PlanWatcher
-from risk_stream.stream.producer import Producer
+from risk_stream.stream.plans import ApprovedPlans, PlanBook, PlanLog, UnapprovedError, await_approval
+from risk_stream.stream.plans.watcher import APPROVE, PlanWatcher
 from tests.desk.running import running_desk
 from tests.live.servers import Kafka
 from tests.stream.conftest import RULES

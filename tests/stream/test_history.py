@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_stream.catalogue import Catalogue, Decoder, EventBatch, load_catalogue, text_hash
-from risk_stream.stream.history import History, in_order
+from risk_stream.stream.past import History, in_order
 
 NOW = 1_700_000_000_000
 CATALOGUE = load_catalogue()

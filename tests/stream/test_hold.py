@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch, load_catalogue
 from risk_stream.engine import Hop
+from risk_stream.kafka import Outgoing
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream import hold as module
 from risk_stream.stream import marks
 from risk_stream.stream.channels import Channels
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_of
-from risk_stream.stream.messages import Outgoing
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import (
     Section,

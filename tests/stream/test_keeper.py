@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from risk_stream.engine import Alert, final
+from risk_stream.kafka import Outgoing
 from risk_stream.profiles import Record, at, profile_of
 from risk_stream.sinks import Metrics, ProfileSink
 from risk_stream.sinks.profiles import contribution_of
 from risk_stream.stream.keeper import Keeper, forgettable
-from risk_stream.stream.messages import Outgoing
 from tests.live.servers import RedisServer
 from tests.profiles.house import DAY, POLICY, policy, said
 from tests.sinks.test_profiles import of

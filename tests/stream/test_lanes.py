@@ -18,6 +18,7 @@ import pytest
 
 from risk_stream.catalogue import Catalogue, Decoder
 from risk_stream.engine import Engine, entry_hops
+from risk_stream.kafka import wanted_topics
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -25,7 +26,6 @@ from risk_stream.stream.lanes import Lanes
 from risk_stream.stream.messages import split_by_partition
 from risk_stream.stream.runs import Runs
 from risk_stream.stream.sections import Section, write_letters
-from risk_stream.stream.topics import wanted_topics
 from tests.stream.conftest import NOW, FakeRecord
 from tests.stream.statefake import MemoryLog
 

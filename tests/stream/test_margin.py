@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from risk_stream.stream.margin import FIRST_LOOK, _looking_back
-from risk_stream.stream.reader import Span
+from risk_stream.kafka import Span
+from risk_stream.stream.margin.clerk import FIRST_LOOK, _looking_back
 
 
 def test_it_looks_back_further_each_time_and_reads_every_record_once() -> None:

@@ -10,7 +10,7 @@ from risk_stream.calendars import shipped
 from risk_stream.catalogue import Decoder, EventBatch, load_catalogue
 from risk_stream.lending import MarginDesk, load_margin_rules
 from risk_stream.sinks import CLERK_METRICS, Metrics
-from risk_stream.stream.margin_gauges import MarginGauges
+from risk_stream.stream.margin.gauges import MarginGauges
 
 CATALOGUE = load_catalogue()
 NOON = 1_772_589_600_000

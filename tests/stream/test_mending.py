@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from risk_stream.catalogue import Catalogue, ProblemsError
-from risk_stream.stream.mending import Mend, mended, read_mends
+from risk_stream.stream.past import Mend, mended, read_mends
 
 TOPICS = ("risk.trades", "risk.loans")
 FILE = """

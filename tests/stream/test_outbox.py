@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from risk_stream.kafka import Producer
 from risk_stream.stream import outbox as module
 from risk_stream.stream.outbox import Outbox
-from risk_stream.stream.producer import Producer
 
 
 class Broker:

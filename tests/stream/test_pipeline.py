@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue, load_catalogue
+from risk_stream.kafka import wanted_topics
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -21,7 +22,6 @@ from risk_stream.stream.alignment import HOLD
 from risk_stream.stream.commits import Answer
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.sections import read_fronts, read_letter
-from risk_stream.stream.topics import wanted_topics
 from tests.stream.conftest import NOW, RULES, FakeRecord
 
 Make = Callable[..., FakeRecord]

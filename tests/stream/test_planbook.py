@@ -13,8 +13,9 @@ import pytest
 from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.rules import Plan, load_plan, plan_of_texts
-from risk_stream.stream.planbook import KEPT, PlanBook, UnknownPlanError, event_texts
-from risk_stream.stream.planparts import is_part, pack_plan, part_key, read_manifest, text_of, unpack_plan
+from risk_stream.stream.plans import PlanBook, UnknownPlanError, event_texts, read_manifest, text_of, unpack_plan
+from risk_stream.stream.plans.book import KEPT
+from risk_stream.stream.plans.parts import is_part, pack_plan, part_key
 from tests.stream.conftest import RULES
 
 EVENTS = """
@@ -214,7 +215,7 @@ def of_files(catalogue: Catalogue, n: int, changed: int = -1) -> Plan:
 
 def test_a_file_that_no_message_can_hold_is_refused(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name."""
-    monkeypatch.setattr("risk_stream.stream.planparts.MAX_MESSAGE_BYTES", 100)
+    monkeypatch.setattr("risk_stream.stream.plans.parts.MAX_MESSAGE_BYTES", 100)
     with pytest.raises(UnknownPlanError, match=r"the file rules.yaml has .* bytes when compressed.*split it"):
         pack_plan(plan, {})
 

@@ -9,12 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.kafka import Producer, create_topics, wanted_topics
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.planbook import PlanBook
-from risk_stream.stream.planlog import PlanLog, publish_plan
-from risk_stream.stream.producer import Producer
+from risk_stream.stream.plans import PlanBook, PlanLog, publish_plan
 from tests.live.servers import Kafka
 from tests.stream.conftest import RULES
 

@@ -15,10 +15,10 @@ from aiokafka.errors import KafkaTimeoutError
 from risk_stream.catalogue import Catalogue
 from risk_stream.rules import Plan, PlanSource, plan_of_texts
 from risk_stream.sinks import Metrics
-from risk_stream.stream import plans
-from risk_stream.stream.planbook import PlanBook
-from risk_stream.stream.planparts import pack_plan
-from risk_stream.stream.plans import PlanWatcher
+from risk_stream.stream.plans import PlanBook
+from risk_stream.stream.plans import watcher as plans
+from risk_stream.stream.plans.parts import pack_plan
+from risk_stream.stream.plans.watcher import PlanWatcher
 from tests.stream.conftest import RULES
 from tests.stream.test_planbook import Store
 

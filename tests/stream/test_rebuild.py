@@ -15,13 +15,12 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
+from risk_stream.kafka import BrokerError, Reader, Topic, create_topics
 from risk_stream.settings import Settings
 from risk_stream.sinks import WITHDRAWN, AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.sinks.redis import SEVERITIES
-from risk_stream.stream import BrokerError, Topic, create_topics
 from risk_stream.stream import store as store_module
-from risk_stream.stream.reader import Reader
-from risk_stream.stream.rebuild import RebuildError, rebuild
+from risk_stream.stream.past import RebuildError, rebuild
 from risk_stream.stream.store import AlertStore
 from tests.live.servers import Kafka, RedisServer
 from tests.sinks.test_profiles import of

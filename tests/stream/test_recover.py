@@ -15,12 +15,10 @@ from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.decisions import Decision, decision_of
 from risk_stream.decisions.answers import partition_of, read_decision
 from risk_stream.engine import Alert, Decided, Engine, late
+from risk_stream.kafka import Reader
 from risk_stream.rules import Plan, plan_of_texts
-from risk_stream.stream.history import History
-from risk_stream.stream.mending import Mend
-from risk_stream.stream.reader import Reader
-from risk_stream.stream.recover import RECOVERED_REVISION, Clocks, Recovered, judge, recover
-from risk_stream.stream.rejects import Choice
+from risk_stream.stream.past import Choice, History, Mend, Recovered, recover
+from risk_stream.stream.past.recover import RECOVERED_REVISION, Clocks, judge
 from tests.live.servers import Kafka
 from tests.stream.test_rejects import house, refused, send
 

@@ -11,12 +11,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.kafka import Reader, create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.mending import Mend
 from risk_stream.stream.messages import reject_message
-from risk_stream.stream.reader import Reader
-from risk_stream.stream.rejects import Choice, Rejected, Replayed, read_rejects, replay
+from risk_stream.stream.past import Choice, Mend, Rejected, Replayed, read_rejects, replay
 from tests.live.servers import Kafka
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]

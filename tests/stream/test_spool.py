@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_stream.catalogue import Decoder, EventBatch, load_catalogue, text_hash
-from risk_stream.stream.spool import Spooled, merged
+from risk_stream.stream.past import Spooled, merged
 
 NOW, LATENESS = 1_700_000_000_000, 50
 CATALOGUE = load_catalogue()

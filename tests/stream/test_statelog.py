@@ -9,9 +9,9 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
+from risk_stream.kafka import FencedError, create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.statelog import FencedError, KafkaStateLog, StoredPart
+from risk_stream.stream.statelog import KafkaStateLog, StoredPart
 from tests.live.servers import Kafka
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]

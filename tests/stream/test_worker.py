@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from risk_stream.kafka import BrokerError
 from risk_stream.settings import Settings
 from risk_stream.stream import child
 from risk_stream.stream import worker as module
-from risk_stream.stream.topics import BrokerError
 from risk_stream.stream.worker import Supervisor, run_worker
 
 

@@ -17,8 +17,7 @@ from risk_stream.console.api.rules import plan_in_force
 from risk_stream.console.house import House
 from risk_stream.console.routes import Route
 from risk_stream.rules import Plan
-from risk_stream.stream.planbook import UnknownPlanError, event_texts
-from risk_stream.stream.planlog import store_plan
+from risk_stream.stream.plans import UnknownPlanError, event_texts, store_plan
 from risk_stream.workbench.backtest import edits
 
 __all__ = ["routes"]

@@ -12,7 +12,7 @@ from risk_stream.console.house import House
 from risk_stream.console.quality import Flow, RejectBook, RejectQuery
 from risk_stream.console.routes import Param, Route
 from risk_stream.console.workers import Number
-from risk_stream.stream.topics import BrokerError
+from risk_stream.kafka import BrokerError
 
 __all__ = ["routes"]
 

@@ -16,7 +16,7 @@ from risk_stream.console.index import Query
 from risk_stream.console.routes import Param, Route
 from risk_stream.console.subjects.logs import Found, Gap, Keys, Window, nearest, read_subject
 from risk_stream.console.subjects.reading import BusyError
-from risk_stream.stream.topics import BrokerError
+from risk_stream.kafka import BrokerError
 
 __all__ = ["found_or_why", "own_keys", "routes", "shown_events", "subject_keys"]
 

@@ -21,10 +21,10 @@ from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.console.backtests.known import Closed
 from risk_stream.console.backtests.order import Order, Said
 from risk_stream.console.backtests.told import told
+from risk_stream.kafka import BrokerError
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
-from risk_stream.stream.spool import Spooled, TooMuchError, merged, spool
-from risk_stream.stream.topics import BrokerError
+from risk_stream.stream.past import Spooled, TooMuchError, merged, spool
 from risk_stream.workbench.backtest import EVER, Report, RunError, backtest, chunks_of_batches
 
 __all__ = ["main", "perform"]

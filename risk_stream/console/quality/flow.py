@@ -18,11 +18,10 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.catalogue.explain import parse_time
-from risk_stream.connect import kafka_options
 from risk_stream.console.quality.filled import Filled
-from risk_stream.settings import Settings
+from risk_stream.kafka import BrokerError, partition_counts
+from risk_stream.settings import Settings, kafka_options
 from risk_stream.stream.origins import Committed
-from risk_stream.stream.topics import BrokerError, partition_counts
 
 __all__ = ["Flow", "Look", "looked"]
 

@@ -15,9 +15,9 @@ import msgspec
 from risk_stream.access import Masking, Scope
 from risk_stream.access.masking import hide
 from risk_stream.catalogue import MASK
+from risk_stream.kafka import Reader, Span
 from risk_stream.settings import Settings
-from risk_stream.stream.reader import Reader, Span
-from risk_stream.stream.rejects import Rejected, rejected_of
+from risk_stream.stream.past import Rejected, rejected_of
 
 __all__ = ["HOUR_MS", "RejectBook", "RejectQuery"]
 

@@ -12,7 +12,7 @@ from risk_stream.calendars import Calendar
 from risk_stream.console.subjects.logs import Found
 from risk_stream.console.subjects.schedule import schedule_of
 from risk_stream.lending.ledger.events import days_of
-from risk_stream.stream.history import in_order
+from risk_stream.stream.past import in_order
 from risk_stream.workbench.drawing import layers
 from risk_stream.workbench.standing import LoanHistory, Standing, StepStanding, standings
 

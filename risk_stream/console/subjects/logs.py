@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from risk_stream.catalogue import Catalogue, Decoder, EventBatch
+from risk_stream.kafka import Reader, Span
 from risk_stream.settings import Settings
-from risk_stream.stream.reader import Reader, Span
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

@@ -12,7 +12,7 @@ from risk_stream.console.quality import RejectBook, RejectQuery
 from risk_stream.console.quality import rejects as module
 from risk_stream.console.quality.rejects import HOUR_MS
 from risk_stream.settings import Settings
-from risk_stream.stream.rejects import Rejected
+from risk_stream.stream.past import Rejected
 
 NOW = 1_790_000_000_000
 

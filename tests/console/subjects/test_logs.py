@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.console.subjects.logs import Bounds, Window, holds, nearest, read_subject, rows_of
+from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream import create_topics, wanted_topics
-from risk_stream.stream.rejects import send_all
+from risk_stream.stream.past import send_all
 from tests.live.servers import Kafka
 
 BEGIN, STEP, EVENTS, CUSTOMERS = 1_700_000_000_000, 1_000, 30_000, 500

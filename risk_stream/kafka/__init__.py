@@ -1,0 +1,68 @@
+"""Kafka as every process of a house uses it: the topics, a producer, a log read or followed, and whose turn it is.
+
+| for | there is |
+| --- | --- |
+| the topics there must be, and their state | `wanted_topics`, `create_topics`, `describe_topics`, `disagreements` |
+| sending | `Producer`; `FencedLog` where one process of a house writes at a time |
+| reading to where a topic ends | `Reader`; `read_lives` for the log of lives |
+| reading on as it grows | `LogFollower` |
+| one of several processes works | `Turn` |
+"""
+
+from __future__ import annotations
+
+from risk_stream.kafka.fenced import FencedLog
+from risk_stream.kafka.follower import LogFollower
+from risk_stream.kafka.lives import read_lives
+from risk_stream.kafka.logs import set_up_logging
+from risk_stream.kafka.producer import (
+    DELIVERY_TIMEOUT,
+    MAX_MESSAGE_BYTES,
+    FencedError,
+    Outgoing,
+    Producer,
+    start_fenced,
+)
+from risk_stream.kafka.reader import Reader, Span, lag
+from risk_stream.kafka.topics import (
+    FOR_EVER,
+    BrokerError,
+    Topic,
+    TopicState,
+    create_topics,
+    describe_topics,
+    disagreements,
+    minimum_session,
+    partition_counts,
+    wanted_topics,
+)
+from risk_stream.kafka.turn import SESSION_MS, WAIT_MS, Turn
+
+__all__ = [
+    "DELIVERY_TIMEOUT",
+    "FOR_EVER",
+    "MAX_MESSAGE_BYTES",
+    "SESSION_MS",
+    "WAIT_MS",
+    "BrokerError",
+    "FencedError",
+    "FencedLog",
+    "LogFollower",
+    "Outgoing",
+    "Producer",
+    "Reader",
+    "Span",
+    "Topic",
+    "TopicState",
+    "Turn",
+    "create_topics",
+    "describe_topics",
+    "disagreements",
+    "lag",
+    "minimum_session",
+    "partition_counts",
+    "read_lives",
+    "set_up_logging",
+    "start_fenced",
+    "wanted_topics",
+]

@@ -1,0 +1,144 @@
+"""A process's own Kafka producer: every send has a future that is awaited, and nothing is sent twice or out of order.
+
+On a broker that has idempotent producers (Kafka) a send is retried for as long as the broker is away. On one that has
+not (the embedded one) every send is acknowledged by all replicas and one request is in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+
+from risk_stream.settings import kafka_options
+
+if TYPE_CHECKING:
+    from aiokafka.structs import RecordMetadata
+
+__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "FencedError", "Outgoing", "Producer", "start_fenced"]
+
+log = logging.getLogger(__name__)
+
+#: No message of ours is larger; below the broker's default limit of 1,048,588 with headers.
+MAX_MESSAGE_BYTES = 950_000
+
+#: A send that was not acknowledged for so long has failed, s.
+DELIVERY_TIMEOUT = 120.0
+
+#: A broker that is there says within this time whether it has idempotent producers, s.
+PROBE_TIMEOUT = 10.0
+
+
+class FencedError(Exception):
+    """Raised when another process has begun to write under the same name: what this one says is stored no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send; without a partition the key decides."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    partition: int | None = None
+
+
+async def start_fenced(broker: str, *, name: str, client_id: str, transaction_s: float) -> AIOKafkaProducer:
+    """A producer of transactions, started: whoever had the same `name` before writes nothing any more.
+
+    The broker ends a transaction that has been open for `transaction_s`. Raises `KafkaError`; where it does, or is
+    cancelled meanwhile, no connection is left.
+    """
+    producer = AIOKafkaProducer(
+        **kafka_options(broker),
+        client_id=client_id,
+        transactional_id=name,
+        transaction_timeout_ms=int(transaction_s * 1000),
+        acks="all",
+        max_batch_size=1_000_000,
+        max_request_size=16_000_000,
+        request_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
+        retry_backoff_ms=20,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
+
+
+class Producer:
+    """Sends to explicit partitions; `await start()` before, `await stop()` after."""
+
+    def __init__(self, broker: str, *, client_id: str = "risk-stream", linger_ms: int = 0) -> None:
+        self.broker, self.client_id, self.linger_ms = broker, client_id, linger_ms
+        self.idempotent = False
+        self._producer: AIOKafkaProducer | None = None
+
+    def _new(self, *, idempotent: bool) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **kafka_options(self.broker),
+            client_id=self.client_id,
+            acks="all",
+            enable_idempotence=idempotent,
+            linger_ms=self.linger_ms,
+            max_batch_size=1_000_000,
+            max_request_size=16_000_000,
+            request_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
+            retry_backoff_ms=50,
+        )
+
+    async def start(self) -> None:
+        """Connect, as an idempotent producer where the broker has them. Raises `KafkaError` if it is away."""
+        producer = self._new(idempotent=True)
+        try:
+            await asyncio.wait_for(producer.start(), PROBE_TIMEOUT)
+        except (KafkaConnectionError, KafkaTimeoutError, TimeoutError) as exc:
+            await producer.stop()
+            raise KafkaTimeoutError(f"the broker at {self.broker} does not answer") from exc
+        except KafkaError as exc:
+            await producer.stop()
+            log.debug("no idempotent producer: %r", exc)
+        else:
+            self._producer, self.idempotent = producer, True
+            return
+        producer = self._new(idempotent=False)
+        try:
+            await producer.start()
+        except KafkaError:
+            await producer.stop()
+            raise
+        log.warning(
+            "the broker at %s has no idempotent producers: a send that is repeated may be stored twice (rows and alerts"
+            " said twice are dropped by name)",
+            self.broker,
+        )
+        self._producer = producer
+
+    async def stop(self) -> None:
+        """Send what is waiting and close the connection."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def send(
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None = None,
+        partition: int | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> asyncio.Future[RecordMetadata]:
+        """Hand a message over; the future is done when the broker has stored it, and raises if it has not."""
+        assert self._producer is not None, "start() first"
+        sent: asyncio.Future[RecordMetadata] = await self._producer.send(
+            topic, value, key=key, partition=partition, headers=list(headers)
+        )
+        return sent

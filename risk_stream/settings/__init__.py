@@ -1,0 +1,34 @@
+"""What a house has set: every setting from the environment, how one proves who one is, and files that people edit."""
+
+from __future__ import annotations
+
+from risk_stream.settings.connect import (
+    Broker,
+    RedisUrl,
+    Security,
+    doubt,
+    kafka_options,
+    redis_options,
+    tls_context,
+    unreachable,
+)
+from risk_stream.settings.settings import SHIPPED_PEOPLE, Settings, SettingsError, load_settings, secret_names
+from risk_stream.settings.watched import LOOK, Watched
+
+__all__ = [
+    "LOOK",
+    "SHIPPED_PEOPLE",
+    "Broker",
+    "RedisUrl",
+    "Security",
+    "Settings",
+    "SettingsError",
+    "Watched",
+    "doubt",
+    "kafka_options",
+    "load_settings",
+    "redis_options",
+    "secret_names",
+    "tls_context",
+    "unreachable",
+]
