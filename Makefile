@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench chaos docs servers clean
+.PHONY: help install demo test check fix bench chaos docs site servers clean
 
 # `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
 PYTHON ?=
@@ -65,6 +65,10 @@ chaos: install servers  ## Planted faults, then 20 blows on two workers over 500
 
 docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics)
 	@$(BIN)/python -m docs.generate
+
+site: install  ## Build the documentation as a site into build/site; a warning is a fault
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html; with its search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 servers:  ## Get what the live tests run on: Kafka's jars by Maven; Java, Prometheus, Alertmanager, Chromium from the system
 	@tests/live/install.sh
