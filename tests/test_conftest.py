@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import redis
+
+from tests.live.lent import Lender, borrow
+from tests.live.servers import MissingServerError
 
 pytest_plugins = ["pytester"]
 
@@ -50,3 +56,24 @@ def test_ci_passes_when_everything_ran(suite: pytest.Pytester, monkeypatch: pyte
     result = suite.runpytest_subprocess("-k", "plain")
     assert result.ret == 0
     result.stdout.no_fnmatch_line("*not run*")
+
+
+def test_a_run_of_several_processes_has_one_server_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks first has it started, who asks later is told the same, and at the end of the run it is gone."""
+    monkeypatch.setenv("RISK_STREAM_KAFKA_JARS", "/nowhere")
+    lender = Lender()
+    try:
+        with ThreadPoolExecutor(3) as asking:
+            try:
+                lent = set(asking.map(lambda _: borrow(lender.place, "redis"), range(3)))
+            except MissingServerError as exc:
+                pytest.skip(str(exc))
+        with pytest.raises(MissingServerError, match="make servers"):
+            borrow(lender.place, "kafka")
+        (server,) = lent
+        with redis.Redis.from_url(server.url) as client:
+            assert client.ping()
+    finally:
+        lender.close()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", server.port)) != 0

@@ -8,29 +8,91 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.live.house import House, Worker
+from tests.live.lent import Lender, Lent, borrow
 from tests.live.servers import Kafka, MissingServerError, Prometheus, RedisServer
 
-__all__ = ["house", "kafka", "new_house", "prometheus", "redis_server", "worker"]
+__all__ = [
+    "house",
+    "kafka",
+    "mortal_kafka",
+    "mortal_redis",
+    "new_house",
+    "prometheus",
+    "pytest_configure_node",
+    "pytest_unconfigure",
+    "redis_server",
+    "worker",
+]
+
+_LENDER = pytest.StashKey[Lender]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Each process of a run of several is told where to ask for servers."""
+    config: pytest.Config = node.config  # type: ignore[attr-defined]
+    if _LENDER not in config.stash:
+        config.stash[_LENDER] = Lender()
+    node.workerinput["lender"] = config.stash[_LENDER].place  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What was lent goes when every process has ended."""
+    if (lender := config.stash.get(_LENDER, None)) is not None:
+        lender.close()
+
+
+def _missing(exc: MissingServerError) -> None:
+    if os.environ.get("CI") or os.environ.get("RISK_STREAM_REQUIRE_LIVE"):
+        pytest.fail(str(exc))
+    pytest.skip(str(exc))
 
 
 def _started(make: Callable[[], Kafka | RedisServer]) -> Iterator[Kafka | RedisServer]:
     try:
         server = make()
     except MissingServerError as exc:
-        if os.environ.get("CI") or os.environ.get("RISK_STREAM_REQUIRE_LIVE"):
-            pytest.fail(str(exc))
-        pytest.skip(str(exc))
+        _missing(exc)
     with server:
         yield server
 
 
+def _shared(
+    request: pytest.FixtureRequest, name: str, make: Callable[[], Kafka | RedisServer]
+) -> Iterator[Kafka | RedisServer | Lent]:
+    """The server of the whole run, whichever process of it this is."""
+    place = getattr(request.config, "workerinput", {}).get("lender")
+    if place is None:
+        yield from _started(make)
+        return
+    try:
+        lent = borrow(place, name)
+    except MissingServerError as exc:
+        _missing(exc)
+    yield lent
+
+
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[Kafka]:
+def kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """The run's Kafka. Tests of several processes use it at once: it must not be stopped."""
+    yield from _shared(request, "kafka", Kafka)  # type: ignore[misc]
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    """The run's Redis, which must not be stopped either."""
+    yield from _shared(request, "redis", RedisServer)  # type: ignore[misc]
+
+
+@pytest.fixture(scope="session")
+def mortal_kafka() -> Iterator[Kafka]:
+    """A Kafka that a test may kill, if it starts it again."""
     yield from _started(Kafka)  # type: ignore[misc]
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
+def mortal_redis() -> Iterator[RedisServer]:
+    """A Redis of that kind."""
     yield from _started(RedisServer)  # type: ignore[misc]
 
 
@@ -38,7 +100,7 @@ def redis_server() -> Iterator[RedisServer]:
 def new_house(
     kafka: Kafka, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], House]:
-    """Make a house with topics of its own."""
+    """Make a house with topics of its own; no two tests of the suite use one name."""
 
     def make(name: str) -> House:
         house = House(name, kafka.address, redis_server.url, tmp_path_factory.mktemp(name))
@@ -49,9 +111,11 @@ def new_house(
 
 
 @pytest.fixture(scope="session")
-def house(new_house: Callable[[str], House]) -> House:
-    """The house most tests share; tests tell their events apart by id."""
-    return new_house("shared")
+def house(mortal_kafka: Kafka, mortal_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The house of test_worker, whose servers come and go; its tests tell their events apart by id."""
+    house = House("shared", mortal_kafka.address, mortal_redis.url, tmp_path_factory.mktemp("shared"))
+    house.create_topics()
+    return house
 
 
 @pytest.fixture(scope="session")

@@ -118,9 +118,9 @@ def test_rules_are_reloaded_and_a_bad_edit_is_refused(house: House, worker: Work
     assert eventually(lambda: worker.metric("risk_stream_plan_reloads_total", result="loaded") >= 2, within=10)
 
 
-def test_redis_may_go_and_come_back(house: House, worker: Worker, redis_server: RedisServer) -> None:
+def test_redis_may_go_and_come_back(house: House, worker: Worker, mortal_redis: RedisServer) -> None:
     """While Redis is away judging goes on and says so once; when it is back every alert is there."""
-    redis_server.kill()
+    mortal_redis.kill()
     try:
         judged = worker.metric("risk_stream_judged_latency_seconds_count")
         house.send([transfer(f"redis-{i}", f"A77{i:04d}", 9400) for i in range(300)])
@@ -128,19 +128,19 @@ def test_redis_may_go_and_come_back(house: House, worker: Worker, redis_server: 
         assert eventually(lambda: "does not take alerts" in worker.log)
         assert worker.metric("risk_stream_redis_up") == 0
     finally:
-        redis_server.start()
+        mortal_redis.start()
     assert eventually(lambda: len([e for e in house.said("large") if e.startswith("redis-")]) == 300)
     assert worker.log.count("does not take alerts") == 1
 
 
-def test_the_broker_may_be_killed_and_come_back(house: House, worker: Worker, kafka: Kafka) -> None:
+def test_the_broker_may_be_killed_and_come_back(house: House, worker: Worker, mortal_kafka: Kafka) -> None:
     """kill -9 of Kafka in the middle of a stream: the worker says so, waits or begins again, and nothing is lost."""
     house.send([transfer(f"broker-{n}-{i}", f"A78{i:04d}") for n in range(2) for i in range(200)])
-    kafka.kill()
+    mortal_kafka.kill()
     try:
         assert eventually(lambda: "does not answer: waiting for it" in worker.log)
     finally:
-        kafka.start()
+        mortal_kafka.start()
     house.send([transfer(f"broker-2-{i}", f"A78{i:04d}") for i in range(200)])
     assert eventually(lambda: {f"broker-2-{i}" for i in range(200)} <= house.said("third"), within=90), worker.log
 
