@@ -1,0 +1,183 @@
+"""`python -m tests.mutants`: which test reaches what, then a seeded sample of mutants; ends with 1 below what is asked.
+
+Kernels are measured and mutated in a process of their own where numba does not compile, so that neither machine code
+hides a branch nor numba's cache a mutant; all other modules where it does, since their tests are then fifty times
+quicker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.mutants.places import Mutant, mutants_of
+
+ROOT = Path(__file__).parents[2]
+#: Rooms that are mutated, and those whose branches are counted.
+MUTATED = ("engine", "features", "rules")
+CORE = (
+    *("catalogue", "calendars", "features", "models", "screening", "profiles", "rules", "lending", "engine"),
+    *("decisions", "alerts", "notices"),
+)
+TESTS = {
+    "python": [f"tests/{room}" for room in (*CORE, "packs", "workbench")],
+    "kernels": [
+        *("tests/features", "tests/catalogue", "tests/models", "tests/screening", "tests/lending"),
+        *("tests/engine/test_ring.py", "tests/engine/test_schedules.py", "tests/rules/test_evaluate.py"),
+    ],
+}
+#: Examples of a property: what is compiled is quick.
+EXAMPLES = {"python": 15, "kernels": 6}
+ASKED_BRANCHES, ASKED_CAUGHT = 95.0, 85.0
+
+
+def is_kernel(path: str) -> bool:
+    """Whether a module's functions are compiled."""
+    text = (ROOT / path).read_text()
+    return "import njit" in text or ("_jit import" in text and Path(path).name.startswith("_kernel"))
+
+
+def main() -> int:
+    """Run one step, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("step", nargs="?", choices=("all", "reach", "cover", "run", "report"), default="all")
+    parser.add_argument("--kind", choices=tuple(TESTS), help="of the modules; both where it is left out")
+    parser.add_argument("--count", type=int, default=600, help="mutants that are drawn")
+    parser.add_argument("--seed", type=int, default=17, help="by which they are drawn")
+    parser.add_argument("--folder", type=Path, default=ROOT / "var" / "mutants", help="of what was measured")
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    if args.step in {"reach", "run"} and args.kind:
+        os.environ["NUMBA_DISABLE_JIT"] = str(int(args.kind == "kernels"))
+        return reach(args.folder, args.kind) if args.step == "reach" else run(args)
+    steps = {"all": ("reach", "run"), "cover": ("reach",), "reach": ("reach",), "run": ("run",)}.get(args.step, ())
+    for step in steps:
+        for kind in TESTS:
+            same = ("--count", str(args.count), "--seed", str(args.seed), "--folder", str(args.folder))
+            subprocess.run([sys.executable, "-m", "tests.mutants", step, "--kind", kind, *same], check=True, cwd=ROOT)
+    return cover(args.folder) if args.step == "cover" else report(args) if args.step in {"all", "report"} else 0
+
+
+def tested(kind: str, *plugins: object) -> int:
+    """One run of pytest over the tests of a kind of modules."""
+    import pytest
+
+    options = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutants.interpreted")
+    # What is skipped for want of time elsewhere is no fault here: a kernel in Python takes minutes.
+    more = ("--timeout=0", "--durations=0", "--durations-min=60", "-m", "not live and not slow")
+    return int(pytest.main([*options, *more, *TESTS[kind]], plugins=list(plugins)))
+
+
+def reach(folder: Path, kind: str) -> int:
+    """Run the tests of a kind once, and keep which reaches what and how long it takes."""
+    import coverage
+
+    from tests.mutants.plugin import Reach
+
+    times = folder / f"{kind}.times"
+    times.unlink(missing_ok=True)
+    rooms = [str(ROOT / "risk_stream" / room) for room in CORE]
+    measured = coverage.Coverage(data_file=str(folder / f"{kind}.coverage"), branch=True, source=rooms)
+    measured.erase()
+    measured.start()
+    try:
+        return tested(kind, Reach(times, EXAMPLES[kind]))
+    finally:
+        measured.stop()
+        measured.save()
+
+
+def cover(folder: Path) -> int:
+    """Print which lines and branches of the core no test reaches; 1 where too few are reached."""
+    import coverage
+
+    told = coverage.Coverage(data_file=str(folder / "core.coverage"), branch=True)
+    told.combine([str(folder / f"{kind}.coverage") for kind in TESTS], keep=True)
+    told.set_option(
+        "report:exclude_also", ["if TYPE_CHECKING:", r"^\s+\.\.\.$", "raise AssertionError", "assert_never"]
+    )
+    reached = told.report(show_missing=True, skip_covered=True, sort="cover")
+    print(f"{reached:.2f} % of lines and branches of the core are reached; asked for: {ASKED_BRANCHES:.0f} %")
+    return int(reached < ASKED_BRANCHES)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the mutants of a kind that have not been run; what was told in a run that was broken off is kept."""
+    from tests.mutants.plugin import Runner
+
+    reached, seconds = reach_of(args.folder, args.kind)
+    told = args.folder / f"{args.kind}.told"
+    done = {tuple(each["mutant"]) for each in read(told)}
+    mutants = [
+        mutant for mutant in sampled(args.count, args.seed) if is_kernel(mutant.path) == (args.kind == "kernels")
+    ]
+    left = [mutant for mutant in mutants if mutant.name not in done]
+    print(f"{len(mutants)} mutants of {args.kind}, {len(left)} of them to run", flush=True)
+    return tested(args.kind, Runner(left, reached, seconds, told, EXAMPLES[args.kind]))
+
+
+def sampled(count: int, seed: int) -> list[Mutant]:
+    """So many mutants of all, drawn by a seed."""
+    rooms = [ROOT / "risk_stream" / room for room in MUTATED]
+    every = [mutant for room in rooms for path in sorted(room.rglob("*.py")) for mutant in mutants_of(path, ROOT)]
+    return random.Random(seed).sample(every, count)
+
+
+def read(told: Path) -> list[dict[str, Any]]:
+    """What was told of mutants."""
+    return [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+
+
+def reach_of(folder: Path, kind: str) -> tuple[dict[tuple[str, int], list[str]], dict[str, float]]:
+    """((file, line) -> the tests that reach it, the quickest first; how long each takes)."""
+    import coverage
+
+    seconds = dict(json.loads(line) for line in (folder / f"{kind}.times").read_text().splitlines())
+    data = coverage.CoverageData(str(folder / f"{kind}.coverage"))
+    data.read()
+    reached: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for name in data.measured_files():
+        path = str(Path(name).relative_to(ROOT))
+        for line, contexts in data.contexts_by_lineno(name).items():
+            reached[path, line] = sorted(filter(None, contexts), key=lambda id: seconds.get(id, 1.0))
+    return reached, seconds
+
+
+def report(args: argparse.Namespace) -> int:
+    """Print what became of the sample, and each that was not seen; 1 where too few were or one is not explained."""
+    known = {tuple(each[k] for k in ("path", "function", "was", "now")): each["why"] for each in explained()}
+    wanted = {mutant.name for mutant in sampled(args.count, args.seed)}
+    every = {tuple(each["mutant"]): each for kind in TESTS for each in read(args.folder / f"{kind}.told")}
+    told = {name: each for name, each in every.items() if name in wanted and each["outcome"] != "unplanted"}
+    rooms: dict[str, Counter[str]] = defaultdict(Counter)
+    unexplained = 0
+    for name, each in sorted(told.items()):
+        outcome = "caught" if each["outcome"] in {"failed", "ended"} else "explained" if name in known else "not seen"
+        for room in (name[0].split("/")[1], "all"):
+            rooms[room][outcome] += 1
+        if outcome == "not seen":
+            unexplained += 1
+            print(f"{each['outcome']}: {name[0]}:{each['line']} {name[1]}: {name[2]} -> {name[3]}")
+    for room, counts in rooms.items():
+        total = counts.total()
+        share = 100 * counts["caught"] / total
+        print(f"{room:10} {total:5} mutants {share:5.1f} % caught, {counts['explained']} explained")
+    return int(100 * rooms["all"]["caught"] < ASKED_CAUGHT * max(1, rooms["all"].total()) or unexplained > 0)
+
+
+def explained() -> list[dict[str, str]]:
+    """The mutants that are known to be no faults."""
+    return list(yaml.safe_load((Path(__file__).parent / "explained.yaml").read_text()) or [])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

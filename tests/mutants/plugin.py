@@ -1,0 +1,184 @@
+"""The plugins of pytest under which mutants are run: which test reaches which line, and then each mutant in a fork.
+
+The tests are collected once. A mutant is a fork of that process with one function changed, which runs the tests that
+reach its line, the quickest first, until one fails: no start, no imports and no collection for each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import select
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from hypothesis import Phase, settings
+
+from tests.mutants.places import Mutant, NotPlantedError, plant
+
+__all__ = ["Reach", "Runner"]
+
+ROOT = Path(__file__).parents[2]
+#: Seconds of processor time, as the tests took them unchanged, that are spent on one mutant.
+SPENT_S = 8.0
+#: A mutant that takes this many times as long, and these seconds more, has been seen: it does not end.
+SLOWER, MORE_S = 5, 20
+#: However busy the machine is: seconds on the clock.
+PATIENCE_S = 600.0
+#: A mutant that asks for memory without end has been seen too.
+MEMORY = 8 << 30
+
+
+def shallow(items: Sequence[pytest.Item], examples: int) -> None:
+    """Bound what Hypothesis draws for each test, and draw the same each time."""
+    for item in items:
+        function = getattr(item, "obj", None)
+        function = getattr(function, "__func__", function)
+        given: settings | None = getattr(function, "_hypothesis_internal_use_settings", None)
+        if given is None:
+            continue
+        function._hypothesis_internal_use_settings = settings(
+            given,
+            max_examples=min(given.max_examples, examples),
+            phases=(Phase.explicit, Phase.generate),
+            database=None,
+            derandomize=True,
+            deadline=None,
+        )
+
+
+class Reach:
+    """While coverage measures: tells it which test runs, and keeps how long each took on the processor."""
+
+    def __init__(self, times: Path, examples: int) -> None:
+        self._times, self._examples = times, examples
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Bound the depth of each."""
+        shallow(items, self._examples)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+        """One test, under its own name."""
+        import coverage
+
+        measured = coverage.Coverage.current()
+        assert measured is not None
+        measured.switch_context(item.nodeid)
+        began = time.process_time()
+        try:
+            return (yield)
+        finally:
+            measured.switch_context("")
+            with self._times.open("a") as told:
+                told.write(json.dumps([item.nodeid, round(time.process_time() - began, 4)]) + "\n")
+
+
+class Runner:
+    """Instead of the tests: each mutant, with the tests that reach its line.
+
+    Args:
+        mutants: what is run, in this order.
+        reached: (file, line) -> the ids of the tests that reach it, the quickest first.
+        seconds: how long each takes.
+        told: a file that is given a line of JSON for each mutant.
+        examples: how many examples Hypothesis may draw in a test.
+    """
+
+    def __init__(
+        self,
+        mutants: Sequence[Mutant],
+        reached: Mapping[tuple[str, int], Sequence[str]],
+        seconds: Mapping[str, float],
+        told: Path,
+        examples: int,
+    ) -> None:
+        self._mutants, self._reached, self._seconds = mutants, reached, seconds
+        self._told, self._examples = told, examples
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Bound the depth of each."""
+        shallow(items, self._examples)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run all mutants."""
+        items = {item.nodeid: item for item in session.items}
+        for number, mutant in enumerate(self._mutants, 1):
+            reached = self._reached.get((mutant.path, mutant.line)) or self._reached.get(
+                (mutant.path, mutant.statement)
+            )
+            tests = [items[id] for id in reached or () if id in items]
+            began = time.monotonic()
+            outcome, by = self._judge(mutant, tests) if tests else ("unreached", "")
+            line = {"mutant": mutant.name, "line": mutant.line, "outcome": outcome, "by": by, "tests": len(tests)}
+            with self._told.open("a") as told:
+                told.write(json.dumps({**line, "seconds": round(time.monotonic() - began, 2)}) + "\n")
+            if outcome not in {"failed", "ended"}:
+                os.write(2, f"{number} of {len(self._mutants)}: {outcome}: {mutant}\n".encode())
+        return True
+
+    def _chosen(self, tests: Sequence[pytest.Item]) -> tuple[list[pytest.Item], float]:
+        """The quickest, one at least, until what is spent on a mutant is spent; and how long they take."""
+        chosen: list[pytest.Item] = []
+        spent = 0.0
+        for item in tests:
+            spent += self._seconds.get(item.nodeid, 0.1)
+            if chosen and spent > SPENT_S:
+                break
+            chosen.append(item)
+        return chosen, spent
+
+    def _judge(self, mutant: Mutant, tests: Sequence[pytest.Item]) -> tuple[str, str]:
+        """(failed, ended, survived or unplanted; the test that saw it or why it could not be planted)."""
+        chosen, spent = self._chosen(tests)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(read)
+                _live(mutant, chosen, write, int(spent * SLOWER + MORE_S))
+            finally:
+                os._exit(70)
+        os.close(write)
+        said, ends = b"", time.monotonic() + PATIENCE_S
+        while select.select([read], [], [], max(0.0, ends - time.monotonic()))[0]:
+            if not (part := os.read(read, 65536)):
+                break
+            said += part
+        else:
+            os.kill(child, signal.SIGKILL)
+        os.close(read)
+        os.waitpid(child, 0)
+        outcome, _, by = (said.decode().splitlines() or [""])[-1].partition(" ")
+        return ("ended", by) if outcome == "running" else (outcome or "ended", by)
+
+
+def _live(mutant: Mutant, tests: Sequence[pytest.Item], write: int, seconds: int) -> None:
+    """In the fork: plant the fault, run the tests, say what happens and end."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+
+    def say(text: str) -> None:
+        os.write(write, f"{text}\n".encode())
+
+    try:
+        plant(mutant, ROOT)
+    except NotPlantedError as exc:
+        say(f"unplanted {exc}")
+        os._exit(0)
+    for item, following in zip(tests, [*tests[1:], None], strict=True):
+        say(f"running {item.nodeid}")
+        if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
+            say(f"failed {item.nodeid}")
+            os._exit(0)
+    say("survived")
+    os._exit(0)
