@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench chaos docs site servers clean
+.PHONY: help install demo test check fix bench chaos coverage mutants docs site servers clean
 
 # `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
 PYTHON ?=
@@ -62,6 +62,12 @@ bench: install servers  ## Every figure of the README, next to its rival: ARGS="
 chaos: install servers  ## Planted faults, then 20 blows on two workers over 500,000 events, compared to the last value: ARGS="--seed 7"
 	@$(BIN)/python -m pytest -m slow
 	@$(BIN)/python -m bench chaos $(ARGS)
+
+coverage: install  ## Which lines and branches of the core no test reaches; fails below 95 %
+	@$(BIN)/python -m tests.mutants cover
+
+mutants: install  ## 600 small faults in engine, features and rules: which the tests see; an hour or two: ARGS="--seed 7 --count 1000"
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics)
 	@$(BIN)/python -m docs.generate
