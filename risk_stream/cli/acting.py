@@ -45,7 +45,11 @@ def who(settings: Settings, permission: str) -> Person:
         raise CommandError(f"Who are you? Set {TOKEN} to your token (risk-stream access token NAME makes one).")
     if permission not in person.may:
         what = PERMISSIONS[permission].split(",", maxsplit=1)[0]
-        raise CommandError(f"{person.name} may not {what}: that takes the permission {permission}.")
+        roles = " and ".join(name for name, may in access.roles.items() if permission in may)
+        raise CommandError(
+            f"{person.name} may not {what}: that takes the permission {permission}, which these roles have: {roles}."
+            f" {settings.people_folder / 'access.yaml'} gives roles; set {TOKEN} to the token of somebody who has one."
+        )
     return person
 
 

@@ -23,6 +23,7 @@ from risk_stream.cli.house import SHIPPED_RULES, catalogue_of, plan_of, settings
 from risk_stream.cli.metrics import Numbers, read_numbers
 from risk_stream.cli.output import CommandError, duration, examples
 from risk_stream.cli.screen import Progress, Screen
+from risk_stream.cli.terminal import environment, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +118,9 @@ def demo(
         with Screen() as screen, _house(screen, folder, port, rules or [SHIPPED_RULES]) as (settings, worker):
             stop.gently = True
             story, market = _story(for_, seed)
+            after = "" if for_ else "; then it goes on calmly, a day in half a minute, until Ctrl-C"
             screen.say(
-                f"simulator: {story.days} days of a market pass in {story.seconds:.0f} s, frauds planted in them"
+                f"simulator: {story.days} days of a market pass in {story.seconds:.0f} s, frauds planted in them{after}"
             )
             try:
                 run = asyncio.run(_watch(screen, settings, worker, market, story, for_, stop))
@@ -160,7 +162,8 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
             "desk_port": 0,
             "console_port": console,
             "console_metrics_port": 0,
-            "console_url": "",
+            "console_url": f"http://127.0.0.1:{console}",
+            "console_zone": "Asia/Shanghai",  # the market's, which the terminal shows too
             "spare": False,
             "partitions": PARTITIONS,
             "clock": "simulated",
@@ -174,9 +177,10 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
         worker = stack.enter_context(_process(ChildProcess, "worker", folder, given))
         stack.enter_context(_process(ChildProcess, "desk", folder, given))
         page = stack.enter_context(_process(ChildProcess, "console", folder, given))
-        _await_worker(screen, settings, worker)
+        shown = f"another terminal: `. {stack.enter_context(terminal(given))}` has its risk-stream work on this house"
+        _await_worker(screen, settings, worker, shown)
         _await_console(screen, console, page)
-        screen.say(f"desk: RISK_STREAM_BROKER={broker.address} risk-stream alerts list, in another terminal")
+        screen.say(f"{shown}: risk-stream alerts list")
         yield settings, worker
 
 
@@ -192,20 +196,25 @@ def _console_port() -> int:
 
 def _process(process: type[ChildProcess], command: str, folder: Path, given: dict[str, Any]) -> ChildProcess:
     """A process of the house, by the command that it is."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RISK_STREAM_")}
-    for name, value in given.items():
-        environment[f"RISK_STREAM_{name.upper()}"] = value if isinstance(value, str) else orjson.dumps(value).decode()
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("RISK_STREAM_")}
     argv = [sys.executable, "-m", "risk_stream", command]
-    return process(command, argv, environment=environment, folder=folder, death_signal=signal.SIGTERM)
+    return process(
+        command, argv, environment={**outer, **environment(given)}, folder=folder, death_signal=signal.SIGTERM
+    )
 
 
-def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess) -> None:
-    """Wait until the worker has its partitions."""
-    began = time.monotonic()
+def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess, terminal: str) -> None:
+    """Wait until the worker has its partitions; as long as it takes where people have yet to approve its rules."""
+    began, waits = time.monotonic(), False
     screen.say("worker: starting (imports, kernels, joining the group); half a minute where nothing was compiled yet")
     while read_numbers(settings.metrics_port).partitions == 0:
         _check(worker)
-        if time.monotonic() - began > START_PATIENCE:
+        _, _, awaited = worker.log_tail(1).partition("WARNING waiting: ")
+        if awaited and not waits:
+            waits = True
+            screen.say(terminal)
+            screen.say(f"worker: waiting: {awaited}")
+        if time.monotonic() - began > START_PATIENCE and not waits:
             raise CommandError(f"the worker did not join within {START_PATIENCE:.0f} s: {worker.log_tail(3)}")
         screen.progress(Progress(time.monotonic() - began))
         time.sleep(0.1)
@@ -282,12 +291,12 @@ def _all_judged(run: Run) -> bool:
 
 
 async def _tell(run: Run, settings: Settings, market: Market, story: Demo) -> None:
-    from risk_stream.simulate import paced, to_kafka
+    from risk_stream.simulate import to_kafka
 
     def progress(sent: int, clock: int) -> None:
         run.sent, run.clock = sent, clock
 
-    slices = paced(story.slices(market), story.clock(market))
+    slices = story.told(market)
     run.sent = await to_kafka(settings.broker, slices, topics=settings.house_topics, progress=progress)
     run.finished = True
 

@@ -20,6 +20,7 @@ class Numbers:
     lag: int = 0  # records that wait in any of its topics
     partitions: int = 0
     changed: float = field(default_factory=time.monotonic)  # when the counts last changed
+    earlier: tuple[int, int] = (0, 0)  # of events and rejects, those that workers counted before this one's start
 
     @property
     def quiet_for(self) -> float:
@@ -27,11 +28,18 @@ class Numbers:
         return time.monotonic() - self.changed
 
     def after(self, before: Numbers) -> Numbers:
-        """These, changed when `before` was where nothing has changed since; `before` where nobody answered."""
+        """These, changed when `before` was where nothing has changed since; `before` where nobody answered.
+
+        A worker that was started again counts from 0: what the one before counted is added.
+        """
         if self.partitions == 0 and before.partitions:
             return before
-        same = self == replace(before, changed=self.changed)
-        return replace(self, changed=before.changed) if same else self
+        earlier = before.earlier
+        if self.events < before.events - earlier[0]:
+            earlier = before.events, before.rejects
+        now = replace(self, events=self.events + earlier[0], rejects=self.rejects + earlier[1], earlier=earlier)
+        same = now == replace(before, changed=now.changed)
+        return replace(now, changed=before.changed) if same else now
 
 
 def read_numbers(port: int) -> Numbers:

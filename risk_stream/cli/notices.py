@@ -19,6 +19,8 @@ from risk_stream.cli.output import CommandError, errors, examples, number, outpu
 from risk_stream.cli.serving import until_told
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from risk_stream.notices import House, Tellings
     from risk_stream.post import HouseSource
     from risk_stream.settings import Settings
@@ -82,10 +84,10 @@ def check() -> None:
     now = int(time.time() * 1000)
     told = house.levels_of(now)
     rows = (
-        (one.name, ", ".join(map(str, told.get(one.name, ()))) or "-", one.language, "yes" if one.key else "no")
+        (one.name, _when_told(told.get(one.name, ())), one.language, "yes" if one.key else "no")
         for one in house.receivers.values()
     )
-    output().print(table(("receiver", "levels now", "language", "sealed"), rows))
+    output().print(table(("receiver", "told", "language", "sealed"), rows))
     for rota in house.rotas.values():
         output().print(f"rota {rota.name}: {', '.join(sorted(rota.on(now)))} has the watch", markup=False)
     output().print(
@@ -93,6 +95,13 @@ def check() -> None:
         f"{len(house.rotas)} rotas, {len(house.templates)} templates",
         markup=False,
     )
+    for what in [name for name, few in (("receiver", house.receivers), ("level", house.levels)) if not few]:
+        output().print(f"nobody is told of any alert: there is no {what} yet", markup=False)
+
+
+def _when_told(levels: Sequence[int]) -> str:
+    """When somebody who stands at some levels, counted from 0, hears of an alert."""
+    return ", ".join("at once" if level == 0 else f"escalated {level}x" for level in levels) or "never"
 
 
 @app.command("try", epilog=examples("risk-stream notices try wang-mail"))

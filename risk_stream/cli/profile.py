@@ -56,7 +56,8 @@ def profile(
     if record is None:
         raise CommandError(
             f"There is no profile of the {'group' if group else 'customer'} {key!r}: no alert of it counts, or it is "
-            f"{'a customer: leave out --group' if group else 'a group: --group'}."
+            f"{'a customer: leave out --group' if group else 'a group: --group'}; where Redis lost what it had,"
+            " risk-stream rebuild brings it back."
         )
     now = as_of(record, max(record.as_of, clock if at is None else _time(at)))
     if format == "json":

@@ -74,10 +74,13 @@ async def start_fenced(broker: str, *, name: str, client_id: str, transaction_s:
 
 
 class Producer:
-    """Sends to explicit partitions; `await start()` before, `await stop()` after."""
+    """Sends to explicit partitions; `await start()` before, `await stop()` after.
 
-    def __init__(self, broker: str, *, client_id: str = "risk-stream", linger_ms: int = 0) -> None:
-        self.broker, self.client_id, self.linger_ms = broker, client_id, linger_ms
+    A `quiet` one does not say that the broker has no idempotent producers: of a command nobody needs to know.
+    """
+
+    def __init__(self, broker: str, *, client_id: str = "risk-stream", linger_ms: int = 0, quiet: bool = False) -> None:
+        self.broker, self.client_id, self.linger_ms, self._quiet = broker, client_id, linger_ms, quiet
         self.idempotent = False
         self._producer: AIOKafkaProducer | None = None
 
@@ -97,6 +100,9 @@ class Producer:
     async def start(self) -> None:
         """Connect, as an idempotent producer where the broker has them. Raises `KafkaError` if it is away."""
         producer = self._new(idempotent=True)
+        client = logging.getLogger("aiokafka")
+        level = client.level
+        client.setLevel(logging.CRITICAL)  # it calls unexpected what is only asked here
         try:
             await asyncio.wait_for(producer.start(), PROBE_TIMEOUT)
         except (KafkaConnectionError, KafkaTimeoutError, TimeoutError) as exc:
@@ -108,13 +114,16 @@ class Producer:
         else:
             self._producer, self.idempotent = producer, True
             return
+        finally:
+            client.setLevel(level)
         producer = self._new(idempotent=False)
         try:
             await producer.start()
         except KafkaError:
             await producer.stop()
             raise
-        log.warning(
+        log.log(
+            logging.DEBUG if self._quiet else logging.WARNING,
             "the broker at %s has no idempotent producers: a send that is repeated may be stored twice (rows and alerts"
             " said twice are dropped by name)",
             self.broker,

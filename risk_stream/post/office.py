@@ -139,7 +139,7 @@ class _Shift:
         waiting = list(told.waiting.values())
         cases = sum(bool(case.open) for case in self._planner.cases.cases.values())
         receivers = len(self._house.receivers)
-        office.told(f"active: {receivers:,} receivers, {cases:,} cases open, {len(waiting):,} notices to be sent")
+        office.told(f"active: {receivers:,} receivers, {cases:,} cases open, {len(waiting):,} notices left to send")
         for notice in waiting:
             self._send(notice)
 

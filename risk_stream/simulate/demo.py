@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
-from risk_stream.simulate.clock import Clock
+from risk_stream.simulate.clock import DAY_MS, Clock
 from risk_stream.simulate.emit import Slice
 from risk_stream.simulate.market import Market
+from risk_stream.simulate.pace import paced
 
 __all__ = ["DEMO", "Demo"]
 
@@ -23,6 +25,7 @@ class Demo:
     density: float
     days: int
     seconds: float  # wall time in which `days` pass
+    calm: float  # how many times slower the days after them pass: for somebody to work what the story left
     night: float  # how many times faster the hours pass in which the market is shut
     story: tuple[tuple[str, int], ...]  # (kind of episode, day)
 
@@ -40,16 +43,30 @@ class Demo:
 
     def clock(self, market: Market) -> Clock:
         """The declared clock in which `days` of that market take `seconds`."""
-        end = market.start_ms + self.days * 86_400_000
+        end = market.start_ms + self.days * DAY_MS
         unit = Clock(market.start_ms, 1.0, self.night, declared=True).wall(end)
         return Clock(market.start_ms, unit / self.seconds, self.night, declared=True)
 
-    def slices(self, market: Market) -> Iterator[Slice]:
-        """The stream in slices small enough to be let out smoothly."""
-        return market.slices(500)
+    async def told(self, market: Market) -> AsyncIterator[Slice]:
+        """The stream as its clock lets it out; from the end of the story on at the calm pace, if it goes on."""
+        clock, slices = self.clock(market), market.slices(500)  # small enough to be let out smoothly
+        end, rest = market.start_ms + self.days * DAY_MS, list[Slice]()
+
+        def story() -> Iterator[Slice]:
+            for part in slices:
+                if part.times[0] >= end:
+                    rest.append(part)
+                    return
+                yield part
+
+        async for part in paced(story(), clock):
+            yield part
+        async for part in paced(chain(rest, slices), Clock(end, clock.factor / self.calm, self.night, declared=True)):
+            yield part
 
 
-#: 58 days in 27 seconds, about 2,500 events a second; the last to be known is the second missed instalment.
+#: 58 days in 27 seconds, about 2,500 events a second; the last to be known is the second missed instalment. A day takes
+#: half a minute from then on, 60 events a second: little enough to be left running.
 DEMO = Demo(
     seed=11,
     customers=700,
@@ -58,6 +75,7 @@ DEMO = Demo(
     density=1.0,
     days=58,
     seconds=27.0,
+    calm=60.0,
     night=12.0,
     story=(
         ("velocity_burst", 1),

@@ -128,8 +128,8 @@ def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
     assert process.stdout is not None
     broker = ""
     for line in process.stdout:
-        if line.startswith("desk:"):
-            broker = line.split()[1].partition("=")[2]
+        if line.startswith("broker:"):
+            broker = line.split()[3].rstrip(";")
         if line.startswith("simulator:"):
             break
     servers = started_by(process)

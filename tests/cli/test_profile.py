@@ -73,7 +73,7 @@ def test_json_has_all_of_it(ask: Ask, redis: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("G1",), "There is no profile of the customer 'G1': no alert of it counts, or it is a group: --group."),
+        (("G1",), "There is no profile of the customer 'G1': no alert of it counts, or it is a group: --group;"),
         (("C1", "--group"), "There is no profile of the group 'C1': no alert of it counts, or it is a customer"),
         (("C1", "--at", "soon"), "--at 'soon' is no time: write 2026-12-31"),
     ],

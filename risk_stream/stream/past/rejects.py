@@ -236,8 +236,11 @@ async def replay(
 
 
 async def send_all(broker: str, messages: Iterable[tuple[str, bytes | None, bytes, int | None]]) -> None:
-    """Send (topic, key, value, partition or None) in their order; return when all are stored. Raises `BrokerError`."""
-    producer = Producer(broker, client_id="risk-stream-rejects", linger_ms=5)
+    """Send (topic, key, value, partition or None) in their order; return when all are stored. Raises `BrokerError`.
+
+    For commands, which send a little once: what kind of broker it is they do not say.
+    """
+    producer = Producer(broker, client_id="risk-stream-rejects", linger_ms=5, quiet=True)
     waiting: list[Awaitable[Any]] = []
     try:
         await producer.start()

@@ -178,7 +178,7 @@ async def store_plan(broker: str, topic: str, plan: Plan, events: Mapping[str, s
 
 @contextlib.asynccontextmanager
 async def _writing(broker: str, topic: str) -> AsyncIterator[PlanLog]:
-    producer = Producer(broker, client_id="risk-stream-publish")
+    producer = Producer(broker, client_id="risk-stream-publish", quiet=True)
     await producer.start()
     plans = PlanLog(broker, topic, producer)
     try:

@@ -38,7 +38,7 @@ export async function show(root, params, given) {
       why(found),
       alertsOf(kind, found, alerts),
       belongings(found),
-      found.history.length > 0 && card(t("customer.history"), { wide: found.history.length > 2 }, chart, changes(found.history)),
+      found.history.length > 0 && card(t("customer.history"), { wide: true }, chart, changes(found.history)),
     ),
     kind === "customer" && [days(path, events), events],
   );
