@@ -1,4 +1,7 @@
-"""Command line of the benchmarks: `python -m bench` lists them, `python -m bench NAME [--quick]` runs one."""
+"""Command line of the benchmarks: `python -m bench` lists them, `python -m bench NAME [--quick]` runs one.
+
+`python -m bench all [NAME ...]` runs those of the README, or some of them, and holds them against what is committed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 
 import orjson
 
+from bench.everything import run_all
 from bench.report import machine
 
 #: name -> what it measures; each is a module of this package with `run(quick: bool) -> dict[str, float]`.
@@ -40,14 +44,16 @@ BENCHMARKS = {
 
 def _given(args: argparse.Namespace) -> dict[str, object]:
     """The options that were given and that not every benchmark has."""
-    return {n: v for n, v in vars(args).items() if n not in {"name", "quick"} and v is not None}
+    return {n: v for n, v in vars(args).items() if n not in {"name", "names", "record", "quick"} and v is not None}
 
 
 def main() -> int:
     """Run what the command line asks for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark; none lists them")
+    parser.add_argument("name", nargs="?", choices=[*sorted(BENCHMARKS), "all"], help="which one; none lists them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of all: only these")
     parser.add_argument("--quick", action="store_true", help="a short form, under 45 s")
+    parser.add_argument("--record", action="store_true", help="of all: commit what is measured")
     for name in ("rounds", "seed", "events", "rate"):
         parser.add_argument(f"--{name}", type=int, help="of chaos")
     parser.add_argument("--blows", help="of chaos: the kinds that may fall, separated by commas")
@@ -56,7 +62,12 @@ def main() -> int:
     if args.name is None:
         for name, what in BENCHMARKS.items():
             print(f"{name:13} {what}")
+        print("all           those of the README one after the other, held against what is committed")
         return 0
+    if args.name == "all":
+        return run_all(args.names, quick=args.quick, keep=args.record)
+    if args.names:
+        parser.error(f"{args.names[0]} stands behind {args.name}: one benchmark at a time, or all {args.name} ...")
     print(f"{args.name}: {BENCHMARKS[args.name]}\n{machine()}\n", flush=True)
     figures = importlib.import_module(f"bench.{args.name}").run(args.quick, **_given(args))
     print(orjson.dumps({"bench": args.name, **figures}).decode())

@@ -94,8 +94,10 @@ def run(quick: bool) -> dict[str, float]:
     )
     sums = turns[-1][2]
     alerts, batches = sums.get("risk_stream_alerts_total", 0.0), sums["risk_stream_batch_events_count"]
+    sent = sums["risk_stream_sent_bytes_total"] / sums["risk_stream_judged_latency_seconds_count"]
     print(
-        f"{alerts:,.0f} alerts; {sums['risk_stream_batch_events_sum'] / batches:,.0f} events a batch;"
+        f"{alerts:,.0f} alerts; {sent:,.0f} bytes sent for an event;"
+        f" {sums['risk_stream_batch_events_sum'] / batches:,.0f} events a batch;"
         f" ratio to the bare loop {wall / bare:.2f}\n"
     )
     return {
@@ -103,5 +105,6 @@ def run(quick: bool) -> dict[str, float]:
         "events_per_cpu_second": round(cpu),
         "bare_events_per_second": round(bare),
         "ratio_to_bare_consumer": round(wall / bare, 3),
+        "sent_bytes_per_event": round(sent),
         "alerts": round(alerts),
     }

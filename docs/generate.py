@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that say what the code says.
 
-These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the tables of operations.md and
-scale.md, the cards of the shipped models, and the dashboards.
+These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the tables of operations.md,
+performance.md and scale.md, the cards of the shipped models, and the dashboards.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from bench.figures import SCALE, Committed
 from docs.dashboards import dashboards
 from docs.language import reference_page
 from docs.scenarios import scenarios_page
@@ -152,64 +153,53 @@ def gauges_table() -> str:
 #: The rate of scale.md, events/s, and how often a worker tells each hop partition how far it is, a second.
 RATE, TELLS = 1_000_000, 2
 
-#: Figures of docs/figures.json: what is measured, by which benchmark under which name, and how it is written.
+#: Figures of docs/figures.json: what is measured, and how it is written; `bench.figures.SCALE` says what measures it.
 FIGURES = {
-    "checkpoint_ratio": ("throughput with checkpoints over that without", "`bench durability`: ratio", "{:.2f}"),
+    "checkpoint_ratio": ("throughput with checkpoints over that without", "{:.2f}"),
     "two_workers_cpu_ratio": (
         "core time of an event on two workers over that on one",
-        "`bench durability`: cpu_ratio_two_workers",
         "{:.2f}",
     ),
     "bytes_per_key": (
         "windows of a key with 16 rows, 8 features at a hop, bytes",
-        "`bench engine`: bytes_per_key_of_16",
         "{:,.0f}",
     ),
     "large_key_ratio": (
         "an event at a key of 100,000 rows over one at a key of 10, in order",
-        "`bench engine`: key_of_100000_us over key_of_10_us",
         "{:.2f}",
     ),
     "large_key_behind_ratio": (
         "the same, of an event with five newer rows of its key",
-        "`bench engine`: key_of_100000_behind_us over key_of_10_behind_us",
         "{:.2f}",
     ),
     "skew_100ms_ratio": (
         "an event of two channels 0.1 s of event time apart over one of a single channel, records of 1,000 rows",
-        "`bench engine`: skew_100ms_1000_ns over skew_0ms_1000_ns",
         "{:.1f}",
     ),
-    "skew_1s_ratio": ("the same, 1 s apart", "`bench engine`: skew_1000ms_1000_ns over skew_0ms_1000_ns", "{:.1f}"),
-    "skew_5s_ratio": ("the same, 5 s apart", "`bench engine`: skew_5000ms_1000_ns over skew_0ms_1000_ns", "{:.1f}"),
+    "skew_1s_ratio": ("the same, 1 s apart", "{:.1f}"),
+    "skew_5s_ratio": ("the same, 5 s apart", "{:.1f}"),
     "skew_5s_revisions": (
         "events judged again for each event, 5 s apart",
-        "`bench engine`: skew_5000ms_1000_revisions_per_event",
         "{:.1f}",
     ),
     "sent_bytes_per_event": (
         "bytes a worker sends to Kafka for an event, all steps",
-        "`bench worker`: risk_stream_sent_bytes_total, over its events",
         "{:,.0f}",
     ),
     "recovery_p50_s": (
         "time until a dead worker's partitions are judged again at 1,000 events/s, s",
-        "`bench chaos --rate 1000`: recovery_p50_s",
         "{:.1f}",
     ),
     "load_5000_rules_s": (
         "5,000 rules in 100 files read and checked, s of a core",
-        "`bench rules`: load_cpu_s",
         "{:.1f}",
     ),
     "reload_of_5000_rules_s": (
         "one of the 100 files changed: read, checked and compiled beside the stream, s of a core",
-        "`bench rules`: reload_cpu_s",
         "{:.1f}",
     ),
     "reload_pause_ms": (
         "longest time without an alert from the saving of a file until it counts, at 250 alerts/s, ms",
-        "`bench rules`: reload_pause_ms",
         "{:.0f}",
     ),
 }
@@ -256,11 +246,44 @@ def scale_tables() -> str:
     measured = rows(
         ("measured", "by", "here"),
         (
-            (what, by, "not measured yet" if figures[name] is None else how.format(figures[name]))
-            for name, (what, by, how) in FIGURES.items()
+            (
+                what,
+                _measured_by(*SCALE[name]),
+                "not measured yet" if figures[name] is None else how.format(figures[name]),
+            )
+            for name, (what, how) in FIGURES.items()
         ),
     )
     return f"{arithmetic}\n\n{measured}"
+
+
+def _measured_by(bench: str, figure: str, over: str = "") -> str:
+    args = next(row.args for row in Committed.read().rows if row.bench == bench)
+    command = " ".join(("bench", bench, *(arg for arg in args if arg != "--quick")))
+    return f"`{command}`: {figure}{f' over {over}' if over else ''}"
+
+
+def performance_table() -> str:
+    """Every figure of docs/performance.json beside its rival, and how to get it again."""
+    committed = Committed.read()
+    table = rows(
+        ("what", "here", "next to it", "made by"),
+        ((row.what, *row.cells(), f"`{row.command}`") for row in committed.rows),
+    )
+    return f"{table}\n\nOn {committed.machine}; {committed.when}."
+
+
+def checked_table() -> str:
+    """The figures that `make bench` holds against what is committed."""
+    return rows(
+        ("benchmark", "figure", "committed", "must be"),
+        (
+            (row.bench, f"`{figure.name}`", f"{figure.value:g}", figure.bound)
+            for row in Committed.read().rows
+            for figure in row.figures
+            if figure.sort != "absolute"
+        ),
+    )
 
 
 def components_table() -> str:
@@ -309,6 +332,7 @@ def model_cards() -> dict[Path, str]:
 def pages() -> dict[Path, str]:
     """What each generated page should hold."""
     operations, scale, models = DOCS / "operations.md", DOCS / "scale.md", DOCS / "models.md"
+    performance = DOCS / "performance.md"
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
@@ -329,6 +353,7 @@ def pages() -> dict[Path, str]:
             book_metrics=gauges_table(),
         ),
         models: with_tables(models.read_text(), components=components_table()),
+        performance: with_tables(performance.read_text(), figures=performance_table(), checked=checked_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
         **model_cards(),
         **dashboards(),
