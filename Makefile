@@ -68,8 +68,9 @@ coverage: install  ## Which lines and branches of the core no test reaches; fail
 mutants: install  ## 600 small faults in engine, features and rules: which the tests see; an hour or two: ARGS="--seed 7 --count 1000"
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics)
+docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics, licences)
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m docs.licences
 
 site: install  ## Build the documentation as a site into build/site; a warning is a fault
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -47,7 +47,12 @@ def with_links(text: str, page: str, at: str | None = None) -> str:
 
     def lead(match: re.Match[str]) -> str:
         path = outside(page, match[1])
-        return match[0] if path is None else posixpath.relpath(shown(path), posixpath.dirname(at or page))
+        if path is not None:
+            heading = (match[2] or "") if path.endswith(".md") else ""
+            return posixpath.relpath(shown(path), posixpath.dirname(at or page)) + heading
+        if at is not None and match[1].startswith("docs/"):  # a page of the repository's own folder
+            return posixpath.relpath(match[1].removeprefix("docs/"), posixpath.dirname(at)) + (match[2] or "")
+        return match[0]
 
     parts = FENCE.split(text)  # text, fence, code, fence, text, …
     return "".join(LINK.sub(lead, part) if place % 4 == 0 else part for place, part in enumerate(parts))

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
+from docs.licences import closure
 from risk_stream.cli.extras import EXTRAS, missing_extra
 
 ROOT = Path(__file__).parents[2]
@@ -69,25 +69,6 @@ threshold: 0.95
 """
 
 
-def _closure(requirements: list[str]) -> set[str]:
-    """The distributions that requirement lines lead to."""
-    found: set[str] = set()
-    ahead = [Requirement(line) for line in requirements]
-    while ahead:
-        one = ahead.pop()
-        name = canonicalize_name(one.name)
-        if name in found or (one.marker and not one.marker.evaluate({"extra": ""})):
-            continue
-        found.add(name)
-        ahead += [
-            Requirement(line)
-            for line in distribution(name).requires or []
-            if (marker := Requirement(line).marker) is None
-            or any(marker.evaluate({"extra": extra}) for extra in ("", *one.extras))
-        ]
-    return found
-
-
 def _imported(name: str) -> set[str]:
     """The top names that a distribution is imported by."""
     files = distribution(name).files or []
@@ -100,9 +81,9 @@ def _hidden() -> list[str]:
     """What is importable with all extras and not with none."""
     extras = PROJECT["optional-dependencies"]
     lines = [line for extra in OWN for line in extras[extra]]
-    core = _closure(PROJECT["dependencies"])
+    core = closure(PROJECT["dependencies"])
     # pip's own parts, and what the tests themselves bring, are no part of either.
-    return sorted({top for name in _closure(lines) - core for top in _imported(name)} - {"tests", "test", "examples"})
+    return sorted({top for name in closure(lines) - core for top in _imported(name)} - {"tests", "test", "examples"})
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +159,7 @@ def test_the_demo_says_first_that_its_extra_is_missing(alone: Any) -> None:
 def test_each_sentence_names_the_extra_that_brings_the_package() -> None:
     """As pyproject.toml has them."""
     for package, extra in EXTRAS.items():
-        assert package in {top for name in _closure(PROJECT["optional-dependencies"][extra]) for top in _imported(name)}
+        assert package in {top for name in closure(PROJECT["optional-dependencies"][extra]) for top in _imported(name)}
         said = missing_extra(ModuleNotFoundError(f"No module named {package!r}", name=f"{package}.part"))
         assert said is not None
         assert f"risk-stream[{extra}]" in said
