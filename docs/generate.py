@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that say what the code says.
 
-These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the tables of operations.md,
-performance.md and scale.md, the cards of the shipped models, and the dashboards.
+These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the drawing of architecture.md, the
+tables of operations.md, performance.md and scale.md, the cards of the shipped models, and the dashboards.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -19,7 +19,9 @@ from typing import Any
 from typer.main import get_command
 
 from bench.figures import SCALE, Committed
+from docs.architecture import rooms_drawing, rooms_table
 from docs.dashboards import dashboards
+from docs.house import rooms as rooms_of_house
 from docs.language import reference_page
 from docs.scenarios import scenarios_page
 from docs.tables import rows
@@ -333,6 +335,7 @@ def pages() -> dict[Path, str]:
     """What each generated page should hold."""
     operations, scale, models = DOCS / "operations.md", DOCS / "scale.md", DOCS / "models.md"
     performance = DOCS / "performance.md"
+    architecture, house = DOCS / "architecture.md", rooms_of_house()
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
@@ -352,6 +355,7 @@ def pages() -> dict[Path, str]:
             canary_metrics=metrics_table(CANARY_METRICS),
             book_metrics=gauges_table(),
         ),
+        architecture: with_tables(architecture.read_text(), drawing=rooms_drawing(house), rooms=rooms_table(house)),
         models: with_tables(models.read_text(), components=components_table()),
         performance: with_tables(performance.read_text(), figures=performance_table(), checked=checked_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),

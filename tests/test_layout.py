@@ -3,69 +3,16 @@
 from __future__ import annotations
 
 import ast
-import gc
 import re
 import sys
 import tomllib
-from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "risk_stream"
-MODULES = sorted(path for folder in (PACKAGE, ROOT / "bench") for path in folder.rglob("*.py"))
+from docs.house import CORE, FLOORS, FRIENDS, MODULES, PACKAGE, ROOT, imports, own_room, parsed, room
 
-#: Lower rooms know nothing of higher ones. Rooms on one floor may know their neighbours only where FRIENDS says so.
-FLOORS = {
-    "catalogue": 0,
-    "calendars": 1,
-    "features": 1,
-    "models": 1,
-    "screening": 1,
-    "profiles": 1,
-    "rules": 2,
-    "lending": 2,
-    "engine": 3,
-    "decisions": 4,
-    "alerts": 4,
-    "access": 4,
-    "workbench": 4,
-    "settings": 1,
-    "kafka": 4,
-    "embedded": 4,
-    "simulate": 4,
-    "sinks": 4,
-    "notices": 5,
-    "stream": 5,
-    "service": 6,
-    "desk": 6,
-    "post": 6,
-    "console": 6,
-    "watch": 6,
-    "cli": 7,
-    "__main__": 8,
-}
-FRIENDS = {
-    ("models", "features"),
-    ("rules", "lending"),
-    ("access", "alerts"),
-}
-CORE = {
-    "catalogue",
-    "calendars",
-    "features",
-    "models",
-    "screening",
-    "profiles",
-    "rules",
-    "lending",
-    "engine",
-    "decisions",
-    "alerts",
-    "notices",
-}
 #: What talks to the world: the core is a function of its input and imports none of it.
 SHELL = {
     *("faust", "mode", "aiokafka", "kafka", "redis", "prometheus_client", "asyncio", "aiohttp", "typer", "rich"),
@@ -74,46 +21,8 @@ SHELL = {
 MAX_LINES, MAX_FUNCTION_LINES = 600, 90
 
 
-def room(module: str) -> str | None:
-    """The room of a dotted module name of ours; None for the package itself and for others' modules."""
-    parts = module.split(".")
-    return parts[1] if parts[0] == "risk_stream" and len(parts) > 1 else None
-
-
-def parsed(text: str) -> ast.Module:
-    """A module's tree.
-
-    Nothing is collected meanwhile: what asyncio complains of as an old future goes is a traceback, which Python 3.11
-    parses again to underline it, and the parser does not bear that inside itself.
-    """
-    gc.disable()
-    try:
-        return ast.parse(text)
-    finally:
-        gc.enable()
-
-
-@cache
-def imports(path: Path) -> frozenset[str]:
-    """Every module that a file imports, wherever in it the import stands."""
-    found: set[str] = set()
-    for node in ast.walk(parsed(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
-            module = node.module or ""
-            found |= {f"{module}.{alias.name}" for alias in node.names} if module == "risk_stream" else {module}
-    return frozenset(found)
-
-
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
-
-
-def own_room(path: Path) -> str | None:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[1] if parts[0] == "risk_stream" and parts[1] != "__init__" else None
 
 
 def test_there_is_something_to_look_at() -> None:

@@ -203,7 +203,7 @@ def memory_of(settings: Settings) -> Memory:
 
 def _records(settings: Settings) -> list[bytes]:
     """The log of lives."""
-    from risk_stream.desk import read_lives
+    from risk_stream.kafka import read_lives
 
     must_answer(settings.broker)
     records: list[bytes] = []

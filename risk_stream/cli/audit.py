@@ -175,7 +175,7 @@ def _heads(settings: Settings, files: list[Path] | None) -> list[Head]:
 
 def _records(settings: Settings) -> list[bytes]:
     """The log of lives."""
-    from risk_stream.desk import read_lives
+    from risk_stream.kafka import read_lives
 
     must_answer(settings.broker)
     records: list[bytes] = []

@@ -7,6 +7,5 @@ from risk_stream.desk.gauges import DESK_METRICS
 from risk_stream.desk.heads import HeadsError
 from risk_stream.desk.log import LifeLog
 from risk_stream.desk.policy import PolicyError, read_policy
-from risk_stream.kafka import read_lives
 
-__all__ = ["DESK_METRICS", "DeskClerk", "HeadsError", "LifeLog", "PolicyError", "read_lives", "read_policy"]
+__all__ = ["DESK_METRICS", "DeskClerk", "HeadsError", "LifeLog", "PolicyError", "read_policy"]

@@ -13,8 +13,7 @@ from collections.abc import Callable, Container
 from redis.exceptions import RedisError
 
 from risk_stream.alerts import Entry
-from risk_stream.sinks import AlertSink, AlertStanding
-from risk_stream.stream.standings import standings_of
+from risk_stream.sinks import AlertSink, AlertStanding, standings_of
 
 __all__ = ["StandingWriter"]
 

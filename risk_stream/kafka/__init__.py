@@ -4,6 +4,7 @@
 | --- | --- |
 | the topics there must be, and their state | `wanted_topics`, `create_topics`, `describe_topics`, `disagreements` |
 | sending | `Producer`; `FencedLog` where one process of a house writes at a time |
+| saying that a record was refused, and why | `reject_to` |
 | reading to where a topic ends | `Reader`; `read_lives` for the log of lives |
 | reading on as it grows | `LogFollower` |
 | one of several processes works | `Turn` |
@@ -24,7 +25,9 @@ from risk_stream.kafka.producer import (
     start_fenced,
 )
 from risk_stream.kafka.reader import Reader, Span, lag
+from risk_stream.kafka.rejects import REJECT_VALUE_BYTES, Record, reject_message, reject_to
 from risk_stream.kafka.topics import (
+    CANARY,
     FOR_EVER,
     BrokerError,
     Topic,
@@ -39,9 +42,11 @@ from risk_stream.kafka.topics import (
 from risk_stream.kafka.turn import SESSION_MS, WAIT_MS, Turn
 
 __all__ = [
+    "CANARY",
     "DELIVERY_TIMEOUT",
     "FOR_EVER",
     "MAX_MESSAGE_BYTES",
+    "REJECT_VALUE_BYTES",
     "SESSION_MS",
     "WAIT_MS",
     "BrokerError",
@@ -51,6 +56,7 @@ __all__ = [
     "Outgoing",
     "Producer",
     "Reader",
+    "Record",
     "Span",
     "Topic",
     "TopicState",
@@ -62,6 +68,8 @@ __all__ = [
     "minimum_session",
     "partition_counts",
     "read_lives",
+    "reject_message",
+    "reject_to",
     "set_up_logging",
     "start_fenced",
     "wanted_topics",

@@ -17,6 +17,7 @@ from risk_stream.catalogue import Catalogue
 from risk_stream.settings import Settings, doubt, kafka_options, unreachable
 
 __all__ = [
+    "CANARY",
     "FOR_EVER",
     "BrokerError",
     "Topic",
@@ -37,6 +38,9 @@ SETTLE = 0.05
 
 #: A log of which nothing is removed for its age, h.
 FOR_EVER = float("inf")
+
+#: The type of the events that are sent through every hop to see whether they come through.
+CANARY = "canary"
 
 #: How long canaries are kept, h.
 CANARY_HOURS = 1.0

@@ -7,6 +7,7 @@ from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink
 from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric, Metrics
 from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, AlertStanding, Keep, Written, without_password
+from risk_stream.sinks.standings import standings_of
 
 __all__ = [
     "CLERK_METRICS",
@@ -27,6 +28,7 @@ __all__ = [
     "RuleHealth",
     "WorkerHealth",
     "Written",
+    "standings_of",
     "together",
     "without_password",
 ]

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import broadcast_rows, entry_hops
-from risk_stream.kafka import Outgoing
-from risk_stream.stream.messages import reject_to, split_by_partition
+from risk_stream.kafka import Outgoing, Record, reject_to
+from risk_stream.stream.messages import split_by_partition
 from risk_stream.stream.origins import Origin
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import Section, merge, running_clock, write_letters
@@ -24,18 +24,10 @@ from risk_stream.stream.sections import Section, merge, running_clock, write_let
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Admission", "Admitted", "Decoded", "Record"]
+__all__ = ["Admission", "Admitted", "Decoded"]
 
 Longs: TypeAlias = "NDArray[np.int64]"
 Mask: TypeAlias = "NDArray[np.bool_]"
-
-
-class Record(Protocol):
-    """What is needed of a Kafka record; time in ms."""
-
-    offset: int
-    timestamp: int
-    value: bytes | None
 
 
 @dataclass(slots=True)

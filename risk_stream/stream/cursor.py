@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from risk_stream.stream.admission import Record
+from risk_stream.kafka import Record
 
 __all__ = ["Cursor", "Step"]
 

@@ -15,11 +15,10 @@ from faust.types.tuples import TP
 from risk_stream.decisions.answers import Difference, Verdicts, partition_of, read_decision
 from risk_stream.decisions.record import Decision
 from risk_stream.engine import Alert, alert_id
-from risk_stream.kafka import Outgoing
+from risk_stream.kafka import Outgoing, Record, reject_to
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.admission import Record
-from risk_stream.stream.messages import alert_to, reject_to
+from risk_stream.stream.messages import alert_to
 from risk_stream.stream.runs import Runs, TopicPartition
 
 __all__ = ["DIFFERS", "DecisionWatch", "decision_records", "difference_alert"]

@@ -20,9 +20,8 @@ import numpy as np
 from risk_stream.catalogue import MISSING, EventBatch
 from risk_stream.decisions import decision_of
 from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Decided, Forward, Hop, Result, is_broadcast
-from risk_stream.kafka import Outgoing
+from risk_stream.kafka import CANARY, Outgoing, Record, reject_to
 from risk_stream.rules import Failures, Plan, RulesAt, add_failures
-from risk_stream.stream.admission import Record
 from risk_stream.stream.alignment import Patience
 from risk_stream.stream.audit import copy_records, owner_records
 from risk_stream.stream.channels import Channels
@@ -30,7 +29,7 @@ from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.decisions import decision_records
 from risk_stream.stream.hold import Cut, Hold, Released
 from risk_stream.stream.marks import Marks
-from risk_stream.stream.messages import alert_to, reject_to, split_by_partition
+from risk_stream.stream.messages import alert_to, split_by_partition
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.runs import finished
 from risk_stream.stream.sections import (
@@ -46,10 +45,6 @@ from risk_stream.stream.sections import (
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 __all__ = ["Address", "Applied", "HopPartition", "onward", "position_of"]
-
-
-#: The type of events that are there to come back, by a rule in shadow.
-CANARY = "canary"
 
 
 def position_of(offset: int) -> int:

@@ -1,25 +1,16 @@
-"""What risk-stream writes between its own steps: batches for hops, and rejects for people."""
+"""What a worker writes between its own steps: batches for hops, and alerts."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert
 from risk_stream.kafka import MAX_MESSAGE_BYTES, Outgoing
 
-if TYPE_CHECKING:
-    from risk_stream.stream.admission import Record
-
-__all__ = ["REJECT_VALUE_BYTES", "alert_to", "pack", "reject_message", "reject_to", "split_by_partition"]
-
-#: Bytes of a refused record that are kept.
-REJECT_VALUE_BYTES = 64_000
+__all__ = ["alert_to", "pack", "split_by_partition"]
 
 
 def pack(
@@ -62,39 +53,3 @@ def alert_to(topic: str, alert: Alert, partitions: int) -> Outgoing:
     """An alert on its way: all its revisions to one partition, whoever says them."""
     partition = int(alert.id[:8], 16) % partitions
     return Outgoing(topic, alert.to_json(), key=alert.id.encode(), partition=partition)
-
-
-def reject_to(topic: str, channel: str, record: Record, reason: str, message: str) -> Outgoing:
-    """A refused record on its way to the topic of rejects; `channel` is the partition that it is in."""
-    of, _, number = channel.rpartition("/")
-    value = reject_message(
-        topic=of,
-        partition=int(number),
-        offset=record.offset,
-        reason=reason,
-        message=message,
-        value=record.value,
-        time_ms=record.timestamp,
-    )
-    return Outgoing(topic, value, key=channel.encode())
-
-
-def reject_message(
-    *, topic: str, partition: int, offset: int, reason: str, message: str, value: bytes | None, time_ms: int
-) -> bytes:
-    """A refused record as JSON: where it is, why, what to do, and its value (text, or base64 if it is none)."""
-    kept = (value or b"")[:REJECT_VALUE_BYTES]
-    said: dict[str, object] = {
-        "topic": topic,
-        "partition": partition,
-        "offset": offset,
-        "time": time_ms,
-        "reason": reason,
-        "message": message,
-        "bytes": len(value or b""),
-    }
-    try:
-        said["value"] = kept.decode()
-    except UnicodeDecodeError:
-        said["value_base64"] = base64.b64encode(kept).decode()
-    return orjson.dumps(said)

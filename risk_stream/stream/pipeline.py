@@ -10,11 +10,10 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
-from risk_stream.kafka import Outgoing, Producer
+from risk_stream.kafka import Outgoing, Producer, Record, reject_to
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.admission import Record
 from risk_stream.stream.assignor import LaneAssignor
 from risk_stream.stream.changes import Changes
 from risk_stream.stream.decisions import DecisionWatch
@@ -22,7 +21,6 @@ from risk_stream.stream.fronts import Fronts
 from risk_stream.stream.intake import Intake
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.lanes import Lanes
-from risk_stream.stream.messages import reject_to
 from risk_stream.stream.plans import PlanBook
 from risk_stream.stream.runs import Runs, TopicPartition
 from risk_stream.stream.statelog import StateLog

@@ -15,10 +15,9 @@ from typing import Any, TypeAlias
 
 from aiokafka.errors import KafkaError
 
-from risk_stream.kafka import Outgoing, Producer
+from risk_stream.kafka import Outgoing, Producer, Record
 from risk_stream.sinks import Metrics
 from risk_stream.stream.acks import AckChain
-from risk_stream.stream.admission import Record
 from risk_stream.stream.alignment import Underway
 from risk_stream.stream.cursor import Cursor, Step
 

@@ -16,8 +16,8 @@ import msgspec
 from redis.exceptions import RedisError
 
 from risk_stream.engine import Alert
+from risk_stream.kafka import Record
 from risk_stream.sinks import AlertSink, Metrics, Written
-from risk_stream.stream.admission import Record
 from risk_stream.stream.keeper import Keeper
 
 __all__ = ["AlertStore"]

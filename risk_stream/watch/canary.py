@@ -21,10 +21,9 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue
 from risk_stream.catalogue.hashing import text_hash
-from risk_stream.kafka import BrokerError, Producer, Reader, partition_counts
+from risk_stream.kafka import CANARY, BrokerError, Producer, Reader, partition_counts
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import Metrics
-from risk_stream.stream.hops import CANARY
 from risk_stream.watch.metrics import CANARY_METRICS
 
 __all__ = ["Canary", "names"]

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from risk_stream.desk import read_lives
+from risk_stream.kafka import read_lives
 from risk_stream.settings import Settings
 from tests.cli.conftest import Ask
 

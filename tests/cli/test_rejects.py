@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from risk_stream.embedded import EmbeddedBroker, free_port
-from risk_stream.stream.messages import reject_message
+from risk_stream.kafka import reject_message
 from tests.cli.conftest import Ask
 from tests.cli.test_rebuild import send
 

@@ -20,10 +20,9 @@ import redis
 from risk_stream.alerts import Act, broken, read_entry
 from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
-from risk_stream.desk import read_lives
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
-from risk_stream.kafka import create_topics, wanted_topics
+from risk_stream.kafka import create_topics, read_lives, wanted_topics
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink
 from risk_stream.stream.messages import alert_to

@@ -13,9 +13,8 @@ import pytest
 
 from risk_stream.alerts import Act, Life, Memory, Policy
 from risk_stream.catalogue import load_catalogue
-from risk_stream.desk import read_lives
 from risk_stream.engine import Alert
-from risk_stream.kafka import Reader, create_topics, wanted_topics
+from risk_stream.kafka import Reader, create_topics, read_lives, wanted_topics
 from risk_stream.settings import Settings
 from risk_stream.stream.messages import alert_to
 from risk_stream.stream.past import send_all

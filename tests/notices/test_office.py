@@ -18,9 +18,8 @@ from risk_stream.alerts import Act
 from risk_stream.calendars import shipped
 from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
-from risk_stream.desk import read_lives
 from risk_stream.engine import alert_id
-from risk_stream.kafka import create_topics, wanted_topics
+from risk_stream.kafka import create_topics, read_lives, wanted_topics
 from risk_stream.post import HouseSource, PostOffice, make_keys, open_text, read_tellings
 from risk_stream.settings import Settings
 from risk_stream.stream.messages import alert_to

@@ -11,9 +11,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
 from risk_stream.catalogue import Catalogue
-from risk_stream.kafka import Reader, create_topics, wanted_topics
+from risk_stream.kafka import Reader, create_topics, reject_message, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream.messages import reject_message
 from risk_stream.stream.past import Choice, Mend, Rejected, Replayed, read_rejects, replay
 from tests.live.servers import Kafka
 

@@ -20,8 +20,7 @@ from risk_stream.engine import Alert
 from risk_stream.kafka import BrokerError, Reader, Span, read_lives
 from risk_stream.profiles import Record
 from risk_stream.settings import Settings
-from risk_stream.sinks import AlertSink, AlertStanding, Keep, ProfileSink, Written
-from risk_stream.stream.standings import standings_of
+from risk_stream.sinks import AlertSink, AlertStanding, Keep, ProfileSink, Written, standings_of
 from risk_stream.stream.store import ROUND_TRIP
 
 __all__ = ["RebuildError", "Rebuilt", "rebuild"]

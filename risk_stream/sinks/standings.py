@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from risk_stream.alerts import Entry, Life
-from risk_stream.sinks import AlertStanding
+from risk_stream.sinks.redis import AlertStanding
 
 __all__ = ["standings_of"]
 
