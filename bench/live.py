@@ -54,7 +54,7 @@ def servers() -> Iterator[tuple[str, str]]:
     others = [core for core in psutil.Process().cpu_affinity() or [] if core != CORE]
     if others:
         psutil.Process().cpu_affinity(others)
-    with Kafka() as broker, RedisServer() as redis:
+    with Kafka(peak=True) as broker, RedisServer() as redis:
         yield broker.address, redis.url
 
 

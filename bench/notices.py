@@ -196,7 +196,7 @@ def _storm(place: Place, folder: Path, inbox: Inbox, customers: int) -> int:
 def run(quick: bool) -> dict[str, float]:
     """20 alerts/s to 30 receivers, a third of which fails; then kill -9 of the sender; then storms."""
     count = 300 if quick else 1_200
-    with Kafka() as kafka, tempfile.TemporaryDirectory() as made, ExitStack() as stack:
+    with Kafka(peak=True) as kafka, tempfile.TemporaryDirectory() as made, ExitStack() as stack:
         folder = Path(made)
         mail, hook = stack.enter_context(mail_server()), stack.enter_context(web_hook())
         inboxes = [

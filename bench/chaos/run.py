@@ -153,7 +153,7 @@ class _Run:
 @contextmanager
 def _house(shape: Shape, folder: Path, *, spares: bool) -> Iterator[House]:
     """Servers, topics and two running workers, gone at the end; Kafka's data stay in `folder` until it is removed."""
-    with Kafka() as kafka, RedisServer() as redis_server:
+    with Kafka(peak=True) as kafka, RedisServer() as redis_server:
         house = House(shape, folder, kafka, redis_server, spares=spares)
         try:
             for worker in house.workers:

@@ -148,7 +148,7 @@ def reach_of(folder: Path, kind: str) -> tuple[dict[tuple[str, int], list[str]],
     for name in data.measured_files():
         path = str(Path(name).relative_to(ROOT))
         for line, contexts in data.contexts_by_lineno(name).items():
-            reached[path, line] = sorted(filter(None, contexts), key=lambda id: seconds.get(id, 1.0))
+            reached[path, line] = sorted(seconds.keys() & contexts, key=lambda id: (seconds[id], id))
     return reached, seconds
 
 

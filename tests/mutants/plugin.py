@@ -25,6 +25,8 @@ from tests.mutants.places import Mutant, NotPlantedError, plant
 __all__ = ["Reach", "Runner"]
 
 ROOT = Path(__file__).parents[2]
+#: A test that takes longer on the processor, s, where kernels are Python, is left out.
+LONGEST_S = 40.0
 #: Seconds of processor time, as the tests took them unchanged, that are spent on one mutant.
 SPENT_S = 8.0
 #: A mutant that takes this many times as long, and these seconds more, has been seen: it does not end.
@@ -72,12 +74,20 @@ class Reach:
         assert measured is not None
         measured.switch_context(item.nodeid)
         began = time.process_time()
+        signal.signal(signal.SIGVTALRM, _leave_out)
+        signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST_S)
         try:
             return (yield)
         finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             measured.switch_context("")
-            with self._times.open("a") as told:
-                told.write(json.dumps([item.nodeid, round(time.process_time() - began, 4)]) + "\n")
+            if (took := time.process_time() - began) < LONGEST_S:
+                with self._times.open("a") as told:
+                    told.write(json.dumps([item.nodeid, round(took, 4)]) + "\n")
+
+
+def _leave_out(_number: int, _frame: object) -> None:
+    pytest.skip(f"takes more than {LONGEST_S:g} s here")
 
 
 class Runner:
