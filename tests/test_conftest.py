@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.conftest import LONGEST
 from tests.live.lent import Lender, borrow
 from tests.live.servers import MissingServerError
 
@@ -77,3 +78,8 @@ def test_a_run_of_several_processes_has_one_server_of_a_kind(monkeypatch: pytest
         lender.close()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", server.port)) != 0
+
+
+def test_what_is_begun_first_is_there() -> None:
+    """A long file that was renamed would be begun last."""
+    assert [name for name in LONGEST if not (Path(__file__).parent / name).is_file()] == []

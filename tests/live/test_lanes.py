@@ -215,7 +215,7 @@ def test_the_broker_is_killed(redis_server: RedisServer, tmp_path: Path) -> None
             for _ in range(2):
                 flowing(stream, 300)
                 kafka.kill()
-                time.sleep(1)
+                time.sleep(1)  # so long it is away, whether or not somebody notices
                 kafka.start()
             flowing(stream, 200)
             agree(house, workers, stream)

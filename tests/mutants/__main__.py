@@ -8,6 +8,8 @@ quicker.
 from __future__ import annotations
 
 import argparse
+import functools
+import gc
 import json
 import os
 import random
@@ -122,7 +124,21 @@ def run(args: argparse.Namespace) -> int:
     ]
     left = [mutant for mutant in mutants if mutant.name not in done]
     print(f"{len(mutants)} mutants of {args.kind}, {len(left)} of them to run", flush=True)
-    return tested(args.kind, Runner(left, reached, seconds, told, EXAMPLES[args.kind]))
+    return tested(args.kind, Runner(left, reached, seconds, told, EXAMPLES[args.kind], warm))
+
+
+def warm() -> None:
+    """Have compiled kernels read from numba's cache before the first fork, and nothing else remembered."""
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        return
+    from risk_stream.catalogue import load_catalogue
+    from risk_stream.rules import load_plan
+    from risk_stream.stream.warm import warm_up
+
+    warm_up(load_plan([ROOT / "rules"], load_catalogue()))
+    for thing in gc.get_objects():
+        if isinstance(thing, functools._lru_cache_wrapper):
+            thing.cache_clear()
 
 
 def sampled(count: int, seed: int) -> list[Mutant]:

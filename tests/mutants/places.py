@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import copy
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import TypeAlias
 
-__all__ = ["Mutant", "NotPlantedError", "mutants_of", "plant"]
+__all__ = ["Mutant", "NotPlantedError", "living", "mutants_of", "plant"]
 
 #: Which operators stand for one that was mistyped or misthought.
 COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -218,39 +218,45 @@ def mutated(text: str, number: int) -> ast.Module:
     return ast.fix_missing_locations(tree)
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            yield const
-            yield from _codes(const)
+def living(root: Path) -> dict[str, list[FunctionType]]:
+    """The functions that are loaded from under a folder, by file."""
+    found: dict[str, list[FunctionType]] = {}
+    for thing in gc.get_objects():
+        if isinstance(thing, FunctionType) and thing.__code__.co_filename.startswith(str(root)):
+            found.setdefault(thing.__code__.co_filename, []).append(thing)
+    return found
 
 
-def plant(mutant: Mutant, root: Path) -> None:
-    """Put the fault into every living function of its module that has it.
+def plant(mutant: Mutant, root: Path, loaded: Mapping[str, Sequence[FunctionType]]) -> None:
+    """Put the fault into every function of its module that is loaded and has it.
 
     Raises NotPlantedError where none has: the module is not loaded, or the fault changes what a function closes over.
     """
     path = root / mutant.path
     text = path.read_text()
-    before = {(code.co_qualname, code.co_firstlineno): code for code in _codes(_compiled(ast.parse(text), path))}
-    after = {
-        (code.co_qualname, code.co_firstlineno): code for code in _codes(_compiled(mutated(text, mutant.number), path))
-    }
-    differs = {key: code for key, code in after.items() if key in before and before[key] != code}
+    before = _codes(ast.parse(text), path)
+    after = _codes(mutated(text, mutant.number), path)
     planted = 0
-    for thing in gc.get_objects():
-        if isinstance(thing, FunctionType) and thing.__code__.co_filename == str(path):
-            code = thing.__code__
-            new = differs.get((code.co_qualname, code.co_firstlineno))
-            if new is not None:
-                try:
-                    thing.__code__ = new
-                except ValueError as exc:
-                    raise NotPlantedError(str(exc)) from exc
-                planted += 1
+    for function in loaded.get(str(path), ()):
+        name = function.__code__.co_qualname, function.__code__.co_firstlineno
+        if name in after and before.get(name) != after[name]:
+            try:
+                function.__code__ = after[name]
+            except ValueError as exc:
+                raise NotPlantedError(str(exc)) from exc
+            planted += 1
     if not planted:
         raise NotPlantedError("no function of it is loaded")
 
 
-def _compiled(tree: ast.Module, path: Path) -> CodeType:
-    return compile(tree, str(path), "exec", dont_inherit=True)
+def _codes(tree: ast.Module, path: Path) -> dict[tuple[str, int], CodeType]:
+    """The code of each function of a module, by its name and line."""
+
+    def inside(code: CodeType) -> Iterator[CodeType]:
+        for const in code.co_consts:
+            if isinstance(const, CodeType):
+                yield const
+                yield from inside(const)
+
+    whole = compile(tree, str(path), "exec", dont_inherit=True)
+    return {(code.co_qualname, code.co_firstlineno): code for code in inside(whole)}

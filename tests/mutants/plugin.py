@@ -6,21 +6,23 @@ reach its line, the quickest first, until one fails: no start, no imports and no
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
 import select
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase, settings
 
-from tests.mutants.places import Mutant, NotPlantedError, plant
+from tests.mutants.places import Mutant, NotPlantedError, living, plant
 
 __all__ = ["Reach", "Runner"]
 
@@ -29,8 +31,8 @@ ROOT = Path(__file__).parents[2]
 LONGEST_S = 40.0
 #: Seconds of processor time, as the tests took them unchanged, that are spent on one mutant.
 SPENT_S = 8.0
-#: A mutant that takes this many times as long, and these seconds more, has been seen: it does not end.
-SLOWER, MORE_S = 5, 20
+#: A mutant on which a test takes so many times as long, and these seconds more, has been seen: it does not end.
+SLOWER, MORE_S = 4, 2.0
 #: However busy the machine is: seconds on the clock.
 PATIENCE_S = 600.0
 #: A mutant that asks for memory without end has been seen too.
@@ -99,6 +101,7 @@ class Runner:
         seconds: how long each takes.
         told: a file that is given a line of JSON for each mutant.
         examples: how many examples Hypothesis may draw in a test.
+        prepare: done once before the first fork, when all tests are loaded.
     """
 
     def __init__(
@@ -108,9 +111,11 @@ class Runner:
         seconds: Mapping[str, float],
         told: Path,
         examples: int,
+        prepare: Callable[[], None],
     ) -> None:
         self._mutants, self._reached, self._seconds = mutants, reached, seconds
-        self._told, self._examples = told, examples
+        self._told, self._examples, self._prepare = told, examples, prepare
+        self._loaded: Mapping[str, Sequence[FunctionType]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Bound the depth of each."""
@@ -119,6 +124,9 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all mutants."""
         items = {item.nodeid: item for item in session.items}
+        self._prepare()
+        self._loaded = living(ROOT)
+        gc.freeze()  # a fork that counts references to what is here would copy all of it
         for number, mutant in enumerate(self._mutants, 1):
             reached = self._reached.get((mutant.path, mutant.line)) or self._reached.get(
                 (mutant.path, mutant.statement)
@@ -133,8 +141,8 @@ class Runner:
                 os.write(2, f"{number} of {len(self._mutants)}: {outcome}: {mutant}\n".encode())
         return True
 
-    def _chosen(self, tests: Sequence[pytest.Item]) -> tuple[list[pytest.Item], float]:
-        """The quickest, one at least, until what is spent on a mutant is spent; and how long they take."""
+    def _chosen(self, tests: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """The quickest, one at least, until what is spent on a mutant is spent."""
         chosen: list[pytest.Item] = []
         spent = 0.0
         for item in tests:
@@ -142,17 +150,17 @@ class Runner:
             if chosen and spent > SPENT_S:
                 break
             chosen.append(item)
-        return chosen, spent
+        return chosen
 
     def _judge(self, mutant: Mutant, tests: Sequence[pytest.Item]) -> tuple[str, str]:
         """(failed, ended, survived or unplanted; the test that saw it or why it could not be planted)."""
-        chosen, spent = self._chosen(tests)
+        chosen = self._chosen(tests)
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 os.close(read)
-                _live(mutant, chosen, write, int(spent * SLOWER + MORE_S))
+                self._live(mutant, chosen, write)
             finally:
                 os._exit(70)
         os.close(write)
@@ -168,27 +176,26 @@ class Runner:
         outcome, _, by = (said.decode().splitlines() or [""])[-1].partition(" ")
         return ("ended", by) if outcome == "running" else (outcome or "ended", by)
 
+    def _live(self, mutant: Mutant, tests: Sequence[pytest.Item], write: int) -> None:
+        """In the fork: plant the fault, run the tests, say what happens and end."""
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nothing, stream)
 
-def _live(mutant: Mutant, tests: Sequence[pytest.Item], write: int, seconds: int) -> None:
-    """In the fork: plant the fault, run the tests, say what happens and end."""
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
+        def say(text: str) -> None:
+            os.write(write, f"{text}\n".encode())
 
-    def say(text: str) -> None:
-        os.write(write, f"{text}\n".encode())
-
-    try:
-        plant(mutant, ROOT)
-    except NotPlantedError as exc:
-        say(f"unplanted {exc}")
-        os._exit(0)
-    for item, following in zip(tests, [*tests[1:], None], strict=True):
-        say(f"running {item.nodeid}")
-        if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
-            say(f"failed {item.nodeid}")
+        try:
+            plant(mutant, ROOT, self._loaded)
+        except NotPlantedError as exc:
+            say(f"unplanted {exc}")
             os._exit(0)
-    say("survived")
-    os._exit(0)
+        for item, following in zip(tests, [*tests[1:], None], strict=True):
+            say(f"running {item.nodeid}")
+            signal.setitimer(signal.ITIMER_VIRTUAL, SLOWER * self._seconds.get(item.nodeid, 0.1) + MORE_S)
+            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
+                say(f"failed {item.nodeid}")
+                os._exit(0)
+        say("survived")
+        os._exit(0)

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from tests.mutants.__main__ import ROOT, explained, is_kernel
-from tests.mutants.places import Mutant, NotPlantedError, mutants_of, plant
+from tests.mutants.places import Mutant, NotPlantedError, living, mutants_of, plant
 
 TEXT = """
 LIMIT = 3
@@ -82,14 +82,14 @@ def test_every_fault_is_of_something_that_runs_when_a_function_is_called(module:
 
 def test_a_function_that_is_loaded_has_the_fault(module: ModuleType) -> None:
     """Whoever holds it already calls the changed one."""
-    held = module.within
+    held, folder = module.within, Path(str(module.__file__)).parent
     (mutant,) = [m for m in of(module) if m.now == "value + factor"]
     assert held(1)
-    plant(mutant, Path(str(module.__file__)).parent)
+    plant(mutant, folder, living(folder))
     assert held(1)
     assert not held(2)
     (mutant,) = [m for m in of(module) if m.now == "self.total -= each"]
-    plant(mutant, Path(str(module.__file__)).parent)
+    plant(mutant, folder, living(folder))
     summed = module.Sum()
     summed.add(4)
     assert summed.total == -4
@@ -100,7 +100,7 @@ def test_a_module_that_is_not_loaded_can_have_none(tmp_path: Path) -> None:
     path = tmp_path / "nobody_loads_this.py"
     path.write_text("def f(): return 1\n")
     with pytest.raises(NotPlantedError):
-        plant(mutants_of(path, tmp_path)[0], tmp_path)
+        plant(mutants_of(path, tmp_path)[0], tmp_path, living(tmp_path))
 
 
 def test_those_explained_are_mutants_still() -> None:
@@ -132,7 +132,7 @@ here = Path(sys.argv[1])
 plugin.ROOT = here
 sys.path.insert(0, str(here))
 reached = {("judged.py", line): ["test_judged.py::test_it"] for line in (2, 4)}
-runner = plugin.Runner(mutants_of(here / "judged.py", here), reached, {}, here / "told", 5)
+runner = plugin.Runner(mutants_of(here / "judged.py", here), reached, {}, here / "told", 5, dict)
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(here), str(here)], plugins=[runner]))
 """
 

@@ -31,22 +31,29 @@ def test_a_turn_is_one_consoles_until_it_gives_it_back(redis_server: RedisServer
 
 
 def test_a_console_that_dies_gives_it_back_and_one_that_lives_keeps_it(redis_server: RedisServer) -> None:
+    """A turn that is about to end is renewed by who lives; nobody renews it for who is gone."""
+
     async def work() -> None:
-        async with Redis.from_url(redis_server.url) as redis:
-            turn = HouseTurn(redis, "turn3:", lease=0.6, renewed=0.1)
+        async with Redis.from_url(redis_server.url) as redis, asyncio.timeout(60):
+            turn = HouseTurn(redis, "turn3:", lease=60, renewed=0.01)
             assert await turn.take("a", "li") is None
             keeping = asyncio.create_task(turn.keep("a"))
-            await asyncio.sleep(1.5)
+            await redis.pexpire("turn3:backtest", 30_000)
+            while await redis.pttl("turn3:backtest") < 31_000:
+                await asyncio.sleep(0.01)
             assert await turn.take("b", "zhou") == "li"
             keeping.cancel()
-            async with asyncio.timeout(30):
-                while await turn.take("b", "zhou") is not None:
-                    await asyncio.sleep(0.05)
+            await asyncio.wait({keeping})
+            await redis.pexpire("turn3:backtest", 20)
+            while await turn.take("b", "zhou") is not None:
+                await asyncio.sleep(0.01)
 
     asyncio.run(work())
 
 
 def test_where_redis_is_away_a_console_goes_on_alone() -> None:
+    """Nobody can be asked, and nobody is kept waiting."""
+
     async def work() -> None:
         async with Redis.from_url("redis://127.0.0.1:1/0") as redis:
             turn = HouseTurn(redis, "x:")
