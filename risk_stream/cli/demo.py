@@ -38,7 +38,7 @@ __all__ = ["register"]
 #: Partitions of each topic: more than one, so that the demo shows what a house will see.
 PARTITIONS = 2
 #: How long a worker may take to import, compile and join, s.
-START_PATIENCE = 90.0
+START_PATIENCE = 300.0
 #: The console's port where nobody has it, and how long it may take to be there, s.
 CONSOLE_PORT, CONSOLE_PATIENCE = 8088, 30.0
 #: Of `--for`, what is kept for the last events to be judged, s; and how long they may take at most.
