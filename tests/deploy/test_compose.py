@@ -229,19 +229,6 @@ def test_prometheus_reads_what_the_closing_of_the_book_wrote() -> None:
     assert SERVICES["textfile"]["expose"] == ["9100"]
 
 
-def test_the_image_is_small_and_runs_without_rights() -> None:
-    """Two stages, hashes checked, a user of its own, a health check."""
-    text = (ROOT / "Dockerfile").read_text()
-    assert text.count("\nFROM ") + text.startswith("FROM ") == 2
-    assert "--require-hashes" in text
-    assert re.search(r"^USER 10001$", text, re.MULTILINE)
-    assert "HEALTHCHECK" in text
-    for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
-        for path in source.split():
-            assert (ROOT / path).exists()
-            assert f"!{path}" in (ROOT / ".dockerignore").read_text().splitlines()
-
-
 def test_grafana_finds_its_data_source_and_dashboards() -> None:
     """Provisioned paths are those that compose mounts."""
     provisioning = ROOT / "docker/grafana/provisioning"

@@ -20,9 +20,9 @@ from typer.main import get_command
 from risk_stream.access import read_access
 from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import app
+from risk_stream.kafka import wanted_topics
 from risk_stream.rules import load_plan
 from risk_stream.settings import Settings, load_settings, secret_names
-from risk_stream.kafka import wanted_topics
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
