@@ -25,12 +25,19 @@ from numpy.typing import NDArray
 from bench import cards, early_warning, pumps, pumps_fitted
 from bench.data import data_folder
 from bench.report import table
-from risk_stream.catalogue import Catalogue, Decoder, EventBatch, load_catalogue
-from risk_stream.catalogue.hashing import hash_column
+from risk_stream.catalogue import Catalogue, Decoder, EventBatch, hash_column, load_catalogue
 from risk_stream.models import Parameter, Step
 from risk_stream.rules import Plan, load_plan
-from risk_stream.workbench.evaluate import Observed, area_under_roc, average_precision, f1, interval, observe
-from risk_stream.workbench.evaluate.evaluation import CHEAP, NEAR
+from risk_stream.workbench.evaluate import (
+    CHEAP,
+    NEAR,
+    Observed,
+    area_under_roc,
+    average_precision,
+    f1,
+    interval,
+    observe,
+)
 
 __all__ = ["FILES", "run"]
 

@@ -19,8 +19,7 @@ from bench import cards
 from bench.data import data_folder
 from bench.model_cards import PACKS, batches, card_records, plan_of
 from bench.report import table
-from risk_stream.catalogue import load_catalogue
-from risk_stream.catalogue.hashing import hash_column
+from risk_stream.catalogue import hash_column, load_catalogue
 from risk_stream.models import Learner, Spec, make_learner
 from risk_stream.models.linear import Linear
 from risk_stream.workbench.evaluate import Observed, average_precision, observe

@@ -31,13 +31,12 @@ def _shape(name: str) -> str:
 def rooms_table(rooms: Sequence[Room]) -> str:
     """Every room with its sentence, its size and all that it imports, the lowest last."""
     return rows(
-        ("floor", "room", "what it is", "modules", "lines", "imports"),
+        ("floor", "room", "what it is", "lines", "imports"),
         (
             (
                 str(room.floor),
                 f"[`{room.name}`](../risk_stream/{room.name}/__init__.py)",
                 room.sentence,
-                str(room.modules),
                 _size(room.lines),
                 ", ".join(sorted(room.imports, key=lambda name: (-FLOORS[name], name))) or "nothing",
             )

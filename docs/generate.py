@@ -37,7 +37,7 @@ from risk_stream.post import NOTICE_METRICS
 from risk_stream.rules import load_plan
 from risk_stream.rules.schema import rule_schema
 from risk_stream.settings import Settings
-from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
+from risk_stream.sinks import CLERK_METRICS, METRICS, SERVER_METRICS, Metric
 from risk_stream.watch import CANARY_METRICS, MIRROR_METRICS
 from risk_stream.workbench.model_card import model_card
 

@@ -92,7 +92,6 @@ class Room:
     name: str
     sentence: str
     floor: int
-    modules: int
     lines: int
     imports: frozenset[str]
 
@@ -149,7 +148,7 @@ def _rooms() -> Iterator[Room]:
         seen = {room(module) for path in files for module in imports(path)} & set(FLOORS) - {folder.name}
         sentence = (ast.get_docstring(parsed((folder / "__init__.py").read_text())) or "").splitlines()[0]
         lines = sum(len(path.read_text().splitlines()) for path in files)
-        yield Room(folder.name, sentence, FLOORS[folder.name], len(files) - 1, lines, frozenset(filter(None, seen)))
+        yield Room(folder.name, sentence, FLOORS[folder.name], lines, frozenset(filter(None, seen)))
 
 
 def nearest(known: Mapping[str, frozenset[str]]) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -47,6 +48,37 @@ def test_imports_point_down(path: Path) -> None:
         if there is None or there in {here, "__version__"}:
             continue
         assert FLOORS[there] < FLOORS[here] or (here, there) in FRIENDS, f"{name(path)} imports {module}"
+
+
+#: A room's own ways, shown to one other: kernels of models are compiled as those of features are.
+SHOWN = {("models", "risk_stream.features._jit")}
+
+
+@cache
+def faces() -> dict[str, frozenset[str]]:
+    """What each package exports, and the modules that it loads for that."""
+    found = {}
+    for path in (path for path in MODULES if path.name == "__init__.py" and PACKAGE in path.parents):
+        package = ".".join(path.parent.relative_to(ROOT).parts)
+        taken = [node for node in parsed(path.read_text()).body if isinstance(node, ast.ImportFrom)]
+        found[package] = frozenset(node.module or "" for node in taken)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_rooms_are_entered_by_their_doors(path: Path) -> None:
+    """What a package's `__init__` has read is imported from the package; modules beginning with `_` are its own.
+
+    A module that it has not read may be imported by its own name: not everybody pays for it.
+    """
+    here = own_room(path)
+    for module in imports(path):
+        there = room(module)
+        if there is None or there == here or (here, module) in SHOWN:
+            continue
+        assert not re.search(r"\._[a-z]", module), f"{name(path)} imports {module}, which is another room's own"
+        packages = [package for package, read in faces().items() if module in read]
+        assert packages == [], f"{name(path)} imports {module}: import it from {packages[0]}, which exports it"
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if own_room(path) in CORE], ids=name)

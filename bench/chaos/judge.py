@@ -18,7 +18,7 @@ from bench.chaos.stream import ORIGINS
 from bench.chaos.truth import Accepted, Lift, Logged, Origin, admit, judge
 from risk_stream.catalogue import Catalogue, Decoder, load_catalogue
 from risk_stream.engine import Engine
-from risk_stream.rules.plan import Plan, plan_of_texts
+from risk_stream.rules import Plan, plan_of_texts
 
 __all__ = ["Judgement", "believed", "judge_run", "owners_of", "undisturbed"]
 

@@ -12,19 +12,20 @@ which names one of PERMISSIONS; `Scope` is asked where data are read; `Masking` 
 from __future__ import annotations
 
 from risk_stream.access.install import install_gate, only_here
-from risk_stream.access.masking import Masking, reveal_act
+from risk_stream.access.masking import Masking, hide, reveal_act
 from risk_stream.access.patience import SERVER_LIMITS, Patience
 from risk_stream.access.people import NOBODY, Access, Person
 from risk_stream.access.permissions import ACT_NEEDS, PERMISSIONS, PUBLIC, ROLES, SIGNED_IN
-from risk_stream.access.read import AccessError, is_loopback, read_access
+from risk_stream.access.read import ACCESS_FILE, TOKENS_FILE, AccessError, is_loopback, read_access
 from risk_stream.access.scope import EVERYWHERE, NOWHERE, Scope
 from risk_stream.access.sessions import Seal, Session, Sessions
 from risk_stream.access.signin import SIGN_IN_ROUTES, SignIn
 from risk_stream.access.source import AccessSource, LocalError, check_local
-from risk_stream.access.tokens import make_token, store_token
+from risk_stream.access.tokens import TokenError, check_token, make_token, store_token
 from risk_stream.access.web import MAX_BODY, PERSON, SESSION, Gate, refusal
 
 __all__ = [
+    "ACCESS_FILE",
     "ACT_NEEDS",
     "EVERYWHERE",
     "MAX_BODY",
@@ -38,6 +39,7 @@ __all__ = [
     "SESSION",
     "SIGNED_IN",
     "SIGN_IN_ROUTES",
+    "TOKENS_FILE",
     "Access",
     "AccessError",
     "AccessSource",
@@ -51,7 +53,10 @@ __all__ = [
     "Session",
     "Sessions",
     "SignIn",
+    "TokenError",
     "check_local",
+    "check_token",
+    "hide",
     "install_gate",
     "is_loopback",
     "make_token",

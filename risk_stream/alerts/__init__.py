@@ -18,7 +18,7 @@ from risk_stream.alerts.life import Case, Disposition, Life, Silence, Standing
 from risk_stream.alerts.memory import Memory
 from risk_stream.alerts.outcomes import outcomes_of
 from risk_stream.alerts.policy import KINDS, SEVERITIES, Inhibit, Policy, circle
-from risk_stream.alerts.silences import matches
+from risk_stream.alerts.silences import matches, why_not
 
 __all__ = [
     "ACTS",
@@ -51,4 +51,5 @@ __all__ = [
     "read_entry",
     "read_heads",
     "signed_text",
+    "why_not",
 ]

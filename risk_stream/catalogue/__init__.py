@@ -10,7 +10,7 @@ from risk_stream.catalogue._ipc import MessageError
 from risk_stream.catalogue.batch import EventBatch, Value
 from risk_stream.catalogue.decode import REASONS, Decoder, Reject
 from risk_stream.catalogue.describe import MASK, describe, mask_personal
-from risk_stream.catalogue.hashing import pack_key, text_hash
+from risk_stream.catalogue.hashing import hash_column, pack_key, text_hash
 from risk_stream.catalogue.load import load_catalogue
 from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, one_line, suggest
 from risk_stream.catalogue.reading import FileReader
@@ -40,6 +40,7 @@ __all__ = [
     "Value",
     "describe",
     "did_you_mean",
+    "hash_column",
     "hidden_character",
     "json_schema",
     "load_catalogue",

@@ -30,8 +30,7 @@ def who(settings: Settings, permission: str) -> Person:
     Raises:
         CommandError: nobody, or somebody who may not.
     """
-    from risk_stream.access import PERMISSIONS, read_access
-    from risk_stream.access.tokens import TokenError, check_token
+    from risk_stream.access import PERMISSIONS, TokenError, check_token, read_access
 
     access: Access = read_access(settings.people_folder)
     given = os.environ.get(TOKEN, "")

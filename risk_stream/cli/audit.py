@@ -37,7 +37,7 @@ def key(
     file: Annotated[Path, typer.Argument(help="Where the private key goes; the public one beside it.")],
 ) -> None:
     """Make a pair of keys: the private one signs, and is the desk's; the public one checks, and is everybody's."""
-    from risk_stream.desk.heads import make_key
+    from risk_stream.desk import make_key
 
     private, public = make_key()
     try:
@@ -92,7 +92,7 @@ def verify(
 ) -> None:
     """Say whether the log is as it was when its heads were signed. Exit code 1, and a sentence each, if it is not."""
     from risk_stream.alerts import amiss
-    from risk_stream.desk.heads import is_signed
+    from risk_stream.desk import is_signed
 
     settings = settings_with()
     who(settings, "audit")
@@ -123,7 +123,7 @@ def verify(
 def _sign(settings: Settings, records: list[bytes]) -> Head:
     """Sign the end of a log that is whole, and holds what was signed before."""
     from risk_stream.alerts import amiss, digest, read_entry
-    from risk_stream.desk.heads import HeadsError, HeadsFile, private_key, signed
+    from risk_stream.desk import HeadsError, HeadsFile, private_key, signed
 
     pem = settings.audit_key.get_secret_value()
     if not pem or settings.audit_folder is None:
@@ -146,7 +146,7 @@ def _sign(settings: Settings, records: list[bytes]) -> Head:
 
 
 def _public(settings: Settings, key: Path | None) -> Ed25519PublicKey:
-    from risk_stream.desk.heads import HeadsError, private_key, public_key
+    from risk_stream.desk import HeadsError, private_key, public_key
 
     try:
         if key is not None:
@@ -161,7 +161,7 @@ def _public(settings: Settings, key: Path | None) -> Ed25519PublicKey:
 
 def _heads(settings: Settings, files: list[Path] | None) -> list[Head]:
     from risk_stream.alerts import read_heads
-    from risk_stream.desk.heads import HeadsError, HeadsFile
+    from risk_stream.desk import HeadsError, HeadsFile
 
     try:
         if files:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from risk_stream.cli.output import CommandError
-from risk_stream.settings import connect
 
 __all__ = ["BrokerView", "look_at", "must_answer", "unreachable"]
 
@@ -32,7 +31,9 @@ class BrokerView:
 
 def unreachable(address: str) -> str:
     """Why nobody answers at any of the addresses, in one sentence; empty where somebody does."""
-    reasons = connect.unreachable(address, PATIENCE_MS / 1000)
+    from risk_stream.settings import unreachable as reasons_of
+
+    reasons = reasons_of(address, PATIENCE_MS / 1000)
     return f"Kafka does not answer at {'; '.join(reasons)}" if reasons else ""
 
 
@@ -52,17 +53,17 @@ def _admin(address: str) -> Iterator[Any]:
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
+    from risk_stream.settings import doubt, kafka_options
+
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     if nobody := unreachable(address):
         raise ConnectionError(nobody)
     try:
         client = KafkaAdminClient(
-            **connect.kafka_options(address), request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
+            **kafka_options(address), request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
         )
     except (KafkaError, OSError, ValueError) as error:
-        raise ConnectionError(
-            f"{address} answers, but not to us ({type(error).__name__}): {connect.doubt(address)}"
-        ) from error
+        raise ConnectionError(f"{address} answers, but not to us ({type(error).__name__}): {doubt(address)}") from error
     with contextlib.closing(client):
         yield client
 

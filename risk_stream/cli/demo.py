@@ -137,9 +137,7 @@ def demo(
 @contextlib.contextmanager
 def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
     """Broker, Redis, topics, desk, console and a worker that is ready; all gone afterwards, in the opposite order."""
-    from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, free_port
-    from risk_stream.embedded.broker import broker_binary
-    from risk_stream.embedded.redis import redis_binary
+    from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, broker_binary, free_port, redis_binary
     from risk_stream.kafka import create_topics, wanted_topics
 
     broker_binary(), redis_binary()  # what is not installed is said before anything is promised

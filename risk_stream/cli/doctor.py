@@ -241,7 +241,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     import redis
 
     from risk_stream.settings import redis_options
-    from risk_stream.sinks.redis import without_password
+    from risk_stream.sinks import without_password
 
     where, options = without_password(settings.redis), redis_options(settings.redis)
     start = "start Redis (docker compose up redis), or set RISK_STREAM_REDIS"

@@ -36,7 +36,7 @@ def catalogue_of(settings: Settings) -> Catalogue:
 
 def rule_paths(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
     """The rules asked for, else those of the settings, else the shipped where `rules` is not here; with the models."""
-    from risk_stream.rules.files import with_models
+    from risk_stream.rules import with_models
 
     paths = list(given) or list(settings.rules)
     if paths == [Path("rules")] and not paths[0].exists() and SHIPPED_RULES.is_dir():

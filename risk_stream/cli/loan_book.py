@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from risk_stream.catalogue import Catalogue, EventBatch
     from risk_stream.lending.ledger import Closing, Tables
     from risk_stream.settings import Settings
-    from risk_stream.workbench.backtest.history import Refused
+    from risk_stream.workbench.backtest import Refused
 
 __all__ = ["app"]
 
@@ -211,7 +211,7 @@ def _batches(
 def _decoded(
     catalogue: Catalogue, files: Sequence[Path], mapping: Path | None, refused: list[Refused]
 ) -> Iterator[EventBatch]:
-    from risk_stream.workbench.backtest.history import Reader
+    from risk_stream.workbench.backtest import Reader
 
     reader = Reader(catalogue)
     for chunk in chunks_of_files(catalogue, files, mapping):
@@ -258,8 +258,7 @@ def _publish(settings: Settings, events: Sequence[dict[str, Any]]) -> None:
     import numpy as np
     from aiokafka.errors import KafkaError
 
-    from risk_stream.simulate.emit import Slice
-    from risk_stream.simulate.sinks import to_kafka
+    from risk_stream.simulate import Slice, to_kafka
 
     must_answer(settings.broker)
     if settings.clock != "simulated":

@@ -20,8 +20,7 @@ from risk_stream.cli.past import FromOption, UntilOption, span_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from risk_stream.rules import Plan
-    from risk_stream.rules.scored import Scored
+    from risk_stream.rules import Plan, Scored
     from risk_stream.settings import Settings
     from risk_stream.workbench.model_compare import Comparison
 

@@ -17,8 +17,7 @@ from risk_stream.cli.output import CommandError, counted, errors, examples, numb
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from risk_stream.rules import Plan
-    from risk_stream.rules.scored import Scored
+    from risk_stream.rules import Plan, Scored
 
 __all__ = ["as_json", "model_named", "register"]
 

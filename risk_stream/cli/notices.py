@@ -65,8 +65,7 @@ def run(
 @app.command(epilog=examples("risk-stream notices check"))
 def check() -> None:
     """Check receivers, levels, on-call calendars and templates: every fault with its place, and who has the watch."""
-    from risk_stream.post import AddressError, address_of
-    from risk_stream.post.address import target_of
+    from risk_stream.post import AddressError, address_of, target_of
 
     settings = settings_with()
     house, faults = _source(settings).current(), 0

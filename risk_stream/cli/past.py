@@ -199,7 +199,7 @@ def _outcomes(file: Path | None, catalogue: Catalogue) -> Outcomes | None:
     """The outcomes of a file, if one is named."""
     if file is None:
         return None
-    from risk_stream.simulate.truth import EXPECTED
+    from risk_stream.simulate import EXPECTED
     from risk_stream.workbench.backtest import OutcomeError, read_outcomes
 
     try:

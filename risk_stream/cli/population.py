@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from risk_stream.catalogue import EventType
-    from risk_stream.lending.population import Month, Shift
+    from risk_stream.lending import Month, Shift
 
 __all__ = ["register"]
 

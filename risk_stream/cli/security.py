@@ -123,7 +123,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
 
 def _redis(settings: Settings) -> Iterator[Finding]:
     from risk_stream.access import is_loopback
-    from risk_stream.sinks.redis import without_password
+    from risk_stream.sinks import without_password
 
     parts = urlsplit(settings.redis)
     where = without_password(settings.redis)
@@ -151,7 +151,7 @@ def _open_ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    from risk_stream.access.read import ACCESS_FILE, TOKENS_FILE
+    from risk_stream.access import ACCESS_FILE, TOKENS_FILE
 
     folder = settings.people_folder
     secrets = [Path(value) for name, value in os.environ.items() if _names_a_secret(name)]

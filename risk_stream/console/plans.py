@@ -11,8 +11,7 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.kafka import Producer
-from risk_stream.rules import Plan, PlanSource
-from risk_stream.rules.files import with_models
+from risk_stream.rules import Plan, PlanSource, with_models
 from risk_stream.settings import Settings
 from risk_stream.stream.plans import PlanLog, UnknownPlanError, read_manifest, text_of, unpack_plan
 

@@ -30,7 +30,7 @@ from risk_stream.rules.meaning import (
     Value,
     wording,
 )
-from risk_stream.workbench.trace import bare
+from risk_stream.workbench import bare
 
 __all__ = ["Compared", "Scores", "compared", "scores"]
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from risk_stream.alerts import SEVERITIES, Desk, Entry, Head
-from risk_stream.sinks import Metric, Metrics
-from risk_stream.sinks.prometheus import LATENCY_BUCKETS, OTHER
+from risk_stream.sinks import LATENCY_BUCKETS, OTHER, Metric, Metrics
 
 __all__ = ["DESK_METRICS", "DeskGauges"]
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from risk_stream.embedded.broker import EmbeddedBroker
+from risk_stream.embedded.broker import EmbeddedBroker, broker_binary
 from risk_stream.embedded.process import ChildProcess, EmbeddedError, free_port
-from risk_stream.embedded.redis import EmbeddedRedis
+from risk_stream.embedded.redis import EmbeddedRedis, redis_binary
 
-__all__ = ["ChildProcess", "EmbeddedBroker", "EmbeddedError", "EmbeddedRedis", "free_port"]
+__all__ = [
+    "ChildProcess",
+    "EmbeddedBroker",
+    "EmbeddedError",
+    "EmbeddedRedis",
+    "broker_binary",
+    "free_port",
+    "redis_binary",
+]

@@ -13,7 +13,7 @@ from risk_stream.engine.decided import Decided, Verdict
 from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
-from risk_stream.engine.machine import MakeLearner, ScoredRows, Tap
+from risk_stream.engine.machine import MakeLearner, ScoredRows, Standing, Tap
 from risk_stream.engine.memory import columns_of
 from risk_stream.engine.owners import Contradiction
 from risk_stream.engine.ready import Ready, make_ready
@@ -38,6 +38,7 @@ __all__ = [
     "Ready",
     "Result",
     "ScoredRows",
+    "Standing",
     "Tap",
     "Verdict",
     "View",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from risk_stream.rules import Plan
-from risk_stream.rules.evaluate import compiled
+from risk_stream.rules import Plan, compiled
 from risk_stream.rules.program import Program
 
 __all__ = ["Ready", "make_ready"]

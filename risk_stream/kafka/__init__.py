@@ -15,7 +15,7 @@ from __future__ import annotations
 from risk_stream.kafka.fenced import FencedLog
 from risk_stream.kafka.follower import LogFollower
 from risk_stream.kafka.lives import read_lives
-from risk_stream.kafka.logs import set_up_logging
+from risk_stream.kafka.logs import BrokerWatch, set_up_logging
 from risk_stream.kafka.producer import (
     DELIVERY_TIMEOUT,
     MAX_MESSAGE_BYTES,
@@ -50,6 +50,7 @@ __all__ = [
     "SESSION_MS",
     "WAIT_MS",
     "BrokerError",
+    "BrokerWatch",
     "FencedError",
     "FencedLog",
     "LogFollower",

@@ -103,7 +103,7 @@ from risk_stream.lending.payments import (
     settle,
 )
 from risk_stream.lending.pledge import Pledge, PledgeLines, concentration, pledge_breaches, pledge_ratio
-from risk_stream.lending.population import Population
+from risk_stream.lending.population import Month, Population, Shift
 from risk_stream.lending.portfolio import Quality, forward_rolls, quality, roll_forward, roll_rates, vintages
 from risk_stream.lending.schedules import (
     Accrual,
@@ -164,6 +164,7 @@ __all__ = [
     "Match",
     "Materiality",
     "Method",
+    "Month",
     "MonthEnd",
     "Order",
     "Payment",
@@ -179,6 +180,7 @@ __all__ = [
     "Schedule",
     "Scorecard",
     "Scores",
+    "Shift",
     "Short",
     "StageRules",
     "StageState",

@@ -16,8 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from risk_stream.calendars import Calendar
-from risk_stream.calendars.clock import local_time
+from risk_stream.calendars import Calendar, local_time
 from risk_stream.catalogue import EventBatch
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.validation import stability, stability_index

@@ -6,7 +6,18 @@ numbers go in, scores come out, in the order of the hop's log and equal however 
 replay gives the same scores bit for bit.
 """
 
-from risk_stream.models.learner import Apart, Learner, OtherVersionError, Placed, Retraining, Scores, Segmenter
+from risk_stream.models.learner import (
+    Apart,
+    Floats,
+    Learner,
+    Longs,
+    Mask,
+    OtherVersionError,
+    Placed,
+    Retraining,
+    Scores,
+    Segmenter,
+)
 from risk_stream.models.outcomes import Known, Waiting
 from risk_stream.models.pipeline import compile_kinds, make_learner
 from risk_stream.models.spec import LEARNING, Parameter, Spec, Step, Threshold
@@ -18,9 +29,12 @@ __all__ = [
     "LOSS",
     "SCORE",
     "Apart",
+    "Floats",
     "Known",
     "Learner",
     "Limits",
+    "Longs",
+    "Mask",
     "OtherVersionError",
     "Parameter",
     "Placed",

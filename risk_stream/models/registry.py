@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from risk_stream.catalogue.problems import did_you_mean
+from risk_stream.catalogue import did_you_mean
 from risk_stream.models.components import COMPONENTS, ESTIMATORS, RETRAINED, SPAN, Allowed, Component
 from risk_stream.models.spec import Parameter, Step
 

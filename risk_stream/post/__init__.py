@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.post.address import AddressError, address_of
+from risk_stream.post.address import AddressError, address_of, target_of
 from risk_stream.post.channel import Tried, deliver
 from risk_stream.post.metrics import NOTICE_METRICS
 from risk_stream.post.office import PostOffice
@@ -23,4 +23,5 @@ __all__ = [
     "open_text",
     "read_tellings",
     "seal_text",
+    "target_of",
 ]

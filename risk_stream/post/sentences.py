@@ -12,7 +12,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.access.masking import Masking
+from risk_stream.access import Masking
 from risk_stream.alerts import Cause
 from risk_stream.post.telling import CLIENT
 from risk_stream.settings import kafka_options

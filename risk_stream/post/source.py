@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from risk_stream.calendars import Calendar
-from risk_stream.notices import House, NoticesError, read_house
-from risk_stream.notices.read import DESK_FILE, ON_CALL_FILE, RECEIVERS_FILE, TEMPLATES
+from risk_stream.notices import DESK_FILE, ON_CALL_FILE, RECEIVERS_FILE, TEMPLATES, House, NoticesError, read_house
 from risk_stream.settings import Watched
 
 __all__ = ["HouseSource"]

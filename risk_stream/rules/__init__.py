@@ -154,16 +154,27 @@ from __future__ import annotations
 from risk_stream.rules.at_most import AtMost
 from risk_stream.rules.decide import Ruling
 from risk_stream.rules.delay import Delay
-from risk_stream.rules.evaluate import Evaluator, RulesAt, View, program_of
+from risk_stream.rules.evaluate import Evaluator, RulesAt, View, compiled, program_of
 from risk_stream.rules.failures import Failures, add_failures
-from risk_stream.rules.files import PlanError
+from risk_stream.rules.files import PlanError, read_rule_file, rule_files, with_models
 from risk_stream.rules.lifecycle.model import Lifecycle
 from risk_stream.rules.lifecycle.model import Step as LifecycleStep
-from risk_stream.rules.model import REQUEST, SEVERITIES, STAGES, VERDICTS, Given, Rule, RuleTest, Validity
+from risk_stream.rules.model import (
+    REQUEST,
+    SEVERITIES,
+    STAGES,
+    VERDICTS,
+    Given,
+    GivenScore,
+    Row,
+    Rule,
+    RuleTest,
+    Validity,
+)
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
 from risk_stream.rules.scored import OUTCOME, Labels, Scored
 from risk_stream.rules.source import PlanSource
-from risk_stream.rules.validity import expired
+from risk_stream.rules.validity import expired, limits_of
 
 __all__ = [
     "OUTCOME",
@@ -176,12 +187,14 @@ __all__ = [
     "Evaluator",
     "Failures",
     "Given",
+    "GivenScore",
     "Labels",
     "Lifecycle",
     "LifecycleStep",
     "Plan",
     "PlanError",
     "PlanSource",
+    "Row",
     "Rule",
     "RuleTest",
     "RulesAt",
@@ -191,8 +204,13 @@ __all__ = [
     "View",
     "add_failures",
     "calendars_ending",
+    "compiled",
     "expired",
+    "limits_of",
     "load_plan",
     "plan_of_texts",
     "program_of",
+    "read_rule_file",
+    "rule_files",
+    "with_models",
 ]

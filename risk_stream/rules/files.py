@@ -9,7 +9,7 @@ from pathlib import Path
 from risk_stream.catalogue import Problem, ProblemsError
 from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_FILES
 
-__all__ = ["PlanError", "below", "read", "rule_files", "with_models"]
+__all__ = ["PlanError", "below", "read_rule_file", "rule_files", "with_models"]
 
 _ENDINGS = (".yaml", ".yml")
 #: A folder of rules, and that of models beside it.
@@ -77,7 +77,7 @@ def below(folder: Path) -> Iterator[Path]:
                     yield Path(entry.path)
 
 
-def read(path: Path) -> str:
+def read_rule_file(path: Path) -> str:
     """A rule file's text. Raises `PlanError`."""
     try:
         with path.open("rb") as file:

@@ -14,7 +14,7 @@ from risk_stream.profiles import Policy, resolve
 from risk_stream.rules.check import nearest
 from risk_stream.rules.delay import Delay
 from risk_stream.rules.events import has_key
-from risk_stream.rules.files import PlanError, read, rule_files
+from risk_stream.rules.files import PlanError, read_rule_file, rule_files
 from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.lifecycle.model import Lifecycle
 from risk_stream.rules.loaded import LoadedFile
@@ -289,7 +289,7 @@ def load_plan(
     problems: list[Problem] = []
     for path in rule_files(paths):
         try:
-            texts[str(path)] = read(path)
+            texts[str(path)] = read_rule_file(path)
         except PlanError as error:
             problems += error.problems
     return plan_of_texts(texts, catalogue, problems, calendars, kept)

@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from risk_stream.decisions.answers import Answer, Answers, at_deadline, read_decision
-from risk_stream.decisions.record import Decision
-from risk_stream.decisions.requests import APPLICATION, BadRequestError, Request, body_hash
+from risk_stream.decisions import (
+    APPLICATION,
+    Answer,
+    Answers,
+    BadRequestError,
+    Decision,
+    Request,
+    at_deadline,
+    body_hash,
+    read_decision,
+)
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from risk_stream.decisions.requests import BadRequestError, Request, Requests
+from risk_stream.decisions import BadRequestError, Request, Requests
 from risk_stream.service.asking import Asking, ConflictError, LostError, OverloadedError
 from risk_stream.sinks import Metrics
 

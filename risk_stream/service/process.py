@@ -17,9 +17,7 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
-from risk_stream.decisions.answers import partition_of
-from risk_stream.decisions.record import Decision
-from risk_stream.decisions.requests import Deadlines, Request, Requests
+from risk_stream.decisions import Deadlines, Decision, Request, Requests, partition_of
 from risk_stream.kafka import BrokerError, Producer, partition_counts, set_up_logging
 from risk_stream.service.asking import REMEMBERED, Asking, LostError
 from risk_stream.service.follow import Follower

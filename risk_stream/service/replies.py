@@ -18,7 +18,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.decisions.requests import BadRequestError, Request, Requests
+from risk_stream.decisions import BadRequestError, Request, Requests
 from risk_stream.kafka import Producer
 from risk_stream.service.asking import Asking, ConflictError, LostError, OverloadedError
 from risk_stream.settings import Settings, kafka_options

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from risk_stream.sinks.health import STATES, Fired, Health, RuleHealth, WorkerHealth, together
 from risk_stream.sinks.meter import Meter
-from risk_stream.sinks.profiles import ProfileSink
-from risk_stream.sinks.prometheus import CLERK_METRICS, METRICS, SERVER_METRICS, Metric, Metrics
+from risk_stream.sinks.profiles import ProfileSink, ProfileState
+from risk_stream.sinks.prometheus import CLERK_METRICS, LATENCY_BUCKETS, METRICS, OTHER, SERVER_METRICS, Metric, Metrics
 from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, AlertStanding, Keep, Written, without_password
 from risk_stream.sinks.standings import standings_of
 
 __all__ = [
     "CLERK_METRICS",
+    "LATENCY_BUCKETS",
     "METRICS",
+    "OTHER",
     "RECOVERED",
     "SERVER_METRICS",
     "STATES",
@@ -25,6 +27,7 @@ __all__ = [
     "Metric",
     "Metrics",
     "ProfileSink",
+    "ProfileState",
     "RuleHealth",
     "WorkerHealth",
     "Written",

@@ -31,7 +31,7 @@ from risk_stream.profiles import KINDS, Contribution, Past, Record, past_of
 from risk_stream.settings import redis_options
 from risk_stream.sinks._profile_scripts import DUE, HEARD, NEVER, READ, RENEW, SAID, TAKE, WRITE
 
-__all__ = ["HISTORY", "ProfileSink", "State", "contribution_of"]
+__all__ = ["HISTORY", "ProfileSink", "ProfileState", "contribution_of"]
 
 #: The type of events that profiles are where rules look at them.
 PROFILE = "profile"
@@ -52,7 +52,7 @@ _past = msgspec.json.Decoder(Past).decode
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ProfileState:
     """What Redis has of a customer or group. `next` is the time of its next change, where it is known, ms."""
 
     subject: str
@@ -153,12 +153,14 @@ class ProfileSink:
         """Have a part's subjects looked at again where this policy is new to it; how many they are."""
         return int(await self._run(RENEW, part, policy))
 
-    async def read(self, subjects: Sequence[str]) -> list[State]:
+    async def read(self, subjects: Sequence[str]) -> list[ProfileState]:
         """What there is of each."""
         answers = await self._run_all(READ, [(subject,) for subject in subjects])
         return [_state(subject, *answer) for subject, answer in zip(subjects, answers, strict=True)]
 
-    async def write(self, written: Sequence[tuple[State, int | None, str, Record | None, Sequence[str]]]) -> list[bool]:
+    async def write(
+        self, written: Sequence[tuple[ProfileState, int | None, str, Record | None, Sequence[str]]]
+    ) -> list[bool]:
         """Store what follows from states: (state, next change, policy, new profile, contributions to forget).
 
         -> which were stored: not those of which other contributions have come meanwhile.
@@ -216,10 +218,10 @@ def _entry(record: Record) -> tuple[bytes, int]:
     return msgspec.json.encode(past_of(record)), HISTORY
 
 
-def _state(subject: str, said: Sequence[bytes | None], found: bytes) -> State:
+def _state(subject: str, said: Sequence[bytes | None], found: bytes) -> ProfileState:
     stamp, made, json, unsaid, later, policy, group = said
     after = None if later is None else int(later)
-    return State(
+    return ProfileState(
         subject,
         int(stamp or 0),
         -1 if made is None else int(made),

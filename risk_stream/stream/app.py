@@ -14,7 +14,7 @@ from faust.app.base import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.tables import TableManager
 
-from risk_stream.kafka.logs import BrokerWatch
+from risk_stream.kafka import BrokerWatch
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.stream.inbox import Inbox, Pace
 from risk_stream.stream.pipeline import Pipeline

@@ -12,8 +12,7 @@ from typing import Any
 
 from faust.types.tuples import TP
 
-from risk_stream.decisions.answers import Difference, Verdicts, partition_of, read_decision
-from risk_stream.decisions.record import Decision
+from risk_stream.decisions import Decision, Difference, Verdicts, partition_of, read_decision
 from risk_stream.engine import Alert, alert_id
 from risk_stream.kafka import Outgoing, Record, reject_to
 from risk_stream.settings import Settings

@@ -29,8 +29,7 @@ from risk_stream.profiles import (
     worth,
 )
 from risk_stream.rules import Plan
-from risk_stream.sinks import Metrics
-from risk_stream.sinks.profiles import ProfileSink, State
+from risk_stream.sinks import Metrics, ProfileSink, ProfileState
 
 __all__ = ["MOST_KEPT", "Keeper", "forgettable", "renewed"]
 
@@ -164,7 +163,7 @@ class Keeper:
             self.metrics.replace("risk_stream_profiles", {labels: float(n) for labels, n in counted.items()})
 
 
-def renewed(policy: Resolved, state: State, now: int) -> tuple[Profile, Record | None, list[str]]:
+def renewed(policy: Resolved, state: ProfileState, now: int) -> tuple[Profile, Record | None, list[str]]:
     """The profile that follows from a state, its record if it is worth saying, and alerts that are forgotten.
 
     It is as of the latest contribution, or of the time at which what was said last becomes another, where that is past.

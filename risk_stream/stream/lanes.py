@@ -14,8 +14,7 @@ from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue
-from risk_stream.engine import Hop
-from risk_stream.engine.machine import Standing
+from risk_stream.engine import Hop, Standing
 from risk_stream.kafka import FencedError
 from risk_stream.models import make_learner
 from risk_stream.rules import Plan

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from risk_stream.engine import Hop
-from risk_stream.engine.machine import Standing
+from risk_stream.engine import Hop, Standing
 from risk_stream.models import Spread
 from risk_stream.sinks import Metrics
 

@@ -19,8 +19,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.catalogue import Catalogue
-from risk_stream.catalogue.hashing import text_hash
+from risk_stream.catalogue import Catalogue, text_hash
 from risk_stream.kafka import CANARY, BrokerError, Producer, Reader, partition_counts
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import Metrics

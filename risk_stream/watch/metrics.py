@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.sinks import Metric
-from risk_stream.sinks.prometheus import LATENCY_BUCKETS
+from risk_stream.sinks import LATENCY_BUCKETS, Metric
 
 __all__ = ["CANARY_METRICS", "MIRROR_METRICS"]
 

@@ -7,7 +7,7 @@ of an event in its history.
 
 from risk_stream.workbench.coverage import Cover, Covered, cover
 from risk_stream.workbench.rule_tests import FIRST_TIME, TestResult, run_tests
-from risk_stream.workbench.trace import Seen, Step, Traced, Tracer, lines_of, trace_event
+from risk_stream.workbench.trace import Seen, Step, Traced, Tracer, bare, lines_of, trace_event
 
 __all__ = [
     "FIRST_TIME",
@@ -18,6 +18,7 @@ __all__ = [
     "TestResult",
     "Traced",
     "Tracer",
+    "bare",
     "cover",
     "lines_of",
     "run_tests",

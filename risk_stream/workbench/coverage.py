@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from risk_stream.rules import Rule
+from risk_stream.rules import Rule, limits_of
 from risk_stream.rules.meaning import wording
-from risk_stream.rules.validity import limits_of
 from risk_stream.workbench.rule_tests import TestResult
 
 __all__ = ["Cover", "Covered", "cover"]

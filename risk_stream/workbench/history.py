@@ -9,8 +9,7 @@ from pathlib import Path
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, ProblemsError, read_yaml
-from risk_stream.rules import PlanError, Rule, plan_of_texts
-from risk_stream.rules.files import read, rule_files
+from risk_stream.rules import PlanError, Rule, plan_of_texts, read_rule_file, rule_files
 from risk_stream.rules.kept import KeptFiles
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.load import kind_of_file
@@ -256,7 +255,7 @@ def _text(data: bytes) -> str:
 def _texts_now(top: Path, paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """The rule files as they are, by their names within the repository."""
     for path in rule_files(paths):
-        yield _name(top, path), read(path)
+        yield _name(top, path), read_rule_file(path)
 
 
 def _name(top: Path, path: Path) -> str:

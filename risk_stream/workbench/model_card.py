@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from risk_stream.models.registry import COMPONENTS, cost_us, kind_of, parameters_of
-from risk_stream.rules import Plan
+from risk_stream.rules import Plan, Scored
 from risk_stream.rules.meaning import AggregateValue, Meaning, wording
-from risk_stream.rules.scored import Scored
 
 __all__ = ["model_card"]
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk_stream.catalogue import EventBatch
-from risk_stream.rules import Plan
-from risk_stream.rules.scored import Scored
+from risk_stream.rules import Plan, Scored
 from risk_stream.workbench.evaluate import EVER, Quality, observe
 
 __all__ = ["Comparison", "compare"]

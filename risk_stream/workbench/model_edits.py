@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from risk_stream.rules.scored import Scored
+from risk_stream.rules import Scored
 
 __all__ = ["begun_anew", "promoted"]
 

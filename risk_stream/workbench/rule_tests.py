@@ -15,8 +15,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject
-from risk_stream.catalogue.hashing import hash_column
+from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, hash_column
 from risk_stream.engine import Alert, Decided, Engine, final
 from risk_stream.rules import Given, Plan, Rule, RuleTest, Validity
 from risk_stream.workbench.told import saying, untrained

@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from risk_stream.models import Learner, Placed, Scores, Spec
-from risk_stream.models.learner import Floats, Longs, Mask
-from risk_stream.rules import Scored
-from risk_stream.rules.model import GivenScore
+from risk_stream.models import Floats, Learner, Longs, Mask, Placed, Scores, Spec
+from risk_stream.rules import GivenScore, Scored
 
 __all__ = ["Told", "saying", "untrained"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert, Decided, Engine, final
-from risk_stream.rules import Plan, Rule
+from risk_stream.rules import Plan, Row, Rule
 from risk_stream.rules.meaning import (
     Binned,
     Comparison,
@@ -28,7 +28,6 @@ from risk_stream.rules.meaning import (
     parts_of,
     wording,
 )
-from risk_stream.rules.model import Row
 from risk_stream.rules.sentence import said
 from risk_stream.workbench.told import saying, untrained
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from risk_stream.rules import PlanError, PlanSource, load_plan
-from risk_stream.rules.files import read, rule_files
+from risk_stream.rules.files import read_rule_file, rule_files
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from tests.rules.house import catalogue, rule_file
 
@@ -95,16 +95,16 @@ def test_a_byte_order_mark_is_no_fault(folder: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_a_sentence(folder: Path) -> None:
     with pytest.raises(PlanError, match="cannot read the file: Is a directory"):
-        read(folder)
+        read_rule_file(folder)
     with pytest.raises(PlanError, match="cannot read the file: No such file"):
-        read(folder / "gone.yaml")
+        read_rule_file(folder / "gone.yaml")
 
 
 def test_a_file_too_large_is_not_read_to_its_end(folder: Path) -> None:
     with (folder / "a.yaml").open("ab") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(PlanError, match="more than 2,000,000 bytes: split it into several"):
-        read(folder / "a.yaml")
+        read_rule_file(folder / "a.yaml")
 
 
 def test_looking_at_a_thousand_files_takes_milliseconds(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from risk_stream.alerts import Entry, matches, read_entry
-from risk_stream.alerts.life import Life
+from risk_stream.alerts import Entry, Life, matches, read_entry
 from risk_stream.console.answers import answer, listed, missing, page_of, scope_of
 from risk_stream.console.api.cases import case_row
 from risk_stream.console.api.query import QUERY_PARAMS, query_of, sort_of

@@ -15,7 +15,7 @@ from risk_stream.console.index import Query
 from risk_stream.console.routes import Param, Route
 from risk_stream.console.subjects.standing import seen_contributions, shown_history, shown_profile, standing_of
 from risk_stream.profiles import KINDS, Profile, Resolved
-from risk_stream.sinks.profiles import State
+from risk_stream.sinks import ProfileState
 
 __all__ = ["routes"]
 
@@ -144,7 +144,7 @@ async def _listed(house: House, kind: str, scope: Scope, page: tuple[int, int]) 
     return mine[offset : offset + limit], len(mine), LOOKED_AT if total > LOOKED_AT else None
 
 
-async def _profiles(house: House, kind: str, keys: list[str], scope: Scope) -> list[tuple[State, Profile]]:
+async def _profiles(house: House, kind: str, keys: list[str], scope: Scope) -> list[tuple[ProfileState, Profile]]:
     """What Redis has of some customers or groups, and how they stand as far as somebody may see it."""
     if not keys:
         return []

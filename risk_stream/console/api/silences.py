@@ -8,8 +8,7 @@ import msgspec
 from aiohttp import web
 
 from risk_stream.access import Scope
-from risk_stream.alerts import Policy, Silence
-from risk_stream.alerts.silences import why_not
+from risk_stream.alerts import Policy, Silence, why_not
 from risk_stream.console.answers import answer, body_of, page_of, scope_of
 from risk_stream.console.house import House
 from risk_stream.console.index import Query

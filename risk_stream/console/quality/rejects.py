@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from risk_stream.access import Masking, Scope
-from risk_stream.access.masking import hide
+from risk_stream.access import Masking, Scope, hide
 from risk_stream.catalogue import MASK
 from risk_stream.kafka import Reader, Span
 from risk_stream.settings import Settings

@@ -10,10 +10,8 @@ import numpy as np
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, EventBatch
-from risk_stream.lending import LendingError
-from risk_stream.lending.day_count import one_date
+from risk_stream.lending import Due, Kind, LendingError, allocate, one_date
 from risk_stream.lending.ledger import Ledger, close, ledger, statuses
-from risk_stream.lending.payments import Due, Kind, allocate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,17 +9,17 @@ import msgspec
 
 from risk_stream.access import Scope
 from risk_stream.profiles import Contribution, Past, Profile, Resolved, at, profile_of
-from risk_stream.sinks.profiles import State
+from risk_stream.sinks import ProfileState
 
 __all__ = ["seen_contributions", "shown_history", "shown_profile", "standing_of"]
 
 
-def seen_contributions(state: State, scope: Scope) -> list[Contribution]:
+def seen_contributions(state: ProfileState, scope: Scope) -> list[Contribution]:
     """What the alerts that somebody may see add."""
     return [one for one in state.contributions if scope.sees(one.entity)]
 
 
-def standing_of(state: State, policy: Resolved | None, scope: Scope, time: int) -> Profile | None:
+def standing_of(state: ProfileState, policy: Resolved | None, scope: Scope, time: int) -> Profile | None:
     """The profile as of a time, ms: as it was published, for who sees all; else of what they may see.
 
     None where there is none, or no alert that they may see, or no policy is known to add up a part of it.

@@ -11,8 +11,7 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.alerts import read_entry
-from risk_stream.alerts.approvals import Approvals
+from risk_stream.alerts import Approvals, read_entry
 from risk_stream.kafka import BrokerError, LogFollower
 from risk_stream.stream.plans.log import PlanLog
 

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from risk_stream.catalogue import ProblemsError
 from risk_stream.engine import make_ready
 from risk_stream.rules import Plan, PlanSource, calendars_ending, expired
-from risk_stream.sinks.prometheus import Metrics
+from risk_stream.sinks import Metrics
 from risk_stream.stream.beside import beside
 from risk_stream.stream.plans.approved import ApprovedPlans, UnapprovedError
 from risk_stream.stream.plans.book import PlanBook, UnknownPlanError

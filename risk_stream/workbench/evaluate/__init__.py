@@ -1,6 +1,6 @@
 """How good models are on a history whose outcomes are known: scored first, learnt when the outcome came."""
 
-from risk_stream.workbench.evaluate.evaluation import EVER, Evaluation, Quality, evaluate
+from risk_stream.workbench.evaluate.evaluation import CHEAP, EVER, NEAR, Evaluation, Quality, evaluate
 from risk_stream.workbench.evaluate.history import with_outcomes
 from risk_stream.workbench.evaluate.leaks import Leak, leaks
 from risk_stream.workbench.evaluate.measures import (
@@ -16,7 +16,9 @@ from risk_stream.workbench.evaluate.observe import NEVER, Observed, observe
 from risk_stream.workbench.evaluate.rival import Rival, is_installed, retrained
 
 __all__ = [
+    "CHEAP",
     "EVER",
+    "NEAR",
     "NEVER",
     "Calibration",
     "Evaluation",

@@ -7,7 +7,7 @@ import msgspec
 from risk_stream.access import EVERYWHERE, Scope
 from risk_stream.console.subjects.standing import shown_history, shown_profile, standing_of
 from risk_stream.profiles import Contribution, Policy, Resolved, Weight, past_of, profile_of, record_of, resolve
-from risk_stream.sinks.profiles import State
+from risk_stream.sinks.profiles import ProfileState
 
 DAY = 86_400_000
 
@@ -23,11 +23,11 @@ def one(id: str, entity: str, severity: str = "high", time: int = 0) -> Contribu
     return Contribution(id, 1, True, "C1", f"r{id}", "trading", severity, 0.0, time, entity, f"Li Wei did {id}")
 
 
-def state(*contributions: Contribution, published: bool = True) -> State:
+def state(*contributions: Contribution, published: bool = True) -> ProfileState:
     profile = profile_of(policy(), "customer", "C1", contributions, 0)
     record = record_of(profile, None, ["grade C"]) if published else None
     json = b"" if record is None else msgspec.json.encode(record)
-    return State("customer:C1", 1, 1, json, False, None, "", None, list(contributions))
+    return ProfileState("customer:C1", 1, 1, json, False, None, "", None, list(contributions))
 
 
 def test_who_sees_all_sees_the_published_profile_as_it_is_left() -> None:
