@@ -101,6 +101,25 @@ def test_many_events_come_and_go_in_bounded_memory() -> None:
     assert ring.lost == 0
 
 
+def test_a_ring_that_has_grown_knows_every_row_and_its_order() -> None:
+    """Ten thousand events that are all needed: none is lost or doubled as the ring and its table are made anew."""
+    ring, rng = Ring(), np.random.default_rng(2)
+    rows = [(int(k), int(t), i) for i, (k, t) in enumerate(rng.integers(0, 3_000, (10_000, 2)))]
+    entries: list[int] = []
+    for at in range(0, len(rows), 700):
+        entries += insert(ring, [rows[at : at + 700]], [0], ref=at)[1]
+    assert len(set(entries)) == len(ring) == len(rows)
+    assert ring.refs(np.array(entries)).tolist() == list(range(len(rows)))
+    kinds, again = insert(ring, [rows], [0])
+    assert (set(kinds), again) == ({kernel.KNOWN}, entries)
+    before = ring.next
+    for key in range(0, 3_000, 100):
+        _, (first,) = insert(ring, [[(key, 0, -1)]], [0])
+        of_key = [entry for entry, row in zip(entries, rows, strict=True) if row[0] == key]
+        assert sorted(ring.later(np.array([first]), before).tolist()) == sorted(of_key)
+        assert ring.later(np.array([], np.int64), before).tolist() == []
+
+
 def test_a_full_ring_lets_the_oldest_arrivals_go_and_counts_them() -> None:
     ring = Ring(4)
     insert(ring, [[(1, t, 0) for t in range(4)]], [-100])

@@ -73,6 +73,11 @@ class Mutant:
         return f"{self.path}:{self.line} {self.function}: {self.was} -> {self.now}"
 
     @property
+    def place(self) -> tuple[str, int]:
+        """What it is known by in one text."""
+        return self.path, self.number
+
+    @property
     def name(self) -> tuple[str, str, str, str]:
         """What it is known by after the module was edited elsewhere."""
         return self.path, self.function, self.was, self.now

@@ -6,7 +6,9 @@ reach its line, the quickest first, until one fails: no start, no imports and no
 
 from __future__ import annotations
 
+import bisect
 import gc
+import itertools
 import json
 import os
 import resource
@@ -29,8 +31,9 @@ __all__ = ["Reach", "Runner"]
 ROOT = Path(__file__).parents[2]
 #: A test that takes longer on the processor, s, where kernels are Python, is left out.
 LONGEST_S = 40.0
-#: Seconds of processor time, as the tests took them unchanged, that are spent on one mutant.
-SPENT_S = 8.0
+#: Seconds of processor time, as the tests took them unchanged, that are spent on one mutant: on each, and then on those
+#: that were not seen.
+FIRST_S, LONGER_S = 8.0, 60.0
 #: A mutant on which a test takes so many times as long, and these seconds more, has been seen: it does not end.
 SLOWER, MORE_S = 4, 2.0
 #: However busy the machine is: seconds on the clock.
@@ -101,6 +104,7 @@ class Runner:
         seconds: how long each takes.
         told: a file that is given a line of JSON for each mutant.
         examples: how many examples Hypothesis may draw in a test.
+        longer: whether these were not seen before: then with the tests that were not run for want of time.
         prepare: done once before the first fork, when all tests are loaded.
     """
 
@@ -112,9 +116,11 @@ class Runner:
         told: Path,
         examples: int,
         prepare: Callable[[], None],
+        *,
+        longer: bool = False,
     ) -> None:
         self._mutants, self._reached, self._seconds = mutants, reached, seconds
-        self._told, self._examples, self._prepare = told, examples, prepare
+        self._told, self._examples, self._prepare, self._longer = told, examples, prepare, longer
         self._loaded: Mapping[str, Sequence[FunctionType]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -133,28 +139,25 @@ class Runner:
             )
             tests = [items[id] for id in reached or () if id in items]
             began = time.monotonic()
-            outcome, by = self._judge(mutant, tests) if tests else ("unreached", "")
-            line = {"mutant": mutant.name, "line": mutant.line, "outcome": outcome, "by": by, "tests": len(tests)}
+            outcome, by = self._judge(mutant, self._chosen(tests)) if tests else ("unreached", "")
+            line = {"path": mutant.path, "number": mutant.number, "mutant": str(mutant), "outcome": outcome, "by": by}
             with self._told.open("a") as told:
-                told.write(json.dumps({**line, "seconds": round(time.monotonic() - began, 2)}) + "\n")
+                took = round(time.monotonic() - began, 2)
+                told.write(json.dumps({**line, "longer": self._longer, "seconds": took}) + "\n")
             if outcome not in {"failed", "ended"}:
                 os.write(2, f"{number} of {len(self._mutants)}: {outcome}: {mutant}\n".encode())
         return True
 
     def _chosen(self, tests: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """The quickest, one at least, until what is spent on a mutant is spent."""
-        chosen: list[pytest.Item] = []
-        spent = 0.0
-        for item in tests:
-            spent += self._seconds.get(item.nodeid, 0.1)
-            if chosen and spent > SPENT_S:
-                break
-            chosen.append(item)
-        return chosen
+        """The quickest, until what is spent on a mutant is spent; the next ones where it had those before."""
+        sums = list(itertools.accumulate(self._seconds.get(item.nodeid, 0.1) for item in tests))
+        first = max(1, bisect.bisect_right(sums, FIRST_S))
+        if not self._longer:
+            return list(tests[:first])
+        return list(tests[first : bisect.bisect_right(sums, FIRST_S + LONGER_S)])
 
-    def _judge(self, mutant: Mutant, tests: Sequence[pytest.Item]) -> tuple[str, str]:
+    def _judge(self, mutant: Mutant, chosen: Sequence[pytest.Item]) -> tuple[str, str]:
         """(failed, ended, survived or unplanted; the test that saw it or why it could not be planted)."""
-        chosen = self._chosen(tests)
         read, write = os.pipe()
         child = os.fork()
         if child == 0:

@@ -75,6 +75,13 @@ def test_another_value_is_another_version_and_another_name_is_not() -> None:
     assert wording(rule.condition) == wording(same.condition)
 
 
+def test_a_summary_that_names_another_value_is_another_version() -> None:
+    """An officer reads it: who is named in it is part of what the rule says."""
+    assert "{customer}" in RULES
+    [rule], [other] = plan().rules, plan(rules=RULES.replace("{customer}", "{account}")).rules
+    assert rule.version != other.version
+
+
 @pytest.mark.parametrize(
     ("rules", "said"),
     [

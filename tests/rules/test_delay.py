@@ -50,6 +50,14 @@ def test_a_length_of_time_is_added() -> None:
     ]
 
 
+def test_behind_the_last_day_a_calendar_knows_an_event_is_judged_at_once() -> None:
+    """Its days end with the years it was made for: the last of them is the furthest that is waited for."""
+    delay = business_days(2, "china")
+    assert delay.periods is not None
+    last, before = (int(delay.periods.starts[-n]) for n in (1, 2))
+    assert delay.due(np.array([before - 1, before, last, last + 5], np.int64)).tolist() == [last, last, last, last + 5]
+
+
 def test_no_event_is_judged_later_than_the_longest_delay() -> None:
     """What is read back of a history for it is enough."""
     for delay in (Delay(5000), business_days(0, "china"), business_days(7, "china")):
