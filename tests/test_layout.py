@@ -6,6 +6,8 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -26,6 +28,61 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+#: What connects to Kafka or Redis, by the name it is called by.
+CLIENTS = {
+    *("AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "KafkaAdminClient", "KafkaConsumer"),
+    *("KafkaProducer", "from_url"),
+}
+CLOCKS = {"time.time", "time.monotonic", "time.time_ns", "datetime.now", "datetime.utcnow"}
+
+
+@dataclass
+class Look:
+    """What one reading of a module finds; places are texts, for people."""
+
+    sentence: str
+    lines: int
+    taken: list[str] = field(default_factory=list)  # modules that names are imported from at its top
+    code: list[str] = field(default_factory=list)  # what is neither docstring nor import nor name
+    long: list[str] = field(default_factory=list)
+    clocks: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)  # clients made without what says who we are
+
+
+@cache
+def look(path: Path) -> Look:
+    """Read a module once for all tests here."""
+    text = path.read_text()
+    tree = parsed(text)
+    found = Look((ast.get_docstring(tree) or "").partition("\n")[0], len(text.splitlines()))
+    for node in tree.body[1:]:
+        if isinstance(node, ast.ImportFrom):
+            found.taken.append(node.module or "")
+        elif not isinstance(node, ast.Import | ast.Assign | ast.AnnAssign):
+            found.code.append(f"{name(path)}:{node.lineno}")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            found.long += [f"{name(path)}:{node.lineno} {node.name}: {length} lines"] * (length >= MAX_FUNCTION_LINES)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found.clocks += [f"{name(path)}:{node.lineno}"] * (f"{node.value.id}.{node.attr}" in CLOCKS)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CLIENTS:
+            spread = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
+            proven = any(said == "options" or "_options(" in said for said in spread)
+            found.unproven += [f"{name(path)}:{node.lineno}"] * (not proven)
+    return found
+
+
+def across(*, bench: bool = False) -> Iterator[tuple[Path, str, str, str]]:
+    """(file, its room, module, that module's room) of every import of another room of ours."""
+    for path in MODULES:
+        here = own_room(path) or ("bench" if bench and PACKAGE not in path.parents else "")
+        for module in imports(path):
+            there = room(module)
+            if here and there not in {None, here, "__version__"}:
+                yield path, here, module, there or ""
+
+
 def test_there_is_something_to_look_at() -> None:
     """A moved folder must not make the other tests here say yes to nothing."""
     rooms = {own_room(path) for path in MODULES}
@@ -37,107 +94,68 @@ def test_every_room_has_its_floor() -> None:
     assert {own_room(path) for path in MODULES} - {None} <= set(FLOORS)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_imports_point_down(path: Path) -> None:
+def test_imports_point_down() -> None:
     """cli -> stream, console -> sinks, embedded, simulate -> engine -> rules -> features -> catalogue."""
-    here = own_room(path)
-    if here is None:
-        return
-    for module in imports(path):
-        there = room(module)
-        if there is None or there in {here, "__version__"}:
-            continue
-        assert FLOORS[there] < FLOORS[here] or (here, there) in FRIENDS, f"{name(path)} imports {module}"
+    up = [
+        f"{name(path)} imports {module}"
+        for path, here, module, there in across()
+        if FLOORS[there] >= FLOORS[here] and (here, there) not in FRIENDS
+    ]
+    assert up == []
 
 
 #: A room's own ways, shown to one other: kernels of models are compiled as those of features are.
 SHOWN = {("models", "risk_stream.features._jit")}
 
 
-@cache
-def faces() -> dict[str, frozenset[str]]:
-    """What each package exports, and the modules that it loads for that."""
-    found = {}
-    for path in (path for path in MODULES if path.name == "__init__.py" and PACKAGE in path.parents):
-        package = ".".join(path.parent.relative_to(ROOT).parts)
-        taken = [node for node in parsed(path.read_text()).body if isinstance(node, ast.ImportFrom)]
-        found[package] = frozenset(node.module or "" for node in taken)
-    return found
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_rooms_are_entered_by_their_doors(path: Path) -> None:
+def test_rooms_are_entered_by_their_doors() -> None:
     """What a package's `__init__` has read is imported from the package; modules beginning with `_` are its own.
 
     A module that it has not read may be imported by its own name: not everybody pays for it.
     """
-    here = own_room(path)
-    for module in imports(path):
-        there = room(module)
-        if there is None or there == here or (here, module) in SHOWN:
-            continue
-        assert not re.search(r"\._[a-z]", module), f"{name(path)} imports {module}, which is another room's own"
-        packages = [package for package, read in faces().items() if module in read]
-        assert packages == [], f"{name(path)} imports {module}: import it from {packages[0]}, which exports it"
+    exported = {
+        module: ".".join(path.parent.relative_to(ROOT).parts)
+        for path in MODULES
+        if path.name == "__init__.py" and PACKAGE in path.parents
+        for module in look(path).taken
+    }
+    wrong = [
+        f"{name(path)} imports {module}" + (f": take it from {exported[module]}" if module in exported else "")
+        for path, here, module, _ in across(bench=True)
+        if (module in exported or re.search(r"\._[a-z]", module)) and (here, module) not in SHOWN
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if own_room(path) in CORE], ids=name)
-def test_the_core_does_no_io(path: Path) -> None:
+def test_the_core_does_no_io() -> None:
     """No broker, no terminal, no thread, no chance: the same input gives the same judgements."""
-    seeded = {"random"} if name(path) == "risk_stream/models/trees.py" else set()  # a forest is drawn from its seed
-    assert {module.split(".")[0] for module in imports(path)} & (SHELL - seeded) == set()
+    seeded = {("risk_stream/models/trees.py", "random")}  # a forest is drawn from its seed
+    found = {
+        (name(path), module.split(".")[0]) for path in MODULES if own_room(path) in CORE for module in imports(path)
+    }
+    assert {(path, module) for path, module in found if module in SHELL} <= seeded
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if own_room(path) in CORE], ids=name)
-def test_the_core_reads_no_clock(path: Path) -> None:
+def test_the_core_reads_no_clock() -> None:
     """Time is the event's time: nothing in the core asks what time it is."""
-    for node in ast.walk(parsed(path.read_text())):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            asked = f"{node.value.id}.{node.attr}"
-            assert asked not in {"time.time", "time.monotonic", "time.time_ns", "datetime.now", "datetime.utcnow"}, (
-                f"{name(path)}:{node.lineno} reads the clock"
-            )
+    assert [where for path in MODULES if own_room(path) in CORE for where in look(path).clocks] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_module_says_what_it_is_for_and_can_be_read(path: Path) -> None:
+def test_a_module_says_what_it_is_for_and_can_be_read() -> None:
     """One sentence first, under 600 lines, no function over 90."""
-    text = path.read_text()
-    tree = parsed(text)
-    docstring = ast.get_docstring(tree)
-    assert docstring, f"{name(path)} has no docstring"
-    assert docstring.splitlines()[0].endswith((".", ":", "?")), f"{name(path)} does not begin with a sentence"
-    assert len(text.splitlines()) < MAX_LINES
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length < MAX_FUNCTION_LINES, f"{name(path)}:{node.lineno} {node.name} has {length} lines"
+    mute = [name(path) for path in MODULES if not look(path).sentence.endswith((".", ":", "?"))]
+    long = [name(path) for path in MODULES if look(path).lines >= MAX_LINES]
+    assert (mute, long, [where for path in MODULES for where in look(path).long]) == ([], [], [])
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=name)
-def test_a_package_only_exports(path: Path) -> None:
+def test_a_package_only_exports() -> None:
     """`__init__.py` holds a docstring, imports and names, no code."""
-    for node in parsed(path.read_text()).body[1:]:
-        assert isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign), f"{name(path)}:{node.lineno}"
+    assert [where for path in MODULES if path.name == "__init__.py" for where in look(path).code] == []
 
 
-#: What connects to Kafka or Redis, by the name it is called by.
-CLIENTS = {
-    *("AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "KafkaAdminClient", "KafkaConsumer"),
-    *("KafkaProducer", "from_url"),
-}
-
-
-@pytest.mark.parametrize("path", [path for path in MODULES if PACKAGE in path.parents], ids=name)
-def test_every_client_proves_who_it_is(path: Path) -> None:
-    """TLS and passwords are set in one place, and every client of Kafka or Redis is made with what that says."""
-    for node in ast.walk(parsed(path.read_text())):
-        if not isinstance(node, ast.Call) or ast.unparse(node.func).rpartition(".")[2] not in CLIENTS:
-            continue
-        spread = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
-        assert any(said == "options" or "_options(" in said for said in spread), (
-            f"{name(path)}:{node.lineno} connects without **kafka_options(broker) or **redis_options(url)"
-        )
+def test_every_client_proves_who_it_is() -> None:
+    """TLS and passwords are set in one place: clients get **kafka_options(…) or **redis_options(…)."""
+    assert [where for path in MODULES if PACKAGE in path.parents for where in look(path).unproven] == []
 
 
 def test_nothing_is_left_for_later() -> None:

@@ -14,7 +14,6 @@ __all__ = ["BrokerView", "look_at", "must_answer", "unreachable"]
 
 #: How long a broker may take to answer, ms.
 PATIENCE_MS = 5_000
-_INIT_PRODUCER_ID = 22
 
 
 @dataclass(slots=True)

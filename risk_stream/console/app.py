@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,27 +47,17 @@ __all__ = ["PAGES", "STATIC", "api_routes", "make_app"]
 #: The pages' own files.
 STATIC = Path(__file__).parent / "static"
 
-#: Paths of pages: each is answered with the same document, which asks the API for what it shows.
-PAGES = (
-    "/",
-    "/alerts",
-    "/alerts/{id}",
-    "/cases",
-    "/cases/{id}",
-    "/customers",
-    "/customers/{key}",
-    "/loans/{key}",
-    "/rules",
-    "/rules/{id}",
-    "/models",
-    "/models/{name}",
-    "/quality",
-    "/silences",
-    "/audit",
-    "/views",
-    "/views/{id}",
-    "/signin",
-)
+
+def _pages() -> tuple[str, ...]:
+    """Paths of pages as `app.js` has them, in the router's words: each is answered with the same document."""
+    paths = re.findall(
+        r'^  \["(/[^"]*)", \(\) => import\(', (STATIC / "app.js").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return tuple(re.sub(r":(\w+)", r"{\1}", path) for path in paths)
+
+
+#: The pages; they ask the API for what they show.
+PAGES = _pages()
 
 
 def api_routes(house: House, hub: Hub) -> list[Route]:

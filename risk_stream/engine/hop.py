@@ -130,11 +130,6 @@ class Hop:
         return self._memory.timers.next_due
 
     @property
-    def ring_lost(self) -> int:
-        """Events that left the ring before their time, as it was full."""
-        return self._memory.ring.lost
-
-    @property
     def warming(self) -> dict[str, int]:
         """Features (by aggregate id) whose windows reach back behind what was seen, as of the clock, and until when.
 

@@ -83,11 +83,6 @@ class Policy:
     held: tuple[Held, ...] = ()
 
     @property
-    def selectors(self) -> tuple[Selector, ...]:
-        """Of every label and every grade that is held."""
-        return (*(mark.of for mark in self.marks), *(held.of for held in self.held))
-
-    @property
     def content(self) -> str:
         """All that a profile depends on, as one text that is equal where it is."""
         points = {stage: None if w.points is None else sorted(w.points.items()) for stage, w in self.stages.items()}

@@ -108,34 +108,12 @@ class Evaluator:
         self._named: dict[_Named, Program] = {}  # a condition and its opposite
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
         self._slots: dict[tuple[Program, str, str], int] = {}  # (program, rule, name) -> the value it stands for
-        self._always, self._bits, self._wheres = self._compile_wheres(plan, kind, type_name)
         self._namings: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id: what it names
         self._worded: dict[int, tuple[Value, str]] = {}  # by identity: a table asks its values again for each event
         self._seen: View | None = None  # the view that these are of
         self._runs: dict[Program, Run] = {}
         self._columns: dict[tuple[str, str], NDArray[Any]] = {}  # (rule, name) -> the value it stands for
         self._truths: dict[_Named, tuple[Mask, Mask]] = {}
-
-    @staticmethod
-    def _compile_wheres(plan: Plan, kind: str, type_name: str) -> tuple[int, list[tuple[int, int]], Program]:
-        """(bits that every row of this type counts for, [(bit, place of its condition)], the conditions)."""
-        always, bits, program = 0, [], Program()
-        layout = plan.layouts.get(kind)
-        for bit, (of, where) in enumerate(layout.bits if layout is not None else ()):
-            if of == type_name and where:
-                bits.append((bit, program.add(plan.wheres[of, where])))
-            elif of == type_name:
-                always |= 1 << bit
-        return always, bits, program
-
-    def where_masks(self, view: View) -> NDArray[np.int64]:
-        """int64[n]: for each event, the bits of the hop's layout that it counts for."""
-        masks = np.full(view.n, self._always, np.uint64)
-        if self._bits:
-            _, conditions = self._wheres.masks(view)
-            for bit, place in self._bits:
-                masks |= conditions[place].astype(np.uint64) << np.uint64(bit)
-        return masks.view(np.int64)
 
     def fired(self, view: View) -> list[tuple[Rule, NDArray[np.intp]]]:
         """The rules that fire, each with the rows of the view that it fires on."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from risk_stream.rules import Evaluator, Plan, PlanError, Rule
 from risk_stream.rules.evaluate import compiled
+from risk_stream.rules.program import Program
 from tests.rules.expressions import COMPARE, LITERALS, Author, looked_up, row
 from tests.rules.house import FEATURES, Rows, plan_of, rule_file
 from tests.rules.kleene import truth, value
@@ -104,13 +105,14 @@ def test_a_row_counts_for_a_feature_exactly_where_its_where_is_true(rng: Random)
         lines.append(f"  n{i}: {{count: probe, where: '{quoted}', by: customer, window: 1d}}")
     names = ["every", *(f"n{i}" for i in range(len(wheres)))]
     plan = plan_or_nothing(rule_file(*(f"{name} > 3" for name in names), features="\n".join(lines)))
-    masks = Evaluator(plan, "customer", "probe").where_masks(Rows(plan, events)).tolist()
-    bits = {pair: bit for bit, pair in enumerate(plan.layouts["customer"].bits)}
+    program = Program()
+    places = {where: program.add(plan.wheres[of, where]) for of, where in plan.layouts["customer"].bits if where}
+    _, holds = program.masks(Rows(plan, events))
     for rule, where in zip(plan.rules, [None, *wheres], strict=True):
         [(_, feature)] = rule.features
-        bit = bits["probe", feature.where]
         counts = [where is None or judged(where, row) is True for row in events]
-        assert counts == [bool(mask >> bit & 1) for mask in masks], where
+        assert bool(feature.where) == (where is not None)
+        assert not feature.where or counts == holds[places[feature.where]].tolist(), where
         # the canonical text that names the bit says the same as what the author wrote
         assert not feature.where or counts == [judged(feature.where, row) is True for row in events]
 
@@ -268,8 +270,7 @@ def test_equal_comparisons_of_different_rules_are_computed_once() -> None:
 
 def test_an_empty_batch_fires_nothing() -> None:
     plan = plan_of(rule_file("paid > 1 or word in ['a'] or times > 3 or opened is missing", features=FEATURES))
-    evaluator = Evaluator(plan, "customer", "probe")
-    assert (evaluator.fired(Rows(plan, [])), evaluator.where_masks(Rows(plan, [])).tolist()) == ([], [])
+    assert Evaluator(plan, "customer", "probe").fired(Rows(plan, [])) == []
 
 
 def test_a_rule_is_judged_only_on_its_types_and_not_when_off() -> None:
