@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench chaos coverage mutants docs site servers clean
+.PHONY: help install demo test check fix bench chaos tours coverage mutants docs site servers clean
 
 # `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
 PYTHON ?=
@@ -67,6 +67,9 @@ coverage: install  ## Which lines and branches of the core no test reaches; fail
 
 mutants: install  ## 600 small faults in engine, features and rules: which the tests see; an hour or two: ARGS="--seed 7 --count 1000"
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+tours: install  ## Walk the tours of docs/tours on the demo, and take their pictures anew
+	@RISK_STREAM_TOURS=pictures $(BIN)/python -m pytest -m slow tests/docs/test_tours.py $(ARGS)
 
 docs: install  ## Write the generated pages of docs/ anew (events, commands, settings, metrics, licences)
 	@$(BIN)/python -m docs.generate

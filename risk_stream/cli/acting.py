@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import time
@@ -95,6 +96,7 @@ async def _decided(settings: Settings, act: Act) -> Entry | None:
     from risk_stream.settings import kafka_options
     from risk_stream.stream.past import send_all
 
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that nobody decides is said here, once
     place = TopicPartition(settings.life_topic, 0)
     consumer = AIOKafkaConsumer(
         **kafka_options(settings.broker), enable_auto_commit=False, isolation_level="read_committed"

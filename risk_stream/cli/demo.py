@@ -160,6 +160,8 @@ def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterat
             "desk_port": 0,
             "console_port": console,
             "console_metrics_port": 0,
+            # What somebody starts beside it: nobody scrapes it, and its usual port may be another house's.
+            **dict.fromkeys(("notices_port", "mirror_port", "canary_port", "margin_port"), 0),
             "console_url": f"http://127.0.0.1:{console}",
             "console_zone": "Asia/Shanghai",  # the market's, which the terminal shows too
             "spare": False,

@@ -40,6 +40,7 @@ def terminal(settings: Mapping[str, Any]) -> Iterator[str]:
     """
     lines = [
         f"# The demo of process {os.getpid()}: for a shell, by `. ./{NAME}`. It goes when the demo ends.",
+        f"export DEMO_PROCESS={os.getpid()}",
         f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
         *(f"export {name}={shlex.quote(value)}" for name, value in environment(settings).items()),
     ]

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,9 @@ BATCH = 5_000
 
 #: A broker from which nothing comes for so long, with records still to read, is away, s.
 PATIENCE = 30.0
+
+#: How long a fetch may take that says where a partition ends, s; where none does, the broker's word is taken.
+END_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,30 @@ class Reader:
             consumer.assign(tps)  # of what is assigned all is asked at once; of others, topic by topic, with waits
             consumer.pause(*tps)
             starts = await consumer.beginning_offsets(tps)
-            ends = await consumer.end_offsets(tps)
+            ends = await self._ends(starts)
             if since_ms is not None:
                 later = await consumer.offsets_for_times(dict.fromkeys(tps, since_ms))
                 starts = {tp: at.offset if (at := later[tp]) is not None else ends[tp] for tp in tps}
         return [Span(tp.topic, tp.partition, starts[tp], ends[tp]) for tp in tps]
+
+    async def _ends(self, starts: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Where partitions end.
+
+        The embedded broker names the place behind the first record of the last batch, which may hold more: a fetch of
+        that batch says where it ends.
+        """
+        consumer = self._started()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(list(starts))
+        unsure = [tp for tp, end in ends.items() if end > starts[tp]]
+        for tp in unsure:
+            consumer.seek(tp, ends[tp] - 1)
+        given_up = time.monotonic() + END_PATIENCE
+        while unsure and time.monotonic() < given_up:
+            consumer.resume(*unsure)
+            await consumer.getmany(*unsure, timeout_ms=50, max_records=1)
+            consumer.pause(*unsure)
+            unsure = [tp for tp in unsure if consumer.highwater(tp) is None]
+        return {tp: max(end, consumer.highwater(tp) or 0) for tp, end in ends.items()}
 
     async def read(self, spans: Sequence[Span]) -> AsyncIterator[list[ConsumerRecord]]:
         """All records of the spans, in batches of one partition, each partition in its order."""

@@ -20,7 +20,11 @@ from risk_stream.sinks.prometheus import METRICS
 from risk_stream.workbench import run_tests
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "tours").glob("*.md")),
+]
 EXAMPLES = [
     (path, text)
     for path in PAGES

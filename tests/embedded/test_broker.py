@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from risk_stream.embedded import EmbeddedBroker, EmbeddedError
 from risk_stream.embedded import broker as module
+from risk_stream.kafka.reader import Reader
 
 
 async def _round_trip(address: str) -> list[bytes | None]:
@@ -41,6 +42,24 @@ def test_what_is_produced_is_consumed_by_a_group() -> None:
         values = asyncio.run(asyncio.wait_for(_round_trip(broker.address), 30))
     assert values == [str(i).encode() for i in range(10)]
     assert not broker.running
+
+
+def test_a_topic_is_read_to_its_end_whatever_the_last_batch_holds() -> None:
+    """The broker itself names the place behind that batch's first record."""
+
+    async def read(address: str) -> list[bytes | None]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=address)
+        await admin.start()
+        await admin.create_topics([NewTopic("t", num_partitions=1, replication_factor=1)])
+        await admin.close()
+        async with AIOKafkaProducer(bootstrap_servers=address, linger_ms=200) as producer:
+            for sent in [await producer.send("t", str(i).encode(), partition=0) for i in range(5)]:
+                await sent
+        async with Reader(address) as reader:
+            return [record.value async for batch in reader.read(await reader.spans(["t"])) for record in batch]
+
+    with EmbeddedBroker() as broker:
+        assert asyncio.run(read(broker.address)) == [b"0", b"1", b"2", b"3", b"4"]
 
 
 def test_it_listens_on_the_loopback_interface_only() -> None:

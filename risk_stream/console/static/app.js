@@ -233,7 +233,8 @@ function topBar() {
   const keysButton = h("button", { type: "button", class: "quiet hint", "aria-label": t("keys.title"), title: t("keys.title"), on: { click: help } }, "?");
   const who = me && h("span", { class: "who" }, me.shown);
   const out = me?.csrf && h("button", { type: "button", class: "quiet", on: { click: signOut } }, t("sign_out"));
-  return h("header", { class: "top" }, me && menu, brand, me && searchForm(), h("div", { class: "tools" }, me && state, language, theme, me && keysButton, who, out));
+  const other = me && !me.csrf && h("a", { class: "quiet", href: "/signin" }, t("sign_in"));
+  return h("header", { class: "top" }, me && menu, brand, me && searchForm(), h("div", { class: "tools" }, me && state, language, theme, me && keysButton, who, out, other));
 }
 
 const LANGUAGE_NAMES = { en: "English", zh: "中文" };

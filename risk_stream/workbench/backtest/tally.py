@@ -95,9 +95,9 @@ class Tally:
         self._names = tuple(sides.plans)
 
     def add(self, alerts: Iterable[Alert], clock: int) -> None:
-        """Take in what was said, and count what is settled at a clock, ms."""
+        """Take in what was said, and count what is settled at a clock, ms; that a model drifts is no rule's doing."""
         waiting = self._waiting
-        for alert in alerts:
+        for alert in (one for one in alerts if one.rule in self.sides.variants):
             before = waiting.get(alert.id)
             if before is None or alert.revision > before.revision:
                 waiting[alert.id] = alert

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from risk_stream.workbench.backtest import Outcome, Outcomes, Report, RuleReport
+from risk_stream.workbench.backtest.sides import Sides
+from risk_stream.workbench.backtest.tally import Tally
 from tests.workbench.backtest import DAY, START, judge, plan_of, transfer
 
 MINUTE = 60_000
@@ -136,3 +139,12 @@ def test_examples_and_counts_are_the_same_whatever_order_events_come_in() -> Non
     many = [transfer(n, n * 4_000, account=f"A{n % 7}", customer=f"C{n % 7}") for n in range(60)]
     behind = [*many[:10], many[11], many[10], *many[12:]]
     assert without_time(judge(plans, many)).rules == without_time(judge(plans, behind)).rules
+
+
+def test_that_a_model_drifts_is_counted_for_no_rule() -> None:
+    """Models say it beside the rules of a house, of which none is called like it."""
+    sides = Sides({"rules": plan_of()})
+    tally = Tally(sides, Outcomes([]), START, START + DAY, 0)
+    example = of(judge(dict(sides.plans), EVENTS), "busy").sides["rules"].examples[0]
+    tally.add([example, msgspec.structs.replace(example, id="d", rule="drift.novelty.score")], START + 2 * DAY)
+    assert {rule: count.alerts for (_, rule), count in tally.counts.items() if count.alerts} == {"busy": 1}

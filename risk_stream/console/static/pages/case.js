@@ -11,6 +11,8 @@ import { badge, button, card, facts, moment, since, standing, table } from "../l
 import { timelineCard } from "../lib/timeline.js";
 import "../words/cases.js";
 
+const SEVERITIES = ["info", "low", "medium", "high", "critical"];
+
 export function title(params) {
   return `${t("cases.case")} ${params.id}`;
 }
@@ -18,14 +20,14 @@ export function title(params) {
 export async function show(root, { id }) {
   const path = `/v1/cases/${encodeURIComponent(id)}`;
   const chosen = new Set();
-  let one = await get(path);
+  let one = worstFirst(await get(path));
   const top = h("div", {});
   const list = h("div", {});
   const side = h("div", { class: "stack" });
   const events = h("div", {});
   const reload = async () => {
     try {
-      one = await get(path);
+      one = worstFirst(await get(path));
       draw();
     } catch {
       // what is shown stays; the connection's mark says that it may be old
@@ -57,6 +59,12 @@ export async function show(root, { id }) {
     keys({ a: () => void work("acknowledge"), c: () => void work("close"), s: () => void work("assign") }),
   ];
   return () => offs.forEach((off) => off());
+}
+
+// What is not closed comes first, and of that the gravest; the newest of these.
+function worstFirst(one) {
+  const rank = (row) => (row.standing === "closed" ? 0 : 1 + SEVERITIES.indexOf(row.severity));
+  return { ...one, items: [...one.items].sort((a, b) => rank(b) - rank(a) || b.since - a.since) };
 }
 
 function header(one, chosen, work) {
