@@ -1,7 +1,7 @@
 """Writes the parts of docs/ that say what the code says.
 
 These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the drawing of architecture.md, the
-tables of operations.md, performance.md and scale.md, the cards of the shipped models, and the dashboards.
+tables of operations.md, performance.md, scale.md and upgrade.md, the cards of the shipped models, and the dashboards.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -27,6 +27,7 @@ from docs.scenarios import scenarios_page
 from docs.tables import rows
 from risk_stream.calendars import shipped
 from risk_stream.catalogue import Catalogue, load_catalogue
+from risk_stream.catalogue.formats import FORMATS
 from risk_stream.cli import app
 from risk_stream.cli.sizing import MEASURED, size
 from risk_stream.console import CONSOLE_METRICS
@@ -138,6 +139,23 @@ def metrics_table(metrics: Sequence[Metric]) -> str:
     return rows(
         ("metric", "kind", "labels", "meaning"),
         ((f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.meaning) for m in metrics),
+    )
+
+
+def formats_table() -> str:
+    """Everything that is kept or sent, and its format."""
+    return rows(
+        ("what", "where", "format", "reads", "who reads it"),
+        (
+            (
+                one.what,
+                f"`{one.where}`" if one.where.startswith("risk.") else one.where,
+                str(one.newest),
+                str(one.newest) if one.oldest == one.newest else f"{one.oldest} to {one.newest}",
+                one.readers,
+            )
+            for one in FORMATS
+        ),
     )
 
 
@@ -342,6 +360,7 @@ def pages() -> dict[Path, str]:
         DOCS / "reference.md": reference_page(),
         DOCS / "scenarios.md": scenarios_page(),
         DOCS / "rules.schema.json": json.dumps(rule_schema(load_catalogue(), shipped()), indent=1) + "\n",
+        DOCS / "upgrade.md": with_tables((DOCS / "upgrade.md").read_text(), formats=formats_table()),
         operations: with_tables(
             operations.read_text(),
             settings=settings_table(),

@@ -7,6 +7,7 @@ carries the SHA-256 of the record before it, as it lies in the log, so that none
 
 from __future__ import annotations
 
+import contextlib
 from hashlib import sha256
 from typing import Literal
 
@@ -14,6 +15,7 @@ import msgspec
 
 from risk_stream.alerts.act import Act, Ruling
 from risk_stream.alerts.life import Case, Life, Silence
+from risk_stream.catalogue.formats import LIVES
 
 __all__ = ["Cause", "Entry", "digest", "read_entry"]
 
@@ -39,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lives: list[Life] = []
     cases: list[Case] = []
     silences: list[Silence] = []
+    v: int = LIVES.newest  # the format
 
     def to_json(self) -> bytes:
         """The record as it is written: one JSON object, members in the order above."""
@@ -51,8 +54,26 @@ def digest(record: bytes) -> str:
 
 
 def read_entry(record: bytes) -> Entry:
-    """An entry as it was written. Raises `msgspec.ValidationError` or `msgspec.DecodeError` for what is none."""
-    return _DECODER.decode(record)
+    """An entry as it was written.
+
+    Raises:
+        msgspec.ValidationError, msgspec.DecodeError: it is none.
+        LaterFormatError: a later release wrote it.
+    """
+    try:
+        entry = _DECODER.decode(record)
+    except msgspec.ValidationError:
+        with contextlib.suppress(msgspec.ValidationError):
+            LIVES.check(_FORMAT.decode(record).v)
+        raise
+    LIVES.check(entry.v)
+    return entry
 
 
-_DECODER = msgspec.json.Decoder(Entry)
+class _Format(msgspec.Struct, frozen=True):
+    """Of an entry that cannot be read at least this."""
+
+    v: int = 1
+
+
+_DECODER, _FORMAT = msgspec.json.Decoder(Entry), msgspec.json.Decoder(_Format)

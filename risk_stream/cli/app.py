@@ -160,6 +160,7 @@ def _say(sentence: str) -> None:
 def _known(error: Exception) -> list[str]:
     """What the rooms below say for themselves; imported only now, for they take their time to import."""
     from risk_stream.catalogue import ProblemsError
+    from risk_stream.catalogue.formats import LaterFormatError
     from risk_stream.embedded import EmbeddedError
     from risk_stream.kafka import BrokerError
     from risk_stream.settings import SettingsError
@@ -169,7 +170,7 @@ def _known(error: Exception) -> list[str]:
     if isinstance(error, ModuleNotFoundError):
         said = missing_extra(error)
         return [said] if said else []
-    return [str(error)] if isinstance(error, BrokerError | EmbeddedError | SettingsError) else []
+    return [str(error)] if isinstance(error, BrokerError | EmbeddedError | LaterFormatError | SettingsError) else []
 
 
 def _keep_traceback() -> Path:

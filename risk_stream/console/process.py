@@ -25,6 +25,7 @@ from risk_stream.console.index import Index
 from risk_stream.console.metrics import CONSOLE_METRICS
 from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
+from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, redis_options
 from risk_stream.sinks import Metrics
 
@@ -75,10 +76,12 @@ class Console:
         Raises:
             AccessError, LocalError: who may come in is not said rightly.
             BrokerError, KafkaError: Kafka is not there, or a topic is not.
+            LaterFormatError: a later release works in this house.
             OSError: the port is taken.
         """
         gc.set_threshold(*GARBAGE)
         try:
+            await check_release(self.settings)
             await self._serve()
             await asyncio.gather(self.acts.start(), self.house.plans.start(), self.feed.start())
             gc.collect()

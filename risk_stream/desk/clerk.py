@@ -28,6 +28,7 @@ from risk_stream.desk.signing import HeadSigner
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
 from risk_stream.kafka import WAIT_MS, Outgoing, Reader, Turn, lag, read_lives, reject_to
+from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import AlertSink, Metrics
 
@@ -70,7 +71,9 @@ class DeskClerk:
 
         Raises:
             BrokerError: the broker was never there, or a topic is not.
+            LaterFormatError: a later release works in this house.
         """
+        await check_release(self.settings)
         await self._turn.work(
             self._work,
             topics=[self.settings.alerts_topic, self.settings.actions_topic, self.settings.life_topic],

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, text_hash
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.engine.view import Features, Floats, View, rows_of_types
 from risk_stream.models import (
     Apart,
@@ -409,7 +410,10 @@ class Machine:
         return said
 
     def load(self, saved: bytes, kept: bytes | None, waiting: list[bytes], parts: Sequence[bytes] = ()) -> None:
-        """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged."""
+        """Go on where `save` was called. What cannot be read is learnt anew: that is counted, and why is logged.
+
+        Raises `LaterFormatError` where a later release saved it.
+        """
         own, learnt, watched = msgspec.msgpack.decode(saved)
         self._newest, self._ran, self._kept, self._taught, counts, before = own
         if kept is not None:
@@ -421,6 +425,8 @@ class Machine:
                 self.apart.load_parts(parts)
             self.watch.load(watched)
             self._before = None if before is None else self._made(before)
+        except LaterFormatError:
+            raise
         except ValueError as error:
             log.warning("the model %s begins anew: %s", self.scored.id, error)
             self.learner, self._good, self._before = self._make(self.scored.spec), [], None

@@ -12,15 +12,16 @@ from typing import Any
 
 import msgspec
 
+from risk_stream.catalogue.formats import HOP_STATES
 from risk_stream.engine.lexicon import CHUNKS
 from risk_stream.engine.memory import Memory
 from risk_stream.rules import Plan
 
 __all__ = ["FORMAT", "Walk", "changes", "head_of", "restore"]
 
-#: Versions of this format that are read; what a release cannot read it refuses. Only a checkpoint of a plan with timers
-#: says TIMED_FORMAT, and only one with models SCORED_FORMAT: without them it is read by releases that would lose them.
-FORMAT, TIMED_FORMAT, SCORED_FORMAT = 1, 2, 3
+#: Only a checkpoint of a plan with timers says TIMED_FORMAT, and only one with models SCORED_FORMAT: without them it is
+#: read by releases that would lose them.
+FORMAT, TIMED_FORMAT, SCORED_FORMAT = 1, 2, HOP_STATES.newest
 
 
 def changes(memory: Memory, upto: int, head: Mapping[str, Any]) -> list[bytes]:
@@ -78,18 +79,17 @@ class Walk:
 
 
 def head_of(parts: Iterable[bytes], kind: str) -> dict[str, Any]:
-    """The last head among some parts. Raises `ValueError` where there is none, or one that cannot be read."""
+    """The last head among some parts. Raises `ValueError` where there is none, or one that cannot be read.
+
+    That of a later release is a `LaterFormatError`.
+    """
     said: dict[str, Any] | None = None
     for part in parts:
         if part[:1] == b"H":
             said = msgspec.msgpack.decode(part[1:])
     if said is None:
         raise ValueError(f"a checkpoint of {kind} has no head")
-    if said["format"] not in {FORMAT, TIMED_FORMAT, SCORED_FORMAT}:
-        raise ValueError(
-            f"a checkpoint of {kind} has format {said['format']} and this release reads {FORMAT} to {SCORED_FORMAT}:"
-            " use the release that wrote it, or begin without state"
-        )
+    HOP_STATES.check(said["format"])
     if said["kind"] != kind:
         raise ValueError(f"a checkpoint of {said['kind']} was given to {kind}")
     return said

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from risk_stream.catalogue.formats import WINDOWS
 from risk_stream.features._jit import Ints
 from risk_stream.features._words import MISSING
 
@@ -37,9 +38,6 @@ JOURNAL: Final = 1
 IMAGE: Final = 2
 
 _MAGIC: Final = b"rskw"
-#: The format written; every format in `_READ` is read. 1: rows of (time, mask, id, columns).
-_FORMAT: Final = 1
-_READ: Final = frozenset({1})
 _HEAD: Final = struct.Struct("<4sHHHxxxxxxqq")  # magic, format, what, bytes of the kind's name, from, to
 _SECTION: Final = struct.Struct("<Iq")
 _PLANE: Final = struct.Struct("<BBxxxxxxqq")  # width, whether 0 is missing, n, least
@@ -62,22 +60,18 @@ class Head:
 def make_part(head: Head, sections: Sequence[tuple[int, bytes]]) -> bytes:
     """The bytes of a part."""
     name = head.kind.encode()
-    said = [_HEAD.pack(_MAGIC, _FORMAT, head.what, len(name), head.start, head.stop), name]
+    said = [_HEAD.pack(_MAGIC, WINDOWS.newest, head.what, len(name), head.start, head.stop), name]
     for tag, body in sections:
         said += [_SECTION.pack(tag, len(body)), body]
     return b"".join(said)
 
 
 def head_of(part: bytes) -> Head:
-    """What a part is. Raises `PartError` where it is none, or of a format that this release does not know."""
+    """What a part is. Raises `PartError` where it is none, `LaterFormatError` where a later release wrote it."""
     if len(part) < _HEAD.size or part[:4] != _MAGIC:
         raise PartError("these bytes are no part of the windows' state: the state topic holds something else")
     _, written, what, size, start, stop = _HEAD.unpack_from(part)
-    if written not in _READ:
-        raise PartError(
-            f"this part of the windows' state is in format {written}, and this release reads {_FORMAT} and older ones:"
-            " go on with the release that wrote it, or a newer one"
-        )
+    WINDOWS.check(written)
     return Head(what, part[_HEAD.size : _HEAD.size + size].decode(), start, stop)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from risk_stream.catalogue.formats import WINDOWS
 from risk_stream.features._jit import Ints
 from risk_stream.features._kernel import forget_bits
 from risk_stream.features._kernel_image import replay_rows
@@ -29,19 +30,12 @@ from risk_stream.features.journal import FORGET, PLAN, ROWS, read_rows
 from risk_stream.features.schema import Schema, first_class
 from risk_stream.features.store import Store
 
-__all__ = ["SCHEMA_FORMAT", "base_plan", "in_order", "load", "replay", "schema_from"]
-
-#: Of what `KeyState.schema_state` says.
-SCHEMA_FORMAT: Final = 1
+__all__ = ["base_plan", "in_order", "load", "replay", "schema_from"]
 
 
 def schema_from(said: dict[str, Any], kind: str) -> Schema:
-    """The schema of another state of this kind. Raises `PartError` where this release cannot read it."""
-    if said.get("format") != SCHEMA_FORMAT:
-        raise PartError(
-            f"what is on record of the windows' columns is in format {said.get('format')}, and this release reads"
-            f" {SCHEMA_FORMAT}: go on with the release that wrote it, or a newer one"
-        )
+    """The schema of another state. Raises `PartError` where it is of another kind of key, and `LaterFormatError`."""
+    WINDOWS.check(said["format"])
     if said["kind"] != kind:
         raise PartError(f'a state of "{kind}" cannot be put where one of "{said["kind"]}" was')
     return Schema.from_json(said["schema"])

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from risk_stream.catalogue.formats import WINDOWS
 from risk_stream.features import restore
 from risk_stream.features._jit import Bools, Floats, Ints
 from risk_stream.features._kernel import apply_batch, forget_bits, translate_masks
@@ -256,7 +257,7 @@ class KeyState:
     def schema_state(self) -> dict[str, Any]:
         """What rows mean and since when, and the clocks: all of a state that is not in parts, for JSON."""
         return {
-            "format": restore.SCHEMA_FORMAT,
+            "format": WINDOWS.newest,
             "kind": self._layout.kind,
             "schema": self._schema.to_json(),
             "clock": self._clock,

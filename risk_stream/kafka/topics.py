@@ -130,6 +130,13 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
         topic(settings.actions_topic, "what people ask for: acts on alerts", kept, partitions=1),
         topic(settings.life_topic, "what became of alerts among people, chained", FOR_EVER, partitions=1),
         topic(settings.notices_topic, "what people were told, and what became of it", kept, partitions=1),
+        topic(
+            settings.formats_topic,
+            "the releases that worked here, and their formats",
+            FOR_EVER,
+            cleanup_policy="compact",
+            partitions=1,
+        ),
         topic(settings.plans_topic, "every plan that was in force", FOR_EVER, cleanup_policy="compact", partitions=1),
     ]
 
@@ -143,7 +150,7 @@ def disagreements(settings: Settings, catalogue: Catalogue, states: list[TopicSt
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         said.append(f"hop topics and {settings.state_topic} must have equally many partitions, and have: {listed}")
-    for name in (settings.state_topic, settings.plans_topic):
+    for name in (settings.state_topic, settings.plans_topic, settings.formats_topic):
         state = there.get(name)
         if state is not None and state.cleanup and "compact" not in state.cleanup:
             said.append(

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from risk_stream.catalogue.formats import MODELS
 from risk_stream.models._gate_kernel import G_COUNT, G_LEARNT, G_NEXT, G_WORDS
 from risk_stream.models.groups import Groups
 from risk_stream.models.learner import LARGEST, Floats, Longs, Mask, Scores
@@ -18,8 +19,6 @@ from risk_stream.models.spec import LEARNING, Spec
 
 __all__ = ["HALF", "Base", "Replacing"]
 
-#: Version of what `save` writes.
-FORMAT = 1
 #: The last rows that say what is usual, for `moved_by`.
 USUAL = 128
 #: An exponent that the compiler does not know (see `_scale_kernel.scale`).
@@ -159,7 +158,7 @@ class Base(ABC):
         packed = {name: (a.dtype.str, list(a.shape), a.tobytes()) for name, a in arrays.items()}
         counts = {**self._counts, "forgotten": self._groups.forgotten}
         return msgspec.msgpack.encode(
-            _Saved(FORMAT, self._digest(), packed, self._groups.saved(), counts, self._more())
+            _Saved(MODELS.newest, self._digest(), packed, self._groups.saved(), counts, self._more())
         )
 
     def load(self, saved: bytes) -> None:
@@ -173,8 +172,7 @@ class Base(ABC):
             }
         except (msgspec.MsgspecError, ValueError, TypeError) as error:
             raise ValueError(f"what was saved of this model cannot be read: {error}") from error
-        if read.format != FORMAT:
-            raise ValueError(f"what was saved of this model has format {read.format}, this release reads {FORMAT}")
+        MODELS.check(read.format)
         if read.digest != self._digest():
             raise ValueError("what was saved was learnt by another pipeline than this model has now")
         groups = self._groups.restored(read.groups, read.counts.get("forgotten", 0))

@@ -23,6 +23,7 @@ from risk_stream.access import Masking, reveal_act
 from risk_stream.alerts import read_entry
 from risk_stream.catalogue import MASK, Catalogue
 from risk_stream.kafka import SESSION_MS, FencedLog, LogFollower, Outgoing, Turn
+from risk_stream.kafka.releases import check_release
 from risk_stream.notices import Again, Notice, Outcome, Planned, Planner, Record, compose
 from risk_stream.post.metrics import NOTICE_METRICS
 from risk_stream.post.queue import ReceiverQueue
@@ -75,8 +76,10 @@ class PostOffice:
 
         Raises:
             BrokerError: the broker was never there, or a topic is not.
+            LaterFormatError: a later release works in this house.
         """
         settings = self.settings
+        await check_release(settings)
         await self.turn.work(
             lambda: _Shift(self).work(),
             topics=[settings.alerts_topic, settings.life_topic, settings.notices_topic],

@@ -17,8 +17,10 @@ from aiohttp import web
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.decisions import Deadlines, Decision, Request, Requests, partition_of
 from risk_stream.kafka import BrokerError, Producer, partition_counts, set_up_logging
+from risk_stream.kafka.releases import check_release
 from risk_stream.service.asking import REMEMBERED, Asking, LostError
 from risk_stream.service.follow import Follower
 from risk_stream.service.http import make_web
@@ -168,8 +170,8 @@ async def _serve(service: Service, stopped: asyncio.Event) -> None:
 def run_service(settings: Settings, *, with_parent: bool = False) -> None:
     """Answer until told to stop, or until standard input closes where it is started beside a worker.
 
-    Raises `BrokerError` where there is no broker or no topic, `ProblemsError` for event types that are wrong, and
-    OSError where the port is taken.
+    Raises `BrokerError` where there is no broker or no topic, `LaterFormatError` where a later release works in this
+    house, `ProblemsError` for event types that are wrong, and OSError where the port is taken.
     """
     gc.set_threshold(*GARBAGE)
     set_up_logging(settings.log_level, settings.log_file, settings.broker, lambda: None)
@@ -179,6 +181,7 @@ def run_service(settings: Settings, *, with_parent: bool = False) -> None:
         stopped = asyncio.Event()
         if with_parent:
             _stop_with_parent(asyncio.get_running_loop(), stopped)
+        await check_release(settings)
         await _serve(Service(settings, catalogue), stopped)
 
     try:
@@ -207,7 +210,7 @@ def main() -> int:
         where = f"{settings.decisions_host}:{settings.decisions_port}"
         log.critical("decisions cannot be answered at %s: %s", where, exc.strerror or exc)
         return 1
-    except (BrokerError, ProblemsError) as exc:
+    except (BrokerError, ProblemsError, LaterFormatError) as exc:
         log.critical("decisions cannot be answered: %s", exc)
         return 1
     return 0

@@ -426,6 +426,11 @@ class Settings(BaseSettings):
         return f"{self.prefix}notices"
 
     @property
+    def formats_topic(self) -> str:
+        """Which releases have worked here, and in which formats they write: what a downgrade is refused by."""
+        return f"{self.prefix}formats"
+
+    @property
     def mended_topic(self) -> str:
         """Refused records that were mended and are judged again: an origin of our own."""
         return f"{self.prefix}mended"

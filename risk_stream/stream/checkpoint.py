@@ -15,10 +15,9 @@ from typing import Any, Protocol
 
 import orjson
 
-__all__ = ["FORMAT", "HEADER_KEY", "CheckpointError", "Header", "Saveable", "Saver", "Standing", "kind_of", "part_key"]
+from risk_stream.catalogue.formats import CHECKPOINTS, LaterFormatError
 
-#: The format of headers that this release writes and reads.
-FORMAT = 2
+__all__ = ["HEADER_KEY", "CheckpointError", "Header", "Saveable", "Saver", "Standing", "kind_of", "part_key"]
 
 #: The key of headers: compaction keeps the last one.
 HEADER_KEY = b"header"
@@ -85,21 +84,30 @@ class Header:
     def encode(self) -> bytes:
         """As it is written."""
         hops = {kind: dataclasses.asdict(standing) for kind, standing in self.hops.items()}
-        said = {"format": FORMAT, "lane": self.lane, "hops": hops, "counts": self.counts, "plans": list(self.plans)}
+        said = {
+            "format": CHECKPOINTS.newest,
+            "lane": self.lane,
+            "hops": hops,
+            "counts": self.counts,
+            "plans": list(self.plans),
+        }
         return orjson.dumps(said)
 
     @classmethod
     def decode(cls, data: bytes) -> Header:
-        """Read one. Raises `CheckpointError`."""
+        """Read one. Raises `CheckpointError`, and `LaterFormatError` for one of a later release."""
         try:
             said = orjson.loads(data)
-            if said["format"] != FORMAT:
+            CHECKPOINTS.check(said["format"])
+            if said["format"] < CHECKPOINTS.oldest:
                 raise CheckpointError(
-                    f"the checkpoint has format {said['format']}, and this release reads format {FORMAT}: run the"
-                    " release that wrote it, or begin anew with another prefix"
+                    f"the checkpoint has format {said['format']}, and this release reads from {CHECKPOINTS.oldest} on:"
+                    " begin anew with another prefix"
                 )
             hops = {kind: Standing(**standing) for kind, standing in said["hops"].items()}
             return cls(said["lane"], hops, said["counts"], tuple(said["plans"]))
+        except LaterFormatError:
+            raise
         except (ValueError, KeyError, TypeError) as exc:
             raise CheckpointError(f"the checkpoint cannot be read ({exc!r}): begin anew with another prefix") from exc
 

@@ -24,7 +24,9 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.access import read_access
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.kafka import BrokerError, minimum_session, partition_counts, set_up_logging, wanted_topics
+from risk_stream.kafka.releases import enter_house
 from risk_stream.rules import Plan, PlanSource, with_models
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
@@ -145,6 +147,7 @@ def build(settings: Settings, catalogue: Catalogue, metrics: Metrics) -> tuple[R
         named=pipeline.changes.names,
     )
     pipeline.changes.newest = watcher.newest
+    pipeline.runs.refuse = lambda sentence: _end(WRONG, sentence)
     _say_unkept(settings, source.plan)
     app = make_app(settings, pipeline, watcher, watch, session=session)
     return app, source
@@ -176,6 +179,7 @@ def main() -> NoReturn:
         catalogue = load_catalogue(*settings.events)
         if read_access(settings.people_folder).four_eyes:
             asyncio.run(await_approval(settings.broker, settings.life_topic))
+        asyncio.run(enter_house(settings))
         app, source = build(settings, catalogue, metrics)
         if settings.metrics_port:
             metrics.serve(settings.metrics_host, settings.metrics_port)
@@ -183,6 +187,8 @@ def main() -> NoReturn:
         for problem in exc.problems:
             log.error("%s", problem)
         _end(WRONG, f"the worker cannot start: {len(exc.problems)} problems in its rules or event types")
+    except LaterFormatError as exc:
+        _end(WRONG, str(exc))
     except BrokerError as exc:
         _end(AGAIN, str(exc))
     except OSError as exc:
@@ -218,6 +224,8 @@ def _work(worker: faust.Worker, app: RiskApp, broker: str) -> NoReturn:
             logging.shutdown()
             os._exit(AGAIN if code else 0)
         log.debug("crash", exc_info=failure)
+        if isinstance(failure, LaterFormatError):
+            _end(WRONG, str(failure))
         if isinstance(failure, UnapprovedError):
             _end(AGAIN, str(failure))
         who = f"the broker at {broker}" if isinstance(failure, KafkaError) else "the worker"

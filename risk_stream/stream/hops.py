@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from risk_stream.catalogue import MISSING, EventBatch
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.decisions import decision_of
 from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Decided, Forward, Hop, Result, is_broadcast
 from risk_stream.kafka import CANARY, Outgoing, Record, reject_to
@@ -273,6 +274,8 @@ class HopPartition:
             letter = read_letter(self.hop.plan.catalogue, value)
             if len(letter.batch) >= REVISED:
                 raise ValueError(f"{len(letter.batch):,} events in one message")
+        except LaterFormatError:
+            raise
         except Exception as exc:  # noqa: BLE001  whatever is wrong with a message, the partition goes on
             return Incoming(record.offset, wrong=(record, exc))
         moves = len(letter.batch) > 0 and not is_broadcast(letter.batch)

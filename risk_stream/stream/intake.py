@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
 from risk_stream.catalogue import Catalogue, EventBatch
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
@@ -231,8 +232,8 @@ class Intake:
             offset, text = found.get(tp) or (earliest.get(tp) or 0, "")
             try:
                 said = Committed.read(offset, text)
-            except ValueError as exc:
-                self.runs.fatal(f"{tp[0]}/{tp[1]}: {exc}")
+            except LaterFormatError as exc:
+                self.runs.refuse(f"{tp[0]}/{tp[1]}: {exc}")
             if said is None and tp in found and offset > 0 and self.exact and not self._said_unknown:
                 self._said_unknown = True
                 log.warning(

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
 
 from risk_stream.catalogue import MISSING, Catalogue
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.engine import Hop, Standing
 from risk_stream.kafka import FencedError
 from risk_stream.models import make_learner
@@ -159,6 +160,8 @@ class Lanes:
 
             try:
                 await asyncio.gather(*(opened(number) for number in sorted(numbers)))
+            except LaterFormatError as exc:
+                self.runs.refuse(str(exc))
             except (CheckpointError, UnknownPlanError) as exc:
                 self.runs.fatal(str(exc))
             except KafkaError as exc:
@@ -388,7 +391,7 @@ class Lanes:
                 if lane is None or not self._is_open(lane):
                     continue  # taken by another, or about to be given away
                 mine, records = await self.runs.take(messages, partial(self._begin_anew, lane, kind))
-                lane.hops[kind].put(mine, records)
+                self._put(lane.hops[kind], mine, records)
             return await self._turn(kind)
 
     def take_own(self, record: Stored) -> None:
@@ -399,8 +402,14 @@ class Lanes:
         """
         kind, lane = self._kind_of.get(record.topic), self.lanes.get(record.partition)
         if kind is not None and lane is not None and self._is_open(lane) and self.runs.take_own(record):
-            lane.hops[kind].put((), (record,))
+            self._put(lane.hops[kind], (), (record,))
             self.poke(kind)
+
+    def _put(self, hop: HopPartition, messages: Sequence[Any], records: Sequence[Any]) -> None:
+        try:
+            hop.put(messages, records)
+        except LaterFormatError as exc:
+            self.runs.refuse(f"{hop.channel}: {exc}")
 
     def _is_open(self, lane: Lane) -> bool:
         return not lane.closed and (not self.durable or lane.generation == self.runs.generation)
@@ -423,6 +432,8 @@ class Lanes:
             for hop, count in taken:
                 forwards.append((hop, hop.take(count, applied)))
                 await asyncio.sleep(0)  # what one partition had held may be much: heartbeats are not to wait for all
+        except LaterFormatError as exc:
+            self.runs.refuse(str(exc))
         except UnknownPlanError as exc:
             self.runs.fatal(str(exc))
         sections = [(hop.section(), said) for hop, said in forwards if not hop.remembering]

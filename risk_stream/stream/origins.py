@@ -18,15 +18,13 @@ import numpy as np
 import orjson
 
 from risk_stream.catalogue import MISSING
+from risk_stream.catalogue.formats import COMMITS
 from risk_stream.engine import late
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Committed", "Origin"]
-
-#: Of the text that a commit carries.
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,17 @@ class Committed:
     def metadata(self) -> str:
         """The text that is committed beside the offset."""
         clock = None if self.clock == MISSING else self.clock
-        return orjson.dumps({"v": FORMAT, "clock": clock, "plan": self.plan}).decode()
+        return orjson.dumps({"v": COMMITS.newest, "clock": clock, "plan": self.plan}).decode()
 
     @classmethod
     def read(cls, offset: int, metadata: str) -> Committed | None:
-        """A commit as it was made; None where the text is none of ours. Raises ValueError for a later format."""
+        """A commit as it was made; None where the text is none of ours. Raises `LaterFormatError`."""
         try:
             said: Any = orjson.loads(metadata)
             version, clock, plan = said["v"], said["clock"], said["plan"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return None
-        if version != FORMAT:
-            raise ValueError(f"a later version of risk-stream (format {version}) has committed here: use that one")
+        COMMITS.check(version)
         return cls(offset, MISSING if clock is None else int(clock), None if plan is None else str(plan))
 
 

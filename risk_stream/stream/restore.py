@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.features import PartError
 from risk_stream.rules import Plan
 from risk_stream.stream.checkpoint import HEADER_KEY, CheckpointError, Header, kind_of
@@ -71,7 +72,7 @@ async def read_parts(
     """Give each hop its parts up to the header at `offset`, in a thread; -> bytes by kind.
 
     `first` is the first offset there is. Lanes that share a `turn` are read one after the other: while one is read the
-    others before it are taken in, on another core where there is one. Raises `CheckpointError`.
+    others before it are taken in, on another core where there is one. Raises `CheckpointError` and `LaterFormatError`.
     """
     since = header.since
     parts: dict[str, list[bytes]] = {kind: [] for kind in hops if kind in header.hops}
@@ -94,6 +95,8 @@ async def read_parts(
     for kind in tuple(parts):
         try:
             await asyncio.to_thread(hops[kind].restore, parts.pop(kind), plans)
+        except LaterFormatError:
+            raise
         except (ValueError, KeyError, TypeError, PartError) as exc:
             raise CheckpointError(
                 f"the saved windows by {kind} cannot be read ({exc}): begin anew with another prefix"

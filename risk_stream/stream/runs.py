@@ -46,6 +46,7 @@ class Runs:
 
     def __init__(self, producer: Producer, metrics: Metrics, fatal: Callable[[str], None]) -> None:
         self.producer, self.metrics, self.fatal = producer, metrics, fatal
+        self.refuse = fatal  # as `fatal`, where a new start would not help
         self.consumer: Any = None
         self.underway = Underway()
         self.stored: Callable[[Stored], None] = lambda _: None  # told of each message to a partition when it is

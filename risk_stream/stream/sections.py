@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch
+from risk_stream.catalogue.formats import LETTERS
 from risk_stream.stream.messages import pack
 
 if TYPE_CHECKING:
@@ -115,8 +116,10 @@ def write_fronts(said: Sequence[Said]) -> bytes:
 
 
 def read_fronts(value: bytes) -> list[Said]:
-    """A message that `write_fronts` wrote. Raises ValueError, KeyError or TypeError for anything else."""
-    return _said(orjson.loads(value)["fronts"])
+    """A message that `write_fronts` wrote. Raises as `read_letter`."""
+    said = orjson.loads(value)
+    LETTERS.check(said.get("v", 1))
+    return _said(said["fronts"])
 
 
 def _meta(said: Sequence[Said], plan: str, upto: int) -> dict[str, str | int]:
@@ -128,8 +131,12 @@ def _said(entries: Any) -> list[Said]:
 
 
 def read_letter(catalogue: Catalogue, value: bytes) -> Letter:
-    """A message that `write_letters` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+    """A message that `write_letters` wrote. Raises ValueError, KeyError or TypeError for anything else.
+
+    One of a later release is a `LaterFormatError`.
+    """
     batch, meta = EventBatch.from_ipc(catalogue, value)
+    LETTERS.check(int(meta.get("v", 1)))
     channels = tuple(_said(orjson.loads(meta["channels"])))
     sections = batch.fixed(_FROM) if batch.has(_FROM) else None
     if sections is None and len(channels) != 1:

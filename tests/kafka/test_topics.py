@@ -18,7 +18,7 @@ def test_each_kind_of_key_has_a_hop_topic(catalogue: Catalogue) -> None:
     topics = {t.name: t for t in wanted_topics(Settings(partitions=6, hop_retention_hours=2), catalogue)}
     assert {f"risk.hop.{k.name}" for k in catalogue.kinds} < set(topics)
     assert {"risk.trades", "risk.loans", "risk.reference", "risk.alerts", "risk.rejects"} < set(topics)
-    one_log = ("audit", "plans", "actions", "life", "notices", "canary", "canary.back")  # each in one order
+    one_log = ("audit", "plans", "actions", "life", "notices", "formats", "canary", "canary.back")  # each in one order
     alone = {f"risk.{name}" for name in one_log}
     assert {t.partitions for t in topics.values() if t.name not in alone} == {6}
     assert {topics[name].partitions for name in alone} == {1}

@@ -216,7 +216,7 @@ def test_a_group_that_was_deleted_is_not_begun_anew_in_silence(world: World) -> 
 def test_a_commit_of_a_later_version_is_not_gone_on_from(world: World) -> None:
     """Its meaning is not known."""
     world.offsets[TRADES] = (5, '{"v": 9, "clock": 1, "plan": "p"}')
-    with pytest.raises(EndedError, match="later version"):
+    with pytest.raises(EndedError, match="a later release"):
         go(world.begin())
 
 

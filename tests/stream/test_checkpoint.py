@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
+from risk_stream.catalogue.formats import CHECKPOINTS, LaterFormatError
 from risk_stream.stream.checkpoint import (
     CYCLE_SECONDS,
-    FORMAT,
     HEADER_KEY,
     CheckpointError,
     Header,
@@ -191,8 +191,8 @@ def test_a_header_that_cannot_be_read_is_refused(data: bytes) -> None:
 
 def test_another_format_is_refused() -> None:
     """Of a later release."""
-    data = orjson.dumps({**orjson.loads(Header(0, {}, {}).encode()), "format": FORMAT + 1})
-    with pytest.raises(CheckpointError, match=f"format {FORMAT + 1}.*reads format {FORMAT}"):
+    data = orjson.dumps({**orjson.loads(Header(0, {}, {}).encode()), "format": CHECKPOINTS.newest + 1})
+    with pytest.raises(LaterFormatError, match=r"in format 3, which a later release wrote.* reads up to 2: run that"):
         Header.decode(data)
 
 

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from risk_stream.catalogue import MISSING
+from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.stream.origins import Committed, Origin
 
 TIMES = st.lists(st.integers(0, 60), max_size=30)
@@ -135,6 +136,6 @@ def test_text_that_is_none_of_ours_is_no_commit(text: str) -> None:
 
 
 def test_a_later_format_is_refused() -> None:
-    """A worker of a later version has been here: its clock would be lost."""
-    with pytest.raises(ValueError, match="later version"):
+    """A worker of a later release has been here: its clock would be lost."""
+    with pytest.raises(LaterFormatError, match="which a later release wrote"):
         Committed.read(3, '{"v":2,"clock":1,"plan":"p"}')

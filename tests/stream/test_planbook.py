@@ -146,7 +146,7 @@ def test_a_record_that_holds_a_whole_plan_is_read(plan: Plan, catalogue: Catalog
 def test_what_is_no_plan_is_refused_in_a_sentence(plan: Plan, catalogue: Catalogue) -> None:
     """Strange bytes, a later format, rules that this release does not take, another version than was said."""
     for change, sentence in (
-        ({"v": 3}, "later version"),
+        ({"v": 3}, "is in format 3, which a later release wrote"),
         ({"rules": {"a.yaml": "stage: ["}}, "cannot be made again"),
         ({"version": "f00d"}, "another meaning by this release"),
     ):

@@ -19,6 +19,7 @@ import orjson
 
 from risk_stream.calendars import load_calendars
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
+from risk_stream.catalogue.formats import PLANS, LaterFormatError
 from risk_stream.kafka import MAX_MESSAGE_BYTES
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.rules.kept import KeptFiles
@@ -37,12 +38,16 @@ __all__ = [
 #: Before the hash in a part's key; no plan's version has a slash.
 PART = "file/"
 
-#: Of a manifest that names parts, and of a record that holds all texts itself.
-FORMAT, WHOLE = 2, 1
+#: The format of a record that holds all texts itself; since then a manifest names parts.
+WHOLE = 1
 
 
 class UnknownPlanError(Exception):
     """Raised when a plan is not to be had; the text is one sentence."""
+
+
+class LaterPlanError(UnknownPlanError, LaterFormatError):
+    """Raised where a later release wrote a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def pack_plan(
     """
     calendars = {name: calendar.text for name, calendar in plan.calendars.items()}
     records: dict[str, bytes] = {}
-    said: dict[str, Any] = {"v": FORMAT, "version": plan.version, "catalogue": plan.catalogue.version}
+    said: dict[str, Any] = {"v": PLANS.newest, "version": plan.version, "catalogue": plan.catalogue.version}
     said["fields"] = _fields(plan)
     for what, files in (("rules", plan.texts), ("events", events), ("calendars", calendars)):
         keys = said[what] = {name: part_key(text) for name, text in files.items()}
@@ -104,17 +109,19 @@ def _compressed(content: bytes, what: str, advice: str) -> bytes:
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """What the record of a plan says. Raises `UnknownPlanError`."""
+    """What the record of a plan says. Raises `UnknownPlanError`; of a later release it is `LaterPlanError`."""
     try:
         said: dict[str, Any] = orjson.loads(zlib.decompress(content))
         version, catalogue, rules, events = said["version"], said["catalogue"], said["rules"], said["events"]
         form, calendars = said["v"], said.get("calendars", {})
     except (zlib.error, orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise UnknownPlanError(f"this is no plan ({error!r}): only risk-stream may write to its topics") from None
-    if form == FORMAT:
-        return Manifest(version, catalogue, rules, events, calendars, {}, said.get("fields", {}))
+    try:
+        PLANS.check(form)
+    except LaterFormatError as error:
+        raise LaterPlanError(*error.args) from None
     if form != WHOLE:
-        raise UnknownPlanError(f"plan {version} was written by a later version of risk-stream: use that one")
+        return Manifest(version, catalogue, rules, events, calendars, {}, said.get("fields", {}))
     texts = {part_key(text): text for files in (rules, events, calendars) for text in files.values()}
     by_name = ({name: part_key(text) for name, text in files.items()} for files in (rules, events, calendars))
     rules, events, calendars = by_name

@@ -1,0 +1,184 @@
+"""A downgrade is refused in one sentence: whatever a later release wrote is not guessed at, and nothing is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+import pytest
+
+from risk_stream import __version__
+from risk_stream.alerts import Desk, Entry, read_entry
+from risk_stream.catalogue import Decoder, load_catalogue
+from risk_stream.catalogue.formats import CHECKPOINTS, FORMATS, HOP_STATES, LETTERS, Format, LaterFormatError
+from risk_stream.cli.app import run
+from risk_stream.embedded import free_port
+from risk_stream.engine import saved
+from risk_stream.features import KeyState, KindLayout
+from risk_stream.features._parts import JOURNAL, Head, head_of, make_part
+from risk_stream.features.restore import schema_from
+from risk_stream.kafka import Reader
+from risk_stream.kafka.releases import enter_house, is_said, refuse_later, release_record
+from risk_stream.models import Spec, Step, Threshold, make_learner
+from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.stream.checkpoint import Header
+from risk_stream.stream.origins import Committed
+from risk_stream.stream.past.rejects import send_all
+from risk_stream.stream.plans.parts import pack_plan, read_manifest
+from risk_stream.stream.sections import Section, read_fronts, read_letter, write_fronts, write_letters
+from tests.live.house import House, transfer
+from tests.stream.conftest import RULES
+
+
+def of_release(release: str, **formats: int) -> bytes:
+    """What a release says of itself."""
+    return orjson.dumps({"release": release, "formats": formats})
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
+def test_a_house_in_which_a_later_release_writes_otherwise_is_not_entered(one: Format) -> None:
+    """Whichever thing it writes otherwise; the sentence says what, where, and which release it takes."""
+    refuse_later([release_record(), of_release("0.0.9", **{one.name: one.newest})])
+    with pytest.raises(LaterFormatError) as refused:
+        refuse_later([release_record(), of_release("9.1.0", **{one.name: one.newest + 1})])
+    assert str(refused.value) == (
+        f"{one.what} (in {one.where}) is in format {one.newest + 1}, which release 9.1.0 wrote, and release"
+        f" {__version__} reads up to {one.newest}: run that release or a later one; nothing was changed"
+    )
+
+
+def test_what_a_later_release_keeps_beside_is_nothing_to_this_one() -> None:
+    """A thing that is not known here is not read here; what is no record is passed over."""
+    refuse_later([of_release("9.1.0", dreams=3), b"oops", b"[]", b"{}", None])
+    assert not is_said([of_release("9.1.0", dreams=3)])
+    assert is_said([b"oops", release_record()])
+
+
+def test_every_thing_has_a_name_of_its_own_and_a_format_that_is_written() -> None:
+    """None is read from later on than it is written."""
+    assert len({one.name for one in FORMATS}) == len(FORMATS)
+    assert all(1 <= one.oldest <= one.newest for one in FORMATS)
+    assert HOP_STATES.newest == saved.SCORED_FORMAT
+
+
+def later_head(_: Plan) -> Any:
+    head = {"format": HOP_STATES.newest + 1, "kind": "account", "plans": [], "contradicted": 0, "schema": None}
+    return saved.head_of([b"H" + msgspec.msgpack.encode(head)], "account")
+
+
+def later_model(_: Plan) -> Any:
+    gauss = (Step("GaussianScorer", {}),)
+    learner = make_learner(Spec(("amount",), frozenset(), gauss, "always", 1, Threshold(fixed=0.9)))
+    said = msgspec.msgpack.decode(learner.save())
+    return learner.load(msgspec.msgpack.encode([said[0] + 1, *said[1:]]))
+
+
+def later_plan(plan: Plan) -> Any:
+    said = orjson.loads(zlib.decompress(pack_plan(plan, {})[plan.version]))
+    return read_manifest(zlib.compress(orjson.dumps(said | {"v": said["v"] + 1})))
+
+
+def later_letter(plan: Plan) -> Any:
+    event = transfer("t", "A1")
+    batch = Decoder(plan.catalogue).decode([orjson.dumps(event)], str)[0]
+    batch = batch.with_columns({"_stamp": np.zeros(1, np.int64), "_at": np.zeros(1, np.int64)})
+    [letter] = write_letters(batch, [Section("risk.trades/0", 1, 1, 0)], plan.version)
+    assert read_letter(plan.catalogue, letter).plan == plan.version
+    channels = orjson.dumps([["risk.trades/0", 1, 1, 0]]).decode()
+    return read_letter(plan.catalogue, batch.to_ipc(channels=channels, plan="p", upto=1, v=LETTERS.newest + 1))
+
+
+def later_fronts(_: Plan) -> Any:
+    fronts = orjson.loads(write_fronts([("risk.trades/0", 1, 1, None)]))
+    return read_fronts(orjson.dumps(fronts | {"v": LETTERS.newest + 1}))
+
+
+def later_checkpoint(_: Plan) -> Any:
+    said = orjson.loads(Header(0, {}, {}).encode())
+    return Header.decode(orjson.dumps(said | {"format": CHECKPOINTS.newest + 1}))
+
+
+def later_part(_: Plan) -> Any:
+    part = make_part(Head(JOURNAL, "account", 0, 0), [])
+    return head_of(part[:4] + b"\x02\x00" + part[6:])
+
+
+def later_windows(_: Plan) -> Any:
+    said = KeyState(KindLayout("device", []), reserve_mib=1).schema_state()
+    return schema_from({**said, "format": 2}, "device")
+
+
+def later_entry(_: Plan) -> Any:
+    """It says what happened by a word that this release does not know, too."""
+    entry = msgspec.to_builtins(Entry(number=1, before="", time=1, what="time"))
+    with pytest.raises(LaterFormatError, match="in format 2"):
+        Desk().memory.take(orjson.dumps(entry | {"v": 2}))
+    return read_entry(orjson.dumps(entry | {"v": 2, "what": "dream"}))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda _: Committed.read(1, '{"v":2,"clock":null,"plan":null}'),
+        later_head,
+        later_part,
+        later_windows,
+        later_model,
+        later_plan,
+        later_letter,
+        later_fronts,
+        later_checkpoint,
+        later_entry,
+    ],
+    ids=["commit", "head", "part", "windows", "model", "plan", "letter", "fronts", "checkpoint", "entry"],
+)
+def test_what_says_its_format_by_itself_is_refused_by_that(read: Callable[[Plan], Any]) -> None:
+    """Though nobody says in `risk.formats` that a later release was here."""
+    with pytest.raises(
+        LaterFormatError, match=r"is in format \d+, which a later release wrote, and release"
+    ) as refused:
+        read(plan_of_texts({"rules.yaml": RULES}, load_catalogue()))
+    assert str(refused.value).endswith("run that release or a later one; nothing was changed")
+
+
+def records(house: House, topic: str) -> list[bytes | None]:
+    """What lies in one of the house's topics."""
+
+    async def read() -> list[bytes | None]:
+        async with Reader(house.broker) as reader:
+            spans = await reader.spans([f"{house.name}.{topic}"])
+            return [record.value async for found in reader.read(spans) for record in found]
+
+    return asyncio.run(read())
+
+
+@pytest.mark.live
+def test_whoever_begins_in_a_house_of_a_later_release_ends_with_one_sentence(
+    new_house: Callable[[str], House],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Worker, desk, sender of notices, console, server of decisions: each ends by itself, with 1, and does nothing."""
+    house = new_house("later")
+    house.create_topics()
+    for _ in range(2):
+        asyncio.run(enter_house(house.settings))
+    assert records(house, "formats") == [release_record()]
+    later = (house.settings.formats_topic, b"9.1.0", of_release("9.1.0", alerts=2), 0)
+    asyncio.run(send_all(house.broker, [later]))
+    before = records(house, "formats")
+    sentence = "an alert (in risk.alerts) is in format 2, which release 9.1.0 wrote"
+    for name, value in {**house.environment, "PEOPLE_FOLDER": tmp_path, "METRICS_PORT": 0}.items():
+        monkeypatch.setenv(f"RISK_STREAM_{name}", str(value))
+    for words in ("worker", "desk --metrics-port 0", "notices run", "console", f"decisions serve --port {free_port()}"):
+        assert run(words.split()) == 1, words
+        assert sentence in " ".join(capfd.readouterr().err.split()), words
+    assert records(house, "formats") == before
+    assert records(house, "plans") == records(house, "audit") == []
