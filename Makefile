@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench chaos tours coverage mutants docs site servers clean
+.PHONY: help install demo test check fix bench chaos soak tours coverage mutants docs site servers clean
 
 # `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
 PYTHON ?=
@@ -61,6 +61,9 @@ bench: install servers  ## Every figure of the README held against the committed
 chaos: install servers  ## Planted faults, then 20 blows on two workers over 500,000 events, compared to the last value: ARGS="--seed 7"
 	@$(BIN)/python -m pytest -m slow
 	@$(BIN)/python -m bench chaos $(ARGS)
+
+soak: install servers  ## 5 minutes at 10,000 events/s with reloads and faults; memory, files, tasks; alerts compared: ARGS="--for 1h"
+	@$(BIN)/python -m bench soak $(ARGS)
 
 coverage: install  ## Which lines and branches of the core no test reaches; fails below 95 %
 	@$(BIN)/python -m tests.mutants cover

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "backtest": "5 million events through 200 rules and 200 changed ones in one pass, by one, two and four processes",
     "worker": "the same plan in a Faust worker on real Kafka, beside a bare aiokafka loop in the same run",
     "chaos": "kill -9, pauses, restarts of two workers, Kafka and Redis: lost, doubled, changed; time to recovery",
+    "soak": "minutes or an hour at 10,000 events/s with reloads and faults: memory, files and tasks flat, nothing lost",
     "durability": "what checkpoints cost: throughput, pauses, memory with a million keys; two workers beside one",
     "latency": "from produce to the alert in Redis at 2,000 events/s, real Kafka and Redis",
     "decisions": "500 decisions a second by HTTP beside 5,000 trades a second: how long, lost, differing",
@@ -41,6 +42,9 @@ BENCHMARKS = {
     "simulate": "how fast the simulated market is made",
 }
 
+#: Of which benchmarks an option is.
+BOTH = "of chaos and soak"
+
 
 def _given(args: argparse.Namespace) -> dict[str, object]:
     """The options that were given and that not every benchmark has."""
@@ -55,9 +59,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a short form, under 45 s")
     parser.add_argument("--record", action="store_true", help="of all: commit what is measured")
     for name in ("rounds", "seed", "events", "rate"):
-        parser.add_argument(f"--{name}", type=int, help="of chaos")
+        parser.add_argument(f"--{name}", type=int, help="of chaos" if name in {"rounds", "events"} else BOTH)
     parser.add_argument("--blows", help="of chaos: the kinds that may fall, separated by commas")
-    parser.add_argument("--keep", action="store_const", const=True, help="of chaos: leave the logs of a good run too")
+    parser.add_argument("--keep", action="store_const", const=True, help=f"{BOTH}: leave the logs of a good run too")
+    parser.add_argument("--for", dest="length", metavar="TIME", help="of soak: how long, as 5m or 1h")
+    parser.add_argument("--workers", type=int, choices=(1, 2), help="of soak: how many workers")
     args = parser.parse_args()
     if args.name is None:
         for name, what in BENCHMARKS.items():

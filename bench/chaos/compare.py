@@ -104,7 +104,7 @@ def same_finals(log: Said, other: Mapping[Key, Alert]) -> list[Difference]:
     return found + [Difference("doubled", key, None, a) for key, a in other.items() if key not in log.final]
 
 
-def _same(want: float | None, got: object) -> bool:
-    if want is None or got is None:
-        return want is got
+def _same(want: object, got: object) -> bool:
+    if not isinstance(want, int | float):
+        return want == got
     return isinstance(got, int | float) and math.isclose(want, got, rel_tol=1e-9, abs_tol=1e-6)

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -16,6 +17,8 @@ from bench.chaos.house import House
 from bench.chaos.stream import make
 
 __all__ = ["Flow"]
+
+T = TypeVar("T")
 
 #: How often records are sent and progress is looked at, s.
 TICK, LOOK = 0.02, 0.1
@@ -130,15 +133,25 @@ class Flow:
         admin = AIOKafkaAdminClient(bootstrap_servers=broker, request_timeout_ms=3000)
         consumer = AIOKafkaConsumer(bootstrap_servers=broker, request_timeout_ms=3000)
         try:
-            await admin.start()
-            await consumer.start()
+            await _within(admin.start(), 10)
+            await _within(consumer.start(), 10)
             while True:
-                ends = await asyncio.wait_for(consumer.end_offsets(self.partitions), 4)
-                group = await asyncio.wait_for(admin.list_consumer_group_offsets(self.house.settings.group), 4)
+                ends = await _within(consumer.end_offsets(self.partitions), 4)
+                group = await _within(admin.list_consumer_group_offsets(self.house.settings.group), 4)
                 self.committed = {TopicPartition(*tp): max(0, o.offset) for tp, o in group.items()}
                 self.ends, self.looked = ends, time.monotonic()
                 await asyncio.sleep(LOOK)
         finally:
             for client in (admin.close(), consumer.stop()):
                 with contextlib.suppress(Exception):
-                    await asyncio.wait_for(client, 3)
+                    await _within(client, 3)
+
+
+async def _within(asked: Coroutine[Any, Any, T], seconds: float) -> T:
+    """The answer of a client. Raises `TimeoutError`, also where the client does not let itself be interrupted."""
+    task = asyncio.ensure_future(asked)
+    await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        task.cancel()
+        raise TimeoutError
+    return task.result()

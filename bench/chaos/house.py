@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,9 @@ DESK_SESSION = 10.0
 #: Partitions of hop topics and of alerts.
 LANES = 4
 
+#: No more of an environment than there is.
+NOTHING: Mapping[str, str] = {}
+
 
 class Read(NamedTuple):
     """A record of a topic, as it stands in its log."""
@@ -49,14 +53,16 @@ class Read(NamedTuple):
 class _Process:
     """A command of the house with a /metrics of its own, whose port the setting `port` says."""
 
-    def __init__(self, name: str, command: str, port: str, settings: Settings, folder: Path) -> None:
+    def __init__(
+        self, name: str, command: str, port: str, settings: Settings, folder: Path, more: Mapping[str, str]
+    ) -> None:
         self.name, self.port = name, free_port()
         folder = folder / name
         folder.mkdir()
         self.process = ChildProcess(
             name,
             [sys.executable, "-m", "risk_stream", command],
-            environment=environment_of(settings.model_copy(update={port: self.port})),
+            environment={**environment_of(settings.model_copy(update={port: self.port})), **more},
             folder=folder,
             patience=30,
             death_signal=signal.SIGTERM,
@@ -83,8 +89,8 @@ class _Process:
 class Worker(_Process):
     """`risk-stream worker`: a supervisor and its child, which can be ended and paused apart from each other."""
 
-    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
-        super().__init__(name, "worker", "metrics_port", settings, folder)
+    def __init__(self, name: str, settings: Settings, folder: Path, more: Mapping[str, str] = NOTHING) -> None:
+        super().__init__(name, "worker", "metrics_port", settings, folder, more)
 
     @property
     def supervisor(self) -> int | None:
@@ -94,9 +100,15 @@ class Worker(_Process):
     @property
     def child(self) -> int | None:
         """Process id of the child; None while there is none."""
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            return int(Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children").read_text().split()[0])
-        return None
+        return next(iter(self.children), None)
+
+    @property
+    def children(self) -> list[int]:
+        """Process ids of what the supervisor started: the child at work, and then its spare."""
+        with contextlib.suppress(OSError, ValueError):
+            said = Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children").read_text()
+            return [int(pid) for pid in said.split()]
+        return []
 
     def signal_child(self, number: signal.Signals, *, within: float = 10.0) -> int | None:
         """Send the child a signal, waiting until there is one; its process id, None where none came."""
@@ -131,8 +143,8 @@ class Worker(_Process):
 class DeskProcess(_Process):
     """`risk-stream desk`, which can be ended and paused."""
 
-    def __init__(self, name: str, settings: Settings, folder: Path) -> None:
-        super().__init__(name, "desk", "desk_port", settings, folder)
+    def __init__(self, name: str, settings: Settings, folder: Path, more: Mapping[str, str] = NOTHING) -> None:
+        super().__init__(name, "desk", "desk_port", settings, folder, more)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, where it runs."""
@@ -147,52 +159,94 @@ class DeskProcess(_Process):
 
 
 class House:
-    """Everything a run needs. `folder` outlives it: rules, the workers' logs, and Kafka's data where they are kept."""
+    """Everything a run needs. `folder` outlives it: rules, the workers' logs, and Kafka's data where they are kept.
+
+    It begins with these `rules`. `around` is more of the environment of its workers and of its desks, by their command;
+    `settings` are set otherwise than they usually are here.
+    """
 
     def __init__(
-        self, shape: Shape, folder: Path, kafka: Kafka, redis_server: RedisServer, *, spares: bool = True
+        self,
+        shape: Shape,
+        folder: Path,
+        kafka: Kafka,
+        redis_server: RedisServer,
+        *,
+        rules: str = "",
+        workers: int = 2,
+        desks: int = 2,
+        around: Mapping[str, Mapping[str, str]] | None = None,
+        **settings: object,
     ) -> None:
         self.shape, self.folder, self.kafka, self.redis_server = shape, folder, kafka, redis_server
         self.rules = folder / "rules"
         self.rules.mkdir(parents=True)
         (folder / "people").mkdir()  # what is shipped about desks may change; this is a house that agreed on nothing
-        self.use(0)
+        self.write_rules(rules or as_yaml(PLANS[0]))
         name = f"chaos-{shape.seed}"
-        self.settings = load_settings(
-            broker=kafka.address,
-            redis=redis_server.url,
-            rules=[self.rules],
-            people=folder / "people",
-            group=name,
-            prefix=f"{name}.",
-            house_topics={family: f"{name}.{family}" for family in ("trades", "loans", "reference")},
-            partitions=LANES,
-            session_seconds=SESSION,
-            lateness_seconds=shape.lateness_ms / 1000,
-            reload_seconds=0.5,
-            clock="simulated",
-            spare=spares,
-            redis_prefix=f"{name}:",
-            redis_days=36_500,
-            redis_alerts=10_000_000,
-        )
+        usual: dict[str, object] = {
+            "broker": kafka.address,
+            "redis": redis_server.url,
+            "rules": [self.rules],
+            "people": folder / "people",
+            "group": name,
+            "prefix": f"{name}.",
+            "house_topics": {family: f"{name}.{family}" for family in ("trades", "loans", "reference")},
+            "partitions": LANES,
+            "session_seconds": SESSION,
+            "lateness_seconds": shape.lateness_ms / 1000,
+            "reload_seconds": 0.5,
+            "clock": "simulated",
+            "redis_prefix": f"{name}:",
+            "redis_days": 36_500,
+            "redis_alerts": 10_000_000,
+        }
+        self.settings = load_settings(**usual | settings)
         families = sorted({family for family, _ in ORIGINS})
         counts = {family: sum(f == family for f, _ in ORIGINS) for family in families}
         house = [Topic(self.settings.house_topics[f], n, 1, {"cleanup.policy": "delete"}) for f, n in counts.items()]
         create_topics(kafka.address, house)
         self.wanted = wanted_topics(self.settings, load_catalogue())
         create_topics(kafka.address, self.wanted)
-        self.workers = [Worker(f"worker-{which}", self.settings, folder) for which in "ab"]
-        self.desks = [DeskProcess(f"desk-{which}", self.settings, folder) for which in "ab"]
+        around = around or {}
+        self.workers = [
+            Worker(f"worker-{which}", self.settings, folder, around.get("worker", NOTHING)) for which in "ab"[:workers]
+        ]
+        self.desks = [
+            DeskProcess(f"desk-{which}", self.settings, folder, around.get("desk", NOTHING)) for which in "ab"[:desks]
+        ]
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Its workers and desks run, and have ended when the block does."""
+        try:
+            for process in (*self.workers, *self.desks):
+                process.start()
+            yield
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End desks, then workers; those that were paused too. Safe to call twice."""
+        for desk in self.desks:
+            desk.signal(signal.SIGCONT)
+            desk.stop()
+        for worker in self.workers:
+            worker.signal_child(signal.SIGCONT, within=0)  # a paused one could not end
+            worker.stop()
 
     def environment(self) -> dict[str, str]:
         """For any command on this house."""
         return environment_of(self.settings)
 
     def use(self, plan: int) -> None:
-        """Put one of the two plans in force, at once, as an editor does."""
+        """Put one of the two plans in force."""
+        self.write_rules(as_yaml(PLANS[plan]))
+
+    def write_rules(self, text: str) -> None:
+        """Replace the rules at once, as an editor does."""
         draft = self.rules / ".draft"
-        draft.write_text(as_yaml(PLANS[plan]))
+        draft.write_text(text)
         draft.rename(self.rules / "rules.yaml")
 
     def origin(self, index: int) -> tuple[str, int]:

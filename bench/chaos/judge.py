@@ -20,7 +20,7 @@ from risk_stream.catalogue import Catalogue, Decoder, load_catalogue
 from risk_stream.engine import Engine
 from risk_stream.rules import Plan, plan_of_texts
 
-__all__ = ["Judgement", "believed", "judge_run", "owners_of", "undisturbed"]
+__all__ = ["Judgement", "audit_of", "believed", "judge_run", "owners_of", "undisturbed"]
 
 #: Events that the undisturbed engine takes at once.
 BATCH = 2000
@@ -51,7 +51,7 @@ def judge_run(house: House) -> Judgement:
     _, versions = plans()
     first = next(v for v, number in versions.items() if number == 0)
     logs = _logs(house)
-    lifts, switches, chosen, held = _audit(house, first)
+    lifts, switches, chosen, held = audit_of(house, first)
     found.accepted = accepted = admit(logs, lifts, switches, house.shape.lateness_ms)
     plan_of = {
         id: chosen.get(id, min(seen)) if len(seen) > 1 else next(iter(seen)) for id, seen in accepted.plans.items()
@@ -108,7 +108,7 @@ def _logs(house: House) -> dict[Origin, list[Logged]]:
     return logs
 
 
-def _audit(
+def audit_of(
     house: House, first: str
 ) -> tuple[dict[Origin, list[Lift]], Switches, dict[str, str], dict[tuple[str, str], set[str]]]:
     """What `risk.audit` says.

@@ -11,9 +11,11 @@ import contextlib
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,25 +23,29 @@ from aiokafka.errors import KafkaError
 
 from bench.chaos.compare import Difference
 from bench.chaos.house import House, Read
-from risk_stream.alerts import Act, Cause, Desk, Entry, broken, read_entry
+from risk_stream.alerts import Act, Cause, Desk, Entry, Policy, broken, read_entry
 from risk_stream.engine import Alert
 
 __all__ = ["Officers", "judge_lives"]
 
-#: One alert in so many is worked.
+#: One alert in so many is worked, where nothing else is said.
 EVERY = 4
 
 #: What alerts are closed as, in turn.
 AS = ("confirmed", "false_alarm", "known", "other")
 
 
+#: (topic, partition).
+Origin: TypeAlias = tuple[str, int]
+
+
 class Officers:
     """In a thread of their own. `sent` are the acts that the broker has, by id; `entry` is the last one they saw,
-    decided at `decided_ms`.
+    decided at `decided_ms`. They work one alert in `every`.
     """
 
-    def __init__(self, house: House) -> None:
-        self.house, self.rng = house, random.Random(house.shape.seed)
+    def __init__(self, house: House, *, every: int = EVERY) -> None:
+        self.house, self.rng, self.every = house, random.Random(house.shape.seed), every
         self.sent: dict[str, Act] = {}
         self.decided: set[str] = set()
         self.entry, self.decided_ms = 0, 0
@@ -112,7 +118,7 @@ class Officers:
 
     def _answers(self, entry: Entry) -> Iterator[Act]:
         for life in entry.lives:
-            if int(life.alert[:8], 16) % EVERY:
+            if int(life.alert[:8], 16) % self.every:
                 continue
             if entry.what == "alert" and life.version == 1 and life.standing == "open":
                 yield self._act("acknowledge", life.id)
@@ -135,20 +141,20 @@ def judge_lives(house: House, officers: Officers) -> tuple[list[Difference], dic
     acts = Counter(entry.act.id for entry in entries if entry.act is not None)
     found += [Difference("lost", ("act", id), officers.sent[id].act, None) for id in officers.sent if not acts[id]]
     found += [Difference("doubled", ("act", id), 1, many) for id, many in acts.items() if many > 1]
-    inputs = {
-        (topic, record.partition, record.offset): record
+    inputs: dict[Origin, deque[tuple[int, Read]]] = {
+        (topic, partition): deque((record.offset, record) for record in records)
         for topic in (settings.alerts_topic, settings.actions_topic)
-        for record in house.read(topic)
+        for partition, records in groupby(house.read(topic), key=attrgetter("partition"))
     }
-    desk = Desk()
+    desk = Desk(Policy(remember_ms=int(settings.desk_days * 86_400_000)))
     for entry, written in zip(entries, records, strict=True):
-        again = _decide(desk, settings.actions_topic, inputs, entry)
+        passed, again = _decide(desk, settings.actions_topic, inputs, entry)
+        found += passed
         if again != written:
             found.append(Difference("changed", ("entry", str(entry.number)), again, written))
             return found, {}
-    for place, record in inputs.items():  # what no entry names changes nothing
-        if _take(desk, settings.actions_topic, place, record, desk.memory.now) is not None:
-            found.append(Difference("lost", ("input", str(place)), record.value, None))
+    for place, left in inputs.items():  # what no entry names changes nothing
+        found += _pass_over(desk, settings.actions_topic, place, left, None)
     in_redis = _redis(house, desk)
     found += in_redis
     lives = desk.memory.lives.values()
@@ -163,17 +169,34 @@ def judge_lives(house: House, officers: Officers) -> tuple[list[Difference], dic
     return found, figures
 
 
-def _decide(desk: Desk, actions: str, inputs: Mapping[tuple[str, int, int], Read], entry: Entry) -> bytes | None:
-    """What an undisturbed desk says where this entry stands."""
+def _decide(
+    desk: Desk, actions: str, inputs: Mapping[Origin, deque[tuple[int, Read]]], entry: Entry
+) -> tuple[list[Difference], bytes | None]:
+    """What an undisturbed desk says where this entry stands, after inputs that it reads before and has no answer to."""
     if entry.cause is None:
-        return desk.pass_time(entry.time)
-    place = entry.cause.topic, entry.cause.partition, entry.cause.offset
-    return _take(desk, actions, place, inputs[place], entry.time)
+        return [], desk.pass_time(entry.time)
+    cause, left = entry.cause, inputs[entry.cause.topic, entry.cause.partition]
+    passed = _pass_over(desk, actions, (cause.topic, cause.partition), left, cause.offset)
+    if not left or left[0][0] != cause.offset:
+        return passed, None  # it names an input that is not there, or that was answered before
+    _, record = left.popleft()
+    return passed, _take(desk, actions, cause, record, entry.time)
 
 
-def _take(desk: Desk, actions: str, place: tuple[str, int, int], record: Read, now: int) -> bytes | None:
-    cause = Cause(*place)
-    if place[0] == actions:
+def _pass_over(
+    desk: Desk, actions: str, place: Origin, left: deque[tuple[int, Read]], until: int | None
+) -> list[Difference]:
+    """Take what stands before an offset, None for all that is left; something lost where it changes anything."""
+    found = []
+    while left and (until is None or left[0][0] < until):
+        offset, record = left.popleft()
+        if _take(desk, actions, Cause(*place, offset), record, desk.memory.now) is not None:
+            found.append(Difference("lost", ("input", str((*place, offset))), record.value, None))
+    return found
+
+
+def _take(desk: Desk, actions: str, cause: Cause, record: Read, now: int) -> bytes | None:
+    if cause.topic == actions:
         return desk.act(msgspec.json.decode(record.value, type=Act), cause, now)
     return desk.hear(msgspec.json.decode(record.value, type=Alert), cause, now)
 

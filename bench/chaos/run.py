@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from bench.chaos.blows import order, strike
+from bench.chaos.course import PATIENCE, Course, StuckError
 from bench.chaos.flow import Flow
 from bench.chaos.house import House
 from bench.chaos.judge import Judgement, judge_run
@@ -23,20 +21,10 @@ from bench.chaos.stream import Shape
 from bench.chaos.trace import keep
 from tests.live.servers import Kafka, RedisServer
 
-__all__ = ["Result", "StuckError", "run_chaos"]
-
-#: A blow that is not got over within this time ends the run, s; and what is left at the end must be done within it.
-PATIENCE, END_PATIENCE = 120.0, 300.0
+__all__ = ["Result", "run_chaos"]
 
 #: What has not moved so long after a blow was hit by it, s; commits under way at the blow are in by then.
 SETTLE = 0.6
-
-#: All is judged when nothing has waited and nothing has come for so long, s.
-CALM = 3.0
-
-
-class StuckError(Exception):
-    """Raised where the workers do not go on; says which partitions stand still."""
 
 
 @dataclass
@@ -55,43 +43,12 @@ class Result:
         return not self.error and not self.judgement.differences
 
 
-class _Run:
+class _Run(Course):
     def __init__(self, house: House, rounds: int, among: Sequence[str]) -> None:
-        self.house, self.rng = house, random.Random(house.shape.seed)
+        super().__init__(house, Flow(house), Officers(house))
+        self.rng = random.Random(house.shape.seed)
         self.blows = order(rounds, self.rng, among)
-        self.flow, self.officers = Flow(house), Officers(house)
-        self.log = (house.folder / "rounds.jsonl").open("ab", buffering=0)
-        self.began = time.monotonic()
         self.stuck: list[str] = []
-
-    def note(self, **what: Any) -> dict[str, Any]:
-        """Keep a line of what happened."""
-        said = {"at": round(time.monotonic() - self.began, 2), "time": int(time.time() * 1000), **what}
-        self.log.write(orjson.dumps(said) + b"\n")
-        return said
-
-    def wait(self, seconds: float) -> None:
-        """Wait; raises what the feeder or the watch failed of."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self.flow.error is not None:
-                raise StuckError(f"the feeder failed: {self.flow.error!r}") from self.flow.error
-            if self.officers.error is not None:
-                raise StuckError(f"the officers failed: {self.officers.error!r}") from self.officers.error
-            time.sleep(min(left, 0.05))
-
-    def until(self, what: str, patience: float, check: Any) -> None:
-        """Wait until `check()` is true."""
-        end = time.monotonic() + patience
-        while not check():
-            if time.monotonic() > end:
-                standing = {
-                    f"{tp.topic}/{tp.partition}": self.flow.ends[tp] - n
-                    for tp, n in self.flow.progress().items()
-                    if self.flow.ends.get(tp, 0) > n
-                }
-                raise StuckError(f"{what} took more than {patience:.0f} s; waiting records: {standing}")
-            self.wait(0.02)
 
     def round(self, number: int, what: str) -> dict[str, Any]:
         """One blow at its moment, and the time until every partition moves again."""
@@ -131,43 +88,18 @@ class _Run:
         return not stuck
 
     def end(self) -> None:
-        """Wait until all is fed and all that was fed is judged."""
+        """Feed the rest, and wait until all that was fed is judged."""
         self.flow.gate = self.house.shape.events * 2
-        self.until("feeding the rest", PATIENCE * 20, lambda: self.flow.done)
-        self.note(fed=self.flow.sent)
-        calm = [time.monotonic(), -1.0]
-
-        def quiet() -> bool:
-            total = float(sum(self.flow.ends.values()))
-            if self.flow.lag() > 0 or total != calm[1]:
-                calm[:] = time.monotonic(), total
-            return self.flow.looked > calm[0] + CALM
-
-        self.until("judging the rest", END_PATIENCE, quiet)
-        self.until("deciding the rest", END_PATIENCE, lambda: self.officers.at_rest(CALM))
-        shown = [desk for desk in self.house.desks if desk.said("active") == 1]
-        self.until("showing the rest", END_PATIENCE, lambda: any(desk.said("redis_waiting") == 0 for desk in shown))
-        self.note(judged=True)
+        super().end()
 
 
 @contextmanager
 def _house(shape: Shape, folder: Path, *, spares: bool) -> Iterator[House]:
     """Servers, topics and two running workers, gone at the end; Kafka's data stay in `folder` until it is removed."""
     with Kafka(peak=True) as kafka, RedisServer() as redis_server:
-        house = House(shape, folder, kafka, redis_server, spares=spares)
-        try:
-            for worker in house.workers:
-                worker.start()
-            for desk in house.desks:
-                desk.start()
+        house = House(shape, folder, kafka, redis_server, spare=spares)
+        with house.at_work():
             yield house
-        finally:
-            for desk in house.desks:
-                desk.signal(signal.SIGCONT)
-                desk.stop()
-            for worker in house.workers:
-                worker.signal_child(signal.SIGCONT, within=0)  # a paused one could not end
-                worker.stop()
 
 
 def run_chaos(
@@ -204,12 +136,7 @@ def run_chaos(
         finally:
             run.flow.stop()
             run.officers.stop()
-        for desk in house.desks:
-            desk.signal(signal.SIGCONT)
-            desk.stop()
-        for worker in house.workers:
-            worker.signal_child(signal.SIGCONT, within=0)
-            worker.stop()
+        house.stop()
         if not result.error:
             result.judgement = judge_run(house)
             of_lives, figures = judge_lives(house, run.officers)

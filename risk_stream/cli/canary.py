@@ -9,8 +9,8 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
-from risk_stream.cli.output import errors, examples
-from risk_stream.cli.serving import serve_metrics, until_told
+from risk_stream.cli.output import examples
+from risk_stream.cli.serving import serve_metrics, tell, until_told
 
 __all__ = ["register"]
 
@@ -36,14 +36,11 @@ def canary(
     metrics = Metrics(of=CANARY_METRICS)
     serve_metrics(metrics, settings.metrics_host, settings.canary_port, "canary_port")
 
-    def told(said: str) -> None:
-        errors().print(said, markup=False)
-
     if settings.clock == "simulated":
-        told("time is simulated (RISK_STREAM_CLOCK), so no canary is sent")
+        tell("time is simulated (RISK_STREAM_CLOCK), so no canary is sent")
         until_told(_rest)
         return
-    until_told(lambda: Canary(settings, catalogue_of(settings), told, metrics).run())
+    until_told(lambda: Canary(settings, catalogue_of(settings), tell, metrics).run())
 
 
 async def _rest() -> None:

@@ -8,8 +8,8 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import settings_with
-from risk_stream.cli.output import CommandError, errors, examples
-from risk_stream.cli.serving import serve_metrics, until_told
+from risk_stream.cli.output import CommandError, examples
+from risk_stream.cli.serving import serve_metrics, tell, until_told
 
 __all__ = ["register"]
 
@@ -38,11 +38,8 @@ def console(
     metrics = Metrics(of=CONSOLE_METRICS)
     serve_metrics(metrics, settings.metrics_host, settings.console_metrics_port, "console_metrics_port")
 
-    def told(said: str) -> None:
-        errors().print(said, markup=False, soft_wrap=True)
-
     try:
-        until_told(lambda: Console(settings, told, metrics).run())
+        until_told(lambda: Console(settings, tell, metrics).run())
     except LocalError as exc:
         raise CommandError(f"{exc}.") from exc
     except OSError as exc:

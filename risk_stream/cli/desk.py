@@ -8,8 +8,8 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
-from risk_stream.cli.output import CommandError, errors, examples, output
-from risk_stream.cli.serving import serve_metrics, until_told
+from risk_stream.cli.output import CommandError, examples, output
+from risk_stream.cli.serving import serve_metrics, tell, until_told
 
 __all__ = ["register"]
 
@@ -43,6 +43,6 @@ def desk(
     metrics = Metrics(of=DESK_METRICS, entities=settings.metrics_entities)
     serve_metrics(metrics, settings.metrics_host, settings.desk_port, "desk_port")
     try:
-        until_told(lambda: DeskClerk(settings, lambda said: errors().print(said, markup=False), metrics).run())
+        until_told(lambda: DeskClerk(settings, tell, metrics).run())
     except HeadsError as error:
         raise CommandError(f"{error}.") from error

@@ -13,7 +13,7 @@ from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number
 from risk_stream.cli.reading import Records, open_records
-from risk_stream.cli.serving import serve_metrics, until_told
+from risk_stream.cli.serving import serve_metrics, tell, until_told
 
 if TYPE_CHECKING:
     from risk_stream.lending import MarginDesk
@@ -67,10 +67,7 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
     metrics = Metrics(of=CLERK_METRICS, entities=settings.metrics_entities)
     serve_metrics(metrics, settings.metrics_host, settings.margin_port, "margin_port")
 
-    def told(said: str) -> None:
-        errors().print(said, markup=False)
-
-    until_told(lambda: MarginClerk(settings, make_desk, told, metrics).run())
+    until_told(lambda: MarginClerk(settings, make_desk, tell, metrics).run())
 
 
 def _desk(settings: Settings, table: Path | None) -> MarginDesk:

@@ -8,8 +8,8 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import settings_with
-from risk_stream.cli.output import CommandError, errors, examples
-from risk_stream.cli.serving import serve_metrics, until_told
+from risk_stream.cli.output import CommandError, examples
+from risk_stream.cli.serving import serve_metrics, tell, until_told
 
 __all__ = ["register"]
 
@@ -39,4 +39,4 @@ def mirror(
     must_answer(settings.broker)
     metrics = Metrics(of=MIRROR_METRICS)
     serve_metrics(metrics, settings.metrics_host, settings.mirror_port, "mirror_port")
-    until_told(lambda: Mirror(settings, lambda said: errors().print(said, markup=False), metrics).run())
+    until_told(lambda: Mirror(settings, tell, metrics).run())

@@ -16,7 +16,7 @@ from risk_stream.cli.acting import who
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number, output, table
-from risk_stream.cli.serving import until_told
+from risk_stream.cli.serving import tell, until_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +56,7 @@ def run(
     if settings.notices_port:
         _serve(metrics, settings)
 
-    def told(said: str) -> None:
-        errors().print(said, markup=False)
-
-    until_told(lambda: PostOffice(settings, source, catalogue, told, metrics).run())
+    until_told(lambda: PostOffice(settings, source, catalogue, tell, metrics).run())
 
 
 @app.command(epilog=examples("risk-stream notices check"))

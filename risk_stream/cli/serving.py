@@ -8,12 +8,18 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from risk_stream.cli.output import CommandError
+from risk_stream.cli.output import CommandError, errors
 
 if TYPE_CHECKING:
     from risk_stream.sinks import Metrics
 
-__all__ = ["serve_metrics", "until_told"]
+__all__ = ["serve_metrics", "tell", "until_told"]
+
+
+def tell(said: str) -> None:
+    """Say a sentence of what the command does now; one that a full disk or a closed pipe does not take is lost."""
+    with contextlib.suppress(OSError):
+        errors().print(said, markup=False, soft_wrap=True)
 
 
 def serve_metrics(metrics: Metrics, host: str, port: int, setting: str) -> None:

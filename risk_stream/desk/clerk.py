@@ -91,18 +91,20 @@ class DeskClerk:
         lives = LifeLog(settings)
         sink = AlertSink(settings.redis, prefix=settings.redis_prefix)
         standings = StandingWriter(sink, self._told)
-        writing: asyncio.Task[None] | None = None
+        work: list[asyncio.Task[None]] = []
         try:
             await lives.open()
             desk = Desk(self._policies.policy)
             await self._read(desk, standings)
             self._told(f"active: {len(desk.memory.lives):,} alerts known, {desk.memory.number:,} entries")
-            writing = asyncio.create_task(standings.run())
-            await self._decide(desk, lives, standings)
+            work = [asyncio.create_task(w) for w in (standings.run(), self._decide(desk, lives, standings))]
+            ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for one in ended:
+                one.result()  # where either fails the other goes on for nothing
         finally:
-            if writing is not None:
-                writing.cancel()
-                await asyncio.wait([writing])
+            for one in work:
+                one.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
             await sink.close()
             await lives.close()
 
@@ -145,7 +147,8 @@ class DeskClerk:
                 await self._signer.sign(desk.memory, self._now(desk))
                 if self._gauges.due:
                     self._gauges.sign(self._signer.last, holds=self._signer.holds)
-                    self._gauges.show(desk, self._now(desk), await lag(consumer), len(standings))
+                    tasks = len(asyncio.all_tasks())
+                    self._gauges.show(desk, self._now(desk), await lag(consumer), len(standings), tasks)
             self._told("another desk took over")
         finally:
             with contextlib.suppress(KafkaError, OSError):

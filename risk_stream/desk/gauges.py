@@ -81,6 +81,7 @@ DESK_METRICS: tuple[Metric, ...] = (
         (),
         "1 where the log has the entry that was signed last as it was then, 0 where it was changed or cut off.",
     ),
+    Metric("risk_stream_desk_tasks", "gauge", (), "Tasks of the desk's loop."),
     Metric("risk_stream_desk_active", "gauge", (), "1 where this desk is the one at work, 0 where it stands by."),
 )
 
@@ -117,9 +118,9 @@ class DeskGauges:
         """Count a record that could not be read."""
         self.metrics.add("risk_stream_desk_refused_total")
 
-    def show(self, desk: Desk, now: int, behind: Mapping[str, int], waiting: int = 0) -> None:
-        """Say how alerts stand at `now`, ms, by how many records of each topic the desk is behind, and by how many
-        alerts Redis is."""
+    def show(self, desk: Desk, now: int, behind: Mapping[str, int], waiting: int = 0, tasks: int = 0) -> None:
+        """Say how alerts stand at `now`, ms, by how many records of each topic the desk is behind and by how many
+        alerts Redis is, and how many `tasks` its loop has."""
         self._shown = time.monotonic()
         memory = desk.memory
         alerts: Counter[tuple[str, ...]] = Counter()
@@ -142,6 +143,7 @@ class DeskGauges:
         self._set("entry", memory.number)
         self._set("redis_waiting", waiting)
         self._set("active", 1)
+        self._set("tasks", tasks)
 
     def sign(self, head: Head | None, *, holds: bool) -> None:
         """Say which head was signed last, and whether the log holds it."""

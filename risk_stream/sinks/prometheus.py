@@ -307,6 +307,7 @@ METRICS: tuple[Metric, ...] = (
         "The longest time in each second for which the worker's loop did one thing and took nothing else.",
         PAUSE_BUCKETS,
     ),
+    Metric("risk_stream_tasks", "gauge", (), "Tasks of the worker's loop; it does not grow with time."),
     Metric("risk_stream_partitions", "gauge", (), "Partitions that are this worker's."),
     Metric("risk_stream_rebalances_total", "counter", (), "Assignments of partitions this worker has had."),
     Metric("risk_stream_info", "gauge", ("release",), "1, by release of risk-stream."),

@@ -45,6 +45,8 @@ class Boot(BootStrategy):
 class NoTables(TableManager):
     """Faust's keeper of tables, of which there are none: it does not wait for any to be declared."""
 
+    mundane_level = "debug"
+
     async def on_start(self) -> None:
         """Let partitions be read as soon as they are assigned."""
         await self._update_channels()
@@ -96,6 +98,7 @@ async def _watch_pauses(app: RiskApp) -> None:
         longest, last = max(longest, now - last - BEAT), now
         if now - told >= REFRESH:
             app.pipeline.metrics.observe("risk_stream_loop_pause_seconds", longest)
+            app.pipeline.metrics.set("risk_stream_tasks", len(asyncio.all_tasks()))
             longest, told = 0.0, now
 
 

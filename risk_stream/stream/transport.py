@@ -151,10 +151,13 @@ def _apart(fetch: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[boo
     async def later(assignment: Any, node: int, request: Any) -> bool:
         now = asyncio.get_running_loop().time()
         wait = earliest.get(node, now) - now
-        if wait > 0:
-            await asyncio.sleep(wait)
-        earliest[node] = max(now, now + wait) + FETCH_APART
-        return await fetch(assignment, node, request)
+        try:
+            if wait > 0:
+                await asyncio.sleep(wait)
+            earliest[node] = max(now, now + wait) + FETCH_APART
+            return await fetch(assignment, node, request)
+        except asyncio.CancelledError:
+            return False  # who closes the fetcher waits for this, and a fetch that has just failed would raise there
 
     return later
 

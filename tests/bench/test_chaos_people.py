@@ -20,7 +20,7 @@ class House:
     """Topics as lists, and a Redis as it should be."""
 
     def __init__(self) -> None:
-        self.settings = SimpleNamespace(alerts_topic=ALERTS, actions_topic=ACTIONS, life_topic=LIFE)
+        self.settings = SimpleNamespace(alerts_topic=ALERTS, actions_topic=ACTIONS, life_topic=LIFE, desk_days=90)
         self.topics: dict[str, list[Read]] = {ALERTS: [], ACTIONS: [], LIFE: []}
         self.sent: dict[str, Act] = {}
         desk = Desk()
