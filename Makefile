@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench chaos soak tours coverage mutants docs site servers clean
+.PHONY: help install demo test check fix bench chaos soak tours coverage mutants docs site wheel servers clean
 
 # `make install PYTHON=/path/to/python3.12` names another interpreter than the first suitable one.
 PYTHON ?=
@@ -81,6 +81,10 @@ docs: install  ## Write the generated pages of docs/ anew (events, commands, set
 site: install  ## Build the documentation as a site into build/site; a warning is a fault
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html; with its search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
+
+wheel: install  ## Build the wheel into dist/, and try it in an empty environment: pip install, then the demo, outside of this folder
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@$(BIN)/python -m pytest -m "slow or not slow" tests/deploy/test_wheel.py
 
 servers:  ## Get what the live tests run on: Kafka's jars by Maven; Java, Prometheus, Alertmanager, Chromium from the system
 	@tests/live/install.sh

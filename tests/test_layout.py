@@ -183,7 +183,7 @@ def test_what_is_imported_is_declared(folder: str) -> None:
     modules = {module.split(".")[0] for path in files for module in imports(path)}
     third = modules - set(sys.stdlib_module_names) - {"risk_stream", "tests", "bench", "docs", "__future__"}
     providers = packages_distributions()
-    for module in third - {"compose_spec", "llvmlite", "mode"}:  # not needed: a skip; numba's and faust's other halves
+    for module in third - {"llvmlite", "mode"}:  # numba's and faust's other halves
         assert module in providers, f"{module} is not installed"
         names = {re.sub(r"[-_.]+", "-", name).lower() for name in providers[module]}
         assert names & (known | {"pytest"}), f"{folder} imports {module}, which no dependency declares"

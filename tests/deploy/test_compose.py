@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -10,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import compose_spec
 import pytest
 import yaml
 
@@ -27,10 +27,6 @@ ours = pytest.mark.parametrize("name", OURS)
 
 def test_it_is_valid_by_the_compose_specification() -> None:
     """No misspelt key, unknown condition or malformed port or duration."""
-    if importlib.util.find_spec("compose_spec") is None:
-        pytest.skip("the compose-spec package is not installed")
-    import compose_spec
-
     compose_spec.PyCompose.from_json(json.dumps(COMPOSE)).validate()
 
 
