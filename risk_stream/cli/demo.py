@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from risk_stream.cli.house import SHIPPED_RULES, catalogue_of, plan_of, settings_with
+from risk_stream.cli.house import catalogue_of, plan_of, settings_with
 from risk_stream.cli.metrics import Numbers, read_numbers
 from risk_stream.cli.output import CommandError, duration, examples
 from risk_stream.cli.screen import Progress, Screen
@@ -115,7 +115,7 @@ def demo(
     stop = Stop()
     folder = Path(tempfile.mkdtemp(prefix="risk-stream-demo-"))
     try:
-        with Screen() as screen, _house(screen, folder, port, rules or [SHIPPED_RULES]) as (settings, worker):
+        with Screen() as screen, _house(screen, folder, port, rules or []) as (settings, worker):
             stop.gently = True
             story, market = _story(for_, seed)
             after = "" if for_ else "; then it goes on calmly, a day in half a minute, until Ctrl-C"
@@ -135,12 +135,14 @@ def demo(
 
 
 @contextlib.contextmanager
-def _house(screen: Screen, folder: Path, port: int, rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
+def _house(screen: Screen, folder: Path, port: int, given_rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
     """Broker, Redis, topics, desk, console and a worker that is ready; all gone afterwards, in the opposite order."""
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, broker_binary, free_port, redis_binary
     from risk_stream.kafka import create_topics, wanted_topics
+    from risk_stream.settings import shipped
 
     broker_binary(), redis_binary()  # what is not installed is said before anything is promised
+    rules = given_rules or [shipped("rules")]
     paths = [str(path.resolve()) for path in rules]
     plan = plan_of(settings_with(rules=paths))
     console = _console_port()

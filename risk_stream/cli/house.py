@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,6 @@ if TYPE_CHECKING:
     from risk_stream.settings import Settings
 
 __all__ = ["catalogue_of", "plan_of", "rule_paths", "settings_with"]
-
-_CLONE, _WHEEL = Path(__file__).parents[2] / "rules", Path(sys.prefix) / "share/risk-stream/rules"
-#: The rule packs: beside the package in a clone of the repository, else where the wheel puts them.
-SHIPPED_RULES = _CLONE if _CLONE.is_dir() else _WHEEL
 
 
 def settings_with(**given: object) -> Settings:
@@ -37,10 +32,11 @@ def catalogue_of(settings: Settings) -> Catalogue:
 def rule_paths(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
     """The rules asked for, else those of the settings, else the shipped where `rules` is not here; with the models."""
     from risk_stream.rules import with_models
+    from risk_stream.settings import shipped
 
     paths = list(given) or list(settings.rules)
-    if paths == [Path("rules")] and not paths[0].exists() and SHIPPED_RULES.is_dir():
-        paths = [SHIPPED_RULES]
+    if paths == [Path("rules")] and not paths[0].exists() and shipped("rules").is_dir():
+        paths = [shipped("rules")]
     return with_models(paths, settings.models)
 
 

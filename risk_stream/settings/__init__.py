@@ -12,7 +12,7 @@ from risk_stream.settings.connect import (
     tls_context,
     unreachable,
 )
-from risk_stream.settings.settings import SHIPPED_PEOPLE, Settings, SettingsError, load_settings, secret_names
+from risk_stream.settings.settings import SHIPPED_PEOPLE, Settings, SettingsError, load_settings, secret_names, shipped
 from risk_stream.settings.watched import LOOK, Watched
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "load_settings",
     "redis_options",
     "secret_names",
+    "shipped",
     "tls_context",
     "unreachable",
 ]

@@ -6,7 +6,8 @@ Lists and maps are JSON there: `RISK_STREAM_RULES='["rules", "/etc/house/rules"]
 from __future__ import annotations
 
 import os
-import sys
+import site
+import sysconfig
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -18,12 +19,19 @@ from pydantic_settings import SettingsError as SourceError
 
 from risk_stream.settings.connect import Broker, RedisUrl, Security
 
-__all__ = ["SHIPPED_PEOPLE", "Settings", "SettingsError", "load_settings", "secret_names"]
+__all__ = ["SHIPPED_PEOPLE", "Settings", "SettingsError", "load_settings", "secret_names", "shipped"]
 
 
-_CLONE, _WHEEL = Path(__file__).parents[2] / "people", Path(sys.prefix) / "share/risk-stream/people"
-#: The shipped folder: beside the package in a clone of the repository, else where the wheel puts it.
-SHIPPED_PEOPLE = _CLONE if _CLONE.is_dir() else _WHEEL
+def shipped(name: str) -> Path:
+    """A folder that comes along: beside the package in a clone, else where pip puts it, for all or for one user."""
+    clone = Path(__file__).parents[2]
+    wheels = [Path(base) / "share" / "risk-stream" for base in (sysconfig.get_path("data"), site.getuserbase())]
+    places = [clone] if (clone / "pyproject.toml").is_file() else wheels
+    return next((place / name for place in places if (place / name).is_dir()), places[0] / name)
+
+
+#: What people agreed on, as it is shipped.
+SHIPPED_PEOPLE = shipped("people")
 
 
 class SettingsError(Exception):

@@ -11,7 +11,8 @@ import pytest
 from typer.main import get_command
 
 from risk_stream import __version__
-from risk_stream.cli import app, house
+from risk_stream.cli import app
+from risk_stream.settings import shipped
 from tests.cli.conftest import Ask
 
 
@@ -148,7 +149,7 @@ def test_the_version_is_the_packages(ask: Ask) -> None:
 
 def test_the_shipped_rules_are_found_from_any_folder(ask: Ask) -> None:
     """`rules` of the settings where it is, the repository's own where it is not."""
-    assert house.SHIPPED_RULES.is_dir()
+    assert shipped("rules").is_dir()
     assert ask("rules", "check").code == 0
 
 

@@ -70,7 +70,7 @@ def beside(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_its_rules_models_and_people_are_found_where_no_checkout_is(beside: Path, tmp_path: Path) -> None:
     """And pass their checks, in an empty folder: those of the wheel, not of a checkout."""
     asked = (
-        "import risk_stream.cli as c, risk_stream.cli.house as h; print(h.SHIPPED_RULES);"
+        "import risk_stream.cli as c, risk_stream.settings as s; print(s.shipped('rules'));"
         "print(c.run(['rules', 'check']), c.run(['notices', 'check']))"
     )
     done = ran(beside.with_name("python"), "-c", asked, folder=tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from risk_stream.settings import Settings, SettingsError, load_settings
+from risk_stream.settings import Settings, SettingsError, load_settings, settings, shipped
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +52,17 @@ def test_the_key_of_models_reaches_the_worker_and_is_never_printed():
     settings = Settings(models_key="a secret")
     assert Settings.model_validate_json(settings.model_dump_json()).models_key.get_secret_value() == "a secret"
     assert "a secret" not in repr(settings)
+
+
+def test_what_is_shipped_is_found_wherever_pip_puts_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Beside the package in a clone; of a wheel for all of a machine or an environment, else for one user."""
+    assert (shipped("rules") / "profile.yaml").is_file()
+    everybody, user = tmp_path / "all", tmp_path / "user"
+    monkeypatch.setattr(settings, "__file__", str(tmp_path / "site-packages/risk_stream/settings/settings.py"))
+    monkeypatch.setattr(settings.sysconfig, "get_path", lambda _: str(everybody))
+    monkeypatch.setattr(settings.site, "getuserbase", lambda: str(user))
+    assert shipped("rules") == everybody / "share/risk-stream/rules", "where it is said to be missing"
+    (user / "share/risk-stream/rules").mkdir(parents=True)
+    assert shipped("rules") == user / "share/risk-stream/rules"
+    (everybody / "share/risk-stream/rules").mkdir(parents=True)
+    assert shipped("rules") == everybody / "share/risk-stream/rules"
