@@ -297,8 +297,12 @@ def _take_apart(structs: list[Any]) -> dict[str, Values]:
     names, n = structs[0].__struct_fields__, len(structs)
     flat = list(chain.from_iterable(map(msgspec.structs.astuple, structs)))
     found = {name: flat[i :: len(names)] for i, name in enumerate(names)}
-    # Most fields are optional, and a column costs 20 us however few values are in it.
-    return {name: values for name, values in found.items() if name == "id" or values.count(None) < n}
+    # Most fields are optional, and a column costs 20 us however few values are in it. The first event has most of them.
+    return {
+        name: values
+        for name, values in found.items()
+        if name == "id" or values[0] is not None or values.count(None) < n
+    }
 
 
 def _ms_or_text(text: str) -> float | str | None:

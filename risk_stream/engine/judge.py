@@ -194,7 +194,7 @@ class Judge:
             features=features,
             inexact=inexact,
             warming=warming,
-            summary=evaluator.sentence(rule, view, row),
+            summary=evaluator.sentence(rule, features),
             why=rule.why,
         )
         if rule.table is None:

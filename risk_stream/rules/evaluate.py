@@ -103,7 +103,7 @@ class Evaluator:
         self._program = compiled(plan, kind, type_name, after)
         self._alone: dict[str, Program] = {}  # of the rules that failed
         self._errors: dict[str, Failures] = {}
-        self._summaries: dict[str, Callable[[Callable[[str], str]], str]] = {}
+        self._summaries: dict[str, tuple[Callable[[Callable[[str], str]], str], dict[str, Meaning]]] = {}  # by rule id
         self._deciders: dict[str, Decider] = {}  # by rule id
         self._named: dict[_Named, Program] = {}  # a condition and its opposite
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
@@ -173,7 +173,9 @@ class Evaluator:
             self._count_error(rule, "its score", error)
             log.exception("the score of rule %s failed: it counts as 0", rule.id)
             return np.zeros(len(rows))
-        return np.nan_to_num(scores.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        known = scores.astype(np.float64)
+        known[~np.isfinite(known)] = 0.0
+        return known
 
     def severity(self, rule: Rule, view: View, row: int) -> str:
         """The highest severity whose condition holds on one row; one that cannot be computed does not."""
@@ -227,17 +229,13 @@ class Evaluator:
                 warming.append(name)
         return features, bounds, warming
 
-    def sentence(self, rule: Rule, view: View, row: int) -> str:
-        """The rule's summary with the values of one row."""
-        meanings = dict(rule.named)
-
-        def say(name: str) -> str:
-            return said(meanings[name], self._plain(rule, meanings[name], name, view, row))
-
-        summary = self._summaries.get(rule.id)
-        if summary is None:
-            summary = self._summaries[rule.id] = template(rule.summary)
-        return summary(say)
+    def sentence(self, rule: Rule, features: Mapping[str, _Plain]) -> str:
+        """The rule's summary with the values that `explain` gave of what it names."""
+        found = self._summaries.get(rule.id)
+        if found is None:
+            found = self._summaries[rule.id] = template(rule.summary), dict(rule.named)
+        summary, meanings = found
+        return summary(lambda name: said(meanings[name], features[name]))
 
     def _look_at(self, view: View) -> None:
         """Forget what was computed of another view."""

@@ -28,15 +28,17 @@ def template(text: str) -> Callable[[Callable[[str], str]], str]:
 _COUNTS = (Op.COUNT, Op.DISTINCT, Op.SEQUENCE, Op.DAYS_PAST_DUE)
 
 
-def plain(meaning: Meaning, value: object) -> float | int | str | bool | None:
+_AS_IT_IS = (str, bool)
+
+
+def plain(meaning: Meaning, value: float | int | str | bool | None) -> float | int | str | bool | None:
     """A value as it stands in an alert: whole where it counts, a bool where it is one, None where unknown.
 
     Texts that were seen stand one after the other.
     """
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, _AS_IT_IS):
         return value
-    assert isinstance(value, int | float)
-    if isinstance(value, float) and math.isnan(value):
+    if math.isnan(value):
         return None
     if isinstance(meaning, AggregateValue) and meaning.kind is Kind.SET:
         return ", ".join(text for bit, text in enumerate(meaning.aggregate.values) if int(value) >> bit & 1) or "none"

@@ -173,7 +173,8 @@ def explained(
     evaluator, view = Evaluator(plan, hop(plan), "probe"), Rows(plan, [row], [inexact], warming)
     [(rule, indices)] = evaluator.fired(view)
     assert indices.tolist() == [0]
-    return *evaluator.explain(rule, view, 0), evaluator.sentence(rule, view, 0)
+    said = evaluator.explain(rule, view, 0)
+    return *said, evaluator.sentence(rule, said[0])
 
 
 def test_an_explanation_holds_every_name_of_the_rule_and_what_its_features_are_made_of() -> None:
@@ -249,7 +250,7 @@ def test_a_score_or_a_shown_value_that_fails_costs_no_alert() -> None:
     [(rule, found)] = evaluator.fired(view)
     assert evaluator.score(rule, view, found).tolist() == [0.0]
     assert evaluator.explain(rule, view, 0)[0]["broken"] is None
-    assert evaluator.sentence(rule, view, 0) == "unknown of 2.00"
+    assert evaluator.sentence(rule, evaluator.explain(rule, view, 0)[0]) == "unknown of 2.00"
     failures = evaluator.take_errors()["r0"]
     assert failures.times > 1
     assert failures.last == "'broken' failed: RuntimeError: disk on fire"

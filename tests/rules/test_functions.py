@@ -117,7 +117,11 @@ def test_texts_that_functions_make_are_shown_and_compared() -> None:
     evaluator = Evaluator(plan, plan.hop_of(plan.rules[0], "probe"), "probe")
     view = Rows(plan, [{"word": "aB", "flag": True}, {"word": "AB", "flag": False}, {"word": "AB", "other": "x"}])
     [(rule, rows)] = evaluator.fired(view)
-    assert [evaluator.sentence(rule, view, row) for row in rows.tolist()] == ["ab, AB", "ab, none", "ab, unknown"]
+    assert [evaluator.sentence(rule, evaluator.explain(rule, view, row)[0]) for row in rows.tolist()] == [
+        "ab, AB",
+        "ab, none",
+        "ab, unknown",
+    ]
 
 
 class Unlearnt(Rows):
