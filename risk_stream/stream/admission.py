@@ -19,7 +19,7 @@ from risk_stream.kafka import Outgoing, Record, reject_to
 from risk_stream.stream.messages import split_by_partition
 from risk_stream.stream.origins import Origin
 from risk_stream.stream.promises import Promises
-from risk_stream.stream.sections import Section, merge, running_clock, write_letters
+from risk_stream.stream.sections import Section, beside, running_clock, write_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -180,20 +180,28 @@ class Admission:
             by_plan.setdefault(origin.plan, []).append((section, batch, running_clock(batch.times, before)))
         for plan, together in by_plan.items():
             sections, batches, clocks = zip(*together, strict=True)
-            self._address(merge(batches, clocks), sections, plan, admitted)
+            self._address(*beside(batches, clocks), sections, plan, admitted)
 
-    def _address(self, batch: EventBatch, sections: Sequence[Section], plan: str, admitted: Admitted) -> None:
-        """Say to which hop partitions the events go.
+    def _address(
+        self,
+        batch: EventBatch,
+        order: NDArray[np.intp] | None,
+        sections: Sequence[Section],
+        plan: str,
+        admitted: Admitted,
+    ) -> None:
+        """Say to which hop partitions the events go, in an order, or in that of the batch where it is None.
 
         The first hop of an event is the first key it has in the fixed order of kinds, whatever the plan: so a plan may
         change while copies of an event are under way, and they still meet.
         """
         upto = int(batch.times.max())
         for kind, rows in entry_hops(batch).items():
-            part = batch
+            part, turned = batch, order
             if len(rows) < len(batch):  # other types may go elsewhere, and their fields with them
-                part = batch.of_types(np.unique(batch.types[rows]).tolist()).take(rows)
-            for target, events in split_by_partition(part, kind, self.counts(kind)):
+                chosen = rows if order is None else order[np.isin(order, rows)]
+                part, turned = batch.of_types(np.unique(batch.types[rows]).tolist()).take(chosen), None
+            for target, events in split_by_partition(part, kind, self.counts(kind), turned):
                 admitted.outgoing += self.promises.letters((kind, target), events, sections, plan, upto=upto)
 
     def tell_owed(self, origins: Iterable[tuple[Origin, bool]], admitted: Admitted) -> None:

@@ -37,13 +37,14 @@ from risk_stream.stream.sections import (
     Letter,
     Said,
     Section,
-    merge,
+    beside,
     read_fronts,
     read_letter,
     running_clock,
 )
 
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+Rows: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.intp]]"
 
 __all__ = ["Address", "Applied", "HopPartition", "onward", "position_of"]
 
@@ -381,20 +382,21 @@ def onward(
     forwards: Sequence[tuple[Section, Sequence[Forward]]], address: Address, promises: Promises
 ) -> Iterator[Outgoing]:
     """Messages for the next hops, from partitions of one kind that took records in one turn."""
-    parts: list[tuple[str, EventBatch, list[Section], str]] = []  # kind, events, of whom, plan
+    # kind, events, the order in which they go (None: theirs), of whom, plan
+    parts: list[tuple[str, EventBatch, Rows | None, list[Section], str]] = []
     kinds = dict.fromkeys(forward.kind for _, said in forwards for forward in said)
     for kind in kinds:
         going = [(section, forward) for section, said in forwards for forward in said if forward.kind == kind]
         if len({forward.plan_version for _, forward in going}) == 1 and len({id(s) for s, _ in going}) == len(going):
             batches = [forward.batch for _, forward in going]
-            merged = merge(batches, [running_clock(batch.times) for batch in batches])
-            parts.append((kind, merged, [section for section, _ in going], going[0][1].plan_version))
+            together, order = beside(batches, [running_clock(batch.times) for batch in batches])
+            parts.append((kind, together, order, [section for section, _ in going], going[0][1].plan_version))
         else:  # while a plan follows another: each by itself, in the order of its stamps
-            parts += [(kind, forward.batch, [section], forward.plan_version) for section, forward in going]
+            parts += [(kind, forward.batch, None, [section], forward.plan_version) for section, forward in going]
     pieces = [
         (kind, target, batch, sections, plan, int(events.times.max()))
-        for kind, events, sections, plan in parts
-        for target, batch in split_by_partition(events, kind, address.counts(kind))
+        for kind, events, order, sections, plan in parts
+        for target, batch in split_by_partition(events, kind, address.counts(kind), order)
     ]
     last = {(kind, target, section): i for i, (kind, target, _, of, *_) in enumerate(pieces) for section in of}
     for i, (kind, target, batch, sections, plan, upto) in enumerate(pieces):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert
 from risk_stream.kafka import MAX_MESSAGE_BYTES, Outgoing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["alert_to", "pack", "split_by_partition"]
 
@@ -33,15 +37,23 @@ def pack(
     yield from pack(batch.take(np.arange(middle, len(batch))), meta, not_last, limit=limit)
 
 
-def split_by_partition(batch: EventBatch, kind: str, count: int) -> Iterator[tuple[int, EventBatch]]:
-    """The events of a batch by the partition of their key, each part in the order of the batch; all have the key."""
+def split_by_partition(
+    batch: EventBatch, kind: str, count: int, order: NDArray[np.intp] | None = None
+) -> Iterator[tuple[int, EventBatch]]:
+    """The events of a batch by the partition of their key, each part in their order; all have the key.
+
+    Their order is that of the batch, or where it is given `order`: the events are copied once for both.
+    """
     partitions = batch.partition(kind, count)
     if count == 1 or (partitions == partitions[0]).all():
-        yield int(partitions[0]), batch
+        yield int(partitions[0]), batch if order is None else batch.take(order)
         return
-    order = np.argsort(partitions, kind="stable")
-    ends = np.searchsorted(partitions[order], np.arange(count), side="right")
-    together = batch.take(order)  # once; its parts are views of it
+    if order is None:
+        order = np.arange(len(batch))
+    partitions = partitions[order]
+    apart = np.argsort(partitions, kind="stable")
+    ends = np.searchsorted(partitions[apart], np.arange(count), side="right")
+    together = batch.take(order[apart])  # its parts are views of it
     start = 0
     for partition, end in enumerate(ends.tolist()):
         if end > start:

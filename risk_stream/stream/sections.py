@@ -26,6 +26,7 @@ __all__ = [
     "Letter",
     "Said",
     "Section",
+    "beside",
     "merge",
     "read_fronts",
     "read_letter",
@@ -87,13 +88,24 @@ def running_clock(times: NDArray[np.int64], before: int = MISSING) -> NDArray[np
     return clocks if before == MISSING else np.maximum(clocks, before)
 
 
-def merge(parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]) -> EventBatch:
-    """Events of several sections in one batch, by the running clocks of their channels: so each keeps its order."""
+def beside(
+    parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]
+) -> tuple[EventBatch, NDArray[np.intp] | None]:
+    """Events of several sections in one batch, one section behind the other, and the order that merges them.
+
+    It goes by the running clocks of their channels: so each keeps its order. There is none for a single section.
+    """
     if len(parts) == 1:
-        return parts[0]
+        return parts[0], None
     places = np.repeat(np.arange(len(parts), dtype=np.int64), [len(part) for part in parts])
     order = np.argsort(np.concatenate(clocks), kind="stable")
-    return EventBatch.concat(parts).with_columns({_FROM: places}).take(order)
+    return EventBatch.concat(parts).with_columns({_FROM: places}), order
+
+
+def merge(parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]) -> EventBatch:
+    """Events of several sections in one batch, in the order of `beside`."""
+    batch, order = beside(parts, clocks)
+    return batch if order is None else batch.take(order)
 
 
 def write_letters(

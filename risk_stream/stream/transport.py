@@ -108,7 +108,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 ready = [tp for tp in self.consumer.with_credit(active_partitions) if tp in read]
                 for tp in sorted(ready, key=lambda tp: not isinstance(read[tp], FetchResult)):
                     # An error is raised alone, when nothing was found: nothing is lost by it.
-                    if not found or isinstance(read.get(tp), FetchResult):
+                    result = read.get(tp)
+                    if isinstance(result, FetchResult) and result._partition_records is not None:  # noqa: SLF001
+                        result._partition_records._consumer_record = _as_it_is  # noqa: SLF001
+                    if not found or isinstance(result, FetchResult):
                         found.update(await fetcher.fetched_records((tp,), timeout=0, max_records=max_records))
                 left = deadline - asyncio.get_running_loop().time()
                 if found or left <= 0:
@@ -160,6 +163,15 @@ def _apart(fetch: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[boo
             return False  # who closes the fetcher waits for this, and a fetch that has just failed would raise there
 
     return later
+
+
+def _as_it_is(_: Any, record: Any) -> Any:
+    """A record as it was parsed, which knows its offset, time, key and value.
+
+    aiokafka makes another of it that knows eleven things; what is worked on here asks for three, and a record takes
+    half as long.
+    """
+    return record
 
 
 def _as_one(tp: TP, run: list[ConsumerRecord], generation: int) -> ConsumerMessage:

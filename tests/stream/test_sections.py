@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, load_catalogue
 from risk_stream.stream import sections as module
-from risk_stream.stream.messages import pack
-from risk_stream.stream.sections import Section, merge, read_letter, running_clock, write_letters
+from risk_stream.stream.messages import pack, split_by_partition
+from risk_stream.stream.sections import Section, beside, merge, read_letter, running_clock, write_letters
 
 CATALOGUE = load_catalogue()
 
@@ -46,6 +46,22 @@ def test_each_channel_keeps_its_order_and_together_they_are_in_order_of_their_cl
         assert [letter.batch.text("id", row) for row in rows.tolist()] == [f"c{i}.{k}" for k in range(len(times))]
         clocks[rows] = running_clock(np.array(times))
     assert clocks.tolist() == sorted(clocks.tolist())
+
+
+@given(st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=20), min_size=1, max_size=4), st.integers(1, 3))
+def test_events_that_are_merged_and_split_at_once_are_those_of_one_after_the_other(
+    channels: list[list[int]], count: int
+) -> None:
+    """The same events in the same order to the same partitions."""
+    batches = [
+        events_at(times, f"c{i}.").with_columns({"account": [f"A{time % 5}" for time in times]})
+        for i, times in enumerate(channels)
+    ]
+    clocks = [running_clock(batch.times) for batch in batches]
+    together, order = beside(batches, clocks)
+    at_once = {target: batch.table for target, batch in split_by_partition(together, "account", count, order)}
+    after = {target: batch.table for target, batch in split_by_partition(merge(batches, clocks), "account", count)}
+    assert at_once == after
 
 
 def test_what_tells_sections_apart_does_not_travel_on() -> None:
