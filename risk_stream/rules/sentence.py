@@ -21,7 +21,14 @@ _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 def template(text: str) -> Callable[[Callable[[str], str]], str]:
     """The summary as a function of what says a name's value."""
-    return lambda say: PLACEHOLDER.sub(lambda found: found[0][0] if found[1] is None else say(found[1].strip()), text)
+    pieces: list[tuple[str, str | None]] = []  # text, and the name whose value stands behind it
+    at = 0
+    for found in PLACEHOLDER.finditer(text):
+        before = text[at : found.start()]
+        pieces.append((before + found[0][0], None) if found[1] is None else (before, found[1].strip()))
+        at = found.end()
+    rest = text[at:]
+    return lambda say: "".join([before if name is None else before + say(name) for before, name in pieces]) + rest
 
 
 #: Operations whose values are whole.
