@@ -19,7 +19,7 @@ from risk_stream.alerts.inhibitions import Inhibitions
 from risk_stream.alerts.life import Case, Life, Silence
 from risk_stream.alerts.memory import Memory
 from risk_stream.alerts.policy import KINDS, SEVERITIES, Policy
-from risk_stream.alerts.silences import matches, why_not
+from risk_stream.alerts.silences import why_not
 from risk_stream.alerts.standing import after, at_words
 
 if TYPE_CHECKING:
@@ -93,13 +93,7 @@ class Desk:
     def _waited(self, now: int) -> list[Life]:
         """Those to whom the next level is called; not those that somebody silenced."""
         escalations, silences = self._watch()[1], self.memory.silences.values()
-        found = []
-        for life in escalations.due(now, MOST_AT_ONCE):
-            if any(matches(silence, life, now) for silence in silences):
-                escalations.later(life, now)
-            else:
-                found.append(life)
-        return found
+        return [life for life in escalations.due(now, MOST_AT_ONCE) if not escalations.put_off(life, silences, now)]
 
     # Acts
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 
-from risk_stream.alerts.life import Life
+from risk_stream.alerts.life import Life, Silence
 from risk_stream.alerts.policy import Policy
+from risk_stream.alerts.silences import matches
 
 __all__ = ["Escalations"]
 
-#: How long after it was due one is looked at again that is silenced, ms.
+#: How often one is looked at again that is silenced, ms.
 AGAIN = 60_000
 
 #: Entries of the heap above twice the lives that wait, from which on it is made anew.
@@ -57,6 +58,14 @@ class Escalations:
                 found[id] = life
         return list(found.values())
 
-    def later(self, life: Life, now: int) -> None:
-        """Look at one again that is due and of which nobody may be told now."""
-        heappush(self._heap, (now + AGAIN, life.id))
+    def put_off(self, life: Life, silences: Iterable[Silence], now: int) -> bool:
+        """Whether one that is due is silenced, or was until a moment ago: people have its minutes from then on.
+
+        It is looked at again; while it is silenced now and then, as a silence may be ended before its time.
+        """
+        over = max((one.ends for one in silences if one.begins <= now and matches(one, life, one.begins)), default=0)
+        again = now + AGAIN if over > now else over + self._policy.escalate_ms[life.severity]
+        if again <= now:
+            return False
+        heappush(self._heap, (again, life.id))
+        return True

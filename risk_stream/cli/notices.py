@@ -62,9 +62,11 @@ def run(
 @app.command(epilog=examples("risk-stream notices check"))
 def check() -> None:
     """Check receivers, levels, on-call calendars and templates: every fault with its place, and who has the watch."""
+    from risk_stream.desk import read_policy
     from risk_stream.post import AddressError, address_of, target_of
 
     settings = settings_with()
+    read_policy(settings.people_folder, catalogue_of(settings))  # the minutes of desk.yaml, which the desk counts
     house, faults = _source(settings).current(), 0
     for receiver in house.receivers.values():
         try:

@@ -36,7 +36,6 @@ class House:
 
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
     levels: tuple[tuple[str, ...], ...] = ()  # names of receivers, persons, roles and rotas, the first level first
-    escalate: Mapping[str, int] = field(default_factory=dict)  # severity -> minutes until the next level is told
     rotas: Mapping[str, Rota] = field(default_factory=dict)
     templates: tuple[Template, ...] = ()
     storm: Storm = Storm()

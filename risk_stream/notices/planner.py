@@ -178,7 +178,7 @@ class Planner:
         if due is not None:
             self._later(case.id, due)
         if step is not None:
-            level = max(told.level, self._level(levels, sight, now)[0] or 0)
+            level = max(told.level, _level(levels, sight) or 0)
             thread, number = f"case:{case.id}", _rested(told, case) + 1
             yield self._planned(receiver, thread, step, now, sight, told, level=level, number=number)
 
@@ -195,10 +195,8 @@ class Planner:
         if not sight.waiting or sight.newest < now - NEWS_MS:
             return
         how = receiver.how[sight.urgent]
-        level, due = self._level(levels, sight, now)
+        level = _level(levels, sight)
         if level is None or how == "never":
-            if due is not None:
-                self._later(case.id, due)
             return
         held = receiver.held_until(sight.urgent, now)
         if how != "now":
@@ -243,7 +241,7 @@ class Planner:
         storm = self.house.storm
         times: list[int] = []
         step: Step | None = None
-        level, due = self._level(levels, sight, now)
+        level = _level(levels, sight)
         if RANK.get(sight.severity, -1) > RANK.get(told.severity, -1) and receiver.how[sight.severity] == "now":
             step = "worse"
         elif level is not None and level > told.level and sight.waiting:
@@ -270,20 +268,7 @@ class Planner:
             if held is None:
                 return step, None
             times.append(held)
-        if due is not None:
-            times.append(due)
         return None, min(times, default=None)
-
-    def _level(self, levels: tuple[int, ...], sight: Sight, now: int) -> tuple[int | None, int | None]:
-        """The highest of a receiver's levels that is reached, and when the next one will be."""
-        minutes = self.house.escalate.get(sight.urgent, 0)
-        reached = sight.level
-        if minutes and sight.waiting:
-            reached = max(reached, (now - sight.since) // (minutes * MINUTE_MS))
-        mine = [level for level in levels if level <= reached]
-        above = [level for level in levels if level > reached]
-        due = sight.since + above[0] * minutes * MINUTE_MS if above and minutes and sight.waiting else None
-        return (max(mine) if mine else None), due
 
     # Many cases
 
@@ -378,7 +363,7 @@ class Planner:
         if step is None:
             return
         self._joining[receiver.name, rule].difference_update(case.id for case in new)
-        level = max(told.level, self._level(levels, sight, now)[0] or 0)
+        level = max(told.level, _level(levels, sight) or 0)
         yield self._planned(
             receiver,
             f"rule:{rule}",
@@ -515,6 +500,11 @@ class Planner:
                 del self.told.threads[key]
         for pair in [pair for pair, recent in self.told.recent.items() if recent[-1][0] < now - HOUR_MS]:
             del self.told.recent[pair]
+
+
+def _level(levels: tuple[int, ...], sight: Sight) -> int | None:
+    """The highest of a receiver's levels that the desk has escalated to; None: it is not his yet."""
+    return max((level for level in levels if level <= sight.level), default=None)
 
 
 def _rested(told: Told, case: CaseFacts) -> int:

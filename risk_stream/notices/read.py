@@ -31,6 +31,7 @@ _RECEIVER = (
     *("url", "url_env", "url_file", "person", "role", "language", "timezone", "entities", "stages", "severities"),
     *("quiet", "daily_at", "key", "personal_data"),
 )
+#: The minutes are the desk's: what it escalates it says in `risk.life`.
 _DESK = ("levels", "escalate_minutes", "storm", "give_up_hours")
 _STORM = ("cases", "minutes", "at_once", "alerts", "quiet_minutes", "gaps_minutes")
 _ROTA = ("timezone", "calendar", "first", "shifts", "instead")
@@ -193,10 +194,6 @@ def _desk(of: HouseReader, house: House) -> House:
             if name not in known:
                 advice = did_you_mean(name, known) or ""
                 of.report(item, f"'{name}' is no receiver, person, role of a receiver, or rota{advice}")
-    minutes = {}
-    node = root.get("escalate_minutes")
-    if node is not None and of.mapping(node, SEVERITIES, "escalate_minutes"):
-        minutes = {str(key.value): of.whole_of(child, "minutes", 30, 10_080) for key, child in node.items()}
     storm = root.get("storm")
     plain = Storm()
     if storm is not None:
@@ -210,7 +207,6 @@ def _desk(of: HouseReader, house: House) -> House:
     return House(
         house.receivers,
         tuple(levels),
-        minutes,
         house.rotas,
         (),
         Storm(

@@ -63,11 +63,31 @@ def test_of_what_sleeps_or_is_silenced_nobody_is_told(office: Office) -> None:
         office.pass_time(MINUTE)
     assert (level(office, first.id), level(office, second.id)) == (0, 0)
     office.pass_time(2 * MINUTE)
+    assert level(office, second.id) == 0  # those of its level hear of it only now
+    office.pass_time(9 * MINUTE)
     assert level(office, second.id) == 1
-    office.pass_time(29 * MINUTE)
+    office.pass_time(20 * MINUTE)
     assert (level(office, first.id), office.desk.memory.lives[first.id].asleep_until) == (0, None)
     office.pass_time(11 * MINUTE)
     assert level(office, first.id) == 1
+
+
+def test_who_ends_a_silence_before_its_time_has_people_told_from_then_on(office: Office) -> None:
+    """They have the minutes that they would have had."""
+    life = office.hear("r", "1")
+    assert life is not None
+    rules = Silence(id="", by="", reason="x", begins=NOON, ends=NOON + 600 * MINUTE, rules=["r"])
+    office.act("silence", silence=rules)
+    for _ in range(40):
+        office.pass_time(MINUTE)
+    [silence] = office.desk.memory.silences
+    office.act("unsilence", subject=silence)
+    for _ in range(9):
+        office.pass_time(MINUTE)
+    assert level(office, life.id) == 0
+    for _ in range(2):
+        office.pass_time(MINUTE)
+    assert level(office, life.id) == 1
 
 
 def test_a_severity_that_is_not_named_waits_for_ever(office: Office) -> None:

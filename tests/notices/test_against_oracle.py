@@ -10,7 +10,7 @@ from datetime import time
 
 import pytest
 
-from risk_stream.alerts import SEVERITIES, Life, matches
+from risk_stream.alerts import SEVERITIES, Life, Policy, matches
 from risk_stream.notices import House, Notice, Quiet, Receiver
 from tests.notices.told import MINUTE, Scene, receiver
 
@@ -21,7 +21,8 @@ RECEIVERS = {
     "second": receiver("second"),
     "lender": receiver("lender", stages=frozenset({"pre_loan"})),
 }
-HOUSE = House(RECEIVERS, (("first", "sleeper", "lender"), ("second", "first")), {"critical": 10, "high": 30})
+HOUSE = House(RECEIVERS, (("first", "sleeper", "lender"), ("second", "first")))
+POLICY = Policy(escalate_ms={"critical": 10 * MINUTE, "high": 30 * MINUTE}, levels=len(HOUSE.levels))
 RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -104,9 +105,7 @@ class Oracle:
         worst = max(lives, key=lambda life: RANK[life.severity]).severity
         if thread is None and waiting:
             urgent = max(waiting, key=lambda life: RANK[life.severity]).severity
-            since = min(self.waits[life.id] for life in waiting)
-            minutes = HOUSE.escalate.get(urgent)
-            reached = max([life.level for life in waiting] + ([(now - since) // (minutes * MINUTE)] if minutes else []))
+            reached = max(life.level for life in waiting)
             levels = [place for place, names in enumerate(HOUSE.levels) if to.name in names]
             held = to.quiet is not None and to.quiet.holds(urgent, now, to.timezone)
             assert to.how[urgent] != "now" or held or min(levels) > reached, f"{to.name} does not know of {case}"
@@ -146,7 +145,7 @@ def something(scene: Scene, dice: random.Random) -> None:
 def test_everybody_knows_what_they_should_and_who_takes_over_says_nothing_twice(seed: int) -> None:
     """Eighteen hours of alerts, acts, silences, quiet hours; the planner is replaced by an heir now and then."""
     dice = random.Random(seed)
-    scene = Scene(HOUSE)
+    scene = Scene(HOUSE, POLICY)
     oracle = Oracle(scene)
     busy = dice.choice((0.02, 0.1, 0.4))
     for minute in range(18 * 60):

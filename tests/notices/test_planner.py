@@ -151,7 +151,7 @@ def test_what_nobody_acknowledges_goes_to_the_next_level() -> None:
     """In its time; once somebody has it, it goes no further."""
     receivers = {name: receiver(name) for name in ("wang", "li", "head")}
     levels = (("wang",), ("li", "wang"), ("head",))
-    scene = Scene(house(receivers=receivers, levels=levels, escalate={"high": 30}))
+    scene = Scene(house(receivers=receivers, levels=levels), Policy(escalate_ms={"high": 30 * MINUTE}, levels=3))
     one = scene.hear("r", "1")
     assert scene.plan() == [("wang", "new")]
     scene.later(29)

@@ -40,7 +40,7 @@ receivers:
 def test_the_shipped_folder_is_right_and_tells_nobody() -> None:
     """Until somebody says whom."""
     house = read_house(ROOT / "people", shipped())
-    assert (len(house.receivers), house.levels, house.escalate) == (0, (), {"critical": 10, "high": 30})
+    assert (len(house.receivers), house.levels) == (0, ())
 
 
 @pytest.mark.parametrize("name", ["receivers", "desk", "on_call"])
@@ -151,7 +151,6 @@ text: {zh: "..."}
         "receivers.yaml:5:72: 'sometimes' cannot stand for how low alerts are told: say now, hourly, daily, never",
         "desk.yaml:4:1: 'level' is no part of desk.yaml; did you mean \"levels\"?",
         "desk.yaml:1:10: 'wong' is no receiver, person, role of a receiver, or rota; did you mean \"wang\"?",
-        "desk.yaml:2:26: minutes is a whole number from 1 to 10,080",
         "desk.yaml:3:8: gaps_minutes grow: each is at least as long as the one before",
         "templates/held.yaml:1:1: template held says of which rules its notices are: rules",
         'templates/held.yaml:3:13: title names {custmer}, which no notice has; did you mean "customer"?',
