@@ -122,9 +122,9 @@ def licence(name: str) -> str:
 def said_licence(package: Distribution) -> str:
     """What a package's metadata say: its expression, else its short text where that is one, else its classifiers."""
     said = package.metadata
-    if expression := said.get("License-Expression"):
+    for expression in said.get_all("License-Expression") or ():
         return str(expression)
-    text = (said.get("License") or "").strip()
+    text = "".join(said.get_all("License") or ()).strip()
     if text in ACCEPTED:
         return text
     known = [c.rpartition(" :: ")[2] for c in said.get_all("Classifier") or [] if c.startswith("License :: ")]

@@ -40,8 +40,9 @@ Origin: TypeAlias = tuple[str, int]
 
 
 class Officers:
-    """In a thread of their own. `sent` are the acts that the broker has, by id; `entry` is the last one they saw,
-    decided at `decided_ms`. They work one alert in `every`.
+    """In a thread of their own; they work one alert in `every`.
+
+    `sent` are the acts that the broker has, by id; `entry` is the last one they saw, decided at `decided_ms`.
     """
 
     def __init__(self, house: House, *, every: int = EVERY) -> None:

@@ -69,8 +69,10 @@ def admit(
     switches: Mapping[Origin, Sequence[tuple[int, str]]],
     lateness_ms: int,
 ) -> Accepted:
-    """Decide lateness and plan of every record anew. `switches`: (offset it holds from, plan), the first at 0; of
-    several at one offset the last holds."""
+    """Decide lateness and plan of every record anew.
+
+    `switches`: (offset it holds from, plan), the first at 0; of several at one offset the last holds.
+    """
     found = Accepted()
     for (topic, partition), records in logs.items():
         clock, plan = None, ""

@@ -73,8 +73,10 @@ class Desk:
         return self._said(lives, now, "act", cause, act=act, rulings=rulings, silences=silences)
 
     def pass_time(self, now: int) -> bytes | None:
-        """What time brings: those wake whose sleep is over, those go a level higher whom nobody has acknowledged, and
-        effects are marked as such, or free again. None where nothing is due; asked again at once, it does the next.
+        """What time brings; None where nothing is due. Asked again at once, it does the next.
+
+        Those wake whose sleep is over, those go a level higher whom nobody has acknowledged, and effects are marked as
+        such, or free again.
         """
         asleep = self.memory.sleepers(now, MOST_AT_ONCE)
         lives = [_changed(life, now, asleep_until=None, waits_since=now) for life in asleep]

@@ -45,8 +45,10 @@ def read_heads(text: bytes, name: str) -> list[Head]:
 
 
 def amiss(records: Iterable[bytes], heads: Iterable[Head]) -> Iterator[str]:
-    """What is wrong with records of the log in their order: the first fault of the chain, and each head that does not
-    hold. Whether the heads are signed by whom they should be is asked before.
+    """What is wrong with records of the log in their order.
+
+    It is the first fault of the chain, and each head that does not hold. Whether the heads are signed by whom they
+    should be is asked before.
     """
     waiting: dict[int, list[Head]] = {}
     for head in heads:

@@ -119,8 +119,11 @@ class DeskGauges:
         self.metrics.add("risk_stream_desk_refused_total")
 
     def show(self, desk: Desk, now: int, behind: Mapping[str, int], waiting: int = 0, tasks: int = 0) -> None:
-        """Say how alerts stand at `now`, ms, by how many records of each topic the desk is behind and by how many
-        alerts Redis is, and how many `tasks` its loop has."""
+        """Say how alerts stand at `now`, ms.
+
+        `behind`: records of each topic that the desk has not read; `waiting`: alerts that Redis has not got; `tasks`:
+        those of its loop.
+        """
         self._shown = time.monotonic()
         memory = desk.memory
         alerts: Counter[tuple[str, ...]] = Counter()

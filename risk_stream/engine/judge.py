@@ -64,8 +64,10 @@ class Judge:
         return [leg for event_type, rows in rows_of_types(batch) for leg in self._legs(batch, event_type, rows)]
 
     def _legs(self, batch: EventBatch, event_type: EventType, rows: Rows) -> Iterator[Leg]:
-        """A rule stands at the last hop of the itinerary that has a feature of it. An event without that hop's key
-        never comes there: the hop before it that the event does visit judges the rule, and those features are unknown.
+        """The legs of events of one type.
+
+        A rule stands at the last hop of the itinerary that has a feature of it. An event without that hop's key never
+        comes there: the hop before it that the event does visit judges the rule, and those features are unknown.
         """
         itinerary = self.plan.itinerary(event_type.name)
         kinds = [k.name for k in self.plan.catalogue.kinds]

@@ -67,8 +67,10 @@ _LABEL, _OF = "label", "of_event"
 
 
 class Said(NamedTuple):
-    """What a model says of n events: score and whether that is over, NaN for none; hashes of what moved it and of the
-    segment of its key, 0 for none."""
+    """What a model says of n events.
+
+    Score and whether that is over, NaN for none; hashes of what moved it and of the segment of its key, 0 for none.
+    """
 
     scores: Floats
     over: Floats

@@ -39,8 +39,10 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of an attempt. `unsure`: it may have been taken, and the answer was lost. `refused`: by the server,
-    which will not think better of it."""
+    """What became of an attempt.
+
+    `unsure`: it may have been taken, and the answer was lost. `refused`: by the server, which will not think better.
+    """
 
     taken: bool
     unsure: bool = False

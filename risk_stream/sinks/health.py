@@ -45,10 +45,10 @@ class Fired(msgspec.Struct):
 
 
 class RuleHealth(msgspec.Struct):
-    """What one rule did. `judged` counts an event once, however often late ones had it judged again, and
-    once more at its owner's hop where a late event tells the owner.
+    """What one rule did.
 
-    `seconds` is reckoned from `samples` evaluations of the rule alone (`Meter`).
+    `judged` counts an event once, however often late ones had it judged again, and once more at its owner's hop where a
+    late event tells the owner. `seconds` is reckoned from `samples` evaluations of the rule alone (`Meter`).
     """
 
     rule: str

@@ -67,7 +67,7 @@ def difference_alert(difference: Difference, offset: int) -> Alert:
 
 
 class DecisionWatch:
-    """This worker's partitions of `risk.decisions`; `alerts` are the partitions of the topic of alerts."""
+    """A worker's partitions of `risk.decisions`; `alerts` are the partitions of the topic of alerts."""
 
     def __init__(self, settings: Settings, runs: Runs, metrics: Metrics, alerts: int) -> None:
         self.settings, self.runs, self.metrics, self._alerts = settings, runs, metrics, alerts

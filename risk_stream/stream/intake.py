@@ -179,7 +179,7 @@ class Intake:
         )
 
     def use(self, plan: Plan) -> None:
-        """This plan is in force: each origin changes to it as soon as it may."""
+        """Have another plan in force: each origin changes to it as soon as it may."""
         self.plan, self._stages = plan, _stages_of_types(plan)
 
     @property

@@ -9,7 +9,7 @@ from calendar import monthrange
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 __all__ = ["ORDERS", "Day", "Loan", "Verdict", "judge_months", "walk"]
 
@@ -70,12 +70,12 @@ def walk(loan: Loan, until: date, known: date) -> dict[date, Day]:
     for id, value, booked, amount in loan.payments:
         if booked <= known and not (id in loan.reversals and loan.reversals[id] <= known):
             paid[value] = paid.get(value, 0) + amount
-    left = [[due, kind, amount] for due, kind, amount in sorted(loan.items, key=lambda item: item[0])]
+    left: list[list[Any]] = [[due, kind, amount] for due, kind, amount in sorted(loan.items, key=lambda item: item[0])]
     owed = sum(amount for _, kind, amount in left if kind == "principal")
-    due_on: dict[date, list[list]] = {}
+    due_on: dict[date, list[list[Any]]] = {}
     for item in left:
         due_on.setdefault(item[0], []).append(item)
-    debts: list[list] = []  # due and unpaid
+    debts: list[list[Any]] = []  # due and unpaid
     money, material, days, day = 0, 0, {}, loan.start
     last_over = dict.fromkeys((0, 30, 90), date.min)
     new_terms = dict(loan.replaced)

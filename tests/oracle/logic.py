@@ -34,7 +34,8 @@ def _value(node: ast.expr, lookup: Callable[[str], Value]) -> Value:  # noqa: PL
             return None if inner is None else not inner
         case ast.UnaryOp(op=ast.USub(), operand=x):
             number = _value(x, lookup)
-            return None if number is None else -number  # type: ignore[operator]
+            assert number is None or isinstance(number, Fraction)
+            return None if number is None else -number
         case ast.Compare():
             return _comparison(node, lookup)
         case ast.BinOp(left=a, op=op, right=b):
