@@ -132,11 +132,15 @@ def run(args: argparse.Namespace) -> int:
 
     reached, seconds = reach_of(args.folder, args.kind)
     told = args.folder / f"{args.kind}.told"
-    done = {tuple(each["mutant"]) for each in read(told)}
+    became = read(told)
     mutants = [
         mutant for mutant in sampled(args.count, args.seed) if is_kernel(mutant.path) == (args.kind == "kernels")
     ]
-    left = [mutant for mutant in mutants if mutant.name not in done]
+    left = [mutant for mutant in mutants if mutant.place not in became]
+    if args.longer:
+        known = {tuple(each[k] for k in ("path", "function", "was", "now")) for each in explained()}
+        mutants = [m for m in mutants if m.place in became and became[m.place]["outcome"] in UNSEEN]
+        left = [m for m in mutants if m.name not in known and not became[m.place]["longer"]]
     print(f"{len(mutants)} mutants of {args.kind}, {len(left)} of them to run", flush=True)
     return tested(args.kind, Runner(left, reached, seconds, told, EXAMPLES[args.kind], warm, longer=args.longer))
 

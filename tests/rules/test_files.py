@@ -117,3 +117,11 @@ def test_looking_at_a_thousand_files_takes_milliseconds(tmp_path: Path) -> None:
         assert source.poll() is None
         spent.append(time.thread_time() - start)
     assert min(spent) < 0.05
+
+
+def test_a_folder_without_rules_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(PlanError) as caught:
+        rule_files([tmp_path])
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{tmp_path}: this folder holds no rule file: put a .yaml file there"
+    ]
