@@ -29,12 +29,7 @@ ACCEPTED = {
 #: Packages with another licence, or none in their metadata: what it is, and why it may stay.
 EXCEPTIONS = {
     "axe-playwright-python": ("MIT", "not in its metadata but in its LICENSE file; the axe-core in it is MPL-2.0"),
-    "cosmic-ray": ("MIT", "its metadata holds the text of the licence"),
     "venusian": ("Repoze", "a BSD licence with a clause on names and marks; Faust finds its agents by it"),
-    "yattag": (
-        "LGPL-2.1",
-        "for developers only, by cosmic-ray, as Python beside it; no part of what is installed or run",
-    ),
 }
 #: What wheels carry besides their own code, where a licence of it is another one.
 CARRIED = {

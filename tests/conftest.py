@@ -22,7 +22,6 @@ LONGEST = (
     "live/test_chaos.py",
     "console/browser/test_browser.py",
     "live/test_worker.py",
-    "live/test_lanes.py",
     "live/test_decisions.py",
     "live/test_origins.py",
     "packs/test_found.py",
