@@ -12,8 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -21,6 +20,7 @@ import orjson
 import typer
 
 from risk_stream.cli.broker import BrokerView, look_at
+from risk_stream.cli.checkup import Finding, State
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
 from risk_stream.cli.output import counted, examples, output
 
@@ -38,28 +38,10 @@ FILES_WARN = 1024
 CLOCK_WARN = 1.0
 
 
-class State(StrEnum):
-    """How a thing is."""
-
-    OK = "ok"
-    WARN = "warn"  # a worker runs, but something is not as it should be
-    FAIL = "fail"  # a worker cannot run
-
-
 _SIGNS: Final = {State.OK: "[green]ok[/]  ", State.WARN: "[yellow]warn[/]", State.FAIL: "[bold red]FAIL[/]"}
 #: How the text ends, without and with something to mend.
 _WORKER: Final = ("A worker would run.", "A worker would not run: {n} to mend.")
 _SECURITY: Final = ("Nothing has to be mended before others may reach it.", "{n} to mend before others may reach it.")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    what: str
-    state: State
-    seen: str
-    do: str = ""
 
 
 def register(app: typer.Typer) -> None:

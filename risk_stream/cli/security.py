@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from risk_stream.cli.doctor import Finding, State
+from risk_stream.cli.checkup import Finding, State
 from risk_stream.cli.house import rule_paths
 
 if TYPE_CHECKING:

@@ -8,16 +8,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import platform
-import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from risk_stream.embedded.process import ChildProcess, EmbeddedError, free_port
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from risk_stream.embedded.process import ChildProcess, EmbeddedError
+from risk_stream.embedded.server import EmbeddedServer
 
 __all__ = ["EmbeddedBroker", "broker_binary"]
 
@@ -57,69 +53,28 @@ def broker_binary() -> Path:
     return binary
 
 
-class EmbeddedBroker:
-    """A broker on a free loopback port, empty at the start and gone at the end.
-
-    Args:
-        port: the port to listen on; a free one when 0.
-    """
-
-    def __init__(self, *, port: int = 0) -> None:
-        self._port = port
-        self._process: ChildProcess | None = None
+class EmbeddedBroker(EmbeddedServer):
+    """A broker on a loopback port that keeps all in memory."""
 
     @property
     def address(self) -> str:
         """`127.0.0.1:port`, as a Kafka client wants it."""
         return f"127.0.0.1:{self._port}"
 
-    @property
-    def pid(self) -> int | None:
-        """Its process id while it runs."""
-        return None if self._process is None else self._process.pid
+    def _binary(self) -> Path:
+        return broker_binary()
 
-    @property
-    def running(self) -> bool:
-        """Whether it is up."""
-        return self._process is not None and self._process.running
-
-    def start(self) -> Self:
-        """Start it and wait until it answers.
-
-        Raises:
-            EmbeddedError: it is not installed or does not start.
-        """
-        binary = broker_binary()
-        self._port = free_port(self._port)
+    def _child(self, binary: Path) -> ChildProcess:
         url = f"tcp://{self.address}"
         command = [str(binary), "broker", "--listener-url", url, "--advertised-listener-url", url]
-        self._process = ChildProcess(
+        return ChildProcess(
             "broker",
             [*command, "--storage-engine", "memory://tansu/"],
             ready=self._answers,
             environment={"RUST_LOG": "error"},
-        ).start()
-        return self
-
-    def stop(self) -> None:
-        """Stop it; what it held is gone."""
-        if self._process is not None:
-            self._process.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        )
 
     def _answers(self) -> bool:
         """Whether it answers an ApiVersions request, the first thing any client asks."""
-        request = bytes.fromhex("0012 0000 00000001 0002 7273".replace(" ", ""))
-        try:
-            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
-                connection.sendall(len(request).to_bytes(4, "big") + request)
-                return len(connection.recv(4)) == 4
-        except OSError:
-            return False
+        request = bytes.fromhex("0012 0000 00000001 0002 7273")
+        return len(self._reply(len(request).to_bytes(4, "big") + request, 4)) == 4

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from risk_stream.access import make_token, store_token
-from risk_stream.cli.doctor import Finding, State
+from risk_stream.cli.checkup import Finding, State
 from risk_stream.cli.security import look_at_security
 from risk_stream.settings import Settings
 from tests.cli.conftest import Ask
