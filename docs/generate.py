@@ -1,7 +1,8 @@
 """Writes the parts of docs/ that say what the code says.
 
-These are events.md, commands.md, reference.md, scenarios.md, rules.schema.json, the drawing of architecture.md, the
-tables of operations.md, performance.md, scale.md and upgrade.md, the cards of the shipped models, and the dashboards.
+These are events.md, commands.md, errors.md, reference.md, scenarios.md, rules.schema.json, the drawing of
+architecture.md, the tables of operations.md, performance.md, scale.md and upgrade.md, the cards of the shipped models,
+and the dashboards.
 
 `make docs` runs it; a test fails when what is committed differs from what it would write.
 """
@@ -21,6 +22,7 @@ from typer.main import get_command
 from bench.figures import SCALE, Committed
 from docs.architecture import rooms_drawing, rooms_table
 from docs.dashboards import dashboards
+from docs.errors import errors_page
 from docs.house import rooms as rooms_of_house
 from docs.language import reference_page
 from docs.scenarios import scenarios_page
@@ -357,6 +359,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "events.md": events_page(load_catalogue()),
         DOCS / "commands.md": commands_page(),
+        DOCS / "errors.md": errors_page(),
         DOCS / "reference.md": reference_page(),
         DOCS / "scenarios.md": scenarios_page(),
         DOCS / "rules.schema.json": json.dumps(rule_schema(load_catalogue(), shipped()), indent=1) + "\n",

@@ -96,7 +96,7 @@ class Provider:
             raise OpenIdError("this sign-in took too long: begin again")
         if "error" in answer:
             said = answer.get("error_description") or answer["error"]
-            raise OpenIdError(f"the provider refused: {said[:200]}")
+            raise OpenIdError(f"the provider refused ({said[:200]}): begin again, or ask who runs it")
         if answer.get("iss", self.openid.issuer).rstrip("/") != self.openid.issuer:
             raise OpenIdError("another provider answered than the one that was asked: begin again")
         code = answer.get("code")
@@ -138,7 +138,7 @@ class Provider:
             raise OpenIdError(f"the id_token is of {str(claims['iss'])[:200]}, not of {self.openid.issuer}")
         audience = claims["aud"]
         if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") != self.openid.client:
-            raise OpenIdError("the id_token was made for another client")
+            raise OpenIdError("the id_token was made for another client: is client in access.yaml this one?")
         return dict(claims)
 
     async def _describe(self) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Provider:
                 try:
                     self._keys = keys_of(said)
                 except ValueError as error:
-                    raise OpenIdError(f"the provider's keys cannot be read ({error})") from error
+                    raise OpenIdError(f"the provider's keys cannot be read ({error}): try again later") from error
                 self._keys_read = self._clock()
             return self._keys
 
@@ -187,10 +187,13 @@ class Provider:
             said = msgspec.json.decode(body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise OpenIdError(
-                f"the provider at {self.openid.issuer} does not answer ({type(error).__name__})"
+                f"the provider at {self.openid.issuer} does not answer ({type(error).__name__}): try"
+                " again, or sign in with a token"
             ) from error
         except msgspec.DecodeError as error:
-            raise OpenIdError(f"the provider at {self.openid.issuer} did not answer with JSON") from error
+            raise OpenIdError(
+                f"the provider at {self.openid.issuer} did not answer with JSON: is issuer in access.yaml its address?"
+            ) from error
         if status != 200 or not isinstance(said, dict):
             why = str(said.get("error", "")) if isinstance(said, dict) else ""
             raise OpenIdError(f"the provider at {self.openid.issuer} refused with status {status} {why[:100]}".rstrip())

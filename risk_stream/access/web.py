@@ -271,7 +271,7 @@ def _not_allowed(person: Person, permission: str, access: Access) -> str:
     roles = [name for name, may in access.roles.items() if permission in may]
     return (
         f"{person.name} may not {PERMISSIONS[permission].split(';')[0].split(',')[0]}: "
-        f"that takes the permission {permission} ({', '.join(roles) or 'no role has it'})"
+        f"that takes the permission {permission} ({', '.join(roles) or 'no role has it'}): ask for such a role"
     )
 
 

@@ -170,7 +170,10 @@ def read_yaml(source: str | Path, name: str | None = None) -> Node:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise ProblemsError([Problem(shown, line, column, one_line(f"this is not YAML: {said}"))]) from None
+        message = f"this is not YAML: {said}; mend the line, or the one before it"
+        if mark and text.splitlines()[mark.line : mark.line + 1] and _begins_with_tab(text.splitlines()[mark.line]):
+            message = "this line is indented with a tab, which YAML does not allow: write spaces"
+        raise ProblemsError([Problem(shown, line, column, one_line(message))]) from None
     except yaml.YAMLError as error:
         message = f"this is not YAML: {str(error).splitlines()[0]}"
         raise ProblemsError([_unreadable_character(text, shown) or Problem(shown, 1, 1, message)]) from None
@@ -178,6 +181,10 @@ def read_yaml(source: str | Path, name: str | None = None) -> Node:
         line = text.count("\n", 0, error.start) + 1
         message = "the text holds half of a surrogate pair; save it as UTF-8"
         raise ProblemsError([Problem(shown, line, 1, message)]) from None
+
+
+def _begins_with_tab(line: str) -> bool:
+    return "\t" in line[: len(line) - len(line.lstrip())]
 
 
 def _too_large(name: str) -> Problem:
@@ -189,7 +196,16 @@ def _read(path: Path, name: str) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ProblemsError([Problem(name, 0, 0, f"cannot read the file: {error.strerror or error}")]) from None
+        raise ProblemsError(
+            [
+                Problem(
+                    name,
+                    0,
+                    0,
+                    f"cannot read the file: {error.strerror or error}; give this user the right, or name another",
+                )
+            ]
+        ) from None
     if len(data) > MAX_BYTES:
         raise ProblemsError([_too_large(name)])
     try:

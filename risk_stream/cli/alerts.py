@@ -169,7 +169,9 @@ def verify() -> None:
     who(settings, "audit")
     records = _records(settings)
     if why := broken(records):
-        raise CommandError(f"{settings.life_topic} is not as it was written: {why}.")
+        raise CommandError(
+            f"{settings.life_topic} is not as it was written: {why}. Keep it as it is, and see docs/security.md."
+        )
     output().print(f"[bold green]ok[/] {settings.life_topic}, entries: {len(records):,}; none changed, none left out")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
+import logging
 import os
 import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
@@ -43,7 +46,7 @@ from risk_stream.cli import (
     worker,
 )
 from risk_stream.cli.extras import missing_extra
-from risk_stream.cli.output import CommandError, errors, examples
+from risk_stream.cli.output import CommandError, errors, examples, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,12 +122,17 @@ def _version() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 could not, 2 wrong use, 70 our own mistake, 130 Ctrl-C."""
+    for library in (
+        "aiokafka",
+        "kafka",
+    ):  # what they would say of a broker is said here, once; a server lets them again
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         code = app(args=arguments, prog_name="risk-stream", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         asked = getattr(getattr(error, "ctx", None), "command_path", "risk-stream")
-        _say(f"{error.format_message().rstrip('.')}. Try {asked} --help.")
+        _say(f"{sentence(error.format_message().rstrip('.'))} Try {asked} --help.")
         return error.exit_code
     except CommandError as error:
         _say(str(error))
@@ -135,41 +143,78 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        _say(f"{error.filename or 'the system'}: {(error.strerror or str(error)).lower()}.")
+        _say(_of_the_system(error))
         return 1
     except Exception as error:  # noqa: BLE001 - the top of the process: a traceback is for the log, not for the user
         if sentences := _known(error):
-            for sentence in sentences:
-                _say(sentence)
+            for said in sentences:
+                _say(said)
             return 1
         _say(f"This should not happen: {type(error).__name__}: {error}. What led to it is in {_keep_traceback()}.")
         return 70
 
 
 def main() -> NoReturn:
-    """What the installed script calls."""
+    """What the installed script calls. Where an encoding lacks a character (LANG=C), another is shown in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run())
 
 
-def _say(sentence: str) -> None:
+def _say(said: str) -> None:
     console = errors()
     console.print("[bold red]risk-stream:[/] ", end="")
-    console.print(sentence, markup=False)
+    console.print(sentence(said), markup=False)
+
+
+#: What to do about what the system would not, by its number for it.
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room, or write elsewhere",
+    errno.EDQUOT: "make room, or write elsewhere",
+    errno.EFBIG: "raise the limit (ulimit -f), or write elsewhere",
+    errno.EACCES: "give this user the right, or name another place",
+    errno.EPERM: "give this user the right, or name another place",
+    errno.EROFS: "name a place that can be written to",
+    errno.ENOENT: "look whether the name is right",
+    errno.ENOTDIR: "look whether the name is right",
+    errno.EISDIR: "name a file",
+    errno.EMFILE: "raise the limit (ulimit -n 4096)",
+    errno.EADDRINUSE: "choose another port",
+}
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system would not, where, and what to do."""
+    from risk_stream.settings import reason
+
+    where = error.filename or "the output"
+    return f"{where}: {reason(error)}: {_REMEDIES.get(error.errno or 0, 'mend that and run it again')}."
 
 
 def _known(error: Exception) -> list[str]:
     """What the rooms below say for themselves; imported only now, for they take their time to import."""
+    import aiokafka.errors
+    import kafka.errors
+    from redis.exceptions import RedisError
+
     from risk_stream.catalogue import ProblemsError
     from risk_stream.catalogue.formats import LaterFormatError
     from risk_stream.embedded import EmbeddedError
     from risk_stream.kafka import BrokerError
-    from risk_stream.settings import SettingsError
+    from risk_stream.settings import SettingsError, doubt, load_settings
+    from risk_stream.sinks import away
 
     if isinstance(error, ProblemsError):
         return [str(problem) for problem in error.problems]
     if isinstance(error, ModuleNotFoundError):
         said = missing_extra(error)
         return [said] if said else []
+    if isinstance(error, aiokafka.errors.KafkaError | kafka.errors.KafkaError):
+        said = str(error).removeprefix(f"{type(error).__name__}: ") or type(error).__name__
+        return [f"Kafka answers, but not to this ({said.splitlines()[0]}): {doubt(load_settings().broker)}"]
+    if isinstance(error, RedisError):
+        return [away(load_settings().redis, error)]
     return [str(error)] if isinstance(error, BrokerError | EmbeddedError | LaterFormatError | SettingsError) else []
 
 

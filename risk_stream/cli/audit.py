@@ -44,7 +44,7 @@ def key(
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(private)
     except FileExistsError as error:
-        raise CommandError(f"{file} is there already: with another key what it signed could not be checked.") from error
+        raise CommandError(f"{file} is there already, and what it signed needs it: name another file.") from error
     shown = file.with_name(file.name + PUBLIC)
     shown.write_bytes(public)
     output().print(f"RISK_STREAM_AUDIT_KEY_FILE={file}  # the desk's alone; check with {shown}", markup=False)
@@ -131,12 +131,14 @@ def _sign(settings: Settings, records: list[bytes]) -> Head:
             "Set RISK_STREAM_AUDIT_KEY_FILE and RISK_STREAM_AUDIT_FOLDER: the key, and where heads are kept."
         )
     if not records:
-        raise CommandError(f"{settings.life_topic} has no entry yet: there is nothing to sign.")
+        raise CommandError(
+            f"{settings.life_topic} has no entry yet, so there is nothing to sign: is risk-stream desk running?"
+        )
     try:
         made, file = private_key(pem), HeadsFile(settings.audit_folder)
         wrong = next(amiss(records, (head for head in file.read() if head.log == settings.life_topic)), None)
         if wrong is not None:
-            raise CommandError(f"It is not signed, for {wrong}.")
+            raise CommandError(f"Nothing was signed, for {wrong}: keep the log as it is, and see docs/security.md.")
         now = int(time.time() * 1000)
         head = signed(settings.life_topic, read_entry(records[-1]).number, digest(records[-1]), now, made)
         file.add(head)

@@ -38,9 +38,9 @@ def canary(
 
     if settings.clock == "simulated":
         tell("time is simulated (RISK_STREAM_CLOCK), so no canary is sent")
-        until_told(_rest)
+        until_told(settings, _rest)
         return
-    until_told(lambda: Canary(settings, catalogue_of(settings), tell, metrics).run())
+    until_told(settings, lambda: Canary(settings, catalogue_of(settings), tell, metrics).run())
 
 
 async def _rest() -> None:

@@ -31,6 +31,7 @@ def console(
     """
     from risk_stream.access import LocalError
     from risk_stream.console import CONSOLE_METRICS, Console
+    from risk_stream.settings import reason
     from risk_stream.sinks import Metrics
 
     settings = settings_with(broker=broker, redis=redis, console_port=port, console_metrics_port=metrics_port)
@@ -39,10 +40,11 @@ def console(
     serve_metrics(metrics, settings.metrics_host, settings.console_metrics_port, "console_metrics_port")
 
     try:
-        until_told(lambda: Console(settings, tell, metrics).run())
+        until_told(settings, lambda: Console(settings, tell, metrics).run())
     except LocalError as exc:
         raise CommandError(f"{exc}.") from exc
     except OSError as exc:
         raise CommandError(
-            f"The console cannot listen on port {settings.console_port}: {exc.strerror or exc}."
+            f"The console cannot listen at {settings.console_host}:{settings.console_port} ({reason(exc)}): set"
+            " RISK_STREAM_CONSOLE_PORT (--port) to a free port."
         ) from exc

@@ -53,7 +53,7 @@ def decide(
     settings = settings_with()
     plan = plan_of(settings, rules or ())
     if not any(rule.table is not None and rule.mode == "live" for rule in plan.rules):
-        raise CommandError("No rule file holds a decision table that is live: one begins with table:.")
+        raise CommandError("No rule file holds a decision table that is live: write one, which begins with table:.")
     records, tally = open_records(file, mapping, plan.catalogue), Tally()
     with contextlib.ExitStack() as stack:
         kept = stack.enter_context(rejects.open("wb")) if rejects is not None else None
@@ -65,7 +65,9 @@ def decide(
     decisions = [decision_of(decided) for decided in final(said) if isinstance(decided, Decided)]
     say_refused(tally)
     if not decisions:
-        raise CommandError(f"{records.name} holds no application that a table decides.")
+        raise CommandError(
+            f"{records.name} holds no application that a table decides: send one of the type its table is on."
+        )
     if format == "json":
         for decision in decisions:
             typer.echo(decision.to_json())

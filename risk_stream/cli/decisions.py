@@ -30,9 +30,12 @@ def serve(
     if settings.decisions_port == 0:
         raise CommandError("no port is given: --port 8500, or RISK_STREAM_DECISIONS_PORT")
     from risk_stream.service import run_service
+    from risk_stream.settings import reason
 
     try:
         run_service(settings)
     except OSError as exc:
         where = f"{settings.decisions_host}:{settings.decisions_port}"
-        raise CommandError(f"cannot listen on {where}: {exc.strerror or exc}") from exc
+        raise CommandError(
+            f"Cannot listen at {where} ({reason(exc)}): set RISK_STREAM_DECISIONS_PORT (--port) to a free port."
+        ) from exc

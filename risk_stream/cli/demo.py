@@ -217,7 +217,10 @@ def _await_worker(screen: Screen, settings: Settings, worker: ChildProcess, term
             screen.say(terminal)
             screen.say(f"worker: waiting: {awaited}")
         if time.monotonic() - began > START_PATIENCE and not waits:
-            raise CommandError(f"the worker did not join within {START_PATIENCE:.0f} s: {worker.log_tail(3)}")
+            raise CommandError(
+                f"The worker did not join within {START_PATIENCE:.0f} s; try again when less runs"
+                f" here: {worker.log_tail(3)}"
+            )
         screen.progress(Progress(time.monotonic() - began))
         time.sleep(0.1)
     url = f"http://127.0.0.1:{settings.metrics_port}/metrics"
@@ -241,7 +244,9 @@ def _check(worker: ChildProcess) -> None:
         kept = Path(tempfile.gettempdir()) / "risk-stream-demo-worker.log"
         with contextlib.suppress(OSError):
             shutil.copyfile(worker.log, kept)
-        raise CommandError(f"the worker ended (exit code {worker.exit_code}): {worker.log_tail(1)} (its log: {kept})")
+        raise CommandError(
+            f"The worker ended (exit code {worker.exit_code}); read its log, {kept}: {worker.log_tail(1)}"
+        )
 
 
 def _story(seconds: float | None, seed: int | None) -> tuple[Demo, Market]:

@@ -43,6 +43,6 @@ def desk(
     metrics = Metrics(of=DESK_METRICS, entities=settings.metrics_entities)
     serve_metrics(metrics, settings.metrics_host, settings.desk_port, "desk_port")
     try:
-        until_told(lambda: DeskClerk(settings, tell, metrics).run())
+        until_told(settings, lambda: DeskClerk(settings, tell, metrics).run())
     except HeadsError as error:
         raise CommandError(f"{error}.") from error

@@ -23,6 +23,7 @@ from risk_stream.cli.broker import BrokerView, look_at
 from risk_stream.cli.checkup import Finding, State
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
 from risk_stream.cli.output import counted, examples, output
+from risk_stream.cli.variables import unknown_variables
 
 if TYPE_CHECKING:
     from risk_stream.rules import Plan
@@ -83,6 +84,7 @@ def doctor(
 def look(settings: Settings) -> Iterator[Finding]:
     """Everything there is to find, cheapest first where it does not matter."""
     yield _python()
+    yield _variables()
     yield _files()
     yield from _disk()
     yield from _rules(settings)
@@ -107,6 +109,18 @@ def _python() -> Finding:
         "Python",
         State.OK,
         f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    )
+
+
+def _variables() -> Finding:
+    unknown = unknown_variables(os.environ)
+    if unknown:
+        return Finding(
+            "settings", State.WARN, "; ".join(unknown), "take them away, or spell them as docs/operations.md"
+        )
+    ours = sum(name.startswith("RISK_STREAM_") for name in os.environ)
+    return Finding(
+        "settings", State.OK, f"{counted(ours, 'variable')} RISK_STREAM_ in the environment, the rest as shipped"
     )
 
 
@@ -223,10 +237,9 @@ def _redis(settings: Settings) -> Iterator[Finding]:
     import redis
 
     from risk_stream.settings import redis_options
-    from risk_stream.sinks import without_password
+    from risk_stream.sinks import away, without_password
 
     where, options = without_password(settings.redis), redis_options(settings.redis)
-    start = "start Redis (docker compose up redis), or set RISK_STREAM_REDIS"
     try:
         client = redis.Redis.from_url(settings.redis, **options, socket_timeout=3, socket_connect_timeout=3)
         with contextlib.closing(client):
@@ -234,7 +247,8 @@ def _redis(settings: Settings) -> Iterator[Finding]:
             seconds, micros = client.time()
             now = time.time()
     except (redis.RedisError, OSError, ValueError) as error:
-        yield Finding("Redis", State.FAIL, f"{where}: {_reason(error)}", start)
+        seen, _, do = away(settings.redis, error).partition(": ")
+        yield Finding("Redis", State.FAIL, seen, do)
         return
     policy = str(info.get("maxmemory_policy", "noeviction"))
     seen = f"{where}: {info.get('redis_version')}, {info.get('used_memory_human')} used"

@@ -51,7 +51,7 @@ def events(
 def _list(catalogue: Catalogue) -> None:
     rows = [(t.name, t.topic, ", ".join(t.keys), len(t.fields), t.meaning) for t in catalogue.types]
     output().print(table(("event", "topic", "keys", "fields", "meaning"), rows, right=["fields"]))
-    output().print(f"{len(rows)} event types; risk-stream events NAME shows one, --schema all as JSON Schema")
+    output().print(f"{len(rows)} event types; risk-stream events NAME shows one, --schema shows all as JSON Schema")
 
 
 def _show(event: EventType) -> None:

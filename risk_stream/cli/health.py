@@ -109,7 +109,9 @@ def _ask(address: str) -> WorkerHealth:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
             return msgspec.json.decode(answer.read(), type=WorkerHealth)
     except (urllib.error.HTTPError, msgspec.MsgspecError) as error:
-        raise CommandError(f"{url} does not speak of rules: another program is there, or an older worker.") from error
+        raise CommandError(
+            f"{url} does not speak of rules: another program is there, or an older worker; name one with --worker."
+        ) from error
     except (OSError, ValueError, HTTPException) as error:
         raise CommandError(f"No worker answers at {url}: start one, or name one with --worker host:port.") from error
 

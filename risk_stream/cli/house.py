@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from risk_stream.cli.output import errors, sentence
+from risk_stream.cli.variables import unknown_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +24,16 @@ def settings_with(**given: object) -> Settings:
     """The settings of the environment, with those given (and not None) above them."""
     from risk_stream.settings import load_settings
 
+    say_what_is_unknown()
     return load_settings(**{name: value for name, value in given.items() if value is not None})
+
+
+@cache
+def say_what_is_unknown() -> None:
+    """Once in a process: a misspelt setting is no reason to stop, for an older release does not know newer ones."""
+    for said in unknown_variables(os.environ):
+        errors().print("[yellow]risk-stream:[/] ", end="")
+        errors().print(sentence(said), markup=False)
 
 
 def catalogue_of(settings: Settings) -> Catalogue:

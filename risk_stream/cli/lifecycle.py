@@ -77,7 +77,9 @@ def draw(
     try:
         out.write_text(drawn, encoding="utf-8")
     except OSError as error:
-        raise CommandError(f"Cannot write {out}: {error.strerror or error}.") from error
+        from risk_stream.settings import reason
+
+        raise CommandError(f"Cannot write {out} ({reason(error)}): name a file that can be written.") from error
     output().print(f"{out}: {counted(len(cycle.steps), 'step')} of {cycle.id}", markup=False)
 
 
@@ -111,7 +113,9 @@ def status(
     asked = Asked(files or (), mapping, None, None, None, None)
     history = history_of(loan, (batch for batch, _ in asked.read(settings, plan.catalogue)))
     if not history.events:
-        raise CommandError(f"There is no event of the loan {loan!r} in what was read.")
+        raise CommandError(
+            f"There is no event of the loan {loan!r} in what was read: name a file that has it, or another loan."
+        )
     lateness_ms = round(settings.lateness_seconds * 1000)
     found = [
         one
@@ -120,7 +124,9 @@ def status(
     ]
     if not found:
         known = ", ".join(cycle.id for cycle in plan.lifecycles) or "there are none in these files"
-        raise CommandError(f"No event of the loan {loan!r} is a step of a life cycle ({known}).")
+        raise CommandError(
+            f"No event of the loan {loan!r} is a step of a life cycle ({known}): is its type in one of them?"
+        )
     if format == "json":
         typer.echo(orjson.dumps([_plain(one) for one in found]))
         return

@@ -141,7 +141,7 @@ def _calendars(settings: Settings, name: str) -> tuple[Calendar, dict[str, Calen
 
     calendars = load_calendars(settings.calendars)
     if name not in calendars:
-        raise CommandError(f"There is no calendar {name}: there are {', '.join(sorted(calendars))}.")
+        raise CommandError(f"There is no calendar {name}: there are {', '.join(sorted(calendars))}; name one of them.")
     return calendars[name], calendars
 
 

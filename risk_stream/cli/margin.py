@@ -67,7 +67,7 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
     metrics = Metrics(of=CLERK_METRICS, entities=settings.metrics_entities)
     serve_metrics(metrics, settings.metrics_host, settings.margin_port, "margin_port")
 
-    until_told(lambda: MarginClerk(settings, make_desk, tell, metrics).run())
+    until_told(settings, lambda: MarginClerk(settings, make_desk, tell, metrics).run())
 
 
 def _desk(settings: Settings, table: Path | None) -> MarginDesk:

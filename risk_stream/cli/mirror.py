@@ -39,4 +39,4 @@ def mirror(
     must_answer(settings.broker)
     metrics = Metrics(of=MIRROR_METRICS)
     serve_metrics(metrics, settings.metrics_host, settings.mirror_port, "mirror_port")
-    until_told(lambda: Mirror(settings, tell, metrics).run())
+    until_told(settings, lambda: Mirror(settings, tell, metrics).run())

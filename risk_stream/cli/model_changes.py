@@ -120,7 +120,9 @@ def promote(
     plan = plan_of(settings, rules or ())
     model = model_named(plan, name)
     if not model.challenges:
-        raise CommandError(f"{name} challenges no other model: it is a champion already.")
+        raise CommandError(
+            f"{name} challenges no other model: it is a champion already; name one whose file says challenges."
+        )
     champion = model_named(plan, model.challenges)
     why = force.strip() or _deserved(settings, plan, champion, model, events or [], outcomes)
     old, new = promoted(plan.texts[champion.file], plan.texts[model.file], champion, model)
@@ -148,7 +150,8 @@ def export(
     model = model_named(plan, name)
     if model.is_pickled:
         raise CommandError(
-            f"{name} runs as River's own objects, which have no arrays: only compiled models are exported."
+            f"{name} runs as River's own objects, which have no arrays: only compiled models are"
+            " exported, so name one of those."
         )
     made: list[Learner] = []
 
@@ -180,7 +183,10 @@ def _compared(
     from risk_stream.workbench.model_compare import compare as compared
 
     if sorted(champion.on) != sorted(challenger.on):
-        raise CommandError(f"{champion.id} and {challenger.id} score different events: there is nothing to compare.")
+        raise CommandError(
+            f"{champion.id} and {challenger.id} score different events, so there is nothing to compare:"
+            " name two that score the same."
+        )
     history = history_of(settings, plan.catalogue, events, outcomes)
     return compared(plan, champion, challenger, history, span=span, k=k)
 
@@ -203,7 +209,8 @@ def _deserved(
     if better is None or better < rule.better_by:
         told = "cannot be told" if better is None else f"is {better:+.3f}"
         raise CommandError(
-            f"Its average precision beside the champion's {told}: its rule asks for {rule.better_by:+g}."
+            f"Its average precision beside the champion's {told}: its rule asks for {rule.better_by:+g}; --force with"
+            " a reason promotes it all the same."
         )
     return f"average precision {better:+.3f} over {found.known:,} outcomes"
 
@@ -222,7 +229,9 @@ def _write(settings: Settings, plan: Plan, changed: Mapping[str, str]) -> None:
     try:
         plan_of_texts({**plan.texts, **changed}, catalogue_of(settings), calendars=load_calendars(settings.calendars))
     except ProblemsError as error:
-        raise CommandError(f"nothing was written, for the plan would not load then: {error.problems[0]}") from error
+        raise CommandError(
+            f"Nothing was written, for the plan would not load then; mend this first: {error.problems[0]}"
+        ) from error
     for file, text in changed.items():
         path = Path(file)
         partial = path.with_name(f".{path.name}.new")

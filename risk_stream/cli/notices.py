@@ -16,7 +16,7 @@ from risk_stream.cli.acting import who
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number, output, table
-from risk_stream.cli.serving import tell, until_told
+from risk_stream.cli.serving import serve_metrics, tell, until_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from risk_stream.notices import House, Tellings
     from risk_stream.post import HouseSource
     from risk_stream.settings import Settings
-    from risk_stream.sinks import Metrics
 
 __all__ = ["app"]
 
@@ -44,19 +43,16 @@ def run(
     metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics; 0 for none.")] = None,
 ) -> None:
     """Tell people of alerts as people/*.yaml say, until SIGTERM or Ctrl-C; of several processes one is active."""
-    from risk_stream.kafka import set_up_logging
     from risk_stream.post import NOTICE_METRICS, PostOffice
     from risk_stream.sinks import Metrics
 
     settings = settings_with(broker=broker, notices_port=metrics_port)
-    set_up_logging(settings.log_level, settings.log_file, settings.broker, lambda: None)
     source, catalogue = _source(settings), catalogue_of(settings)
     must_answer(settings.broker)
     metrics = Metrics(of=NOTICE_METRICS)
-    if settings.notices_port:
-        _serve(metrics, settings)
+    serve_metrics(metrics, settings.metrics_host, settings.notices_port, "notices_port")
 
-    until_told(lambda: PostOffice(settings, source, catalogue, tell, metrics).run())
+    until_told(settings, lambda: PostOffice(settings, source, catalogue, tell, metrics).run())
 
 
 @app.command(epilog=examples("risk-stream notices check"))
@@ -78,7 +74,7 @@ def check() -> None:
         faults += 1
         errors().print(sentence, markup=False)
     if faults:
-        raise CommandError(f"{number(faults)} to mend in {settings.people_folder}.")
+        raise CommandError(f"{number(faults)} to mend in {settings.people_folder}: look at the lines above.")
     now = int(time.time() * 1000)
     told = house.levels_of(now)
     rows = (
@@ -123,7 +119,7 @@ def try_(receiver: Annotated[str, typer.Argument(help="A receiver of people/rece
     notice = msgspec.structs.replace(plain, title=title, text=text)
     tried = deliver(to, notice)
     if not tried.taken:
-        raise CommandError(f"{receiver} was not reached: {tried.why}.")
+        raise CommandError(f"{receiver} was not reached ({tried.why}): look at its address in receivers.yaml.")
     typer.echo(f"ok {named} was taken by {receiver}'s server")
 
 
@@ -204,16 +200,6 @@ def _source(settings: Settings) -> HouseSource:
     from risk_stream.post import HouseSource
 
     return HouseSource(settings.people_folder, load_calendars(settings.calendars))
-
-
-def _serve(metrics: Metrics, settings: Settings) -> None:
-    try:
-        metrics.serve(settings.metrics_host, settings.notices_port)
-    except OSError as exc:
-        where = f"{settings.metrics_host}:{settings.notices_port}"
-        raise CommandError(
-            f"Cannot serve /metrics at {where} ({exc.strerror}): set RISK_STREAM_NOTICES_PORT to a free port."
-        ) from exc
 
 
 def _told(settings: Settings) -> Tellings:

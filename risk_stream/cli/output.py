@@ -24,6 +24,7 @@ __all__ = [
     "examples",
     "number",
     "output",
+    "sentence",
     "severity_style",
     "table",
 ]
@@ -55,6 +56,11 @@ def output() -> Console:
 def errors() -> Console:
     """What it says on the way: stderr."""
     return _console(stderr=True)
+
+
+def sentence(text: str) -> str:
+    """A text with the mark that a sentence ends with, where it has none."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def severity_style(severity: str) -> str:

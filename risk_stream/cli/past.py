@@ -91,7 +91,7 @@ class Asked:
                 raise CommandError(f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         if not found.counted.events:
             where = f": {found.counted.first_refused}" if found.counted.refused else "."
-            raise CommandError(f"There is no event to judge{where}")
+            raise CommandError(f"There is no event to judge; name another history, or a longer span{where}")
         return found
 
     def read(self, settings: Settings, catalogue: Catalogue) -> Iterator[tuple[EventBatch, list[Refused]]]:

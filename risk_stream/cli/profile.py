@@ -72,7 +72,7 @@ async def _read(settings: Settings, kind: str, key: str) -> tuple[Record | None,
     """The profile, its history, the members of a group, and the latest event time that is known, ms."""
     from redis.exceptions import RedisError
 
-    from risk_stream.sinks import ProfileSink, without_password
+    from risk_stream.sinks import ProfileSink, away
 
     sink = ProfileSink(settings.redis, prefix=settings.redis_prefix)
     subject = f"{kind}:{key}"
@@ -81,8 +81,7 @@ async def _read(settings: Settings, kind: str, key: str) -> tuple[Record | None,
         members = await sink.members(key) if kind == "group" else []
         return state.record, await sink.history(subject), members, await sink.clock()
     except (RedisError, OSError, TimeoutError) as error:
-        where = without_password(settings.redis)
-        raise CommandError(f"Redis at {where} does not answer ({str(error) or type(error).__name__}).") from error
+        raise CommandError(away(settings.redis, error)) from error
     finally:
         await sink.close()
 

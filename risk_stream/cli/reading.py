@@ -131,7 +131,9 @@ def _column(path: Path, name: str, given: object) -> Column:
     try:
         zone = None if zone is None else ZoneInfo(str(zone))
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise CommandError(f"{path}: {name}: there is no time zone {given['zone']!r}.") from error
+        raise CommandError(
+            f"{path}: {name}: there is no time zone {given['zone']!r}: write one as Asia/Shanghai."
+        ) from error
     values = given.get("values")
     if values is not None:
         if not isinstance(values, dict):
@@ -150,7 +152,7 @@ def open_records(file: Path, mapping: Path | None, catalogue: Catalogue) -> Reco
     """
     for given in (file, mapping):
         if given is not None and str(given) != "-" and not given.exists():
-            raise CommandError(f"{given}: no such file or directory.")
+            raise CommandError(f"{given}: no such file or directory: look whether the name is right.")
     text_fields = frozenset(name for name, known in catalogue.fields.items() if known.type.is_text)
     return Records(file, None if mapping is None else read_mapping(mapping, text_fields))
 
@@ -165,6 +167,7 @@ class Records:
 
     def __init__(self, path: Path, mapping: Mapping | None = None) -> None:
         self.name = "stdin" if str(path) == "-" else path.name
+        self._path = "stdin" if str(path) == "-" else path
         self._mapping = mapping
         if str(path) != "-" and path.is_dir():
             raise CommandError(f"{path} is a folder: name one file of JSON lines or CSV.")
@@ -194,11 +197,15 @@ class Records:
             while batch := list(itertools.islice(lines, BATCH)):
                 yield [number for number, _ in batch], [record for _, record in batch]
         except (EOFError, gzip.BadGzipFile) as error:
-            raise CommandError(f"{self.name} is damaged: its compression ends too soon.") from error
+            raise CommandError(
+                f"{self._path} is damaged: its compression ends too soon; copy it again, whole."
+            ) from error
         except UnicodeDecodeError as error:
-            raise CommandError(f"{self.name} is no UTF-8 text (byte {error.start} of a block).") from error
+            raise CommandError(
+                f"{self._path} is no UTF-8 text (byte {error.start} of a block): save it as UTF-8."
+            ) from error
         except csv.Error as error:
-            raise CommandError(f"{self.name} is no CSV: {error}.") from error
+            raise CommandError(f"{self._path} is no CSV: {error}; mend that line, or save it as CSV anew.") from error
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         for number, line in enumerate(self._file, 1):
@@ -212,6 +219,9 @@ class Records:
         missing = sorted(wanted - set(table.fieldnames or ()))
         if missing:
             columns = ", ".join(table.fieldnames or ()) or "none"
-            raise CommandError(f"{self.name} has no column {missing[0]!r}: its columns are {columns}.")
+            raise CommandError(
+                f"{self._path} has no column {missing[0]!r}, which the mapping names: its columns are"
+                f" {columns}; name one of these."
+            )
         for row in table:
             yield table.line_num, self._mapping.event(row)

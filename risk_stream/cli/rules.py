@@ -92,7 +92,8 @@ def run_tests_of(
     for name in rule or ():
         if name not in known:
             raise CommandError(
-                f"There is no rule {name!r} in these files{'' if chosen is None else ' among those asked'}."
+                f"There is no rule {name!r} in these files{'' if chosen is None else ' among those asked'}:"
+                " risk-stream rules list names them."
             )
     results = run_tests(plan, rule or known)
     failed = [result for result in results if not result.passed]

@@ -40,15 +40,20 @@ def _plan_at(settings: Settings, revision: str, paths: Sequence[Path]) -> Plan:
     from risk_stream.workbench.revision import GitError, texts_at
 
     if not paths or not all(path.exists() for path in paths):
-        raise CommandError(f"{revision} is no file, and there are no rule files here whose revision it could be.")
+        raise CommandError(
+            f"{revision} is no file, and there are no rule files here whose revision it could"
+            " be: name a folder of rules."
+        )
     try:
         texts = texts_at(revision, paths)
     except GitError as error:
-        raise CommandError(f"{revision} is no file or folder, and no revision of the rules either ({error}).") from None
+        raise CommandError(
+            f"{revision} is no file or folder, and no revision of the rules either ({error}): name one of these."
+        ) from None
     except UnicodeDecodeError:
-        raise CommandError(f"A rule file of revision {revision} was no UTF-8 text.") from None
+        raise CommandError(f"A rule file of revision {revision} was no UTF-8 text: name a later one.") from None
     if not texts:
-        raise CommandError(f"There were no rule files at revision {revision}.")
+        raise CommandError(f"There were no rule files at revision {revision}: name a later one.")
     return plan_of_texts(texts, catalogue_of(settings), calendars=load_calendars(settings.calendars))
 
 

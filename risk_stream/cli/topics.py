@@ -11,7 +11,7 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
-from risk_stream.cli.output import CommandError, examples, output, table
+from risk_stream.cli.output import CommandError, counted, errors, examples, output, table
 from risk_stream.cli.sizing import MEASURED, Measured, size
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def create(
     replication: Annotated[int | None, typer.Option(help="Copies of each new topic; 3 where it matters.")] = None,
 ) -> None:
     """Create the topics that are not there yet; those that are there stay as they are."""
-    from risk_stream.kafka import create_topics, wanted_topics
+    from risk_stream.kafka import create_topics, partition_counts, wanted_topics
 
     settings = settings_with(broker=broker, partitions=partitions, replication=replication)
     must_answer(settings.broker)
@@ -49,7 +49,22 @@ def create(
     made = create_topics(settings.broker, wanted)
     for name in made:
         output().print(f"created {name}")
-    output().print(f"{len(made)} topics created at {settings.broker}, {len(wanted) - len(made)} were there")
+    there = len(wanted) - len(made)
+    output().print(
+        f"{counted(len(made), 'topic')} created at {settings.broker}, {there} {'was' if there == 1 else 'were'} there"
+    )
+    counts = partition_counts(settings.broker)
+    other = {
+        name: counts[name]
+        for name in (topic.name for topic in wanted if topic.partitions != counts.get(topic.name))
+        if name in counts
+    }
+    if other:
+        listed = ", ".join(f"{name} {count}" for name, count in other.items())
+        errors().print(
+            f"{counted(len(other), 'topic')} left with another number of partitions than is asked for: {listed}",
+            markup=False,
+        )
 
 
 @app.command(epilog=examples("risk-stream topics describe", "risk-stream topics describe --format json"))

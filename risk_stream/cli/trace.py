@@ -54,7 +54,7 @@ def trace(
     plan = plan_of(settings, rules or ())
     for name in rule or ():
         if all(one.id != name for one in plan.rules):
-            raise CommandError(f"There is no rule {name!r} in these files.")
+            raise CommandError(f"There is no rule {name!r} in these files: risk-stream rules list names them.")
     if events is not None:
         batches = _of_file(plan, events, mapping)
     else:

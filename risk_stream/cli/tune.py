@@ -67,7 +67,7 @@ def tune(
     plan = plan_of(settings, rules or ())
     found = next((one for one in plan.rules if one.id == rule), None)
     if found is None:
-        raise CommandError(f"There is no rule {rule!r} in these files.")
+        raise CommandError(f"There is no rule {rule!r} in these files: risk-stream rules list names them.")
     if low >= high:
         raise CommandError("--low must be less than --high.")
     moved = partial(move, plan, found, low=low, high=high, steps=steps)

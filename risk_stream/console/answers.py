@@ -95,7 +95,7 @@ def texts(request: web.Request, name: str) -> tuple[str, ...]:
     """The values of a parameter: several are separated by commas. Raises `BadQueryError`."""
     said = request.query.get(name, "")
     if len(said) > LONGEST_VALUE * 10:
-        raise BadQueryError(f"{name} is longer than {LONGEST_VALUE * 10:,} characters")
+        raise BadQueryError(f"{name} is longer than {LONGEST_VALUE * 10:,} characters: ask for less")
     values = tuple(dict.fromkeys(value.strip() for value in said.split(",") if value.strip()))
     if len(values) > MOST_VALUES or any(len(value) > LONGEST_VALUE for value in values):
         raise BadQueryError(f"{name} has at most {MOST_VALUES} values of {LONGEST_VALUE} characters")

@@ -101,7 +101,12 @@ class Feed:
     def _strange(self, record: ConsumerRecord[bytes, bytes]) -> None:
         self.unreadable += 1
         if self.unreadable <= 10:
-            log.warning("record %d of %s/%d is none of ours", record.offset, record.topic, record.partition)
+            log.warning(
+                "record %d of %s/%d is none of ours and is passed over: only risk-stream may write there",
+                record.offset,
+                record.topic,
+                record.partition,
+            )
 
 
 _ALERTS = msgspec.json.Decoder(Alert)

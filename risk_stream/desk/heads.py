@@ -72,7 +72,9 @@ def public_key(pem: bytes, name: str) -> Ed25519PublicKey:
             f"{name} has no public key in it: risk-stream audit key writes one beside the private key"
         ) from exc
     if not isinstance(key, Ed25519PublicKey):
-        raise HeadsError(f"{name} has a key of another kind than Ed25519")
+        raise HeadsError(
+            f"{name} has a key of another kind than Ed25519: name the one that risk-stream audit key wrote"
+        )
     return key
 
 
@@ -110,7 +112,7 @@ class HeadsFile:
             return []
         except (OSError, ValueError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else str(exc)
-            raise HeadsError(f"{self.path} cannot be read: {why}") from exc
+            raise HeadsError(f"{self.path} cannot be read ({why}): give this user the right, or mend it") from exc
 
     def add(self, head: Head) -> None:
         """Write a head behind the others, onto the disk."""
@@ -120,4 +122,6 @@ class HeadsFile:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as exc:
-            raise HeadsError(f"{self.path} cannot be written: {exc.strerror}") from exc
+            raise HeadsError(
+                f"{self.path} cannot be written ({exc.strerror}): give the desk the right to write there, or make room"
+            ) from exc

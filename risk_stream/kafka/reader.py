@@ -69,7 +69,7 @@ class Reader:
             with contextlib.suppress(KafkaError, OSError):
                 await consumer.stop()
             raise BrokerError(
-                f"the broker at {self.broker} does not answer ({_why(exc)}): is Kafka running there?"
+                f"Kafka does not answer at {self.broker} ({_why(exc)}): start it, or set RISK_STREAM_BROKER"
             ) from exc
         self._consumer = consumer
         return self
@@ -159,7 +159,7 @@ class Reader:
             yield
         except (KafkaError, OSError, TimeoutError) as exc:
             raise BrokerError(
-                f"the broker at {self.broker} does not answer ({_why(exc)}): run it again when it does"
+                f"Kafka does not answer at {self.broker} ({_why(exc)}): run it again when it does"
             ) from exc
 
 

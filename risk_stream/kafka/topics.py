@@ -164,18 +164,20 @@ def disagreements(settings: Settings, catalogue: Catalogue, states: list[TopicSt
 def _admin(broker: str) -> Iterator[KafkaAdminClient]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its retries are said here, once
     if nobody := unreachable(broker, PATIENCE_MS / 1000):
-        raise BrokerError(f"the broker at {broker} does not answer ({'; '.join(nobody)}): is Kafka running there?")
+        raise BrokerError(f"Kafka does not answer at {'; '.join(nobody)}: start it, or set RISK_STREAM_BROKER")
     try:
         client = KafkaAdminClient(
             **kafka_options(broker), request_timeout_ms=PATIENCE_MS, bootstrap_timeout_ms=PATIENCE_MS
         )
     except (KafkaError, OSError, ValueError) as exc:
-        raise BrokerError(f"the broker at {broker} does not answer ({type(exc).__name__}): {doubt(broker)}") from exc
+        raise BrokerError(f"Kafka does not answer at {broker} ({type(exc).__name__}): {doubt(broker)}") from exc
     with contextlib.closing(client):
         try:
             yield client
         except (KafkaError, OSError) as exc:
-            raise BrokerError(f"the broker at {broker} answers, but refuses ({type(exc).__name__}: {exc})") from exc
+            raise BrokerError(
+                f"Kafka at {broker} refuses ({type(exc).__name__}: {exc}): may this user do that there?"
+            ) from exc
 
 
 def partition_counts(broker: str) -> dict[str, int]:
@@ -199,7 +201,9 @@ def create_topics(broker: str, topics: list[Topic]) -> list[str]:
         end = time.monotonic() + PATIENCE_MS / 1000
         while not {t.name for t in topics} <= {t["name"] for t in client.describe_topics()}:
             if time.monotonic() > end:
-                raise BrokerError(f"the broker at {broker} has taken new topics, but does not show them")
+                raise BrokerError(
+                    f"the broker at {broker} has taken new topics, but does not show them: run it again in a moment"
+                )
             time.sleep(SETTLE)
         return made
 

@@ -93,10 +93,10 @@ class Turn:
         Raises:
             BrokerError: the broker was never there, or one of `topics` is not; a sentence says which.
         """
-        async with Reader(self._broker) as reader:
-            await reader.spans(topics)
-        await self.join()
         try:
+            async with Reader(self._broker) as reader:
+                await reader.spans(topics)
+            await self.join()
             while True:
                 try:
                     await self.come(lambda: told(waits))

@@ -68,7 +68,9 @@ def month_end(
     the book's loans.
     """
     if len(held.debtor) != len(loans):
-        raise LendingError(f"the book has {len(loans)} loans, but its columns have {len(held.debtor)} rows")
+        raise LendingError(
+            f"the book has {len(loans)} loans, but its columns have {len(held.debtor)} rows: give one for each"
+        )
     if len(previous.stages.stage) != len(loans):
         raise LendingError(f"the book has {len(loans)} loans, but the month before {len(previous.stages.stage)}")
     for name, numbers, most in (

@@ -149,7 +149,7 @@ def counted(
     for payment in payments:
         _check(payment, first, currency)
         if found.setdefault(payment.id, payment) != payment:
-            raise LendingError(f"there are two payments {payment.id} that differ")
+            raise LendingError(f"there are two payments {payment.id} that differ: give each an id of its own")
     gone = set()
     for reversal in reversals:
         if reversal.payment not in found:
@@ -167,7 +167,10 @@ def _booked(payment: Payment) -> np.datetime64:
 
 def _check(payment: Payment, start: np.datetime64, currency: str) -> None:
     if payment.currency != currency:
-        raise LendingError(f"payment {payment.id} is in {payment.currency}, but the contract is in {currency}")
+        raise LendingError(
+            f"payment {payment.id} is in {payment.currency}, but the contract is in {currency}:"
+            " convert it where it is made"
+        )
     if not 0 < payment.amount <= MAX_MINOR:
         raise LendingError(f"payment {payment.id} is of {payment.amount} minor units, not between 1 and {MAX_MINOR:,}")
     if payment.value < start:

@@ -161,7 +161,10 @@ def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) 
         at = int(np.argmax(wrong))
         raise LendingError(f"line {at + 1} begins with {lines.opening[at]}, but {opening[at]} is left before it")
     if total := int(lines.principal.sum()) - principal:
-        raise LendingError(f"the principal of the lines is {abs(total)} {'over' if total > 0 else 'under'} {principal}")
+        raise LendingError(
+            f"the principal of the lines is {abs(total)} {'over' if total > 0 else 'under'}"
+            f" {principal}: make them add up"
+        )
 
 
 @dataclass(frozen=True, slots=True)

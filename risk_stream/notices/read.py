@@ -251,7 +251,7 @@ def _shift(of: HouseReader, node: Node, first: date) -> Shift | None:
         days |= _DAYS.get(of.one_of(item, "days", _DAYS, "all"), frozenset())
     people = tuple(of.texts(node.get("people"), "people"))
     if not people:
-        of.report(node, "a shift has people: a list of names, who have it in turn")
+        of.report(node, "a shift needs people: a list of names, who have it in turn")
     return Shift(
         days if said is not None else _DAYS["all"],
         _minute(of, node, "from"),
@@ -306,7 +306,9 @@ def _languages(of: HouseReader, root: Node, key: str, receiver: Receiver | None)
         return {}
     texts = {language: of.text(node, language) for language in LANGUAGES if language in node}
     if receiver is not None and receiver.language not in texts:
-        of.report(node, f"{key} is not there in {receiver.language}, the language of receiver {receiver.name}")
+        of.report(
+            node, f"{key} is not there in {receiver.language}, the language of receiver {receiver.name}: write it too"
+        )
     for language, text in texts.items():
         for named, at in names_in(text):
             if named not in NAMES:

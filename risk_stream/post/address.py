@@ -36,9 +36,12 @@ def address_of(receiver: Receiver) -> str:
         found = Path(receiver.url_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise AddressError(f"receiver {receiver.name}: {receiver.url_file} cannot be read: {why}") from error
+        raise AddressError(
+            f"receiver {receiver.name}: {receiver.url_file} cannot be read: {why}; give this"
+            " user the right, or name another"
+        ) from error
     if not found:
-        raise AddressError(f"receiver {receiver.name}: {receiver.url_file} is empty")
+        raise AddressError(f"receiver {receiver.name}: {receiver.url_file} is empty: write the address into it")
     return found
 
 

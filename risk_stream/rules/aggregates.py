@@ -186,7 +186,11 @@ def _operation(node: Node, report: Report) -> Op | None:
     if len(operations) == 1:
         return Op(operations[0].value)
     if operations or not unknown:  # a misspelt operation is reported
-        report(node, f"a feature has exactly one operation of {', '.join(_OPERATIONS)}, and this has {len(operations)}")
+        report(
+            node,
+            f"a feature has exactly one operation of {', '.join(_OPERATIONS)}, and this has"
+            f" {len(operations)}: keep one",
+        )
     return None
 
 

@@ -68,7 +68,7 @@ class Cards:
         self._use(named)
         if not isinstance(value, Value) or value.kind not in COUNTED:
             what = value.kind.value if isinstance(value, Value) else "a condition"
-            self._reader.report(at, f"a scorecard puts numbers into bins, and '{named}' is {what}")
+            self._reader.report(at, f"a scorecard puts numbers into bins, and '{named}' is {what}: name a number")
             return None
         if scored.is_reason and not scored.words:
             self._reader.report(node, f"{scored.name} says no words: why are points lost, or write reason: false")

@@ -335,7 +335,8 @@ class Checker:
             raise ExpressionError("this condition never changes: name a field or a feature before 'in'", node.at)
         if not value.kind.is_text:
             raise ExpressionError(
-                f"a list of the house holds texts, and {wording_of(value)} is {value.kind.value}", node.at
+                f"a list of the house holds texts, and {wording_of(value)} is {value.kind.value}: ask for a text",
+                node.at,
             )
         return Listing(value, node.list_name, node.negated)
 
@@ -392,7 +393,7 @@ class Checker:
         if node.op in ("+", "-", "%"):
             self._of_one_currency((left, right), node.at)
         if node.op in ("/", "%") and right == Constant(right.kind, 0.0):
-            raise ExpressionError("a division by zero is always unknown", node.at)
+            raise ExpressionError("a division by zero is always unknown: divide by what can be something else", node.at)
         # a time is in ms and a duration in seconds, so these are operations of their own
         if left.kind is Kind.TIME and right.kind is Kind.TIME:
             return folded(kind, "elapsed", (left, right), node.at)

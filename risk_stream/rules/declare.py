@@ -65,7 +65,8 @@ class Declarations:
         for name in (*theirs.constants, *theirs.patterns, *theirs.declared):
             if name in mine.constants or name in mine.patterns or name in mine.declared:
                 self._reader.report(
-                    node, f"'{node.value}' declares '{name}', and so does another file that is imported here"
+                    node,
+                    f"'{node.value}' declares '{name}', and so does another file that is imported here: rename one",
                 )
                 return
         mine.constants.update(theirs.constants)

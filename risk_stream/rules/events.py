@@ -85,7 +85,9 @@ def shared_field(types: tuple[EventType, ...], name: str) -> Field:
         return found
     known = {f.name for t in types for f in t.all_fields}
     if len(lacking) < len(types):
-        raise ExpressionError(f"'{name}' is not a field of {', '.join(lacking)}, which is judged too")
+        raise ExpressionError(
+            f"'{name}' is not a field of {', '.join(lacking)}, which is judged too: name one that all have"
+        )
     raise ExpressionError(f"{lacking[0]} has no field '{name}'{nearest(name, known)}")
 
 

@@ -332,7 +332,9 @@ def _syntax_error(body: str, shift: int, error: SyntaxError) -> ExpressionError:
         if bare.count(opening) > bare.count(closing):
             return ExpressionError(f"'{opening}' is never closed", shift + bare.find(opening))
         if bare.count(opening) < bare.count(closing):
-            return ExpressionError(f"'{closing}' closes nothing", shift + bare.rfind(closing))
+            return ExpressionError(
+                f"'{closing}' closes nothing: remove it, or open it before", shift + bare.rfind(closing)
+            )
     end = len(body.rstrip()) - 1
     if bare[end] in _EXPECTING:
         return ExpressionError("the expression ends too early: a value is expected behind this", shift + end)

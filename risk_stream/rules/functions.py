@@ -188,7 +188,8 @@ class Functions:
         seen, *sought = self._arguments(node, 2, 1 + MOST_VALUES)
         if not isinstance(seen, AggregateValue) or seen.kind is not Kind.SET:
             raise ExpressionError(
-                f"has() asks a feature {{seen: FIELD, values: [...], ...}} for a value, and this is {seen.kind.value}",
+                f"has() asks a feature {{seen: FIELD, values: [...], ...}} for a value, and this is"
+                f" {seen.kind.value}: name such a feature",
                 node.arguments[0].at,
             )
         values = seen.aggregate.values

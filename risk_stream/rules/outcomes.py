@@ -50,7 +50,7 @@ def read_labels(root: Node, learning: str, catalogue: Catalogue, reader: Reader)
         return None
     both = [word for word in bad if word in good]
     if both:
-        reader.report(node["good"], f"'{both[0]}' is among the bad outcomes: it teaches one thing or the other")
+        reader.report(node["good"], f"'{both[0]}' is among the bad outcomes: keep it in one of the two")
     if not bad:
         reader.report(
             node.get("bad") or node, f"'bad' is missing or empty: name the outcomes that count as 1, {_EXAMPLE}"

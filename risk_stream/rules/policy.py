@@ -94,7 +94,7 @@ class _PolicyReader:
         lines = self._lines(root, "grades")
         group_lines = self._lines(root, "group_grades") if "group_grades" in root else lines
         if [name for name, _ in group_lines] != [name for name, _ in lines]:
-            self.report(root["group_grades"], "group_grades has the grades of grades, in the same order")
+            self.report(root["group_grades"], "group_grades must have the grades of grades, in the same order")
         points = self._points(root, None)
         return Policy(
             name=self.reader.word(root, "profile", "profile"),

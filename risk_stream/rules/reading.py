@@ -137,7 +137,7 @@ class Reader:
             self.report(found, f"{key} must be text, and this is {kind_of(found)}")
             return default
         if not found.value.strip():
-            self.report(found, f"{key} is empty")
+            self.report(found, f"{key} is empty: write it, or leave it out")
             return default
         if len(found.value) > MAX_TEXT:
             self.report(found, f"{key} has {len(found.value):,} characters, at most {MAX_TEXT:,} are allowed")

@@ -49,6 +49,8 @@ def read_marks(
             said = {key: reader.text(node, key, "") or "" for key in MARK_KEYS}
             given = next((key for key in MARK_KEYS if key in node), "")
             if given and gives != SEGMENTS:
-                reader.report(node[given], f"'{given}' is what segments are called by, and this model gives a score")
+                reader.report(
+                    node[given], f"'{given}' is what segments are called by, and this model gives a score: leave it out"
+                )
         marks.append(tuple(said[key] or f"{key} {words or name}" for key in ("low", "high")))
     return tuple((low, high) for low, high in marks) if gives == SEGMENTS else ()

@@ -65,7 +65,7 @@ class Terms:
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
             if abs(node.value) <= MAX_LITERAL:
                 return Constant(Kind.NUMBER, float(node.value))
-            self._reader.report(node, f"{what} is too large a number")
+            self._reader.report(node, f"{what} is too large a number: write a smaller one")
             return None
         if not node.is_text:
             self._reader.report(node, f"{what} is a number or an expression, and this is {kind_of(node)}")

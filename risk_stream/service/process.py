@@ -188,7 +188,7 @@ def run_service(settings: Settings, *, with_parent: bool = False) -> None:
         asyncio.run(serve())
     except KafkaError as exc:
         raise BrokerError(
-            f"the broker at {settings.broker} does not answer ({exc!r}): is Kafka running there?"
+            f"Kafka does not answer at {settings.broker} ({exc!r}): start it, or set RISK_STREAM_BROKER"
         ) from exc
 
 

@@ -6,14 +6,32 @@ what it prints is the address alone, and where nothing is carried (an embedded b
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import struct
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["Broker", "RedisUrl", "Security", "doubt", "kafka_options", "redis_options", "tls_context", "unreachable"]
+__all__ = [
+    "Broker",
+    "RedisUrl",
+    "Security",
+    "doubt",
+    "kafka_options",
+    "reason",
+    "redis_options",
+    "tls_context",
+    "unreachable",
+]
+
+#: Kafka's request that any client may make first, and the number by which its answer is known.
+_API_VERSIONS, _CORRELATION = 18, 0x7269736B
+
+_TLS = " (where it wants TLS: RISK_STREAM_KAFKA_SECURITY)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +112,74 @@ def redis_options(url: str) -> dict[str, Any]:
     return options
 
 
+def reason(error: OSError) -> str:
+    """Why the network or a file would not, in the system's own words: those of libraries name the address again."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()
+
+
 def unreachable(broker: str, seconds: float) -> list[str]:
-    """Why none of Kafka's addresses takes a connection, TLS among it, one text for each; empty where one does."""
+    """Why Kafka answers at none of its addresses, one text for each; empty where it does at one.
+
+    It is asked for the versions it speaks, which every broker says before it wants a password: what only takes the
+    connection (a web server, a port that hangs, a listener with TLS) is no broker to us, and is found within `seconds`.
+    """
     security = broker.security if isinstance(broker, Broker) else Security()
     reasons = []
     for part in broker.split(","):
         at = part.strip()
         host, _, port = at.rpartition(":")
+        connected = False
         try:
             with socket.create_connection((host, int(port)), timeout=seconds) as connection:
+                connected = True
                 if security.tls:
                     context = tls_context(security.ca, security.certificate, security.key)
-                    context.wrap_socket(connection, server_hostname=host).close()
+                    with context.wrap_socket(connection, server_hostname=host) as secured:
+                        answered = _answers(secured, seconds)
+                else:
+                    answered = _answers(connection, seconds)
         except ssl.SSLCertVerificationError as error:
             reasons.append(f"{at}: its certificate is not trusted, {error.verify_message}: RISK_STREAM_KAFKA_CA")
         except ssl.SSLError as error:
             reasons.append(f"{at}: no TLS is spoken there ({error.reason or error}): RISK_STREAM_KAFKA_SECURITY")
+        except TimeoutError:
+            late = ": no TLS is spoken there, RISK_STREAM_KAFKA_SECURITY" if connected and security.tls else ""
+            reasons.append(f"{at}: nothing is said within {seconds:g} s{late}")
         except OSError as error:
-            reasons.append(f"{at}: {(error.strerror or str(error)).lower()}")
+            reasons.append(f"{at}: {reason(error)}")
         else:
-            return []
+            if answered:
+                return []
+            reasons.append(f"{at}: takes the connection and speaks no Kafka{'' if security.tls else _TLS}")
     return reasons
+
+
+def _answers(connection: socket.socket, seconds: float) -> bool:
+    """Whether who is at the other end answers Kafka's ApiVersions, version 0, within `seconds`."""
+    end = time.monotonic() + seconds
+    try:
+        connection.sendall(struct.pack(">ihhih", 10, _API_VERSIONS, 0, _CORRELATION, -1))
+        said = b""
+        while len(said) < 8 and (left := end - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not (more := connection.recv(8 - len(said))):
+                break
+            said += more
+    except (TimeoutError, ConnectionError):
+        return False
+    return said[4:] == struct.pack(">i", _CORRELATION)
 
 
 def doubt(broker: str) -> str:
     """What to look at where Kafka takes a connection and then says nothing."""
     security = broker.security if isinstance(broker, Broker) else Security()
     if security.mechanism:
-        return f"is Kafka running there, and does it know {security.user} by {security.mechanism} and this password?"
+        return f"is Kafka there, and does it know {security.user} by {security.mechanism} and this password?"
     if security.protocol == "PLAINTEXT":
-        return "is Kafka running there? Where it wants TLS or a password, set RISK_STREAM_KAFKA_SECURITY"
-    return "is Kafka running there?"
+        return "is RISK_STREAM_BROKER Kafka's port? Where it wants TLS or a password, set RISK_STREAM_KAFKA_SECURITY"
+    return "is RISK_STREAM_BROKER Kafka's port?"
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ Lists and maps are JSON there: `RISK_STREAM_RULES='["rules", "/etc/house/rules"]
 from __future__ import annotations
 
 import os
+import re
 import site
 import sysconfig
 from pathlib import Path
@@ -53,7 +54,9 @@ class SecretFiles(PydanticBaseSettingsSource):
             return Path(file).read_text(encoding="utf-8").rstrip("\r\n"), field_name, False
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise SettingsError(f"{variable}: {file} cannot be read: {why}") from error
+            raise SettingsError(
+                f"{variable}: {file} cannot be read: {why}; name a file that this user may read"
+            ) from error
 
     def __call__(self) -> dict[str, Any]:
         """All of them that are set."""
@@ -300,7 +303,7 @@ class Settings(BaseSettings):
         for name, used in files.items():
             file: Path | None = getattr(self, name)
             if used and file is not None and not file.is_file():
-                raise ValueError(f"RISK_STREAM_{name.upper()}: there is no file {file}")
+                raise ValueError(f"RISK_STREAM_{name.upper()}: there is no file {file}: name one that is there")
         security = Security(
             self.kafka_security.upper(),
             self.kafka_ca,
@@ -329,7 +332,7 @@ class Settings(BaseSettings):
         for part in value.split(","):
             host, colon, port = part.strip().rpartition(":")
             if not (host and colon and port.isdigit()):
-                raise ValueError(f"{part.strip()!r} is no host:port")
+                raise ValueError(f"{part.strip()!r} is no host:port: write one as kafka-1:9092")
         return value
 
     @field_validator("console_url")
@@ -469,10 +472,36 @@ def load_settings(**given: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        said = "; ".join(
-            "".join(f"RISK_STREAM_{str(p).upper()}: " for p in e["loc"][:1]) + e["msg"].removeprefix("Value error, ")
-            for e in exc.errors()
-        )
-        raise SettingsError(said) from exc
+        raise SettingsError("; ".join(_said(error) for error in exc.errors())) from exc
     except SourceError as exc:
-        raise SettingsError(f"{exc}: lists and maps are JSON in the environment") from exc
+        named = re.search(r'field "(\w+)"', str(exc))
+        variable = f"RISK_STREAM_{named[1].upper()}" if named else str(exc)
+        raise SettingsError(
+            f'{variable}: write lists and maps as JSON in the environment, as ["rules", "more"]'
+        ) from exc
+
+
+#: What is wrong with a value, by pydantic's name for it; the rest is said in the words of a validator of ours.
+_WRONG = {
+    "int_parsing": "is no whole number",
+    "int_from_float": "is no whole number",
+    "float_parsing": "is no number",
+    "bool_parsing": "is neither true nor false",
+    "literal_error": "is none of {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be {le} or less",
+}
+
+
+def _said(error: Any) -> str:
+    """What is wrong with a setting: the variable, what it holds, what it may hold, and what it is when not set."""
+    if not error["loc"]:
+        return str(error["msg"]).removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    variable = f"RISK_STREAM_{name.upper()}"
+    if error["type"] not in _WRONG:
+        return f"{variable}: {str(error['msg']).removeprefix('Value error, ')}"
+    wrong = _WRONG[error["type"]].format(**error.get("ctx", {}))
+    default = str(Settings.model_fields[name].default).lower()
+    return f"{variable}: {str(error['input'])!r} {wrong}; take it away for {default}"

@@ -75,7 +75,9 @@ class Market:
         density: float = 1.0,
     ) -> None:
         if customers < 20 or (days is not None and days < 1) or density < 0:
-            raise ValueError("a market needs 20 customers or more, at least one day and a density of 0 or more")
+            raise ValueError(
+                "a market needs 20 customers or more, at least one day and a density of 0 or more: give so many"
+            )
         if tick_minutes < 1 or 240 % tick_minutes:
             raise ValueError(
                 f"the trading day's 240 minutes are no multiple of {tick_minutes}: give 1, 2, 3, 4, 5, 10 …"
@@ -170,7 +172,7 @@ def _wanted(episodes: int | Mapping[str, int] | Sequence[tuple[str, int | None]]
         given = list(episodes)
     for kind, _ in given:
         if kind not in KINDS:
-            raise ValueError(f"there is no kind of episode called {kind!r}: there are {', '.join(KINDS)}")
+            raise ValueError(f"there is no kind of episode called {kind!r}: name one of {', '.join(KINDS)}")
     return given
 
 

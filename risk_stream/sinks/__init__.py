@@ -6,7 +6,16 @@ from risk_stream.sinks.health import STATES, Fired, Health, RuleHealth, WorkerHe
 from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink, ProfileState
 from risk_stream.sinks.prometheus import CLERK_METRICS, LATENCY_BUCKETS, METRICS, OTHER, SERVER_METRICS, Metric, Metrics
-from risk_stream.sinks.redis import RECOVERED, WITHDRAWN, AlertSink, AlertStanding, Keep, Written, without_password
+from risk_stream.sinks.redis import (
+    RECOVERED,
+    WITHDRAWN,
+    AlertSink,
+    AlertStanding,
+    Keep,
+    Written,
+    away,
+    without_password,
+)
 from risk_stream.sinks.standings import standings_of
 
 __all__ = [
@@ -31,6 +40,7 @@ __all__ = [
     "RuleHealth",
     "WorkerHealth",
     "Written",
+    "away",
     "standings_of",
     "together",
     "without_password",

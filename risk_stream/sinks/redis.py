@@ -38,13 +38,23 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from risk_stream.settings import redis_options
+from risk_stream.settings import reason, redis_options
 from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, STAND, TRIM
 
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
 
-__all__ = ["RECOVERED", "SEVERITIES", "WITHDRAWN", "AlertSink", "AlertStanding", "Keep", "Written", "without_password"]
+__all__ = [
+    "RECOVERED",
+    "SEVERITIES",
+    "WITHDRAWN",
+    "AlertSink",
+    "AlertStanding",
+    "Keep",
+    "Written",
+    "away",
+    "without_password",
+]
 
 #: States of an alert that does not hold any more, and of one found by judging a too late event afterwards.
 WITHDRAWN, RECOVERED = "withdrawn", "recovered"
@@ -121,6 +131,18 @@ class Written:
 def without_password(url: str) -> str:
     """A Redis address as it may be shown."""
     return re.sub(r"//[^/@]*@", "//", url)
+
+
+def away(url: str, error: Exception) -> str:
+    """Why Redis cannot be used, and what to do, in one sentence without its password."""
+    where, said = without_password(url), (str(error) or type(error).__name__).rstrip(".")
+    if "authenticat" in said.lower() or "username-password" in said:
+        do = "set RISK_STREAM_REDIS_PASSWORD_FILE and RISK_STREAM_REDIS_USER"
+        return f"Redis at {where} wants another user or password: {do}"
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, OSError):
+        said = reason(cause)
+    return f"Redis at {where} does not answer ({said}): start Redis, or set RISK_STREAM_REDIS"
 
 
 def _limit(alert: Alert) -> str:

@@ -107,12 +107,12 @@ class Supervisor:
                 made = create_topics(self.settings.broker, wanted_topics(self.settings, catalogue))
             except BrokerError as exc:
                 if not said:
-                    _say(f"{exc} Waiting for it.")
+                    _say(f"{str(exc).rstrip('.')}. Waiting for it.")
                     said = True
                 self._told.wait(BROKER_WAIT)
             else:
                 if said:
-                    _say(f"the broker at {self.settings.broker} answers")
+                    _say(f"Kafka answers at {self.settings.broker}")
                 if made:
                     _say(f"created {len(made)} topics: {', '.join(made)}")
                 return True

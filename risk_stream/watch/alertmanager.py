@@ -67,8 +67,13 @@ class Alertmanager:
             async with self._session.request(method, f"{self.url}/api/v2/{path}", json=body) as answer:
                 if answer.status >= 400:
                     why = (await answer.text())[:200].strip()
-                    raise AlertmanagerError(f"the Alertmanager at {self.url} answers {answer.status}: {why}")
+                    raise AlertmanagerError(
+                        f"the Alertmanager at {self.url} answers {answer.status} ({why}): is"
+                        " RISK_STREAM_ALERTMANAGER right?"
+                    )
                 return await answer.json() if method == "GET" else None
         except (TimeoutError, aiohttp.ClientError, OSError) as exc:
             why = str(exc) or f"no answer within {PATIENCE:g} s"
-            raise AlertmanagerError(f"the Alertmanager at {self.url} does not answer: {why}") from exc
+            raise AlertmanagerError(
+                f"the Alertmanager at {self.url} does not answer ({why}): start it, or set RISK_STREAM_ALERTMANAGER"
+            ) from exc

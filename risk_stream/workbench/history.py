@@ -208,7 +208,9 @@ def _top(paths: Sequence[Path]) -> Path:
             tops.add(git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
         except GitError as error:
             if "not a git repository" in str(error):
-                raise GitError(f"{path} is in no git repository, so nothing is known of its past") from None
+                raise GitError(
+                    f"{path} is in no git repository, so nothing is known of its past: keep the rules in one"
+                ) from None
             raise
     if len(tops) > 1:
         raise GitError("the rule files are in several git repositories: name those of one")

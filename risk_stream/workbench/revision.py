@@ -36,9 +36,9 @@ def git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
             check=False,
         )
     except FileNotFoundError:
-        raise GitError("git is not installed here") from None
+        raise GitError("git is not installed here: install it, or name a folder") from None
     except subprocess.TimeoutExpired:
-        raise GitError(f"git did not answer within {PATIENCE:.0f} s in {folder}") from None
+        raise GitError(f"git did not answer within {PATIENCE:.0f} s in {folder}: run it again") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise GitError(f"git: {said[0] if said else 'it failed without a word'}")

@@ -40,4 +40,8 @@ def test_a_port_that_is_taken_is_named() -> None:
         subprocess.run(made, check=True, capture_output=True, timeout=60)
         port = taken.getsockname()[1]
         code, said = serve("--port", str(port), "--broker", broker.address)
-        assert (code, f"cannot listen on 127.0.0.1:{port}" in said, "Traceback" in said) == (1, True, False), said
+        assert (code, f"Cannot listen at 127.0.0.1:{port} (" in said, "Traceback" in said) == (
+            1,
+            True,
+            False,
+        ), said

@@ -57,4 +57,7 @@ def test_what_cannot_be_told_is_a_sentence(
     assert "does not exist" in ask("rules", "history", "--rules", "nowhere").err
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(rules.parent))
     answer = ask("rules", "history", "--rules", rules)
-    assert (answer.code, "is in no git repository, so nothing is known of its past." in answer.err) == (1, True)
+    assert (
+        answer.code,
+        "is in no git repository, so nothing is known of its past: keep the rules in one." in answer.err,
+    ) == (1, True)

@@ -111,7 +111,7 @@ def test_status_as_of_a_later_day_says_what_is_overdue(ask: Ask, cycles: Path, h
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("L9",), "There is no event of the loan 'L9' in what was read."),
+        (("L9",), "There is no event of the loan 'L9' in what was read: name"),
         (("L1", "--at", "soon"), "--at soon is no time"),
         (("L1", "--lifecycle", "consumer-lone"), "There is no life cycle 'consumer-lone'; did you mean"),
     ],

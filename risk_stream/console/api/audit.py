@@ -53,7 +53,7 @@ def routes(house: House) -> list[Route]:
             try:
                 found = await house.records.read(house.settings.life_topic, 0, places)
             except KafkaError:
-                return bad("Kafka does not answer: the log cannot be read now", 503)
+                return bad("Kafka does not answer: the log cannot be read now, ask again", 503)
             items = [told(read_entry(found[place]), scope, house.masking.key) for place in places if place in found]
         number, head = table.last
         return answer(

@@ -52,7 +52,7 @@ def routes(house: House) -> list[Route]:
         try:
             said = None if place is None else await house.alert_at(*place)
         except KafkaError:
-            return bad("Kafka does not answer: the alert cannot be read now", 503)
+            return bad("Kafka does not answer: the alert cannot be read now, ask again", 503)
         if said is None:
             return missing("such alert in the log: it never was, is forgotten, or is not yours to see")
         shown = {name: said.get(name) for name in ("summary", "why", "keys", "features", "was")}

@@ -62,7 +62,9 @@ class Flow:
                 try:
                     self._last = time.monotonic(), await self._look()
                 except (KafkaError, OSError, TimeoutError) as exc:
-                    raise BrokerError(f"the broker at {self._settings.broker} does not answer ({exc!r})") from exc
+                    raise BrokerError(
+                        f"Kafka does not answer at {self._settings.broker} ({exc!r}): ask again when it does"
+                    ) from exc
             return self._last[1]
 
     async def _look(self) -> Look:

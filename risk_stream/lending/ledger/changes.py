@@ -111,7 +111,7 @@ def versions(
     for number, change in enumerate(changes):
         try:
             if account.ended is not None:
-                raise LendingError(f"it was written off on {account.ended}")
+                raise LendingError(f"it was written off on {account.ended}: correct that first")
             _apply(account, change)
         except LendingError as error:
             faults[number] = str(error)
@@ -137,7 +137,7 @@ def _restructure(account: _Account, change: Restructured) -> None:
     if principal is None:
         principal = int(unpaid[before].sum() + unpaid[~before & (account.due.kind == Kind.PRINCIPAL)].sum())
     if principal == 0:
-        raise LendingError("nothing is owed that could be restructured")
+        raise LendingError("nothing is owed that could be restructured: look whether its payments are right")
     terms = replace(change.terms, principal=principal, start=change.day)
     new = due_of(schedule(terms))
     if arrears := int(unpaid[before].sum()):

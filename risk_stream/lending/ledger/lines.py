@@ -112,7 +112,9 @@ def _check_agreed(terms: Terms, rate: Fraction, agreed: int) -> None:
     if terms.accrual is not Accrual.MONTHS or terms.method not in {Method.EQUAL_INSTALMENTS, Method.EQUAL_PRINCIPAL}:
         raise LendingError("an instalment is named only where interest is counted by months, and is level or principal")
     if terms.method is Method.EQUAL_INSTALMENTS and terms.instalments > 1 and agreed <= terms.principal * rate:
-        raise LendingError(f"an instalment of {agreed / 100:,.2f} does not pay the interest of the first period")
+        raise LendingError(
+            f"an instalment of {agreed / 100:,.2f} does not pay the interest of the first period: agree on more"
+        )
 
 
 def _by_kernel(

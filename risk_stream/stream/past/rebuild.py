@@ -20,7 +20,7 @@ from risk_stream.engine import Alert
 from risk_stream.kafka import BrokerError, Reader, Span, read_lives
 from risk_stream.profiles import Record
 from risk_stream.settings import Settings
-from risk_stream.sinks import AlertSink, AlertStanding, Keep, ProfileSink, Written, standings_of
+from risk_stream.sinks import AlertSink, AlertStanding, Keep, ProfileSink, Written, away, standings_of
 from risk_stream.stream.store import ROUND_TRIP
 
 __all__ = ["RebuildError", "Rebuilt", "rebuild"]
@@ -93,8 +93,7 @@ async def rebuild(
         removed = await sink.remove(sorted(unseen)) if prune and not cut else 0
     except (RedisError, OSError, TimeoutError) as exc:
         raise RebuildError(
-            f"Redis at {sink.url} does not answer ({str(exc) or type(exc).__name__}) after {done:,} records: run it "
-            "again when it does, what is written stays"
+            f"{away(settings.redis, exc)}; then run it again ({done:,} records were read, what is written stays)"
         ) from exc
     finally:
         await sink.close()

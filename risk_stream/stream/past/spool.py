@@ -71,7 +71,9 @@ async def spool(
         async with Reader(settings.broker) as reader:
             records = sum(len(span) for span in await reader.spans(settings.origin_topics))
             if most is not None and records > most:
-                raise TooMuchError(f"the house's topics hold {records:,} records, more than {most:,}")
+                raise TooMuchError(
+                    f"the house's topics hold {records:,} records, more than {most:,}: say a later --from"
+                )
             refused = await refused_for_their_time(reader, settings, "future", "late")
             async for _ in read_events(reader, settings, decoder, refused, keep):
                 pass

@@ -132,7 +132,7 @@ def _outcome(number: int, line: bytes, kinds: frozenset[str], rules_of: Mapping[
     try:
         said = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise OutcomeError(f"line {number} is no JSON: {error}") from None
+        raise OutcomeError(f"line {number} is no JSON ({error}): write one JSON object a line") from None
     if not isinstance(said, dict):
         raise OutcomeError(f"line {number} is no JSON object: write label, and an event or a key")
     unknown = sorted(said.keys() - _WORDS - kinds)
@@ -154,10 +154,10 @@ def _outcome(number: int, line: bytes, kinds: frozenset[str], rules_of: Mapping[
     if not events and not keys:
         raise OutcomeError(f"line {number} names no event and no key: say event, or one such as customer")
     if not all(isinstance(text, str) for text in (*events, *(key for _, key in keys))):
-        raise OutcomeError(f"line {number}: an event and a key are texts")
+        raise OutcomeError(f"line {number}: an event and a key are texts: write them in quotes")
     rules = said.get("rules", rules_of.get(label, ()))
     if not isinstance(rules, list | tuple) or not all(isinstance(rule, str) for rule in rules):
-        raise OutcomeError(f"line {number}: rules is a list of ids")
+        raise OutcomeError(f"line {number}: rules must be a list of ids")
     start, end = (_time(number, said, name, default) for name, default in (("start", -(1 << 62)), ("end", 1 << 62)))
     return Outcome(number, label, frozenset(events), tuple(keys), start, end, frozenset(rules))
 
@@ -172,5 +172,5 @@ def _time(number: int, said: Mapping[str, Any], name: str, default: int) -> int:
         return parse_time(value)
     except (TypeError, ValueError):
         raise OutcomeError(
-            f"line {number}: {name} is a time, such as 2026-01-31 or 2026-01-31T09:30:00Z, or ms since 1970"
+            f"line {number}: {name} must be a time, such as 2026-01-31 or 2026-01-31T09:30:00Z, or ms since 1970"
         ) from None
