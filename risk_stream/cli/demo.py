@@ -137,6 +137,7 @@ def demo(
 @contextlib.contextmanager
 def _house(screen: Screen, folder: Path, port: int, given_rules: list[Path]) -> Iterator[tuple[Settings, ChildProcess]]:
     """Broker, Redis, topics, desk, console and a worker that is ready; all gone afterwards, in the opposite order."""
+    from risk_stream.access import read_access
     from risk_stream.embedded import ChildProcess, EmbeddedBroker, EmbeddedRedis, broker_binary, free_port, redis_binary
     from risk_stream.kafka import create_topics, wanted_topics
     from risk_stream.settings import shipped
@@ -174,7 +175,9 @@ def _house(screen: Screen, folder: Path, port: int, given_rules: list[Path]) -> 
         }
         settings = settings_with(**given)
         where = ", ".join(str(path) for path in rules)
-        screen.say(f"rules: {len(plan.rules)} of {where}; edit one while this runs, and it counts a second later")
+        by_four_eyes = read_access(settings.people_folder).four_eyes
+        change = "propose an edit, and have somebody else approve it" if by_four_eyes else "edit one while this runs"
+        screen.say(f"rules: {len(plan.rules)} of {where}; {change}, and it counts a second later")
         create_topics(settings.broker, wanted_topics(settings, catalogue_of(settings)))
         worker = stack.enter_context(_process(ChildProcess, "worker", folder, given))
         stack.enter_context(_process(ChildProcess, "desk", folder, given))

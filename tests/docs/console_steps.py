@@ -89,7 +89,7 @@ def audit(page: Page, shell: Shell) -> Iterator[None]:
 
 def quality(page: Page, _: Shell) -> Iterator[None]:
     page.goto("/quality")
-    expect(page.locator("main")).to_contain_text("is called")
+    expect(page.get_by_role("link", name="3 refused in 24 hours")).to_be_visible()
     yield
 
 
