@@ -20,7 +20,7 @@ from typing import Any
 from typer.main import get_command
 
 from bench.figures import SCALE, Committed
-from docs.architecture import rooms_drawing, rooms_table
+from docs.architecture import rooms_svg, rooms_table
 from docs.dashboards import dashboards
 from docs.errors import errors_page
 from docs.house import rooms as rooms_of_house
@@ -377,7 +377,8 @@ def pages() -> dict[Path, str]:
             canary_metrics=metrics_table(CANARY_METRICS),
             book_metrics=gauges_table(),
         ),
-        architecture: with_tables(architecture.read_text(), drawing=rooms_drawing(house), rooms=rooms_table(house)),
+        architecture: with_tables(architecture.read_text(), rooms=rooms_table(house)),
+        DOCS / "house.svg": rooms_svg(house),
         models: with_tables(models.read_text(), components=components_table()),
         performance: with_tables(performance.read_text(), figures=performance_table(), checked=checked_table()),
         scale: with_tables(scale.read_text(), scale=scale_tables()),
