@@ -92,7 +92,8 @@ def _told(done: Soaked, asked: Soak, seed: int) -> dict[str, float]:
             )
         )
     head = ("process", "MiB after warm-up", "at the end", "PSS", "MiB an hour (95 %)", "files", "threads", "tasks")
-    table(head, rows)
+    if rows:
+        table(head, rows)
     found = figures(done, asked)
     if not done.good:
         print(done.error or "\n".join(explain(done.judgement, done.judgement.differences[:5])))

@@ -29,8 +29,9 @@ __all__ = ["Soak", "Soaked", "soak"]
 #: Alerts that Redis keeps, for each event a second: some three minutes of them.
 KEPT_ALERTS = 0.5
 
-#: How long a desk remembers closed alerts, days: a minute, so that it holds all that it ever will after the warm-up.
-REMEMBERED = 60 / 86_400
+#: How long a desk remembers closed alerts and acts, days: less than two minutes, so that it holds all that it ever will
+#: after the warm-up; and longer than a broker is away, since an act that was said twice is looked at again after that.
+REMEMBERED = 110 / 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 #: A broker of which no trouble was heard for so long answers again, s.
 QUIET = 2.0
 
+#: A line of one kind is said so often at most, s; kinds that are remembered.
+AGAIN, KINDS = 10.0, 200
+
 #: How the Kafka client's log lines about an unreachable broker are recognised.
 _TROUBLE = (
     "ConnectionError",
@@ -61,18 +64,28 @@ class BrokerWatch(logging.Handler):
         self.broker, self._clock = broker, clock
         self.away = False
         self._last = 0.0
+        self._said: dict[object, float] = {}
         self._log = logging.getLogger(__name__)
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line of the Kafka client."""
         text = record.getMessage()
         if not any(word in text for word in _TROUBLE):
-            self._log.info("kafka client: %s", text)
+            self._say(record.msg, text)
             return
         self._last = self._clock()
         if not self.away:
             self.away = True
             self._log.warning("the broker at %s does not answer: waiting for it, nothing is lost", self.broker)
+
+    def _say(self, kind: object, text: str) -> None:
+        """Say a line, and of its kind no more for a while: a broker that comes back has hundreds in a second."""
+        now = self._clock()
+        if now - self._said.get(kind, float("-inf")) >= AGAIN:
+            if len(self._said) >= KINDS:
+                self._said.clear()
+            self._said[kind] = now
+            self._log.info("kafka client: %s", text)
 
     def tick(self) -> None:
         """To be called now and then."""

@@ -56,7 +56,12 @@ METRICS: tuple[Metric, ...] = (
         ("topic", "stage"),
         "Events admitted that a rule of this business stage looks at; one event may count for several stages.",
     ),
-    Metric("risk_stream_rejects_total", "counter", ("topic", "reason"), "Records refused, each kept in risk.rejects."),
+    Metric(
+        "risk_stream_rejects_total",
+        "counter",
+        ("topic", "reason"),
+        "Records refused, kept in risk.rejects; one that is read again, as after a restart, counts again.",
+    ),
     Metric(
         "risk_stream_judged_latency_seconds",
         "histogram",

@@ -94,3 +94,22 @@ def test_other_lines_of_the_client_are_no_outage(caplog: pytest.LogCaptureFixtur
     watch = BrokerWatch("kafka:9092")
     hear(watch, "Heartbeat failed for group because it is rebalancing")
     assert not watch.away
+
+
+def test_a_client_that_repeats_itself_is_heard_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    """A broker that comes back answers hundreds of requests with one error, each of another partition."""
+    now = [0.0]
+    watch = BrokerWatch("kafka:9092", clock=lambda: now[0])
+    with caplog.at_level("INFO", logger="risk_stream.kafka.logs"):
+        for second in range(15):
+            now[0] = float(second)
+            for partition in range(40):
+                said = (
+                    "Got error produce response on topic-partition %s, retrying. Error: %s",
+                    (partition, "NotLeader"),
+                )
+                watch.emit(logging.LogRecord("aiokafka", logging.WARNING, "", 0, *said, None))
+    assert [record.args[0][-40:] for record in caplog.records if record.args] == [
+        "-partition 0, retrying. Error: NotLeader",
+        "-partition 0, retrying. Error: NotLeader",
+    ]

@@ -56,6 +56,7 @@ def test_what_was_written_is_read_back_in_order(state: KafkaStateLog) -> None:
 
         assert await writer.write(parts(b"a", b"b"), header) == 1
         assert await writer.write(parts(b"c"), header) == 1
+        await (await state.fence(0)).close()  # it returns when the broker has marked as complete what was written
         first, end, found = await everything(state, 0)
         assert [value for _, _, value in found] == [b"a", b"b", b"h", b"c", b"h"]
         assert (first, end) == (0, writer.end)
