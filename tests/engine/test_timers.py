@@ -338,3 +338,20 @@ rules: [{id: silent, on: transfer, after: 1d, when: sent_1d == 0, severity: low,
 
     assert ended(0.9).alerts == []
     assert [(a.rule, a.event, a.time) for a in ended(1.5).alerts] == [("silent", "t0", START + 86_400_000)]
+
+
+LATE = """\
+stage: trading
+features: {seen_2h: {count: transfer, by: account, window: 2h}}
+rules:
+  - {id: late, on: transfer, after: 1h, when: seen_2h >= 1, severity: low, owner: o, summary: x}
+"""
+
+
+def test_what_waits_is_judged_as_the_clock_reaches_its_time() -> None:
+    """Not a millisecond earlier, not with the next event, and once."""
+    engine = Engine(plan_of_texts({"rules.yaml": LATE}, CATALOGUE), reserve_mib=8, lateness_ms=0)
+    hour = 3_600_000
+    assert engine.apply(batch_of(transfer("a", 0))).alerts == []
+    said = [engine.advance(START + hour + more).alerts for more in (-1, 0, 1)]
+    assert [[alert.time for alert in alerts] for alerts in said] == [[], [START + hour], []]
