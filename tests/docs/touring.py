@@ -204,11 +204,9 @@ class Shell:
 
     def close(self) -> None:
         """End it, and what it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._bash.pid, signal.SIGKILL)
-        for job in self.jobs:
+        for group in (*self.jobs, self._bash.pid):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(job, signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
 
     @property
     def jobs(self) -> list[int]:
