@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
 from aiokafka import TopicPartition
 
 from bench.chaos.course import Course, StuckError
@@ -193,6 +194,8 @@ def soak(
                 run.flow.stop()
                 run.officers.stop()
         done.reloads = len(run.texts) - 1
+        with (folder / "samples.jsonl").open("wb") as out:
+            out.writelines(orjson.dumps(sample) + b"\n" for sample in run.samples.taken)
         if not done.error:
             done.judgement = judge_soak(house, run.texts)
             of_lives, figures = judge_lives(house, run.officers)
