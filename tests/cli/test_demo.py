@@ -158,7 +158,7 @@ def test_a_worker_that_dies_is_said(demo: Demo) -> None:
     worker.kill()
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "the worker ended (exit code -9)" in err
+    assert "The worker ended (exit code -9)" in err
     assert "Traceback" not in err
     assert alive(servers) == []
 
