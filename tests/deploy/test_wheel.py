@@ -83,7 +83,7 @@ def test_its_rules_models_and_people_are_found_where_no_checkout_is(beside: Path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_the_demo_runs_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     """`pip install "risk-stream[demo]"`, and alerts appear: no River, no checkout, nothing but what pip brought."""
     environment, empty = tmp_path / "environment", tmp_path / "empty"
@@ -96,7 +96,7 @@ def test_the_demo_runs_from_an_empty_environment(wheel: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert ran(python, "-c", "import river", folder=empty).returncode == 1
     command = python.with_name("risk-stream")
-    assert ran(command, "warm", folder=empty, seconds=500).returncode == 0  # else three processes compile the same
+    assert ran(command, "warm", folder=empty, seconds=1200).returncode == 0  # else three processes compile the same
     shown = ran(command, "demo", "--for", "30s", folder=empty, seconds=500)
     assert shown.returncode == 0, shown.stderr
     found = json.loads(shown.stdout.splitlines()[-1])
