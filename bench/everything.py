@@ -31,8 +31,11 @@ PATIENCE = 3600.0
 def run_all(names: Sequence[str], *, quick: bool, keep: bool) -> int:
     """Run the benchmarks of these names, or of all rows, and say what came of it; the exit code.
 
-    With `keep` what was measured is committed in place of what was. Raises SystemExit for a name without a row.
+    With `keep` what was measured is committed in place of what was. Raises SystemExit for a name without a row, and
+    for short forms that are to be committed.
     """
+    if keep and quick:
+        raise SystemExit("short forms are not committed: leave out --quick or --record")
     committed = Committed.read()
     rows = {row.bench: row for row in committed.rows}
     if unknown := [name for name in names if name not in rows]:
@@ -105,6 +108,8 @@ def _summary(rows: Sequence[Row], printed: Mapping[str, Mapping[str, float]], *,
     lines, problems = list[tuple[str, ...]](), list[str]()
     for row in rows:
         for figure, found, verdict in compare(row, printed[row.bench]):
+            if quick and figure.long and verdict == "WORSE":
+                verdict = ""
             shown = "" if found is None else f"{found:,.4g}" if found < 1000 else f"{found:,.0f}"
             was = f"{figure.value:,.4g}" if figure.value < 1000 else f"{figure.value:,.0f}"
             lines.append((f"{row.bench}: {figure.name}", figure.sort, was, shown, verdict))

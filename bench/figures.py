@@ -48,13 +48,17 @@ Verdict: TypeAlias = Literal["", "as committed", "better", "WORSE", "WRONG", "MI
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One committed figure; `of` are the two that it is the quotient of, where a benchmark does not print it itself."""
+    """One committed figure; `of` are the two that it is the quotient of, where a benchmark does not print it itself.
+
+    A `long` one is of so much work that a short form says nothing of it.
+    """
 
     name: str
     value: float
     sort: Sort
     better: Literal["higher", "lower"] = "higher"
     of: tuple[str, str] | None = None
+    long: bool = False
 
     def found(self, printed: Mapping[str, float]) -> float | None:
         """The figure among those that a benchmark printed; None where it is not."""
@@ -122,7 +126,14 @@ class Committed:
 
 def _row(said: Mapping[str, Any]) -> Row:
     figures = tuple(
-        Figure(name, one["value"], one["kind"], one.get("better", "higher"), tuple(one["of"]) if "of" in one else None)
+        Figure(
+            name,
+            one["value"],
+            one["kind"],
+            one.get("better", "higher"),
+            tuple(one["of"]) if "of" in one else None,
+            one.get("long", False),
+        )
         for name, one in said["figures"].items()
     )
     return Row(said["bench"], tuple(said["args"]), said["what"], said["here"], said["beside"], figures)

@@ -120,6 +120,18 @@ def test_what_is_not_as_it_must_be_is_said_in_a_sentence(capsys: pytest.CaptureF
     assert "worker: rate" in capsys.readouterr().out
 
 
+def test_a_short_form_is_not_held_to_what_only_the_long_one_can_show() -> None:
+    """Two processes gain nothing where starting them takes longer than the work."""
+    row = Row("backtest", (), "what", "", "", (Figure("speedup", 1.6, "ratio", long=True),))
+    assert everything._summary([row], {"backtest": {"speedup": 0.5}}, quick=True) == []
+    assert len(everything._summary([row], {"backtest": {"speedup": 0.5}}, quick=False)) == 1
+
+
+def test_short_forms_are_not_recorded() -> None:
+    with pytest.raises(SystemExit, match="short forms are not committed"):
+        everything.run_all(["worker"], quick=True, keep=True)
+
+
 def test_recording_changes_the_committed_figures_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
