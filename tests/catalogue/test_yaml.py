@@ -99,7 +99,7 @@ def test_all_doubled_keys_are_named() -> None:
         ("a: [1, 2\nb: 3\n", "f.yaml:2:2: this is not YAML"),
         ("a: 'x\n", "f.yaml:2:1: this is not YAML"),
         ("a: b: c", "f.yaml:1:5: this is not YAML"),
-        ("\ta: 1", "f.yaml:1:1: this is not YAML"),
+        ("\ta: 1", "f.yaml:1:1: this line is indented with a tab, which YAML does not allow: write spaces"),
         ("a: \x00", "f.yaml:1:4: the character U+0000 is not allowed"),
         ("a: 1\nb: \ud800", "f.yaml:2:1: the text holds half of a surrogate pair"),
         ("a: 1 # \u202e", "f.yaml:1:8: the character U+202E does not show"),

@@ -164,7 +164,10 @@ def test_a_mapping_that_is_no_yaml_says_where(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path, mapping: Path) -> None:
     """So that one can see the other spelling."""
     path = write(tmp_path / "t.csv", "tx,booked,account_no\n1,2,3\n")
-    with pytest.raises(CommandError, match="no column 'acct': its columns are tx, booked, account_no"):
+    with pytest.raises(
+        CommandError,
+        match="no column 'acct', which the mapping names: its columns are tx, booked, account_no; name one",
+    ):
         events(path, mapping)
 
 

@@ -44,7 +44,9 @@ def test_topics_are_created_once_and_described(ask: Ask, broker: str) -> None:
     assert "0 topics created" in again.out
     after = ask("topics", "describe", "--broker", broker, "--format", "json")
     assert after.code == 0
-    single = {f"risk.{name}" for name in ("audit", "plans", "actions", "life", "notices", "canary", "canary.back")}
+    single = {
+        f"risk.{name}" for name in ("audit", "plans", "actions", "life", "notices", "canary", "canary.back", "formats")
+    }
     assert {topic["partitions"] for topic in after.json if topic["name"] not in single} == {3}
     assert {"risk.trades", "risk.loans", "risk.reference", "risk.hop.account"} <= {
         topic["name"] for topic in after.json

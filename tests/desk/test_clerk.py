@@ -40,7 +40,7 @@ EVERYTHING = "risk-stream: it would match alerts of every rule, entity and subje
 
 def house(kafka: Kafka, name: str) -> Settings:
     """Topics of its own."""
-    made = Settings(broker=kafka.address, prefix=f"{name}.", group=name, house_topics={}, partitions=2)
+    made = Settings(broker=kafka.address, prefix=f"clerk.{name}.", group=f"clerk.{name}", house_topics={}, partitions=2)
     create_topics(made.broker, wanted_topics(made, load_catalogue()))
     return made
 
@@ -161,7 +161,7 @@ def test_alerts_are_worked_from_the_command_line(
     """Listed, shown, taken, closed, silenced; and a record that is no act is refused and kept."""
     settings = house(kafka, "worked")
     (tmp_path / "access.yaml").write_text("local: [officer, admin]\n")
-    given = {"BROKER": settings.broker, "PREFIX": "worked.", "GROUP": "worked", "HOUSE_TOPICS": "{}"}
+    given = {"BROKER": settings.broker, "PREFIX": settings.prefix, "GROUP": settings.group, "HOUSE_TOPICS": "{}"}
     given |= {"PEOPLE": str(tmp_path), "REDIS": redis_server.url, "REDIS_PREFIX": "worked:"}
     for name, value in given.items():
         monkeypatch.setenv(f"RISK_STREAM_{name}", value)

@@ -61,12 +61,13 @@ def _shared(
     request: pytest.FixtureRequest, name: str, make: Callable[[], Kafka | RedisServer]
 ) -> Iterator[Kafka | RedisServer | Lent]:
     """The server of the whole run, whichever process of it this is."""
-    place = getattr(request.config, "workerinput", {}).get("lender")
+    given = getattr(request.config, "workerinput", {})
+    place = given.get("lender")
     if place is None:
         yield from _started(make)
         return
     try:
-        lent = borrow(place, name)
+        lent = borrow(place, name, int(given["workerid"].removeprefix("gw")))
     except MissingServerError as exc:
         _missing(exc)
     yield lent

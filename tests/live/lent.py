@@ -25,6 +25,8 @@ class Lent:
     """A server that runs elsewhere: `address` of a Kafka, `url` of a Redis."""
 
     port: int
+    #: Of a Redis: the database that is this process's own, since tests look at all that is in one.
+    database: int = 0
 
     @property
     def address(self) -> str:
@@ -34,7 +36,7 @@ class Lent:
     @property
     def url(self) -> str:
         """As settings want it."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://127.0.0.1:{self.port}/{self.database}"
 
 
 class Lender:
@@ -84,9 +86,12 @@ def _asked(place: str, name: str) -> Any:
         return connection.recv() if name else None
 
 
-def borrow(place: str, name: str) -> Lent:
-    """A server of the run's: raises MissingServerError where it is not on this machine."""
+def borrow(place: str, name: str, process: int = 0) -> Lent:
+    """A server of the run's, for the process of that number.
+
+    Raises MissingServerError where it is not on this machine.
+    """
     port, why = _asked(place, name)
     if why:
         raise MissingServerError(why)
-    return Lent(port)
+    return Lent(port, process)

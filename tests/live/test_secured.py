@@ -91,7 +91,7 @@ def test_a_worker_runs_where_both_ask_for_a_password_over_tls(secured: House) ->
     ("change", "value", "said"),
     [
         ("KAFKA_PASSWORD", "another", "does it know worker by SCRAM-SHA-512 and this password?"),
-        ("KAFKA_SECURITY", "plaintext", "Where it wants TLS or a password, set RISK_STREAM_KAFKA_SECURITY"),
+        ("KAFKA_SECURITY", "plaintext", "speaks no Kafka (where it wants TLS: RISK_STREAM_KAFKA_SECURITY)"),
         ("KAFKA_CA", None, "its certificate is not trusted"),
     ],
 )

@@ -43,8 +43,8 @@ def house(kafka: Kafka, name: str, people: Path, receivers: str, desk: str = LEV
     (people / "access.yaml").write_text("local: [officer, admin]\n")
     made = Settings(
         broker=kafka.address,
-        prefix=f"{name}.",
-        group=name,
+        prefix=f"office.{name}.",
+        group=f"office.{name}",
         house_topics={},
         partitions=2,
         people=people,
@@ -198,7 +198,7 @@ def test_dead_letters_are_listed_and_sent_again(
     with mail_server() as mail:
         mail.fault = lambda _: "refuse"
         settings = house(kafka, "dead", tmp_path, to("wang", mail.url))
-        given = {"BROKER": settings.broker, "PREFIX": "dead.", "GROUP": "dead", "HOUSE_TOPICS": "{}"}
+        given = {"BROKER": settings.broker, "PREFIX": settings.prefix, "GROUP": settings.group, "HOUSE_TOPICS": "{}"}
         for name, value in (given | {"PEOPLE": str(tmp_path)}).items():
             monkeypatch.setenv(f"RISK_STREAM_{name}", value)
         with running_desk(settings), post(settings):

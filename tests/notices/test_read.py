@@ -154,5 +154,5 @@ text: {zh: "..."}
         "desk.yaml:3:8: gaps_minutes grow: each is at least as long as the one before",
         "templates/held.yaml:1:1: template held says of which rules its notices are: rules",
         'templates/held.yaml:3:13: title names {custmer}, which no notice has; did you mean "customer"?',
-        "templates/held.yaml:4:7: text is not there in en, the language of receiver ok",
+        "templates/held.yaml:4:7: text is not there in en, the language of receiver ok: write it too",
     ]

@@ -53,7 +53,7 @@ def history(seed: int, alerts: int = 400) -> list[Alert]:
 def house(kafka: Kafka, redis_server: RedisServer, name: str, **more: Any) -> Settings:
     """A house whose alerts topic is there and empty."""
     given = {"redis_alerts": MOST, "redis_stream": 50, "redis_prefix": f"{name}:", **more}
-    settings = Settings(broker=kafka.address, redis=redis_server.url, prefix=f"{name}.", **given)
+    settings = Settings(broker=kafka.address, redis=redis_server.url, prefix=f"rebuilt.{name}.", **given)
     create_topics(kafka.address, [Topic(settings.alerts_topic, 3, 1)])
     return settings
 

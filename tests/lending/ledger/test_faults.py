@@ -118,7 +118,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], str, str]] = {
             event("restructuring", "2026-02-15", first_due="2026-03-15", instalments=3, in_difficulty=False),
         ],
         "change",
-        "restructuring restructuring-L1-2026-02-15 of loan L1: it was written off on 2026-02-14",
+        "restructuring restructuring-L1-2026-02-15 of loan L1: it was written off on 2026-02-14: correct that first",
     ),
     "a review of an unknown loan": (
         [event("loan_review", "2026-02-15", name="L9")],

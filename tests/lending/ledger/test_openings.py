@@ -157,7 +157,7 @@ def test_an_opening_later_than_it_began_is_left_out() -> None:
 
 def test_an_instalment_below_the_interest_is_no_contract() -> None:
     found = book_of(loan(instalment_amount=100))
-    said_of = "loan L1: an instalment of 100.00 does not pay the interest of the first period"
+    said_of = "loan L1: an instalment of 100.00 does not pay the interest of the first period: agree on more"
     assert [one.message for one in found.faults.told] == [said_of]
 
 

@@ -42,8 +42,8 @@ def test_a_simulated_episode_is_an_outcome_of_the_rules_that_find_its_kind() -> 
         (b'{"label": "fraud"}', "names no event and no key"),
         (b'{"label": "fraud", "costumer": "C"}', "'costumer' is no part of an outcome"),
         (b'{"label": "fraud", "event": 3}', "are texts"),
-        (b'{"label": "fraud", "event": "T", "rules": "a"}', "rules is a list"),
-        (b'{"label": "fraud", "customer": "C", "start": "soon"}', "start is a time"),
+        (b'{"label": "fraud", "event": "T", "rules": "a"}', "rules must be a list"),
+        (b'{"label": "fraud", "customer": "C", "start": "soon"}', "start must be a time"),
     ],
 )
 def test_a_line_that_is_no_outcome_is_refused_with_its_number(line: bytes, sentence: str) -> None:
