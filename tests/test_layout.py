@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -102,6 +103,57 @@ def test_imports_point_down() -> None:
         if FLOORS[there] >= FLOORS[here] and (here, there) not in FRIENDS
     ]
     assert up == []
+
+
+#: The console's pages: modules that a browser reads as they are.
+STATIC = PACKAGE / "console" / "static"
+#: What a module of the pages imports at its top, or when it is needed.
+AT_TOP = re.compile(r"""^(?:import|export|\})[^;"()]*"(\.{1,2}/[^"]+\.js)";""", re.MULTILINE)
+WHEN_NEEDED = re.compile(r"""\bimport\("(\.{1,2}/[^"]+\.js)"\)""")
+#: Which folders of the pages may import which; "" is the top, that nothing imports.
+BELOW = {
+    "": {"", "pages", "lib", "words"},
+    "pages": {"pages", "lib", "words"},
+    "lib": {"lib", "words"},
+    "words": {"lib"},
+}
+
+
+@cache
+def scripts(found: re.Pattern[str]) -> dict[Path, set[Path]]:
+    """Which modules of the console's pages import which, by one of the two ways."""
+    files = [path for path in STATIC.rglob("*.js") if "vendor" not in path.parts]
+    return {path: {(path.parent / other).resolve() for other in found.findall(path.read_text())} for path in files}
+
+
+def test_pages_import_one_way() -> None:
+    """The console's JavaScript: app.js is the top and nothing imports it, lib knows no page, and nothing goes round."""
+    known = {path: at_top | scripts(WHEN_NEEDED)[path] for path, at_top in scripts(AT_TOP).items()}
+    assert sum(map(len, known.values())) > 200  # else nothing was read
+    assert {other for others in known.values() for other in others} == set(known) - {
+        STATIC / "app.js",
+        STATIC / "theme.js",
+    }
+    folder = {path: path.relative_to(STATIC).parts[0] if path.parent != STATIC else "" for path in known}
+    wrong = [
+        f"{name(path)} imports {name(other)}"
+        for path, others in known.items()
+        for other in others
+        if folder[other] not in BELOW[folder[path]]
+    ]
+    assert wrong == []
+    TopologicalSorter(known).prepare()  # raises CycleError with the modules of a circle
+
+
+def test_the_first_page_is_fetched_at_once() -> None:
+    """index.html names all that app.js imports, theirs too, so that the browser does not find them one by one."""
+    wanted, found = [STATIC / "app.js"], set[Path]()
+    while wanted:
+        path = wanted.pop()
+        wanted += scripts(AT_TOP)[path] - found
+        found |= scripts(AT_TOP)[path]
+    said = re.findall(r'modulepreload" href="/static/([^"]+)"', (STATIC / "index.html").read_text())
+    assert sorted(said) == sorted(str(path.relative_to(STATIC)) for path in found)
 
 
 #: A room's own ways, shown to one other: kernels of models are compiled as those of features are.

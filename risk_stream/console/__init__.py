@@ -7,7 +7,7 @@ entry.
 | to | look in |
 | --- | --- |
 | add a route | `api/`: a module for each thing the API is about, and `app.api_routes` |
-| add a page | `static/pages/`, and one line of `PAGES` in `static/app.js` |
+| add a page | `static/pages/`, and one line of `PAGES` in `static/pages.js` |
 | know what a list can ask | `index/` |
 | know how clients are told of changes | `hub` |
 """

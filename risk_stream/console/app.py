@@ -49,9 +49,9 @@ STATIC = Path(__file__).parent / "static"
 
 
 def _pages() -> tuple[str, ...]:
-    """Paths of pages as `app.js` has them, in the router's words: each is answered with the same document."""
+    """Paths of pages as `pages.js` has them, in the router's words: each is answered with the same document."""
     paths = re.findall(
-        r'^  \["(/[^"]*)", \(\) => import\(', (STATIC / "app.js").read_text(encoding="utf-8"), re.MULTILINE
+        r'^  \["(/[^"]*)", \(\) => import\(', (STATIC / "pages.js").read_text(encoding="utf-8"), re.MULTILINE
     )
     return tuple(re.sub(r":(\w+)", r"{\1}", path) for path in paths)
 

@@ -1,13 +1,13 @@
 // What people do with alerts, from whichever page: asks what has to be asked, sends the act, says what became of it.
 
-import { may, person } from "../app.js";
 import { ApiError, newKey, send } from "./api.js";
 import { h } from "./dom.js";
 import { named, t } from "./i18n.js";
+import { may, person } from "./me.js";
 import { choice, dialog, field, say } from "./parts.js";
 import "../words/acts.js";
 
-export const DISPOSITIONS = ["confirmed", "false_alarm", "known", "other"];
+const DISPOSITIONS = ["confirmed", "false_alarm", "known", "other"];
 
 // Whether who is here may work alerts.
 export function mayWork() {

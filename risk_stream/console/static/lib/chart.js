@@ -3,22 +3,6 @@
 import { h, s } from "./dom.js";
 import { number, when } from "./i18n.js";
 
-// A line of values without axes. `label` says in words what it shows.
-export function spark(values, { label = "", width = 160, height = 36, tone = "" } = {}) {
-  const known = values.map((value) => (Number.isFinite(value) ? value : 0));
-  const most = Math.max(...known, 0) || 1;
-  const step = known.length > 1 ? (width - 2) / (known.length - 1) : 0;
-  const points = known.map((value, at) => [1 + at * step, height - 2 - (value / most) * (height - 4)]);
-  const line = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
-  const area = points.length ? `1,${height - 1} ${line} ${points.at(-1)[0].toFixed(1)},${height - 1}` : "";
-  return s(
-    "svg",
-    { class: ["spark", tone && `tone-${tone}`], viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, preserveAspectRatio: "none" },
-    s("polygon", { class: "area", points: area }),
-    s("polyline", { class: "line", points: line, "vector-effect": "non-scaling-stroke" }),
-  );
-}
-
 // Bars upon each other, widest first as given: [{label, value, text?, href?, tone?, of?}]; `of` is what a full bar is.
 export function bars(rows, { label = "" } = {}) {
   const most = Math.max(...rows.map((row) => row.of ?? row.value ?? 0), 0) || 1;

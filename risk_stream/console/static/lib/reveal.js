@@ -1,9 +1,9 @@
 // Personal data as they are, on request: who asks is told that it is written down, and the log has it before it is shown.
 
-import { may } from "../app.js";
 import { send } from "./api.js";
 import { h, replace } from "./dom.js";
 import { named, t, when } from "./i18n.js";
+import { may } from "./me.js";
 import { button, card, confirm, facts, loading, say } from "./parts.js";
 import "../words/reveal.js";
 

@@ -1,12 +1,12 @@
 // One alert: what it says, who has it, what can be done with it, and why it was raised.
 
-import { may } from "../app.js";
 import { act, ask, mayWork } from "../lib/acts.js";
 import { get, query } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { ago, named, number, t, when } from "../lib/i18n.js";
 import { keys } from "../lib/keys.js";
 import * as live from "../lib/live.js";
+import { may } from "../lib/me.js";
 import { badge, button, card, empty, facts, failed, loading, moment, since, standing, table, tag } from "../lib/parts.js";
 import { conditionCard } from "../lib/why.js";
 import { alertRows, revealButton } from "../lib/reveal.js";

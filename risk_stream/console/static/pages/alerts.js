@@ -1,13 +1,14 @@
 // The queue: alerts by any filters, worked one by one or many at once. Rows never move under the pointer: what is new
 // waits behind a bar, what has changed is changed where it stands. The address holds all filters.
 
-import { address, person } from "../app.js";
 import { act, ask, mayWork } from "../lib/acts.js";
+import { address } from "../lib/address.js";
 import { get, query as queryText } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { ago, clock, fromClock, named, t, when } from "../lib/i18n.js";
 import { keys } from "../lib/keys.js";
 import * as live from "../lib/live.js";
+import { person } from "../lib/me.js";
 import { badge, button, choice, dialog, empty, failed, field, head, pager, since, standing, table, tableRow } from "../lib/parts.js";
 import "../words/alerts.js";
 
@@ -342,7 +343,7 @@ function columns() {
 }
 
 // Whom an alert is about: the first of its keys, in the order in which cases go.
-export function subject(row) {
+function subject(row) {
   const kind = ["group", "customer", "account", "loan", "instrument", "device", "counterparty"].find((name) => row.keys?.[name]);
   return kind ? row.keys[kind] : "–";
 }

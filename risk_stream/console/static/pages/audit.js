@@ -1,6 +1,6 @@
 // Who did what and when, and whether the log is as it was written.
 
-import { address } from "../app.js";
+import { address } from "../lib/address.js";
 import { get, query as queryText } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, t, when } from "../lib/i18n.js";

@@ -1,6 +1,6 @@
 // Backtests: start one, see how far it is, and what a change would have said of the past.
 
-import { go } from "../app.js";
+import { go } from "../lib/address.js";
 import { get, send } from "../lib/api.js";
 import { columns } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";

@@ -1,6 +1,6 @@
 // Cases: alerts of one subject are one line, the most severe first.
 
-import { address } from "../app.js";
+import { address } from "../lib/address.js";
 import { get, query as queryText } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, t } from "../lib/i18n.js";

@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import { alertBriefs } from "../lib/brief.js";
 import { bars, lines } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
-import { named, number, t, when } from "../lib/i18n.js";
+import { number, t, when } from "../lib/i18n.js";
 import { badge, card, choice, head, moment, table, tag } from "../lib/parts.js";
 import { customerRows, revealButton } from "../lib/reveal.js";
 import { timelineCard } from "../lib/timeline.js";

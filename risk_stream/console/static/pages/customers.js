@@ -1,6 +1,6 @@
 // Customers and groups who have a profile, the worst first; and the way to one by its number.
 
-import { address, go } from "../app.js";
+import { address, go } from "../lib/address.js";
 import { get, query as queryText } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { number, t } from "../lib/i18n.js";

@@ -1,9 +1,10 @@
 // The plan in force, those that wait for somebody's approval, and what each would change.
 
-import { go, may, person } from "../app.js";
+import { go } from "../lib/address.js";
 import { get, send } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { number, t } from "../lib/i18n.js";
+import { may, person } from "../lib/me.js";
 import { button, card, dialog, empty, facts, failed, field, head, loading, say, since, table, tag } from "../lib/parts.js";
 import { startBacktest } from "./backtests.js";
 import "../words/rules.js";

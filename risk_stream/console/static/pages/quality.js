@@ -1,6 +1,6 @@
 // Data quality: what was refused and why, how fresh each origin is, what waits, what events leave out.
 
-import { address } from "../app.js";
+import { address } from "../lib/address.js";
 import { get, query as asQuery } from "../lib/api.js";
 import { lines } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";

@@ -1,10 +1,10 @@
 // One rule: how it does, what it says, what became of its alerts, and the way to try a change of it.
 
-import { may } from "../app.js";
 import { get, query as asQuery } from "../lib/api.js";
 import { bars, columns } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, percent, t, when } from "../lib/i18n.js";
+import { may } from "../lib/me.js";
 import { badge, button, card, empty, facts, head, loading, moment, say, standing, table, tag } from "../lib/parts.js";
 import { shortFile, startBacktest } from "./backtests.js";
 import { TONES, modeTag } from "./rules.js";

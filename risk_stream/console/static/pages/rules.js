@@ -1,9 +1,10 @@
 // The rules in force: what each finds, how right it was, what it costs; beside them the plans and the backtests.
 
-import { address, may } from "../app.js";
+import { address } from "../lib/address.js";
 import { get, query as asQuery } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, percent, t, when } from "../lib/i18n.js";
+import { may } from "../lib/me.js";
 import { badge, choice, failed, field, head, loading, pager, table, tabs, tag } from "../lib/parts.js";
 import { backtests, showBacktest, startBacktest } from "./backtests.js";
 import { plans, showPlan } from "./plans.js";
@@ -123,7 +124,7 @@ export function modeTag(row) {
   return tag(row.share ? `${named("mode", row.mode)} ${row.share}` : named("mode", row.mode), row.mode === "live" && !row.share ? "" : "warn");
 }
 
-export function precision(row) {
+function precision(row) {
   if (row.precision === null) return "–";
   return h("span", {}, percent(row.precision, 0), h("span", { class: "under" }, t("rules.precision_of", { right: row.right, known: row.right + row.wrong })));
 }

@@ -1,9 +1,10 @@
 // Signs a person in: at the house's provider, or with a token.
 
-import { signedIn } from "../app.js";
+import { go } from "../lib/address.js";
 import { get, send } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { meet } from "../lib/me.js";
 import { field } from "../lib/parts.js";
 import "../words/signin.js";
 
@@ -21,7 +22,8 @@ export async function show(root, _, query) {
     replace(wrong);
     try {
       await send("POST", "/v1/session", { token: new FormData(event.target).get("token").trim() });
-      await signedIn(query.to);
+      await meet();
+      go(/^\/(?!\/)/.test(query.to ?? "") ? query.to : "/", { replacing: true }); // the page that was wanted, of this console
     } catch (error) {
       replace(wrong, error.sentence || t("no_answer"));
     } finally {

@@ -1,9 +1,9 @@
 // Silences: which alerts nobody is told of, who wanted it, why, and until when; adding one shows first what it matches.
 
-import { may } from "../app.js";
 import { get, send } from "../lib/api.js";
 import { h, replace } from "../lib/dom.js";
 import { ago, named, number, t, when } from "../lib/i18n.js";
+import { may } from "../lib/me.js";
 import { badge, button, choice, confirm, dialog, failed, field, head, say, table, tag } from "../lib/parts.js";
 import "../words/silences.js";
 

@@ -1,12 +1,13 @@
 // One view: its cards, kept up to date; and with ?edit=1 the form in which it is composed.
 
-import { address, go, person } from "../app.js";
+import { address, go } from "../lib/address.js";
 import { get, query, send } from "../lib/api.js";
 import { alertBriefs, briefs } from "../lib/brief.js";
 import { bars, stacked } from "../lib/chart.js";
 import { h, replace } from "../lib/dom.js";
 import { named, number, t, when } from "../lib/i18n.js";
 import * as live from "../lib/live.js";
+import { person } from "../lib/me.js";
 import { button, card, choice, confirm, empty, facts, failed, field, head, say, since } from "../lib/parts.js";
 import { titleOf } from "./views.js";
 import "../words/views.js";

@@ -26,7 +26,6 @@ words({
     "quality.origin": "Origin",
     "quality.came": "Last record",
     "quality.clock": "Event time",
-    "quality.clock_hint": "event time of what is judged",
     "quality.lag": "Waits",
     "quality.records": "Records",
     "quality.never": "none yet",
@@ -62,7 +61,6 @@ words({
     "quality.find": "Find",
     "quality.all": "All refused records",
     "quality.back": "Data quality",
-    "quality.bytes": "{n} bytes",
   },
   zh: {
     "quality.title": "数据质量",
@@ -87,7 +85,6 @@ words({
     "quality.origin": "来源",
     "quality.came": "上一条记录",
     "quality.clock": "事件时间",
-    "quality.clock_hint": "已判断事件的时间",
     "quality.lag": "积压",
     "quality.records": "记录数",
     "quality.never": "暂无",
@@ -123,6 +120,5 @@ words({
     "quality.find": "查找",
     "quality.all": "全部拒收记录",
     "quality.back": "数据质量",
-    "quality.bytes": "{n} 字节",
   },
 });
