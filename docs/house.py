@@ -130,9 +130,23 @@ def imports(path: Path) -> frozenset[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: imports are absolute here"
-            module = node.module or ""
-            found |= {f"{module}.{alias.name}" for alias in node.names} if module == "risk_stream" else {module}
+            names = {(node.module or "", alias.name) for alias in node.names}
+            found |= {f"{module}.{one}" if _is_module(module, one) else module for module, one in names}
     return frozenset(found)
+
+
+def _is_module(package: str, name: str) -> bool:
+    """Whether what is imported from a package of ours is a module in it, and nothing that it exports by that name."""
+    place = ROOT.joinpath(*package.split("."))
+    there = (place / f"{name}.py").is_file() or (place / name / "__init__.py").is_file()
+    return there and name not in _exported(place / "__init__.py")
+
+
+@cache
+def _exported(path: Path) -> frozenset[str]:
+    """The names that a package has from its modules."""
+    froms = (node for node in parsed(path.read_text()).body if isinstance(node, ast.ImportFrom))
+    return frozenset(alias.asname or alias.name for node in froms for alias in node.names)
 
 
 def rooms() -> list[Room]:

@@ -154,7 +154,7 @@ from __future__ import annotations
 from risk_stream.rules.at_most import AtMost
 from risk_stream.rules.decide import Ruling
 from risk_stream.rules.delay import Delay
-from risk_stream.rules.evaluate import Evaluator, RulesAt, View, compiled, program_of
+from risk_stream.rules.evaluate import Evaluator, RulesAt, compiled, program_of
 from risk_stream.rules.failures import Failures, add_failures
 from risk_stream.rules.files import PlanError, read_rule_file, rule_files, with_models
 from risk_stream.rules.lifecycle.model import Lifecycle
@@ -201,7 +201,6 @@ __all__ = [
     "Ruling",
     "Scored",
     "Validity",
-    "View",
     "add_failures",
     "calendars_ending",
     "compiled",

@@ -20,7 +20,8 @@ from risk_stream.rules.meaning import (
     wording,
 )
 from risk_stream.rules.model import Card, Row, Rule, Table
-from risk_stream.rules.program import Program, View
+from risk_stream.rules.program import Program
+from risk_stream.rules.run import View
 from risk_stream.rules.sentence import said, template
 
 if TYPE_CHECKING:

@@ -25,14 +25,15 @@ from risk_stream.rules.meaning import (
 )
 from risk_stream.rules.model import Rule
 from risk_stream.rules.plan import Plan
-from risk_stream.rules.program import Mask, Program, Run, View
+from risk_stream.rules.program import Program
+from risk_stream.rules.run import Compiled, Mask, Run, View
 from risk_stream.rules.sentence import plain, said, template
 from risk_stream.rules.text_columns import texts_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Evaluator", "RulesAt", "View", "compiled", "program_of"]
+__all__ = ["Evaluator", "RulesAt", "compiled", "program_of"]
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Evaluator:
         self._deciders: dict[str, Decider] = {}  # by rule id
         self._named: dict[_Named, Program] = {}  # a condition and its opposite
         self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
-        self._slots: dict[tuple[Program, str, str], int] = {}  # (program, rule, name) -> the value it stands for
+        self._slots: dict[tuple[Compiled, str, str], int] = {}  # (program, rule, name) -> the value it stands for
         self._namings: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id: what it names
         self._worded: dict[int, tuple[Value, str]] = {}  # by identity: a table asks its values again for each event
         self._seen: View | None = None  # the view that these are of

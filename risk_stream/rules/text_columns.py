@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from risk_stream.catalogue import text_hash
@@ -18,12 +16,8 @@ from risk_stream.rules.meaning import (
     parts_of,
     texts_of,
 )
+from risk_stream.rules.run import Array, Run
 from risk_stream.rules.texts import CHANGES, changed, text_function
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from risk_stream.rules.program import Run
 
 __all__ = ["ClosestColumn", "TextColumn", "texts_in"]
 
@@ -43,7 +37,7 @@ class TextColumn:
         self._of, self._slot, self._is_text = value.parts[0], slot, value.kind.is_text
         self._kept: dict[int, float | int] = {}
 
-    def __call__(self, run: Run) -> NDArray[Any]:
+    def __call__(self, run: Run) -> Array:
         """What it gives in each row: float64 with NaN, or hashes with 0, where the text is unknown."""
         hashes, rows, which = run.distinct(self._slot)
         unknown = 0 if self._is_text else np.nan
@@ -73,7 +67,7 @@ class ClosestColumn:
     def __init__(self, value: Resembling, slot: int) -> None:
         self._value, self._slot = value, slot
 
-    def __call__(self, run: Run) -> NDArray[Any]:
+    def __call__(self, run: Run) -> Array:
         """Float64 from 0 to 1, NaN where there is no text; or hashes, 0 where nobody is like it."""
         closest = closest_in(run, self._value, self._slot)
         if self._value.kind.is_text:

@@ -15,7 +15,7 @@ from risk_stream.engine import Engine
 from risk_stream.lending import load_scorecard
 from risk_stream.rules import Plan, PlanError, Rule, plan_of_texts, program_of
 from risk_stream.rules.kept import KeptFiles
-from risk_stream.rules.program import Run
+from risk_stream.rules.run import Run
 from tests.lending.facts import DATA
 from tests.rules.house import Rows, catalogue
 from tests.rules.test_load import COUNT, VALUES, put, refused_or_loaded, yaml_text
