@@ -9,9 +9,9 @@ from __future__ import annotations
 from risk_stream.catalogue._ipc import MessageError
 from risk_stream.catalogue.batch import EventBatch, Value
 from risk_stream.catalogue.decode import REASONS, Decoder, Reject
-from risk_stream.catalogue.describe import MASK, describe, mask_personal
-from risk_stream.catalogue.hashing import hash_column, pack_key, text_hash
+from risk_stream.catalogue.hashing import hash_column, text_hash
 from risk_stream.catalogue.load import load_catalogue
+from risk_stream.catalogue.masking import MASK, mask_personal
 from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, one_line, suggest
 from risk_stream.catalogue.reading import FileReader
 from risk_stream.catalogue.schema import json_schema
@@ -38,7 +38,6 @@ __all__ = [
     "ProblemsError",
     "Reject",
     "Value",
-    "describe",
     "did_you_mean",
     "hash_column",
     "hidden_character",
@@ -46,7 +45,6 @@ __all__ = [
     "load_catalogue",
     "mask_personal",
     "one_line",
-    "pack_key",
     "read_yaml",
     "suggest",
     "text_hash",

@@ -93,7 +93,7 @@ class EventBatch:
         return self._keep("hashes", name, lambda: self._hashed(name))
 
     def keys(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(int64[n, 3], bool[n]): the keys of a kind as `pack_key` has them, and which events have one."""
+        """(int64[n, 3], bool[n]): the keys of a kind as `pack_column` has them, and which events have one."""
         self.catalogue.kind(kind)
         return self._keep("keys", kind, lambda: self._packed(kind))
 

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["KEY_BYTES", "hash_column", "pack_column", "pack_key", "text_hash", "text_sizes"]
+__all__ = ["KEY_BYTES", "hash_column", "pack_column", "text_hash", "text_sizes"]
 
 #: Bytes of a key that fit into its three words beside the length; a longer key is known by a 128-bit hash.
 KEY_BYTES = 23
@@ -139,7 +139,10 @@ def hash_column(column: pa.Array) -> NDArray[np.int64]:
 
 
 def pack_column(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(int64[n, 3], bool[n]): each key as 24 bytes, and whether it is there; see `pack_key`."""
+    """(int64[n, 3], bool[n]): each key as three words, and whether it is there.
+
+    The words hold up to 23 bytes and their number in the top byte; or a 128-bit hash, 0xFF and the number of bytes.
+    """
     starts, bits, first, data = _buffers(column)
     out, present = np.empty((len(column), 3), np.int64), np.empty(len(column), np.bool_)
     _pack_all(starts, bits, first, data, out, present)
@@ -156,10 +159,3 @@ def text_sizes(column: pa.Array) -> tuple[int, int]:
 def text_hash(text: str) -> int:
     """The hash of one text, as `hash_column` has it; 0 for empty text only."""
     return int(hash_column(pa.array([text], pa.utf8()))[0])
-
-
-def pack_key(text: str) -> tuple[int, int, int]:
-    """A key as three words: up to 23 bytes and its length in the top byte; or a 128-bit hash, 0xFF and its length."""
-    words, _ = pack_column(pa.array([text], pa.utf8()))
-    a, b, c = words[0].tolist()
-    return a, b, c

@@ -15,9 +15,7 @@ from risk_stream.features._words import (
     H_BEHIND,
     H_DROPPED,
     H_EARLY,
-    H_EVICTED,
     H_KEYS,
-    H_LIVE,
     H_NEWEST,
     H_NEXT,
     H_REFUSED,
@@ -327,11 +325,6 @@ class KeyState:
         return self._figure(H_NEXT) * 8
 
     @property
-    def live_bytes(self) -> int:
-        """The part of `bytes` that is in use now."""
-        return self._figure(H_LIVE) * 8
-
-    @property
     def dropped(self) -> int:
         """Rows that a cap or lack of memory dropped into the panes."""
         return self._figure(H_DROPPED)
@@ -350,8 +343,3 @@ class KeyState:
     def behind(self) -> int:
         """Events older than the rows their key still kept: judged by themselves, and flagged."""
         return self._figure(H_BEHIND)
-
-    @property
-    def evicted(self) -> int:
-        """Keys forgotten because all their rows had expired."""
-        return self._figure(H_EVICTED)

@@ -35,14 +35,12 @@ from risk_stream.lending.day_count import (
     year_fraction,
     year_fractions,
 )
-from risk_stream.lending.effective_rate import dated_effective_rate, effective_annual, nominal_annual, periodic_rate
+from risk_stream.lending.effective_rate import dated_effective_rate, effective_annual, periodic_rate
 from risk_stream.lending.errors import LendingError, TableError
 from risk_stream.lending.losses import (
-    cumulative_pd,
     expected_loss,
     impaired_loss,
     interest_revenue,
-    loss_allowance,
     marginal_pd,
     monthly_pd,
     weighted_loss,
@@ -104,7 +102,7 @@ from risk_stream.lending.payments import (
 )
 from risk_stream.lending.pledge import Pledge, PledgeLines, concentration, pledge_breaches, pledge_ratio
 from risk_stream.lending.population import Month, Population, Shift
-from risk_stream.lending.portfolio import Quality, forward_rolls, quality, roll_forward, roll_rates, vintages
+from risk_stream.lending.portfolio import Quality, quality, roll_rates, vintages
 from risk_stream.lending.schedules import (
     Accrual,
     Method,
@@ -112,7 +110,6 @@ from risk_stream.lending.schedules import (
     Schedule,
     Terms,
     check_schedule,
-    level_instalment,
     prepay,
     schedule,
 )

@@ -14,7 +14,7 @@ from risk_stream.lending.day_count import dates
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.money import amounts
 
-__all__ = ["dated_effective_rate", "effective_annual", "nominal_annual", "periodic_rate"]
+__all__ = ["dated_effective_rate", "effective_annual", "periodic_rate"]
 
 
 def periodic_rate(disbursed: int, payments: Iterable[int]) -> float:
@@ -33,11 +33,6 @@ def dated_effective_rate(disbursed: int, start: Any, payments: Iterable[int], du
     if len(years) != len(flows) or (years <= 0).any():
         raise LendingError("every payment needs one date after the start")
     return _root(disbursed, flows, years)
-
-
-def nominal_annual(periodic: float, periods: int = 12) -> float:
-    """The nominal yearly rate of a period's: so many times it."""
-    return periodic * periods
 
 
 def effective_annual(periodic: float, periods: int = 12) -> float:

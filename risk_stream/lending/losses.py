@@ -17,11 +17,9 @@ from risk_stream.lending.errors import LendingError
 from risk_stream.lending.money import Amounts, Rate, amounts, exact_rate, half_up
 
 __all__ = [
-    "cumulative_pd",
     "expected_loss",
     "impaired_loss",
     "interest_revenue",
-    "loss_allowance",
     "marginal_pd",
     "monthly_pd",
     "weighted_loss",
@@ -41,11 +39,6 @@ def marginal_pd(conditional: Any) -> _Floats:
     alive = np.cumprod(1.0 - given, axis=-1)
     before = np.concatenate((np.ones_like(alive[..., :1]), alive[..., :-1]), axis=-1)
     return np.asarray(before * given)
-
-
-def cumulative_pd(conditional: Any) -> _Floats:
-    """PD up to the end of each period: 1 - S(t)."""
-    return np.asarray(1.0 - np.cumprod(1.0 - _share(conditional, "a PD"), axis=-1))
 
 
 def expected_loss(
@@ -85,11 +78,6 @@ def weighted_loss(losses: Sequence[Any], weights: Sequence[Rate]) -> Amounts:
 
     found = [mean(row) for row in zip(*columns, strict=True)]
     return np.array(found, np.int64).reshape(np.shape(losses[0]))
-
-
-def loss_allowance(stage: NDArray[np.int64], twelve_months: Amounts, lifetime: Amounts) -> Amounts:
-    """The allowance by stage: twelve months' losses in stage 1 (5.5.5), lifetime ones in 2 and 3 (5.5.3)."""
-    return np.where(np.asarray(stage) == 1, twelve_months, lifetime)
 
 
 def impaired_loss(gross: int, recoveries: Any, years: Any, rate: Rate) -> int:

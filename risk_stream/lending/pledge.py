@@ -62,10 +62,6 @@ class Pledge:
             return "liquidation"
         return "warning" if self.performance_ratio < exact_rate(self.lines.warning) else "normal"
 
-    def price_at(self, line: Rate) -> Fraction:
-        """The share price in minor units at which a line is reached."""
-        return (exact_rate(line) * self.payable - self.dividends) / self.shares
-
     def shares_to(self, line: Rate) -> int:
         """How many more shares bring the ratio to a line."""
         if not self.price:

@@ -13,7 +13,7 @@ from risk_stream.lending.classification import Class
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.money import Amounts, amounts
 
-__all__ = ["Quality", "forward_rolls", "quality", "roll_forward", "roll_rates", "vintages"]
+__all__ = ["Quality", "quality", "roll_rates", "vintages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,6 @@ def roll_rates(before: Any, after: Any, states: int, weights: Any = None) -> NDA
     totals = counts.sum(axis=1)
     counts[totals == 0, totals == 0] = 1.0
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
-
-
-def roll_forward(rates: NDArray[np.float64], months: int) -> NDArray[np.float64]:
-    """The rates over so many months that are all alike: the matrix to that power."""
-    return np.asarray(np.linalg.matrix_power(rates, months))
-
-
-def forward_rolls(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of each bucket that goes on to the next worse one; their product reaches the worst from the first."""
-    return np.asarray(np.diagonal(rates, offset=1))
 
 
 def vintages(cohort: Any, turned_bad: Any, amount: Any, originated: Any, ages: Any) -> NDArray[np.float64]:

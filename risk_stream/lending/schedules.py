@@ -27,7 +27,6 @@ __all__ = [
     "check_schedule",
     "check_terms",
     "level_factor",
-    "level_instalment",
     "prepay",
     "schedule",
 ]
@@ -114,13 +113,6 @@ def schedule(terms: Terms) -> Schedule:
     """
     periods = _periods(terms)
     return periods.lines(terms.principal, _principal(terms, periods.rates, periods.nominal))
-
-
-def level_instalment(principal: int, annual_rate: Rate, instalments: int, months: int = 1) -> int:
-    """A = P r / (1 - (1 + r)^-n) in minor units, rounded half up, with r = annual rate x months / 12."""
-    if principal <= 0 or instalments < 1:
-        raise LendingError("a level instalment needs a principal and an instalment at least")
-    return _level(principal, [exact_rate(annual_rate) * months / 12] * instalments)
 
 
 def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:

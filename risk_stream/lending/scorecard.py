@@ -82,10 +82,6 @@ class Scorecard:
         pd = 1.0 / (1.0 + np.exp((exact - self.offset) / self.factor))
         return Scores(rounded, exact, pd, points, self._reasons(points))
 
-    def at_odds(self, good_to_bad: float) -> float:
-        """The score of odds."""
-        return self.offset + self.factor * log(good_to_bad)
-
     def _reasons(self, points: NDArray[np.float64]) -> list[tuple[str, ...]]:
         lost = np.array([max(one.points) for one in self.characteristics]) - points
         allowed = np.array([one.is_reason for one in self.characteristics])

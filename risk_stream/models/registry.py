@@ -20,7 +20,6 @@ __all__ = [
     "is_retrained",
     "kind_of",
     "parameters_of",
-    "weighs",
 ]
 
 #: What is wrong: the index of the step, the parameter or None, and a sentence.
@@ -131,11 +130,6 @@ def bounds(steps: Sequence[Step]) -> tuple[float | None, float | None]:
     """What scores of a checked pipeline are at least and at most, None where nothing can be said."""
     last = COMPONENTS[steps[-1].component]
     return last.low, last.high
-
-
-def weighs(steps: Sequence[Step]) -> bool:
-    """Whether a checked pipeline can learn a row with a weight, as classes of unequal size need it."""
-    return COMPONENTS[steps[-1].component].weighted
 
 
 def _wrong_parameters(component: Component, given: Mapping[str, Parameter]) -> Iterator[tuple[str | None, str]]:

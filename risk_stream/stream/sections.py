@@ -27,7 +27,6 @@ __all__ = [
     "Said",
     "Section",
     "beside",
-    "merge",
     "read_fronts",
     "read_letter",
     "running_clock",
@@ -100,12 +99,6 @@ def beside(
     places = np.repeat(np.arange(len(parts), dtype=np.int64), [len(part) for part in parts])
     order = np.argsort(np.concatenate(clocks), kind="stable")
     return EventBatch.concat(parts).with_columns({_FROM: places}), order
-
-
-def merge(parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]) -> EventBatch:
-    """Events of several sections in one batch, in the order of `beside`."""
-    batch, order = beside(parts, clocks)
-    return batch if order is None else batch.take(order)
 
 
 def write_letters(

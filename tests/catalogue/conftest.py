@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from risk_stream.catalogue import Catalogue, Decoder, load_catalogue, pack_key, text_hash
+from risk_stream.catalogue import Catalogue, Decoder, load_catalogue, text_hash
+from risk_stream.catalogue.hashing import pack_column
 
 HOUSE = """\
 kinds:
@@ -32,7 +34,7 @@ def compiled(decoder: Decoder) -> None:
     """Compile the kernels before any property test counts its milliseconds."""
     decoder.decode([b'{"type":"login","time":1767225600000,"customer":"C1","success":true}'], str)
     text_hash("a")
-    pack_key("a")
+    pack_column(pa.array(["a"]))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import text_hash
 from risk_stream.features import Aggregate, Bit, KeyState, KindLayout, Op, Periods
+from risk_stream.features._words import H_EVICTED, H_LIVE
 from tests.features.reference import MISSING, Answer, Event
 
 LATENESS = 60
@@ -261,3 +262,13 @@ def differs(a: Aggregate, got: float, flagged: bool, want: Answer) -> str:
     if a.op in {Op.STD, Op.ZSCORE}:
         return "" if math.isclose(got, want.value, rel_tol=1e-9, abs_tol=0) else f"{got}, not {want.value}"
     return "" if got == want.value else f"{got!r}, not {want.value!r}"
+
+
+def live_bytes(state: KeyState) -> int:
+    """The part of `bytes` that is in use."""
+    return int(state._store.heap[H_LIVE]) * 8
+
+
+def evicted(state: KeyState) -> int:
+    """Keys forgotten because all their rows had expired."""
+    return int(state._store.heap[H_EVICTED])

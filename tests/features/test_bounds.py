@@ -8,7 +8,18 @@ import pytest
 from risk_stream.features import KeyState, KindLayout, Op, Periods
 from risk_stream.features._words import H_STARVED
 from tests.features.reference import Event, Reference, matches, window_start
-from tests.features.streams import LATENESS, PERIODS, TYPES, aggregate, differs, layout, run, seeded_stream
+from tests.features.streams import (
+    LATENESS,
+    PERIODS,
+    TYPES,
+    aggregate,
+    differs,
+    evicted,
+    layout,
+    live_bytes,
+    run,
+    seeded_stream,
+)
 
 ORDER = frozenset({("order", "")})
 
@@ -106,8 +117,8 @@ def test_a_sweep_forgets_keys_whose_windows_are_empty_and_changes_no_value() -> 
         assert np.array_equal(flags, want_flags[begin : begin + 100])
         swept.sweep(max(e.time for e in batch), 50)
     assert kept.keys == 202
-    assert swept.evicted > 150
-    assert swept.keys + swept.evicted == 202
+    assert evicted(swept) > 150
+    assert swept.keys + evicted(swept) == 202
     assert swept.bytes < kept.bytes
 
 
@@ -119,7 +130,7 @@ def test_sweeps_come_round_to_every_key() -> None:
     taken = state.bytes
     for _ in range(600):
         state.sweep(10_000, 10)
-    assert (state.keys, state.rows, state.evicted) == (0, 0, 3000)
+    assert (state.keys, state.rows, evicted(state)) == (0, 0, 3000)
     values, _ = run(state, [Event(20_000 + k, ORDER, key=9000 + k) for k in range(3000)])
     assert values[:, 0].tolist() == [1] * 3000
     assert state.bytes < 1.3 * taken
@@ -139,7 +150,7 @@ def test_a_key_with_one_live_row_stays() -> None:
 
 
 def within_reserve(state: KeyState) -> bool:
-    return state.live_bytes <= state.bytes <= state.reserve_mib << 20
+    return live_bytes(state) <= state.bytes <= state.reserve_mib << 20
 
 
 def test_a_flood_of_new_keys_stays_inside_the_reserve_and_is_flagged() -> None:
@@ -218,7 +229,7 @@ def test_asking_costs_an_enormous_key_none_of_its_rows_and_expired_keys_go_befor
         assert (values[0].tolist(), flags[0], state.rows) == ([500, 500], 0, 1500 + n)
     state.sweep(n, 0)
     values, flags = run(state, [Event(n + 10 + i, ORDER, {"quantity": i}) for i in range(50)], range(50))
-    assert (state.evicted, state.early, state.rows, flags.any()) == (1500, 0, n + 50, False)
+    assert (evicted(state), state.early, state.rows, flags.any()) == (1500, 0, n + 50, False)
     assert state._store.heap[H_STARVED] == 0
 
 
@@ -257,7 +268,7 @@ def test_keys_that_grow_side_by_side_use_what_they_outgrew(evenly: bool) -> None
         keys = range(5000) if evenly else rng.integers(0, 5000, 5000).tolist()
         events = [Event(5000 * turn + i, ORDER, {"amount": 1}, key=key) for i, key in enumerate(keys)]
         run(state, events, range(0, 5000, 250))
-        assert state.live_bytes >= state.bytes * 2 / 3
+        assert live_bytes(state) >= state.bytes * 2 / 3
     assert state.rows == 100_000
 
 
@@ -283,7 +294,7 @@ def test_a_full_state_first_forgets_what_has_expired() -> None:
         values, _ = run(state, [Event(begin + i, ORDER, key=begin + i) for i in range(500)])
         assert values[:, 0].tolist() == [1] * 500
         state.sweep(begin + 500, 0)
-    assert state.evicted > 30_000
+    assert evicted(state) > 30_000
 
 
 def test_a_reserve_too_small_for_the_index_is_refused() -> None:

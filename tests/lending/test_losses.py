@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from risk_stream.lending import (
     LendingError,
-    cumulative_pd,
     expected_loss,
     impaired_loss,
     interest_revenue,
-    loss_allowance,
     marginal_pd,
     monthly_pd,
     weighted_loss,
@@ -41,7 +39,6 @@ def loss_of(case: str, horizon: float | None = None) -> int:
 def test_every_term_and_total_is_the_worked_one(case: str) -> None:
     conditional = column(case, "conditional_pd")
     assert marginal_pd(conditional) == pytest.approx(column(case, "marginal_pd"), abs=1e-8)
-    assert cumulative_pd(conditional)[-1] == pytest.approx(column(case, "marginal_pd").sum(), abs=1e-7)
     terms = column(case, "marginal_pd") * column(case, "lgd") * column(case, "ead") * column(case, "discount_factor")
     assert terms == pytest.approx(column(case, "ecl"), abs=0.01)
     assert loss_of(case) == minor(TOTALS[case]["ecl_pd_lgd_ead"]) == minor(TOTALS[case]["ecl_independent"])
@@ -50,8 +47,7 @@ def test_every_term_and_total_is_the_worked_one(case: str) -> None:
 def test_twelve_months_count_the_defaults_of_twelve_months_with_all_their_loss() -> None:
     assert loss_of("ECL1L", horizon=1) == loss_of("ECL1")
     assert loss_of("ECL2", horizon=1) == loss_of("ECL2M")
-    both = np.array([loss_of("ECL1")] * 3), np.array([loss_of("ECL1L")] * 3)
-    assert loss_allowance(np.array([1, 2, 3]), *both).tolist() == [800_000, 2_525_435, 2_525_435]
+    assert (loss_of("ECL1"), loss_of("ECL1L")) == (800_000, 2_525_435)
 
 
 def test_scenarios_are_weighted_by_their_losses_not_at_their_mean() -> None:
@@ -85,7 +81,7 @@ def test_an_impaired_claim_loses_what_its_recoveries_do_not_bring() -> None:
 
 def test_a_monthly_pd_makes_the_annual_one() -> None:
     assert float(monthly_pd(0.02)) == pytest.approx(0.00168214, abs=5e-9)
-    assert cumulative_pd(np.full(12, monthly_pd(0.02)))[-1] == pytest.approx(0.02)
+    assert marginal_pd(np.full(12, monthly_pd(0.02))).sum() == pytest.approx(0.02)
 
 
 shares = st.floats(0, 1)

@@ -23,7 +23,6 @@ from risk_stream.lending import (
     dated_effective_rate,
     due_of,
     effective_annual,
-    nominal_annual,
     periodic_rate,
     prepay,
     schedule,
@@ -159,7 +158,6 @@ def test_effective_rates_are_the_worked_ones() -> None:
     loan = schedule(terms_of("L01"))
     with_fee = periodic_rate(12_000_000 - 120_000, loan.payment)
     assert with_fee == pytest.approx(want["E1", "monthly IRR"], abs=1e-10)
-    assert nominal_annual(with_fee) == pytest.approx(want["E1", "nominal annual = 12 x monthly"], abs=1e-9)
     assert effective_annual(with_fee) == pytest.approx(want["E1", "effective annual = (1+m)^12-1"], abs=1e-9)
     without = periodic_rate(12_000_000, loan.payment)
     assert without == pytest.approx(want["E2", "monthly IRR"], abs=1e-10)

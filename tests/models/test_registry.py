@@ -10,7 +10,7 @@ import pytest
 
 from risk_stream.models import Step, make_learner
 from risk_stream.models.components import COMPONENTS
-from risk_stream.models.registry import bounds, check, cost_us, kind_of, parameters_of, weighs
+from risk_stream.models.registry import bounds, check, cost_us, kind_of, parameters_of
 from tests.models.specs import GIVEN, spec, spec_of
 
 OPTIMIZERS = "SGD, Adam, AdaGrad, RMSProp, Momentum, AdaMax, AMSGrad or Nadam"
@@ -199,5 +199,4 @@ def test_what_is_compiled_is_known_beforehand_and_costs_less() -> None:
     assert kind_of([Step("MinMaxScaler", {"window_size": 50}), HST]) == "river"
     assert cost_us(compiled, 10) * 5 < cost_us(slow, 10)
     assert bounds(compiled) == (0.0, 1.0)
-    assert not weighs(compiled)
     assert parameters_of(compiled[1])["n_trees"] == 25

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
+from numpy.typing import NDArray
 
-from risk_stream.catalogue import Catalogue, load_catalogue
+from risk_stream.catalogue import Catalogue, EventBatch, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream.admission import Admission, Admitted
 from risk_stream.stream.origins import Origin
+from risk_stream.stream.sections import beside
 
 RULES = """
 stage: trading
@@ -57,6 +60,12 @@ def admit(admission: Admission, origin: Origin, records: list[FakeRecord]) -> Ad
     (decoded,) = admission.decode([(origin.channel, records)], admitted)
     admission.admit([(origin, decoded, records[-1].offset + 1, False)], admitted)
     return admitted
+
+
+def merged(parts: Sequence[EventBatch], clocks: Sequence[NDArray[np.int64]]) -> EventBatch:
+    """Events of several sections in one batch, in the order in which a hop sends them on."""
+    batch, order = beside(parts, clocks)
+    return batch if order is None else batch.take(order)
 
 
 @pytest.fixture(scope="session")

@@ -24,14 +24,13 @@ from risk_stream.stream.hops import Address, Applied, HopPartition, onward, posi
 from risk_stream.stream.promises import Promises
 from risk_stream.stream.sections import (
     Section,
-    merge,
     read_fronts,
     read_letter,
     running_clock,
     write_fronts,
     write_letters,
 )
-from tests.stream.conftest import NOW, RULES, FakeRecord
+from tests.stream.conftest import NOW, RULES, FakeRecord, merged
 
 CATALOGUE = load_catalogue()
 DECODER = Decoder(CATALOGUE)
@@ -111,7 +110,7 @@ def random_log(seed: int, records: int) -> list[FakeRecord]:
             sender.sent += n
         if len(batches) == len(sections):
             version = versions[0] if rng.random() < 0.9 else versions[1]
-            (value,) = write_letters(merge(batches, clocks), sections, version)
+            (value,) = write_letters(merged(batches, clocks), sections, version)
         else:
             value = write_fronts([s.said() if rng.random() < 0.8 or over else (*s.said()[:3], None) for s in sections])
         log.append(FakeRecord(offset, value))

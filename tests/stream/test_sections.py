@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from risk_stream.catalogue import MISSING, Catalogue, EventBatch, load_catalogue
 from risk_stream.stream import sections as module
 from risk_stream.stream.messages import pack, split_by_partition
-from risk_stream.stream.sections import Section, beside, merge, read_letter, running_clock, write_letters
+from risk_stream.stream.sections import Section, beside, read_letter, running_clock, write_letters
+from tests.stream.conftest import merged
 
 CATALOGUE = load_catalogue()
 
@@ -27,9 +28,9 @@ def events_at(times: list[int], name: str = "t") -> EventBatch:
 
 def letters(channels: list[list[int]], last: bool = True) -> list[bytes]:
     batches = [events_at(times, f"c{i}.") for i, times in enumerate(channels)]
-    merged = merge(batches, [running_clock(batch.times) for batch in batches])
+    together = merged(batches, [running_clock(batch.times) for batch in batches])
     sections = [Section(f"trades/{i}", i, max(times), min(times)) for i, times in enumerate(channels)]
-    return list(write_letters(merged, sections, "p", last=last))
+    return list(write_letters(together, sections, "p", last=last))
 
 
 @given(st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=20), min_size=1, max_size=4))
@@ -60,7 +61,7 @@ def test_events_that_are_merged_and_split_at_once_are_those_of_one_after_the_oth
     clocks = [running_clock(batch.times) for batch in batches]
     together, order = beside(batches, clocks)
     at_once = {target: batch.table for target, batch in split_by_partition(together, "account", count, order)}
-    after = {target: batch.table for target, batch in split_by_partition(merge(batches, clocks), "account", count)}
+    after = {target: batch.table for target, batch in split_by_partition(merged(batches, clocks), "account", count)}
     assert at_once == after
 
 
