@@ -8,10 +8,11 @@ from typing import Any
 from risk_stream.models import LEARNING, Limits
 from risk_stream.models.registry import COMPONENTS
 from risk_stream.rules.given import SCORE_KEYS
+from risk_stream.rules.json_schema import TEXT, WORD, Schema, closed
 from risk_stream.rules.model import MODES
 from risk_stream.rules.outcomes import KEEP, LABEL_KEYS, MOST_KEPT, SILENCE, WEIGH
 from risk_stream.rules.pipeline import BUDGET, LAST, LEAST_LAST, MAX_STEPS, MOST_LAST, THRESHOLD_KEYS
-from risk_stream.rules.reading import ID, NAME
+from risk_stream.rules.reading import NAME
 from risk_stream.rules.scored import DRIFTING, ROLES
 from risk_stream.rules.scoring import INPUT_KEYS, MAX_INPUTS, MAX_WARM_UP, MODEL_KEYS, WARM_UP
 from risk_stream.rules.segmenting import GIVES
@@ -26,18 +27,15 @@ from risk_stream.rules.upkeep import (
 
 __all__ = ["component_name_schema", "component_schema", "labels_schema", "model_schema", "scores_schema"]
 
-_TEXT: dict[str, Any] = {"$ref": "#/$defs/text"}
-_WORD: dict[str, Any] = {"type": "string", "pattern": f"^{ID.pattern}$"}
 
-
-def model_schema(shared: Mapping[str, Any]) -> dict[str, Any]:
+def model_schema(shared: Mapping[str, Any]) -> Schema:
     """The schema of a model; `shared` are keys that it has in common with a rule file, by name."""
     own = {
-        "model": {"description": "The model's name, by which expressions ask what it says.", **_WORD},
+        "model": {"description": "The model's name, by which expressions ask what it says.", **WORD},
         "on": {"description": "The event types that are scored.", "$ref": "#/$defs/event_types"},
         "by": {"description": "The kind of key at whose hop it scores.", "$ref": "#/$defs/kind"},
         "mode": {"description": "live; shadow: scored for comparison; off: only checked.", "enum": list(MODES)},
-        "why": {"description": "What it is to find, and why that matters.", **_TEXT},
+        "why": {"description": "What it is to find, and why that matters.", **TEXT},
         "gives": {"description": "segment: keys are grouped as well.", "enum": list(GIVES), "default": GIVES[0]},
         "inputs": {
             "description": "What it looks at, by name.",
@@ -77,21 +75,21 @@ def model_schema(shared: Mapping[str, Any]) -> dict[str, Any]:
         "drift": {"description": "From where on it drifts, and what follows.", **_drift()},
         "generation": _whole("Raised by one, it begins anew.", 1, MOST_GENERATIONS, 1),
         "role": {"description": "What it is to other models; challenges says the same.", "enum": list(ROLES)},
-        "challenges": {"description": "The model beside which it is tried.", **_WORD},
+        "challenges": {"description": "The model beside which it is tried.", **WORD},
         "promote": {"description": "After how many outcomes it may take that one's place.", **_promote()},
     }
     known = {**shared, **own}
     must = ("model", "stage", "owner", "on", "inputs", "pipeline")
     either = [{"required": ["threshold"]}, {"required": ["gives"]}]
-    return {**_object({key: known[key] for key in MODEL_KEYS}, must), "anyOf": either}
+    return {**closed({key: known[key] for key in MODEL_KEYS}, must), "anyOf": either}
 
 
-def component_name_schema() -> dict[str, Any]:
+def component_name_schema() -> Schema:
     """The schema of a component without parameters."""
     return {"enum": sorted(COMPONENTS)}
 
 
-def component_schema() -> dict[str, Any]:
+def component_schema() -> Schema:
     """The schema of a component with its parameters, one of those of the registry."""
     values = {
         name: {
@@ -102,10 +100,10 @@ def component_schema() -> dict[str, Any]:
         }
         for name, component in sorted(COMPONENTS.items())
     }
-    return {**_object(values, ()), "minProperties": 1, "maxProperties": 1}
+    return {**closed(values, ()), "minProperties": 1, "maxProperties": 1}
 
 
-def labels_schema() -> dict[str, Any]:
+def labels_schema() -> Schema:
     """The schema of the outcomes that teach a model."""
     words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     values = {
@@ -122,17 +120,17 @@ def labels_schema() -> dict[str, Any]:
         },
         "keep": _whole("Events of one partition that wait at most.", 1, MOST_KEPT, KEEP),
     }
-    return _object({key: values[key] for key in LABEL_KEYS}, ("bad", "within"))
+    return closed({key: values[key] for key in LABEL_KEYS}, ("bad", "within"))
 
 
-def scores_schema() -> dict[str, Any]:
+def scores_schema() -> Schema:
     """The schema of what models say of the events of a test."""
     values = {
         "score": {"description": "The score.", "type": "number"},
         "over": {"description": "Whether it is over the threshold.", "type": "boolean"},
-        "segment": {"description": "The segment of the event's key.", **_TEXT},
+        "segment": {"description": "The segment of the event's key.", **TEXT},
     }
-    one = {**_object({key: values[key] for key in SCORE_KEYS}, ()), "minProperties": 1}
+    one = {**closed({key: values[key] for key in SCORE_KEYS}, ()), "minProperties": 1}
     return {
         "description": "What models say of each event given, by their names; others say nothing.",
         "type": "object",
@@ -140,18 +138,18 @@ def scores_schema() -> dict[str, Any]:
     }
 
 
-def _input() -> dict[str, Any]:
+def _input() -> Schema:
     values = {
         "value": {"description": "The expression.", "type": "string"},
-        "words": {"description": "What it is, for people.", **_TEXT},
-        "high": {"description": "What a segment is called by where this is high.", **_TEXT},
-        "low": {"description": "What a segment is called by where this is low.", **_TEXT},
+        "words": {"description": "What it is, for people.", **TEXT},
+        "high": {"description": "What a segment is called by where this is high.", **TEXT},
+        "low": {"description": "What a segment is called by where this is low.", **TEXT},
     }
-    return _object({key: values[key] for key in INPUT_KEYS}, ("value",))
+    return closed({key: values[key] for key in INPUT_KEYS}, ("value",))
 
 
-def _drift() -> dict[str, Any]:
-    values: dict[str, Any] = {
+def _drift() -> Schema:
+    values: Schema = {
         name: {
             "description": f"{what[0].upper()}{what[1:]}.",
             "type": "number",
@@ -162,18 +160,18 @@ def _drift() -> dict[str, Any]:
     }
     values["then"] = {"description": "What follows while it drifts.", "enum": list(DRIFTING)}
     values["adopt"] = _whole("After so many blocks what is new is usual; 0: never.", 0, MOST_BLOCKS, Limits().adopt)
-    return _object({key: values[key] for key in DRIFT_KEYS}, ())
+    return closed({key: values[key] for key in DRIFT_KEYS}, ())
 
 
-def _promote() -> dict[str, Any]:
+def _promote() -> Schema:
     values = {
         "after": _whole("So many outcomes.", 1, MOST_OUTCOMES, 1_000),
         "better_by": {"description": "So much more average precision.", "type": "number", "maximum": 1},
     }
-    return _object({key: values[key] for key in PROMOTE_KEYS}, ("after",))
+    return closed({key: values[key] for key in PROMOTE_KEYS}, ("after",))
 
 
-def _quantile() -> dict[str, Any]:
+def _quantile() -> Schema:
     values = {
         "quantile": {
             "description": "The share of scores that are not over.",
@@ -183,17 +181,8 @@ def _quantile() -> dict[str, Any]:
         },
         "last": _whole("Of so many scores before.", LEAST_LAST, MOST_LAST, LAST),
     }
-    return _object({key: values[key] for key in THRESHOLD_KEYS}, ("quantile",))
+    return closed({key: values[key] for key in THRESHOLD_KEYS}, ("quantile",))
 
 
-def _whole(says: str, least: int, most: int, default: int) -> dict[str, Any]:
+def _whole(says: str, least: int, most: int, default: int) -> Schema:
     return {"description": says, "type": "integer", "minimum": least, "maximum": most, "default": default}
-
-
-def _object(properties: Mapping[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": dict(properties),
-        "required": list(required),
-    }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
+from risk_stream.rules.json_schema import LENGTH, WORD, Schema, closed
 from risk_stream.rules.limits import MAX_TEXT
 from risk_stream.rules.model import SEVERITIES, STAGES
 from risk_stream.rules.policy import (
@@ -18,12 +17,8 @@ from risk_stream.rules.policy import (
     RULE_KEYS,
     STAGE_KEYS,
 )
-from risk_stream.rules.reading import ID
-from risk_stream.rules.words import LENGTH
 
 __all__ = ["policy_schema"]
-
-Schema: TypeAlias = dict[str, Any]
 
 _SAYS = {
     "profile": "The policy's name: how alerts add up to a customer's standing grade, score and labels.",
@@ -50,34 +45,33 @@ def policy_schema() -> Schema:
     """What a file that begins with `profile` may hold."""
     lines = {"type": "object", "minProperties": 2, "maxProperties": MAX_GRADES, "additionalProperties": _number()}
     values: dict[str, Schema] = {
-        "profile": _id(),
+        "profile": WORD,
         "points": _points(),
         "most": _number(),
-        "stages": _object({stage: _part(STAGE_KEYS, ("half_life",)) for stage in STAGES}) | {"minProperties": 1},
+        "stages": closed({stage: _part(STAGE_KEYS, ("half_life",)) for stage in STAGES}) | {"minProperties": 1},
         "rules": {"type": "object", "additionalProperties": _part(RULE_KEYS, ())},
         "grades": lines,
         "group_grades": lines,
         "labels": {
             "type": "object",
             "maxProperties": MAX_LABELS,
-            "propertyNames": _id(),
+            "propertyNames": WORD,
             "additionalProperties": _part(LABEL_KEYS, ("for",)),
         },
         "at_once": {"type": "array", "maxItems": MAX_LABELS, "items": _part(HELD_KEYS, ("grade", "for"))},
     }
     properties = {key: {"description": _SAYS[key], **values.get(key, _text())} for key in POLICY_KEYS}
-    return _object(properties, ("profile", "owner", "stages", "grades"))
+    return closed(properties, ("profile", "owner", "stages", "grades"))
 
 
 def _part(known: tuple[str, ...], required: tuple[str, ...]) -> Schema:
-    words = {"type": "array", "items": _id(), "maxItems": MAX_NAMED}
-    length = {"type": "string", "pattern": rf"^\s*{LENGTH.pattern}\s*$"}
+    words = {"type": "array", "items": WORD, "maxItems": MAX_NAMED}
     values: dict[str, Schema] = {
         "weight": _number(),
         "most": _number(),
         "points": _points(),
-        "half_life": length,
-        "for": length,
+        "half_life": LENGTH,
+        "for": LENGTH,
         "tags": words,
         "rules": words,
         "severities": {"type": "array", "items": {"enum": list(SEVERITIES)}},
@@ -85,26 +79,17 @@ def _part(known: tuple[str, ...], required: tuple[str, ...]) -> Schema:
         "why": _text(),
     }
     says = {**_SAYS, "rules": "Alerts of rules with one of these ids."}
-    return _object({key: {"description": says[key], **values[key]} for key in known}, required)
+    return closed({key: {"description": says[key], **values[key]} for key in known}, required)
 
 
 def _points() -> Schema:
     by_severity = {s: {"description": f"Of an alert that is {s}.", **_number()} for s in SEVERITIES}
-    return {"anyOf": [{"const": OWN_SCORE}, _object(by_severity)]}
+    return {"anyOf": [{"const": OWN_SCORE}, closed(by_severity)]}
 
 
 def _number() -> Schema:
     return {"type": "number", "minimum": 0, "maximum": MAX_POINTS}
 
 
-def _id() -> Schema:
-    return {"type": "string", "pattern": f"^{ID.pattern}$"}
-
-
 def _text() -> Schema:
     return {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
-
-
-def _object(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
-    said: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**said, "required": list(required)} if required else said

@@ -6,8 +6,7 @@ together, only `load_plan` knows: a file that the schema refuses is refused ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
 
 from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
@@ -17,6 +16,7 @@ from risk_stream.rules.arrears import DUE_DATE
 from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
 from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
+from risk_stream.rules.json_schema import LENGTH, TESTED, WORD, Schema, closed
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.lifecycle.schema import lifecycle_schema
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
@@ -30,7 +30,7 @@ from risk_stream.rules.model_schema import (
     scores_schema,
 )
 from risk_stream.rules.policy_schema import policy_schema
-from risk_stream.rules.reading import ID, NAME
+from risk_stream.rules.reading import NAME
 from risk_stream.rules.rule import RULE_KEYS
 from risk_stream.rules.share import PERCENT
 from risk_stream.rules.table_schema import (
@@ -41,15 +41,10 @@ from risk_stream.rules.table_schema import (
     table_schema,
 )
 from risk_stream.rules.validity import DAY
-from risk_stream.rules.words import LENGTH
 
-__all__ = ["Schema", "rule_schema"]
+__all__ = ["rule_schema"]
 
-Schema: TypeAlias = dict[str, Any]
-
-_ID, _NAME = f"^{ID.pattern}$", f"^{NAME.pattern}$"
-_LENGTH = rf"^\s*{LENGTH.pattern}\s*$"
-
+_NAME = f"^{NAME.pattern}$"
 _DAY = f"^{DAY.pattern}$"
 
 _SAYS = {
@@ -142,7 +137,7 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
         ),
         "$defs": {
             "rules": {
-                **_object(shared),
+                **closed(shared),
                 # A file of rules, or one that others import.
                 "anyOf": [{"required": ["stage", "rules"]}, {"not": {"anyOf": beside}}],
             },
@@ -166,7 +161,7 @@ def rule_schema(catalogue: Catalogue, calendars: Mapping[str, Calendar]) -> Sche
             "kind": {"enum": [kind.name for kind in catalogue.kinds]},
             "calendar": {"enum": sorted(calendars)},
             "text": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
-            "tags": {"type": "array", "items": {"type": "string", "pattern": _ID}},
+            "tags": {"type": "array", "items": WORD},
             "aggregate": _aggregate(),
             "step": {
                 "type": "object",
@@ -188,11 +183,6 @@ def _by_first_key(kinds: dict[str, str], otherwise: str) -> Schema:
     for key, definition in reversed(kinds.items()):
         said = {"if": {"required": [key]}, "then": {"$ref": f"#/$defs/{definition}"}, "else": said}
     return said
-
-
-def _object(properties: Schema, required: Iterable[str] = (), **more: Any) -> Schema:
-    said: Schema = {"type": "object", "additionalProperties": False, "properties": properties, **more}
-    return {**said, "required": list(required)} if required else said
 
 
 def _one_or_more(item: Schema) -> Schema:
@@ -227,7 +217,7 @@ def _top(key: str) -> Schema:
                 key, {"type": "array", "minItems": 1, "maxItems": MAX_RULES, "items": {"$ref": "#/$defs/rule"}}
             )
         case "group":
-            return _said(key, {"type": "string", "pattern": _ID})
+            return _said(key, WORD)
         case _:
             return _said(key, {"$ref": "#/$defs/tags" if key == "tags" else "#/$defs/text"})
 
@@ -246,12 +236,12 @@ def _cases(value: Schema) -> Schema:
 
 def _rule() -> Schema:
     values: dict[str, Schema] = {
-        "id": {"type": "string", "pattern": _ID},
+        "id": WORD,
         "on": {"$ref": "#/$defs/event_types"},
         "when": {"type": "string", "minLength": 1},
         "severity": {"anyOf": [{"enum": list(SEVERITIES)}, _bands()]},
         "score": {"type": ["number", "string"]},
-        "action": {"type": "string", "pattern": _ID, "default": DEFAULT_ACTION},
+        "action": {**WORD, "default": DEFAULT_ACTION},
         "mode": {"anyOf": [{"enum": list(MODES)}, _share()], "default": MODES[0]},
         "at_most": _at_most(),
         "tags": {"$ref": "#/$defs/tags"},
@@ -259,12 +249,12 @@ def _rule() -> Schema:
         "from": {"type": "string", "pattern": _DAY},
         "until": {"type": "string", "pattern": _DAY},
         "calendar": {"$ref": "#/$defs/calendar"},
-        "group": {"type": "string", "pattern": _ID},
-        "after": {"anyOf": [{"type": "string", "pattern": _LENGTH}, _business_days()]},
+        "group": WORD,
+        "after": {"anyOf": [LENGTH, _business_days()]},
         "tests": {"anyOf": [{"$ref": "#/$defs/test"}, {"type": ["array", "null"], "items": {"$ref": "#/$defs/test"}}]},
     }
     text: Schema = {"$ref": "#/$defs/text"}
-    return _object(
+    return closed(
         {key: _said(key, values.get(key, text)) for key in RULE_KEYS},
         required=("id", "on", "when", "severity", "summary"),
     )
@@ -273,11 +263,11 @@ def _rule() -> Schema:
 def _bands() -> Schema:
     """Conditions by severity; that the lowest level is `otherwise` only the loader knows."""
     level = {"description": f"The condition of this level; of the lowest: {OTHERWISE}.", "type": "string"}
-    return _object(dict.fromkeys(SEVERITIES, level), minProperties=2)
+    return closed(dict.fromkeys(SEVERITIES, level), minProperties=2)
 
 
 def _share() -> Schema:
-    return _object(
+    return closed(
         {"live": {"type": "string", "pattern": f"^{PERCENT.pattern}$"}, "by": {"$ref": "#/$defs/kind"}}, ("live", "by")
     )
 
@@ -286,21 +276,21 @@ def _at_most() -> Schema:
     values: Schema = {
         "alerts": {"description": "So many.", "type": "integer", "minimum": 1, "maximum": MAX_ALERTS},
         "per": {"description": "The kind of key that each is counted for.", "$ref": "#/$defs/kind"},
-        "within": {"description": "In any time of this length.", "type": "string", "pattern": _LENGTH},
+        "within": {"description": "In any time of this length.", **LENGTH},
     }
-    return _object({key: values[key] for key in AT_MOST_KEYS}, AT_MOST_KEYS)
+    return closed({key: values[key] for key in AT_MOST_KEYS}, AT_MOST_KEYS)
 
 
 def _business_days() -> Schema:
     days = {"type": "integer", "minimum": 0, "maximum": MAX_BUSINESS_DAYS}
-    return _object({"business_days": days, "calendar": {"$ref": "#/$defs/calendar"}}, ("business_days", "calendar"))
+    return closed({"business_days": days, "calendar": {"$ref": "#/$defs/calendar"}}, ("business_days", "calendar"))
 
 
 def _aggregate() -> Schema:
     """One of the operations; `oneOf` by their keys, so that an editor offers those that still fit."""
     window = {
         "description": "How far back it reaches: a length such as 10m, 1h or 30d, or a period of a calendar.",
-        "anyOf": [{"type": "string", "pattern": _LENGTH}, {"enum": list(UNITS)}],
+        "anyOf": [LENGTH, {"enum": list(UNITS)}],
     }
     shared = {
         "by": {"description": "The kind of key that it is kept by.", "$ref": "#/$defs/kind"},
@@ -325,7 +315,7 @@ def _aggregate() -> Schema:
         sought = {"values": _VALUES} if op is Op.SEEN else {}
         least = {"least": _LEAST} if op.is_baseline else {}
         must = {**own, **of, **share, **sought}
-        forms.append(_object({**must, **least, **shared}, required=(*must, "by", "window")))
+        forms.append(closed({**must, **least, **shared}, required=(*must, "by", "window")))
     return {"oneOf": forms}
 
 
@@ -344,15 +334,14 @@ def _arrears(op: Op, shared: Schema) -> Schema:
         "by": shared["by"],
         "window": {
             "description": "How far back it reaches: so long as loans last.",
-            "type": "string",
-            "pattern": _LENGTH,
+            **LENGTH,
         },
         "calendar": {
             "description": "In whose time zone days are counted; UTC if none.",
             "$ref": "#/$defs/calendar",
         },
     }
-    return _object(own, required=(op.value, "of", "paid", "by", "window"))
+    return closed(own, required=(op.value, "of", "paid", "by", "window"))
 
 
 def _pattern() -> Schema:
@@ -360,40 +349,32 @@ def _pattern() -> Schema:
         "of": {"description": "Which events it is.", "$ref": "#/$defs/event_types"},
         "where": {"description": "A condition over fields of the event.", "type": "string"},
     }
-    return _object(own, required=("of",))
+    return closed(own, required=("of",))
 
 
 def _sequence_of(shared: Schema, required: tuple[str, ...] = ()) -> Schema:
     step = {"anyOf": [{"$ref": "#/$defs/events"}, {"$ref": "#/$defs/step"}]}
     steps = {"type": "array", "minItems": 2, "maxItems": MOST_STEPS, "items": step}
-    within = {"description": "In how long all steps come.", "type": "string", "pattern": _LENGTH}
+    within = {"description": "In how long all steps come.", **LENGTH}
     own = {"sequence": {"description": _OPS[Op.SEQUENCE], **steps}, "within": within}
-    return _object({**own, **shared}, required=(*own, *required))
+    return closed({**own, **shared}, required=(*own, *required))
 
 
 def _test() -> Schema:
     values: dict[str, Schema] = {
-        "name": {"description": "What the test shows, in a sentence.", "$ref": "#/$defs/text"},
-        "given": {
-            "description": "Events in order; what they leave out is made up, the same in all of them.",
-            "type": "array",
-            "minItems": 1,
-            "items": {"$ref": "#/$defs/given"},
-        },
-        "scores": {"description": "What models say of the events given.", "$ref": "#/$defs/scores"},
+        **TESTED,
         "until": {
             "description": "With after: so much time passes after the last event.",
-            "type": "string",
-            "pattern": _LENGTH,
+            **LENGTH,
         },
         "then": {"description": "What the rule does on the last event given.", "enum": ["fires", "quiet"]},
         "severity": {"description": "How severe it is where it fires.", "enum": list(SEVERITIES)},
     }
-    return _object({key: values[key] for key in TEST_KEYS}, required=("name", "given", "then"))
+    return closed({key: values[key] for key in TEST_KEYS}, required=("name", "given", "then"))
 
 
 def _given(catalogue: Catalogue) -> Schema:
-    after = {"description": "So long after the event before it.", "type": "string", "pattern": _LENGTH}
+    after = {"description": "So long after the event before it.", **LENGTH}
     types = {
         t.name: {
             "description": t.meaning,
@@ -409,7 +390,7 @@ def _given(catalogue: Catalogue) -> Schema:
         "minimum": 1,
         "maximum": MAX_GIVEN,
     }
-    return _object(
+    return closed(
         {"after": after, "times": times, **types},
         oneOf=[{"required": [t.name]} for t in catalogue.types],
     )

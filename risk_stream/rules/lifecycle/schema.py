@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
+from risk_stream.rules.json_schema import LENGTH, TEXT, Schema, closed
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.lifecycle.model import JUDGEMENTS
 from risk_stream.rules.lifecycle.read import JUDGEMENT_KEYS, LIFECYCLE_KEYS, MAX_STEPS, STEP_KEYS, WINDOW
 from risk_stream.rules.model import MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import ID
-from risk_stream.rules.words import LENGTH
 
 __all__ = ["lifecycle_schema"]
-
-Schema: TypeAlias = dict[str, Any]
 
 _SAYS = {
     "lifecycle": "The life cycle's id, with which the ids of its rules begin.",
@@ -51,26 +47,25 @@ def lifecycle_schema() -> Schema:
     lists = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
     steps: Schema = {"anyOf": [{"type": "string"}, lists]}
     days = {"type": "integer", "minimum": 0, "maximum": MAX_BUSINESS_DAYS}
-    business = _plain({"business_days": days, "calendar": {"$ref": "#/$defs/calendar"}}, ("business_days", "calendar"))
-    length = {"type": "string", "pattern": f"^\\s*{LENGTH.pattern}\\s*$"}
+    business = closed({"business_days": days, "calendar": {"$ref": "#/$defs/calendar"}}, ("business_days", "calendar"))
     values: dict[str, Schema] = {
-        "needs": {"anyOf": [steps, _plain({"all": steps, "any": {**lists, "minItems": 2}})]},
-        "within": {"anyOf": [length, business]},
-        "every": length,
+        "needs": {"anyOf": [steps, closed({"all": steps, "any": {**lists, "minItems": 2}})]},
+        "within": {"anyOf": [LENGTH, business]},
+        "every": LENGTH,
         "once": {"type": "boolean"},
         "ends": {"type": "boolean"},
         "proof": {"$ref": "#/$defs/proof"},
         "judgements": judgements,
         "stage": {"enum": list(STAGES)},
     }
-    step = _object({key: values.get(key, _text()) for key in STEP_KEYS}, ("id", "stage"))
+    step = _object({key: values.get(key, TEXT) for key in STEP_KEYS}, ("id", "stage"))
     of_file: dict[str, Schema] = {
-        "window": length,
+        "window": LENGTH,
         "tags": {"$ref": "#/$defs/tags"},
         "judgements": judgements,
         "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": step},
     }
-    return _object({key: of_file.get(key, _text()) for key in LIFECYCLE_KEYS}, ("lifecycle", "steps"))
+    return _object({key: of_file.get(key, TEXT) for key in LIFECYCLE_KEYS}, ("lifecycle", "steps"))
 
 
 def _said(key: str) -> Schema:
@@ -83,15 +78,6 @@ def _said(key: str) -> Schema:
     return parts.get(key, {"type": "string", "pattern": f"^\\s*{ID.pattern}\\s*$"})
 
 
-def _text() -> Schema:
-    return {"$ref": "#/$defs/text"}
-
-
-def _plain(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
-    said: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**said, "required": list(required)} if required else said
-
-
 def _object(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
     """A mapping whose keys say what they mean."""
-    return _plain({key: {"description": _SAYS[key], **said} for key, said in properties.items()}, required)
+    return closed({key: {"description": _SAYS[key], **said} for key, said in properties.items()}, required)
