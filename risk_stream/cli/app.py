@@ -46,7 +46,7 @@ from risk_stream.cli import (
     worker,
 )
 from risk_stream.cli.extras import missing_extra
-from risk_stream.cli.output import CommandError, errors, examples, sentence
+from risk_stream.cli.output import CommandError, errors, examples, help_alone, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,8 +75,7 @@ def _root(
     if version:
         typer.echo(__version__)
         raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    help_alone(context)
 
 
 for _module in (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
-from risk_stream.cli.house import catalogue_of, rule_paths, settings_with
+from risk_stream.cli.house import catalogue_of, existing_rules, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output, table
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ def history(
     from risk_stream.workbench.revision import GitError
 
     settings = settings_with()
-    paths = rule_paths(settings, rules or ())
-    for path in paths:
-        if not path.exists():
-            raise CommandError(f"{path} does not exist: name a rule file or a folder of them.")
+    paths = existing_rules(settings, rules or ())
     try:
         found = read_history(paths, catalogue_of(settings), load_calendars(settings.calendars))
     except GitError as error:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk_stream.cli.output import errors, sentence
+from risk_stream.cli.output import CommandError, errors, sentence
 from risk_stream.cli.variables import unknown_variables
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from risk_stream.rules import Plan
     from risk_stream.settings import Settings
 
-__all__ = ["catalogue_of", "plan_of", "rule_paths", "settings_with"]
+__all__ = ["catalogue_of", "existing_rules", "plan_of", "rule_paths", "settings_with"]
 
 
 def settings_with(**given: object) -> Settings:
@@ -52,6 +52,19 @@ def rule_paths(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
     if paths == [Path("rules")] and not paths[0].exists() and shipped("rules").is_dir():
         paths = [shipped("rules")]
     return with_models(paths, settings.models)
+
+
+def existing_rules(settings: Settings, given: Sequence[Path] = ()) -> list[Path]:
+    """The same, each of which is there.
+
+    Raises:
+        CommandError: one is not.
+    """
+    paths = rule_paths(settings, given)
+    for path in paths:
+        if not path.exists():
+            raise CommandError(f"{path} does not exist: name a rule file or a folder of them.")
+    return paths
 
 
 def plan_of(settings: Settings, given: Sequence[Path] = ()) -> Plan:

@@ -16,7 +16,7 @@ import typer
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.loan_opening import read_openings
-from risk_stream.cli.output import CommandError, counted, errors, examples, output
+from risk_stream.cli.output import CommandError, counted, errors, examples, help_alone, output
 from risk_stream.cli.past import BrokerOption, FilesArgument, MappingOption, chunks_of_files
 
 if TYPE_CHECKING:
@@ -37,11 +37,7 @@ _CalendarOption = Annotated[str, typer.Option("--calendar", help="The calendar w
 _CurrencyOption = Annotated[str, typer.Option(help="The currency of amounts that name none, and of the figures.")]
 _PublishOption = Annotated[bool, typer.Option("--publish", help="Send them to the house's topic of loan events.")]
 
-
-@app.callback(invoke_without_command=True)
-def _root(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+app.callback(invoke_without_command=True)(help_alone)
 
 
 @app.command(

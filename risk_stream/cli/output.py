@@ -22,6 +22,7 @@ __all__ = [
     "duration",
     "errors",
     "examples",
+    "help_alone",
     "number",
     "output",
     "sentence",
@@ -95,6 +96,12 @@ def examples(*commands: str) -> str:
     return "\n\n".join(
         [f"[bold]Example{'s' if len(commands) > 1 else ''}[/]", *(f"  {command}" for command in commands)]
     )
+
+
+def help_alone(context: typer.Context) -> None:
+    """What a group of commands does where none of them is named: it shows its help."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def duration(text: str) -> float:

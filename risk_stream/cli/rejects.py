@@ -14,7 +14,7 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
-from risk_stream.cli.output import CommandError, duration, examples, output, table
+from risk_stream.cli.output import CommandError, duration, examples, help_alone, output, table
 
 if TYPE_CHECKING:
     from risk_stream.catalogue import Catalogue
@@ -32,11 +32,7 @@ _Since = Annotated[str, typer.Option(help="Only from then on: 2026-03-02T09:30 (
 _Until = Annotated[str, typer.Option(help="Only before then.")]
 _Text = Annotated[str, typer.Option(help="Only where the reason's sentence or the record says this.")]
 
-
-@app.callback(invoke_without_command=True)
-def _root(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+app.callback(invoke_without_command=True)(help_alone)
 
 
 @app.command(

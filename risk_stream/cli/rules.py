@@ -13,8 +13,8 @@ import typer
 from risk_stream.cli import backtest, book, coverage, four_eyes, health, history, trace, tune
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.findings import Finding, Format, as_github, as_junit
-from risk_stream.cli.house import catalogue_of, plan_of, rule_paths, settings_with
-from risk_stream.cli.output import CommandError, counted, errors, examples, output
+from risk_stream.cli.house import catalogue_of, existing_rules, plan_of, settings_with
+from risk_stream.cli.output import CommandError, counted, errors, examples, help_alone, output
 from risk_stream.cli.select import Groups, Owners, Stages, Tags, selected
 
 if TYPE_CHECKING:
@@ -24,13 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Check, test, trace, explain and publish rule files.", no_args_is_help=False)
+app = typer.Typer(help="Check, test, trace, explain and publish rule files.")
 
-
-@app.callback(invoke_without_command=True)
-def _root(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+app.callback(invoke_without_command=True)(help_alone)
 
 
 @app.command(
@@ -52,10 +48,7 @@ def check(
     from risk_stream.rules import load_plan
 
     settings = settings_with()
-    asked = rule_paths(settings, paths or ())
-    for path in asked:
-        if not path.exists():
-            raise CommandError(f"{path} does not exist: name a rule file or a folder of them.")
+    asked = existing_rules(settings, paths or ())
     try:
         plan = load_plan(asked, catalogue_of(settings), load_calendars(settings.calendars))
     except ProblemsError as error:

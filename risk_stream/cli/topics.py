@@ -11,7 +11,7 @@ import typer
 
 from risk_stream.cli.broker import must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
-from risk_stream.cli.output import CommandError, counted, errors, examples, output, table
+from risk_stream.cli.output import CommandError, counted, errors, examples, help_alone, output, table
 from risk_stream.cli.sizing import MEASURED, Measured, size
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ MOST_PARTITIONS = 1024
 
 _Broker = Annotated[str | None, typer.Option(help="Kafka's address, host:port.")]
 
-
-@app.callback(invoke_without_command=True)
-def _root(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+app.callback(invoke_without_command=True)(help_alone)
 
 
 @app.command(epilog=examples("risk-stream topics create", "risk-stream topics create --partitions 12 --replication 3"))
