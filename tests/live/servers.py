@@ -218,7 +218,23 @@ class RedisServer(_Server):
         return [self.binary, *(part for name, value in given.items() for part in (f"--{name}", str(value)))]
 
 
-class Prometheus(_Server):
+class _WebServer(_Server):
+    """One of Prometheus' kind, which is asked by HTTP and says itself when it is ready."""
+
+    @property
+    def url(self) -> str:
+        """Of its API and pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=0.5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+class Prometheus(_WebServer):
     """A Prometheus that scrapes its targets once a second, and as often reckons by its rules."""
 
     name = "prometheus"
@@ -237,18 +253,6 @@ class Prometheus(_Server):
         }
         self.config.write_text(json.dumps(config))  # JSON is YAML
 
-    @property
-    def url(self) -> str:
-        """Of its API."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=0.5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
     def argv(self) -> list[str]:
         return [
             self.binary,
@@ -260,7 +264,7 @@ class Prometheus(_Server):
         ]
 
 
-class Alertmanager(_Server):
+class Alertmanager(_WebServer):
     """An Alertmanager by itself, with a configuration of YAML."""
 
     name = "alertmanager"
@@ -271,22 +275,10 @@ class Alertmanager(_Server):
         self.config = self.folder / "alertmanager.yml"
         self.config.write_text(config)
 
-    @property
-    def url(self) -> str:
-        """Of its API and pages."""
-        return f"http://127.0.0.1:{self.port}"
-
     def asked(self, path: str) -> Any:
         """What its API v2 answers."""
         with urllib.request.urlopen(f"{self.url}/api/v2/{path}", timeout=5) as answer:
             return json.load(answer)
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=0.5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
     def argv(self) -> list[str]:
         return [
