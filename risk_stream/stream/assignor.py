@@ -1,11 +1,15 @@
 """Who gets which partitions: a lane whole, everything else evenly, and a lane to the worker that has it already.
 
 A *lane* is partition i of every hop topic. It has one checkpoint and one fence, so it must never be torn apart.
+
+While one release takes the place of another, workers ask for different topics, and one that is given what it has not
+asked for ends. So each is given of what it asked for: a topic that nobody knows who has its lane waits until it has
+gone to one who does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import orjson
@@ -39,13 +43,16 @@ def share(lanes: Iterable[int], claims: Mapping[str, Claim]) -> dict[str, list[i
 
 
 class LaneAssignor:
-    """What aiokafka asks when the group's leader assigns. `holds()` is what this worker has."""
+    """What aiokafka asks when the group's leader assigns. `holds()` is what this worker has.
+
+    Hop topics are those that begin so: another release may have kinds of key that this one does not know.
+    """
 
     name = "risk-stream-lanes"
     version = 0
 
-    def __init__(self, hop_topics: Collection[str], holds: Callable[[], Claim]) -> None:
-        self.hop_topics, self.holds = frozenset(hop_topics), holds
+    def __init__(self, hop_prefix: str, holds: Callable[[], Claim]) -> None:
+        self.hop_prefix, self.holds = hop_prefix, holds
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
         """What this worker says when it joins."""
@@ -58,22 +65,25 @@ class LaneAssignor:
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
         """Partitions for every member."""
         claims = {member: _claim(said.user_data) for member, said in members.items()}
-        topics = sorted({topic for said in members.values() for topic in said.subscription})
+        asked = {member: frozenset(said.subscription) for member, said in members.items()}
+        topics = sorted(frozenset().union(*asked.values()))
         partitions = {topic: sorted(cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        hops = [topic for topic in topics if topic in self.hop_topics]
+        hops = [topic for topic in topics if topic.startswith(self.hop_prefix)]
         lanes = share({p for topic in hops for p in partitions[topic]}, claims)
         got: dict[str, dict[str, list[int]]] = {member: {} for member in members}
         for member, mine in lanes.items():
-            for topic in hops:
+            for topic in asked[member].intersection(hops):
                 if here := [lane for lane in mine if lane in partitions[topic]]:
                     got[member][topic] = here
         load = {member: len(mine) for member, mine in lanes.items()}
         for topic in topics:
-            if topic not in self.hop_topics:
-                for partition in partitions[topic]:
-                    member = min(sorted(load), key=load.__getitem__)
-                    load[member] += 1
-                    got[member].setdefault(topic, []).append(partition)
+            if topic in hops:
+                continue
+            readers = sorted(member for member in members if topic in asked[member])
+            for partition in partitions[topic]:
+                member = min(readers, key=load.__getitem__)
+                load[member] += 1
+                got[member].setdefault(topic, []).append(partition)
         return {
             member: ConsumerProtocolMemberAssignment(self.version, sorted(mine.items()), b"")
             for member, mine in got.items()

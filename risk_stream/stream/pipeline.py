@@ -68,7 +68,7 @@ class Pipeline:
         self.intake.heard_generation = self._heard_generation
         if keeper is not None:
             keeper.publish, self.intake.time_passed = self._publish, keeper.pass_time
-        self.assignor = LaneAssignor([settings.hop_topic(k.name) for k in catalogue.kinds], self.lanes.holds)
+        self.assignor = LaneAssignor(settings.hop_topic(""), self.lanes.holds)
 
     # What the app tells
 

@@ -45,7 +45,7 @@ def cluster(**counts: int) -> Any:
 def test_a_lane_is_never_torn_apart(workers: int) -> None:
     """Partition i of all hop topics is one worker's, with as many partitions and workers as may be."""
     topics = {"hop_a": 3, "hop_b": 3, "hop_c": 3, "trades": 7, "loans": 2, "alerts": 3}
-    assignors = [LaneAssignor(["hop_a", "hop_b", "hop_c"], lambda: (-1, ())) for _ in range(workers)]
+    assignors = [LaneAssignor("hop_", lambda: (-1, ())) for _ in range(workers)]
     members = {f"w{i}": assignor.metadata(topics) for i, assignor in enumerate(assignors)}
     got = {m: dict(a.assignment) for m, a in assignors[0].assign(cluster(**topics), members).items()}
     for topic, count in topics.items():
@@ -59,7 +59,22 @@ def test_a_lane_is_never_torn_apart(workers: int) -> None:
 
 def test_a_member_that_says_nonsense_has_nothing() -> None:
     """And gets its share."""
-    assignor = LaneAssignor(["hop_a"], lambda: (1, [0, 1]))
+    assignor = LaneAssignor("hop_", lambda: (1, [0, 1]))
     stranger = SimpleNamespace(subscription=["hop_a"], user_data=b"?")
     got = assignor.assign(cluster(hop_a=2), {"s": stranger, "w": assignor.metadata(["hop_a"])})
     assert {m: dict(a.assignment) for m, a in got.items()} == {"s": {"hop_a": [1]}, "w": {"hop_a": [0]}}
+
+
+@pytest.mark.parametrize("leader", ["old", "new"])
+def test_of_two_releases_each_is_given_what_it_asked_for(leader: str) -> None:
+    """The newer one reads topics that the older does not know; a lane is whole with whoever knows all of it."""
+    known = {"hop_a": 4, "trades": 3, "alerts": 4}
+    all_topics = {**known, "canary": 1, "hop_new": 4}
+    assignors = {name: LaneAssignor("hop_", lambda: (-1, ())) for name in ("old", "new")}
+    members = {"old": assignors["old"].metadata(known), "new": assignors["new"].metadata(all_topics)}
+    got = {m: dict(a.assignment) for m, a in assignors[leader].assign(cluster(**all_topics), members).items()}
+    assert got["old"].keys() == known.keys()
+    assert got["new"]["hop_a"] == got["new"]["hop_new"]
+    assert got["new"]["canary"] == [0]
+    for topic, count in known.items():
+        assert sorted([*got["old"][topic], *got["new"][topic]]) == list(range(count))
