@@ -34,7 +34,7 @@ from bench.report import table
 from risk_stream.catalogue import load_catalogue
 from risk_stream.embedded import free_port
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.sections import read_letter
+from risk_stream.stream.letters.sections import read_letter
 
 __all__ = ["ACCOUNTS", "LISTED", "PARTNER", "RATE", "TRADES", "fake_name", "make_application", "run", "write_rules"]
 

@@ -26,7 +26,7 @@ from risk_stream.catalogue import load_catalogue
 from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.notices import House, Receiver
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from tests.alerts.made import alert
 from tests.live.servers import Kafka
 from tests.notices.servers import Arrival, Inbox, mail_server, web_hook

@@ -26,11 +26,11 @@ from risk_stream.engine import Hop
 from risk_stream.kafka import Outgoing
 from risk_stream.rules import Plan, load_plan
 from risk_stream.settings import Settings, load_settings
-from risk_stream.stream.admission import Admission, Admitted
-from risk_stream.stream.channels import Channels
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
-from risk_stream.stream.origins import Committed, Origin
-from risk_stream.stream.promises import Promises
+from risk_stream.stream.intake.admission import Admission, Admitted
+from risk_stream.stream.intake.origins import Committed, Origin
+from risk_stream.stream.letters.channels import Channels
+from risk_stream.stream.letters.promises import Promises
 
 __all__ = ["run"]
 

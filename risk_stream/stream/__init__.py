@@ -1,6 +1,7 @@
 """The worker: the Faust app, its batch transport, admission, hops and the supervisor of it all.
 
-Beside it stand what works on the same topics: `plans`, `past` and the clerk of `margin` accounts.
+`intake` takes events in, `letters` is what partitions say to each other, `state` what is kept of them, `plans` by what
+they judge. Beside the worker stand what works on the same topics: `past`, and the clerk of `margin` accounts.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from risk_stream.stream.outbox import Outbox
 from risk_stream.stream.pipeline import Pipeline
 from risk_stream.stream.plans import ApprovedPlans, PlanBook, PlanLog, UnapprovedError, await_approval, event_texts
 from risk_stream.stream.plans.watcher import APPROVE, PUBLISH, PlanWatcher
-from risk_stream.stream.statelog import KafkaStateLog
+from risk_stream.stream.state.log import KafkaStateLog
 from risk_stream.stream.store import AlertStore
 from risk_stream.stream.warm import warm_up
 

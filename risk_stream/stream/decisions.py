@@ -17,7 +17,7 @@ from risk_stream.engine import Alert, alert_id
 from risk_stream.kafka import Outgoing, Record, reject_to
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.runs import Runs, TopicPartition
 
 __all__ = ["DIFFERS", "DecisionWatch", "decision_records", "difference_alert"]

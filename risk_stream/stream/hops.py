@@ -24,16 +24,14 @@ from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Decided, Forwa
 from risk_stream.kafka import CANARY, Outgoing, Record, reject_to
 from risk_stream.rules import Failures, Plan, RulesAt, add_failures
 from risk_stream.stream.alignment import Patience
-from risk_stream.stream.audit import copy_records, owner_records
-from risk_stream.stream.channels import Channels
-from risk_stream.stream.checkpoint import Standing
 from risk_stream.stream.decisions import decision_records
-from risk_stream.stream.hold import Cut, Hold, Released
-from risk_stream.stream.marks import Marks
-from risk_stream.stream.messages import alert_to, split_by_partition
-from risk_stream.stream.promises import Promises
-from risk_stream.stream.runs import finished
-from risk_stream.stream.sections import (
+from risk_stream.stream.intake.audit import copy_records, owner_records
+from risk_stream.stream.letters.channels import Channels
+from risk_stream.stream.letters.hold import Cut, Hold, Released
+from risk_stream.stream.letters.marks import Marks
+from risk_stream.stream.letters.messages import alert_to, split_by_partition
+from risk_stream.stream.letters.promises import Promises
+from risk_stream.stream.letters.sections import (
     Letter,
     Said,
     Section,
@@ -42,6 +40,8 @@ from risk_stream.stream.sections import (
     read_letter,
     running_clock,
 )
+from risk_stream.stream.runs import finished
+from risk_stream.stream.state.checkpoint import Standing
 
 Longs: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 Rows: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.intp]]"

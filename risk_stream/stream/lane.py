@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from risk_stream.stream.checkpoint import HEADER_KEY, Header, Saver, part_key
 from risk_stream.stream.hops import HopPartition, position_of
-from risk_stream.stream.statelog import Writer
+from risk_stream.stream.state.checkpoint import HEADER_KEY, Header, Saver, part_key
+from risk_stream.stream.state.log import Writer
 
 __all__ = ["Lane", "Written"]
 

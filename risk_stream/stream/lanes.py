@@ -24,16 +24,16 @@ from risk_stream.sinks import Health, Metrics
 from risk_stream.stream.alignment import Progress, evenly
 from risk_stream.stream.assignor import Claim
 from risk_stream.stream.beside import begin_beside
-from risk_stream.stream.channels import Channels
-from risk_stream.stream.checkpoint import CheckpointError, Header
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward
 from risk_stream.stream.lane import Lane
+from risk_stream.stream.letters.channels import Channels
+from risk_stream.stream.letters.promises import Promises
 from risk_stream.stream.model_gauges import say_models
 from risk_stream.stream.plans import UnknownPlanError
-from risk_stream.stream.promises import Promises
-from risk_stream.stream.restore import check_counts, find_header, read_parts
 from risk_stream.stream.runs import Runs, Stored, TopicPartition
-from risk_stream.stream.statelog import Reader, StateLog, Writer
+from risk_stream.stream.state.checkpoint import CheckpointError, Header
+from risk_stream.stream.state.log import Reader, StateLog, Writer
+from risk_stream.stream.state.restore import check_counts, find_header, read_parts
 
 __all__ = ["Lanes"]
 

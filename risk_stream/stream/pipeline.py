@@ -15,15 +15,15 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.assignor import LaneAssignor
-from risk_stream.stream.changes import Changes
 from risk_stream.stream.decisions import DecisionWatch
-from risk_stream.stream.fronts import Fronts
-from risk_stream.stream.intake import Intake
+from risk_stream.stream.intake.changes import Changes
+from risk_stream.stream.intake.intake import Intake
 from risk_stream.stream.keeper import Keeper
 from risk_stream.stream.lanes import Lanes
+from risk_stream.stream.letters.fronts import Fronts
 from risk_stream.stream.plans import PlanBook
 from risk_stream.stream.runs import Runs, TopicPartition
-from risk_stream.stream.statelog import StateLog
+from risk_stream.stream.state.log import StateLog
 from risk_stream.stream.store import AlertStore
 
 __all__ = ["Pipeline"]

@@ -13,7 +13,7 @@ from risk_stream.catalogue import Decoder, load_catalogue
 from tests.cli.conftest import Ask
 from tests.lending.ledger.said import event, loan, paid
 from tests.live.servers import Kafka
-from tests.stream.test_rejects import house, send
+from tests.stream.past.test_rejects import house, send
 
 OPENING = """\
 loan,customer,entity,product,start_date,outstanding,principal,annual_rate,instalments,first_due,instalment_amount,\

@@ -11,7 +11,7 @@ import pytest
 from risk_stream.catalogue import load_catalogue
 from tests.cli.conftest import Ask
 from tests.live.servers import Kafka
-from tests.stream.test_rejects import house, refused, send
+from tests.stream.past.test_rejects import house, refused, send
 
 NOW = 1_700_000_000_000
 

@@ -15,7 +15,7 @@ import pytest
 from risk_stream.catalogue import load_catalogue
 from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.access.served import Browser
 from tests.alerts.made import alert

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from risk_stream.kafka import reject_message
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.access.served import Browser
 from tests.alerts.made import alert

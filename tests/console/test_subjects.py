@@ -19,7 +19,7 @@ from risk_stream.rules import load_plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import ProfileSink
 from risk_stream.sinks.profiles import contribution_of
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.access.served import Browser
 from tests.alerts.made import alert

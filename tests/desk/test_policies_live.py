@@ -16,7 +16,7 @@ from risk_stream.catalogue import load_catalogue
 from risk_stream.engine import Alert
 from risk_stream.kafka import Reader, create_topics, read_lives, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running_desk

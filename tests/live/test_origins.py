@@ -26,7 +26,7 @@ from faust.types.tuples import TP
 from risk_stream.catalogue import EventBatch, load_catalogue
 from risk_stream.kafka import Topic, create_topics
 from risk_stream.stream.commits import Answer, send_commit
-from risk_stream.stream.origins import Committed
+from risk_stream.stream.intake.origins import Committed
 from tests.live.house import RULES, House, Worker, eventually, transfer
 from tests.live.servers import Kafka, RedisServer
 

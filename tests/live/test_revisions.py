@@ -12,7 +12,7 @@ import pytest
 
 from risk_stream.stream.past import rebuild
 from tests.live.house import House, Worker, eventually, transfer
-from tests.stream.test_rebuild import kept
+from tests.stream.past.test_rebuild import kept
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
 

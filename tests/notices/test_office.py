@@ -24,7 +24,7 @@ from risk_stream.notices import Outcome, Record
 from risk_stream.post import HouseSource, PostOffice, make_keys, open_text, read_tellings
 from risk_stream.post.telling import follower_of
 from risk_stream.settings import Settings
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running, running_desk

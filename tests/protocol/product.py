@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from risk_stream.stream.channels import Channels
-from risk_stream.stream.origins import Committed, Origin
+from risk_stream.stream.intake.origins import Committed, Origin
+from risk_stream.stream.letters.channels import Channels
 from tests.protocol.decisions import Commit
 from tests.protocol.world import Channel, L
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from risk_stream.catalogue import Catalogue, EventBatch, load_catalogue
 from risk_stream.rules import Plan, plan_of_texts
-from risk_stream.stream.admission import Admission, Admitted
-from risk_stream.stream.origins import Origin
-from risk_stream.stream.sections import beside
+from risk_stream.stream.intake.admission import Admission, Admitted
+from risk_stream.stream.intake.origins import Origin
+from risk_stream.stream.letters.sections import beside
 
 RULES = """
 stage: trading

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from risk_stream.kafka import FencedError
-from risk_stream.stream.statelog import StoredPart
+from risk_stream.stream.state.log import StoredPart
 
 __all__ = ["MemoryLog"]
 

@@ -15,14 +15,14 @@ from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch
 from risk_stream.engine import INDEX_BITS, Engine, Hop
 from risk_stream.kafka import Outgoing
 from risk_stream.rules import Plan, plan_of_texts
-from risk_stream.stream import sections as module
-from risk_stream.stream.admission import Admission
-from risk_stream.stream.channels import Channels
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_of
-from risk_stream.stream.messages import pack
-from risk_stream.stream.origins import Committed, Origin
-from risk_stream.stream.promises import Promises
-from risk_stream.stream.sections import Section, read_letter, write_letters
+from risk_stream.stream.intake.admission import Admission
+from risk_stream.stream.intake.origins import Committed, Origin
+from risk_stream.stream.letters import sections as module
+from risk_stream.stream.letters.channels import Channels
+from risk_stream.stream.letters.messages import pack
+from risk_stream.stream.letters.promises import Promises
+from risk_stream.stream.letters.sections import Section, read_letter, write_letters
 from tests.stream.conftest import NOW, FakeRecord, admit
 
 Make = Callable[..., FakeRecord]

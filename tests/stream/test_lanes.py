@@ -23,9 +23,9 @@ from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
 from risk_stream.stream.lanes import Lanes
-from risk_stream.stream.messages import split_by_partition
+from risk_stream.stream.letters.messages import split_by_partition
+from risk_stream.stream.letters.sections import Section, write_letters
 from risk_stream.stream.runs import Runs
-from risk_stream.stream.sections import Section, write_letters
 from tests.stream.conftest import NOW, FakeRecord
 from tests.stream.statefake import MemoryLog
 
@@ -246,7 +246,7 @@ def admitted(house: House, chance: random.Random) -> tuple[list[dict[str, Any]],
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Marks, looks and patience as small as the streams here are."""
-    monkeypatch.setattr("risk_stream.stream.marks.CUT", 5)
+    monkeypatch.setattr("risk_stream.stream.letters.marks.CUT", 5)
     monkeypatch.setattr("risk_stream.stream.lane.LOOK", 0.0)
     monkeypatch.setattr("risk_stream.stream.alignment.PATIENCE", 0.001)
     monkeypatch.setattr("risk_stream.stream.lanes.MAX_ROWS", 20)

@@ -17,11 +17,11 @@ from risk_stream.kafka import wanted_topics
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.settings import Settings
 from risk_stream.sinks import Metrics
-from risk_stream.stream import intake
 from risk_stream.stream.alignment import HOLD
 from risk_stream.stream.commits import Answer
+from risk_stream.stream.intake import intake
+from risk_stream.stream.letters.sections import read_fronts, read_letter
 from risk_stream.stream.pipeline import Pipeline
-from risk_stream.stream.sections import read_fronts, read_letter
 from tests.stream.conftest import NOW, RULES, FakeRecord
 
 Make = Callable[..., FakeRecord]

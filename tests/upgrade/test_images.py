@@ -15,13 +15,13 @@ import pytest
 from risk_stream.catalogue import Catalogue, Decoder, load_catalogue
 from risk_stream.engine import Engine
 from risk_stream.rules import plan_of_texts
-from risk_stream.stream.checkpoint import HEADER_KEY, Header
-from risk_stream.stream.origins import Committed
+from risk_stream.stream.intake.origins import Committed
+from risk_stream.stream.letters.sections import write_fronts
 from risk_stream.stream.plans import PlanBook
-from risk_stream.stream.sections import write_fronts
+from risk_stream.stream.state.checkpoint import HEADER_KEY, Header
 from tests.stream.conftest import NOW, FakeRecord
+from tests.stream.plans.test_book import Store
 from tests.stream.test_lanes import LANES, House, Play, Worker, shown
-from tests.stream.test_planbook import Store
 from tests.upgrade.image import IMAGES, Image, read_image
 
 #: How late an event of the images may be, s.

@@ -27,11 +27,11 @@ from risk_stream.kafka import Reader
 from risk_stream.kafka.releases import enter_house, is_said, refuse_later, release_record
 from risk_stream.models import Spec, Step, Threshold, make_learner
 from risk_stream.rules import Plan, plan_of_texts
-from risk_stream.stream.checkpoint import Header
-from risk_stream.stream.origins import Committed
+from risk_stream.stream.intake.origins import Committed
+from risk_stream.stream.letters.sections import Section, read_fronts, read_letter, write_fronts, write_letters
 from risk_stream.stream.past.rejects import send_all
 from risk_stream.stream.plans.parts import pack_plan, read_manifest
-from risk_stream.stream.sections import Section, read_fronts, read_letter, write_fronts, write_letters
+from risk_stream.stream.state.checkpoint import Header
 from tests.live.house import House, transfer
 from tests.stream.conftest import RULES
 

@@ -23,8 +23,9 @@ sys.path.insert(0, str(Path.cwd()))  # the release's own tests, not those beside
 
 from risk_stream.catalogue import load_catalogue
 from risk_stream.rules import plan_of_texts
-from risk_stream.stream import alignment, lane, lanes, marks
-from risk_stream.stream.origins import Committed
+from risk_stream.stream import alignment, lane, lanes
+from risk_stream.stream.intake.origins import Committed
+from risk_stream.stream.letters import marks
 from tests.stream import test_lanes as played
 
 RULES = """

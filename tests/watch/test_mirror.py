@@ -20,7 +20,7 @@ from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
 from risk_stream.kafka import create_topics, wanted_topics
 from risk_stream.settings import Settings
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from risk_stream.watch import Mirror
 from tests.alerts.made import alert

@@ -21,7 +21,7 @@ from risk_stream.catalogue.explain import parse_time
 from risk_stream.console.quality.filled import Filled
 from risk_stream.kafka import BrokerError, partition_counts
 from risk_stream.settings import Settings, kafka_options
-from risk_stream.stream.origins import Committed
+from risk_stream.stream.intake.origins import Committed
 
 __all__ = ["Flow", "Look", "looked"]
 

@@ -27,8 +27,8 @@ from risk_stream.rules import Plan
 from risk_stream.settings import Settings
 from risk_stream.sinks import RECOVERED
 from risk_stream.stream.decisions import decision_records
-from risk_stream.stream.lifts import AT_REST_MS
-from risk_stream.stream.messages import alert_to
+from risk_stream.stream.intake.lifts import AT_REST_MS
+from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past.history import History, in_order, read_events, refused_for_their_time
 from risk_stream.stream.past.mending import Mend
 from risk_stream.stream.past.rejects import LATE, Choice, Mended, mend_all, read_rejects, send_all
