@@ -11,7 +11,7 @@ import typer
 
 from risk_stream.cli.acting import act_of, ruled, who
 from risk_stream.cli.alert_words import history_of, say_alert, stands
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import SEVERITIES, CommandError, duration, errors, examples, output, table
 
@@ -182,7 +182,7 @@ def _do(kind: str, ids: Iterable[str] | None, case: str | None = None, **more: o
         raise CommandError(f"Name the alerts to {kind}, or a case with --case: one of both.")
     settings = settings_with()
     person = who(settings, "work")
-    must_answer(settings.broker)
+    enter(settings)
     entry = ruled(settings, act_of(person, kind, alerts=alerts, case=case, **more))
     for ruling in entry.rulings:
         if ruling.done:
@@ -207,7 +207,7 @@ def _records(settings: Settings) -> list[bytes]:
     """The log of lives."""
     from risk_stream.kafka import read_lives
 
-    must_answer(settings.broker)
+    enter(settings)
     records: list[bytes] = []
     asyncio.run(read_lives(settings, records.append))
     return records

@@ -12,7 +12,7 @@ import typer
 
 from risk_stream.cli.acting import who
 from risk_stream.cli.alert_words import at
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, counted, errors, examples, output
 
@@ -179,7 +179,7 @@ def _records(settings: Settings) -> list[bytes]:
     """The log of lives."""
     from risk_stream.kafka import read_lives
 
-    must_answer(settings.broker)
+    enter(settings)
     records: list[bytes] = []
     asyncio.run(read_lives(settings, records.append))
     return records

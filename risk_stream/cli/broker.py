@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from risk_stream.cli.output import CommandError
 
-__all__ = ["BrokerView", "look_at", "must_answer", "unreachable"]
+if TYPE_CHECKING:
+    from risk_stream.settings import Settings
+
+__all__ = ["BrokerView", "enter", "look_at", "must_answer", "unreachable"]
 
 #: How long a broker may take to answer, ms.
 PATIENCE_MS = 5_000
@@ -40,6 +44,19 @@ def must_answer(address: str) -> None:
     """Raises CommandError at once where nobody listens, instead of after a client's patience."""
     if nobody := unreachable(address):
         raise CommandError(f"{nobody}: start it (docker compose up kafka), or set RISK_STREAM_BROKER.")
+
+
+def enter(settings: Settings) -> None:
+    """What each command begins with that reads or writes what the house keeps.
+
+    Raises:
+        CommandError: nobody listens there.
+        LaterFormatError: a later release works in this house, and writes what this one cannot read.
+    """
+    from risk_stream.kafka.releases import check_release
+
+    must_answer(settings.broker)
+    asyncio.run(check_release(settings))
 
 
 @contextlib.contextmanager

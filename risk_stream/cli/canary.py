@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import examples
 from risk_stream.cli.serving import serve_metrics, tell, until_told
@@ -32,7 +32,7 @@ def canary(
     from risk_stream.watch import CANARY_METRICS, Canary
 
     settings = settings_with(broker=broker, canary_port=metrics_port)
-    must_answer(settings.broker)
+    enter(settings)
     metrics = Metrics(of=CANARY_METRICS)
     serve_metrics(metrics, settings.metrics_host, settings.canary_port, "canary_port")
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from risk_stream.cli.acting import act_of, decided, who
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import CommandError, examples, output
 
@@ -33,7 +33,7 @@ def propose(
     settings = settings_with(broker=broker)
     person = who(settings, "propose")
     plan = plan_of(settings, paths or ())
-    must_answer(settings.broker)
+    enter(settings)
     from aiokafka.errors import KafkaError
 
     from risk_stream.stream.plans import UnknownPlanError, event_texts, store_plan
@@ -57,7 +57,7 @@ def approve(
     """Approve a plan that somebody else proposed: all workers judge by it within a second."""
     settings = settings_with(broker=broker)
     person = who(settings, "approve")
-    must_answer(settings.broker)
+    enter(settings)
     from risk_stream.stream.plans import read_approvals
 
     act = act_of(person, "approve", subject=plan, comment=comment)

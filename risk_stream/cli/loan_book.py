@@ -13,7 +13,7 @@ import msgspec
 import orjson
 import typer
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.loan_opening import read_openings
 from risk_stream.cli.output import CommandError, counted, errors, examples, help_alone, output
@@ -194,7 +194,7 @@ def _batches(
     if files:
         yield _decoded(catalogue, files, mapping, refused)
         return
-    must_answer(settings.broker)
+    enter(settings)
     import asyncio
 
     from risk_stream.stream.past import merged, spool
@@ -256,7 +256,7 @@ def _publish(settings: Settings, events: Sequence[dict[str, Any]]) -> None:
 
     from risk_stream.simulate import Slice, to_kafka
 
-    must_answer(settings.broker)
+    enter(settings)
     if settings.clock != "simulated":
         now = int(time.time() * 1000)
         events = [one | {"time": now} for one in events]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number
 from risk_stream.cli.reading import Records, open_records
@@ -63,7 +63,7 @@ def _live(settings: Settings, make_desk: Callable[[], MarginDesk]) -> None:
     from risk_stream.sinks import CLERK_METRICS, Metrics
     from risk_stream.stream.margin import MarginClerk
 
-    must_answer(settings.broker)
+    enter(settings)
     metrics = Metrics(of=CLERK_METRICS, entities=settings.metrics_entities)
     serve_metrics(metrics, settings.metrics_host, settings.margin_port, "margin_port")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, examples
 from risk_stream.cli.serving import serve_metrics, tell, until_told
@@ -36,7 +36,7 @@ def mirror(
     settings = settings_with(broker=broker, alertmanager=alertmanager, mirror_port=metrics_port)
     if not settings.alertmanager_urls:
         raise CommandError("No Alertmanager to tell: set RISK_STREAM_ALERTMANAGER, or --alertmanager http://host:9093.")
-    must_answer(settings.broker)
+    enter(settings)
     metrics = Metrics(of=MIRROR_METRICS)
     serve_metrics(metrics, settings.metrics_host, settings.mirror_port, "mirror_port")
     until_told(settings, lambda: Mirror(settings, tell, metrics).run())

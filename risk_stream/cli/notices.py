@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from risk_stream.cli.acting import who
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter, must_answer
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
 from risk_stream.cli.output import CommandError, errors, examples, number, output, table
 from risk_stream.cli.serving import serve_metrics, tell, until_told
@@ -205,7 +205,7 @@ def _source(settings: Settings) -> HouseSource:
 def _told(settings: Settings) -> Tellings:
     from risk_stream.post import read_tellings
 
-    must_answer(settings.broker)
+    enter(settings)
     return asyncio.run(read_tellings(settings))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.output import CommandError, errors
 from risk_stream.cli.reading import open_records
 
@@ -130,7 +130,7 @@ def _history(
                 chunks_of_files(catalogue, files, mapping), told, _processes(processes, size * (8 if packed else 1))
             )
         return
-    must_answer(settings.broker)
+    enter(settings)
     import asyncio
 
     from risk_stream.stream.past import merged, spool

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, errors, examples, output
 
@@ -40,7 +40,7 @@ def rebuild(
     from risk_stream.stream.past import rebuild as run
 
     settings = settings_with(broker=broker, redis=redis)
-    must_answer(settings.broker)
+    enter(settings)
     columns = (TextColumn(settings.alerts_topic), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = errors()
     try:

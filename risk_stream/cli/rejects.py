@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import orjson
 import typer
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import catalogue_of, plan_of, settings_with
 from risk_stream.cli.output import CommandError, duration, examples, help_alone, output, table
 
@@ -55,7 +55,7 @@ def list_(
 ) -> None:
     """Say what was refused: how much for which reason, or each record."""
     settings = settings_with(broker=broker)
-    must_answer(settings.broker)
+    enter(settings)
     catalogue = catalogue_of(settings)
     counts: Counter[tuple[str, str]] = Counter()
     newest: dict[tuple[str, str], Rejected] = {}
@@ -116,7 +116,7 @@ def show(
     """Show one refused record: why, what to do, where it came from, what it says, and whether it was sent again."""
     settings = settings_with(broker=broker)
     catalogue = catalogue_of(settings)
-    must_answer(settings.broker)
+    enter(settings)
     rejected, again = asyncio.run(_find(settings, record))
     if rejected is None:
         raise CommandError(f"There is no refused record {record}: risk-stream rejects list --format rows shows them.")
@@ -190,14 +190,14 @@ def replay(
         from risk_stream.stream.past import recover as run_recover
 
         plan = plan_of(settings, rules or ())
-        must_answer(settings.broker)
+        enter(settings)
         _say_recovered(
             asyncio.run(run_recover(settings, plan, choice, mends, limit=limit, dry_run=dry_run)), dry_run=dry_run
         )
         return
     from risk_stream.stream.past import replay as run_replay
 
-    must_answer(settings.broker)
+    enter(settings)
     replayed = asyncio.run(run_replay(settings, catalogue, choice, mends, limit=limit, dry_run=dry_run))
     found = replayed.found
     _say_mended(found)

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from risk_stream.cli import backtest, book, coverage, four_eyes, health, history, trace, tune
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.findings import Finding, Format, as_github, as_junit
 from risk_stream.cli.house import catalogue_of, existing_rules, plan_of, settings_with
 from risk_stream.cli.output import CommandError, counted, errors, examples, help_alone, output
@@ -203,7 +203,7 @@ def publish(
     if read_access(settings.people_folder).four_eyes:
         raise CommandError("Rules are changed by four eyes (access.yaml): risk-stream rules propose them.")
     plan = None if withdraw else plan_of(settings, paths or ())
-    must_answer(settings.broker)
+    enter(settings)
     try:
         if settings.plans_topic not in partition_counts(settings.broker):
             raise CommandError(f"there is no topic {settings.plans_topic}: risk-stream topics create")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import catalogue_of, plan_of, rule_paths
 from risk_stream.cli.output import CommandError
 
@@ -66,7 +66,7 @@ def _published(settings: Settings) -> Plan:
     from risk_stream.kafka import partition_counts
     from risk_stream.stream.plans import UnknownPlanError, published_plan
 
-    must_answer(settings.broker)
+    enter(settings)
     try:
         if settings.plans_topic not in partition_counts(settings.broker):
             raise CommandError(f"There is no topic {settings.plans_topic}: risk-stream topics create.")

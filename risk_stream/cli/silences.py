@@ -10,7 +10,7 @@ import typer
 
 from risk_stream.cli.acting import act_of, decided, who
 from risk_stream.cli.alert_words import at
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import settings_with
 from risk_stream.cli.output import CommandError, duration, examples, output, table
 
@@ -72,7 +72,7 @@ def add(
 
     settings = settings_with()
     person = who(settings, "silence")
-    must_answer(settings.broker)
+    enter(settings)
     now = int(time.time() * 1000)
     silence = Silence(
         id="",
@@ -96,7 +96,7 @@ def end(id: Annotated[str, typer.Argument(help="The silence, by the id that the 
     """End a silence before its time."""
     settings = settings_with()
     person = who(settings, "silence")
-    must_answer(settings.broker)
+    enter(settings)
     decided(settings, act_of(person, "unsilence", subject=id))
     output().print(f"[bold green]ok[/] {id}")
 

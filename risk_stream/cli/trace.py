@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import orjson
 import typer
 
-from risk_stream.cli.broker import must_answer
+from risk_stream.cli.broker import enter
 from risk_stream.cli.house import plan_of, settings_with
 from risk_stream.cli.output import CommandError, examples, output
 from risk_stream.cli.reading import open_records
@@ -58,7 +58,7 @@ def trace(
     if events is not None:
         batches = _of_file(plan, events, mapping)
     else:
-        must_answer(settings.broker)
+        enter(settings)
         batches = _of_topics(settings, plan, event)
     traced = trace_event(plan, event, batches, round(settings.lateness_seconds * 1000), rule)
     if not traced:

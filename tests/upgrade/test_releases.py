@@ -158,27 +158,78 @@ def records(house: House, topic: str) -> list[bytes | None]:
     return asyncio.run(read())
 
 
-@pytest.mark.live
-def test_whoever_begins_in_a_house_of_a_later_release_ends_with_one_sentence(
-    new_house: Callable[[str], House],
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    """Worker, desk, sender of notices, console, server of decisions: each ends by itself, with 1, and does nothing."""
+#: An alert in a format to come, as a later release says that it writes it; and what whoever does not read it says.
+LATER = of_release("9.1.0", alerts=2)
+SENTENCE = "an alert (in risk.alerts) is in format 2, which release 9.1.0 wrote"
+
+
+@pytest.fixture(scope="module")
+def later(new_house: Callable[[str], House]) -> House:
+    """A house in which this release worked, and then a later one."""
     house = new_house("later")
-    house.create_topics()
     for _ in range(2):
         asyncio.run(enter_house(house.settings))
     assert records(house, "formats") == [release_record()]
-    later = (house.settings.formats_topic, b"9.1.0", of_release("9.1.0", alerts=2), 0)
-    asyncio.run(send_all(house.broker, [later]))
-    before = records(house, "formats")
-    sentence = "an alert (in risk.alerts) is in format 2, which release 9.1.0 wrote"
-    for name, value in {**house.environment, "PEOPLE_FOLDER": tmp_path, "METRICS_PORT": 0}.items():
+    asyncio.run(send_all(house.broker, [(house.settings.formats_topic, b"9.1.0", LATER, 0)]))
+    return house
+
+
+@pytest.fixture
+def inside(later: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> House:
+    """Commands work on that house, for whoever is at this machine."""
+    (tmp_path / "access.yaml").write_text("local: [admin, officer, author]\n")
+    for name, value in {**later.environment, "PEOPLE": tmp_path, "METRICS_PORT": 0}.items():
         monkeypatch.setenv(f"RISK_STREAM_{name}", str(value))
-    for words in ("worker", "desk --metrics-port 0", "notices run", "console", f"decisions serve --port {free_port()}"):
-        assert run(words.split()) == 1, words
-        assert sentence in " ".join(capfd.readouterr().err.split()), words
-    assert records(house, "formats") == before
-    assert records(house, "plans") == records(house, "audit") == []
+    return later
+
+
+def changed(house: House) -> bool:
+    """Whether anything lies in the house but what its releases said of themselves."""
+    said = records(house, "formats") != [release_record(), LATER]
+    return said or any(records(house, topic) for topic in ("plans", "audit", "actions", "life", "notices", "trades"))
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "words", ["worker", "desk --metrics-port 0", "notices run", "console", "decisions serve --port {port}"]
+)
+def test_whoever_begins_in_a_house_of_a_later_release_ends_with_one_sentence(
+    words: str, inside: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It ends by itself, with 1, and does nothing."""
+    assert run(words.format(port=free_port()).split()) == 1
+    assert SENTENCE in " ".join(capfd.readouterr().err.split())
+    assert not changed(inside)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rules publish",
+        "rules publish --withdraw",
+        "rules propose",
+        "rules approve 0123456789ab",
+        "rules trace e1",
+        "alerts acknowledge a1",
+        "silences add --rule third --for 1h --reason tried",
+        "silences end s1",
+        "notices again n1",
+        "rejects list",
+        "rejects replay",
+        "rejects replay --recover",
+        "book close 2026-03-01",
+        "population 2026-03",
+        "rebuild",
+        "margin --metrics-port 0",
+        "mirror --alertmanager http://127.0.0.1:1 --metrics-port 0",
+        "canary --metrics-port 0",
+    ],
+)
+def test_commands_do_nothing_in_a_house_of_a_later_release(
+    words: str, inside: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They neither write what it would have to read nor read what they do not know; they say the same sentence."""
+    assert run(words.split()) == 1
+    assert SENTENCE in " ".join(capsys.readouterr().err.split())
+    assert not changed(inside)

@@ -166,7 +166,7 @@ def test_where_time_is_simulated_none_is_sent(
 ) -> None:
     """It would be refused as late, or far ahead."""
     monkeypatch.setenv("RISK_STREAM_CLOCK", "simulated")
-    monkeypatch.setattr("risk_stream.cli.canary.must_answer", lambda _: None)
+    monkeypatch.setattr("risk_stream.cli.canary.enter", lambda _: None)
     monkeypatch.setattr("risk_stream.cli.canary.until_told", lambda *_: None)
     assert run(["canary", "--metrics-port", str(free_port())]) == 0
     assert "no canary is sent" in capsys.readouterr().err
