@@ -108,7 +108,7 @@ def _filled(text: str, arguments: list[ast.expr]) -> str:
 
 def _carrier(node: ast.Call, handing: dict[str, tuple[str, int]]) -> tuple[str, int]:
     """What a call says a sentence by, and which argument that is; "" where it says none."""
-    name = ast.unparse(node.func).rpartition(".")[2]
+    name = _called(node)
     if name in handing:
         return handing[name]
     if name in CALLS:
@@ -122,17 +122,26 @@ def _carrier(node: ast.Call, handing: dict[str, tuple[str, int]]) -> tuple[str, 
     return "", 0
 
 
+def _called(node: ast.Call) -> str:
+    """The name of what is called, without what it is an attribute of."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
 def _handing_on(tree: ast.Module) -> dict[str, tuple[str, int]]:
     """Functions of a module that hand an argument on as a sentence: by name, what they say it by and which it is."""
     found: dict[str, tuple[str, int]] = {}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [
+        (function, [node for node in ast.walk(function) if isinstance(node, ast.Call)])
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     while True:
         before = len(found)
-        for function in functions:
+        for function, calls in functions:
             names = [arg.arg for arg in function.args.args if arg.arg not in {"self", "cls"}]
-            for node in ast.walk(function):
-                if not isinstance(node, ast.Call):
-                    continue
+            for node in calls:
                 carrier, at = _carrier(node, found)
                 if not carrier or at >= len(node.args):
                     continue

@@ -43,7 +43,10 @@ def run(
     print(
         f"{asked.seconds:.0f} s at {rate:,} events/s, the first {asked.warm:.0f} s to warm up; seed {seed}", flush=True
     )
-    done = soak(shape, asked, folder, lambda text: print(text, flush=True), always=keep)
+    try:
+        done = soak(shape, asked, folder, lambda text: print(text, flush=True), always=keep)
+    except KeyboardInterrupt:
+        raise SystemExit(f"broken off; what was seen until then is in {folder}") from None
     return _told(done, asked, seed)
 
 

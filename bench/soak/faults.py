@@ -53,7 +53,7 @@ class Clocks:
     def around(self) -> Mapping[str, Mapping[str, str]]:
         """The environment in which processes count by them, by command."""
         path = os.pathsep.join((str(Path(__file__).parent / "shifted"), str(ROOT)))
-        return {whose: {"PYTHONPATH": path, "RISK_STREAM_SOAK_CLOCK": str(file)} for whose, file in self._files.items()}
+        return {whose: {"PYTHONPATH": path, "SOAK_CLOCK": str(file)} for whose, file in self._files.items()}
 
 
 class Fault:

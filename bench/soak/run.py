@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
 from aiokafka import TopicPartition
 
 from bench.chaos.course import Course, StuckError
@@ -27,8 +26,8 @@ from tests.live.servers import Kafka
 
 __all__ = ["Soak", "Soaked", "soak"]
 
-#: Alerts that Redis keeps, for each event a second: some three minutes of them.
-KEPT_ALERTS = 0.5
+#: Alerts that Redis keeps, for each event a second: over a minute of them; it is full after the warm-up.
+KEPT_ALERTS = 0.25
 
 #: How long a desk remembers closed alerts and acts, days: less than two minutes, so that it holds all that it ever will
 #: after the warm-up; and longer than a broker is away, since an act that was said twice is looked at again after that.
@@ -78,7 +77,7 @@ class _Run(Course):
         self.feed = Feed(house)
         super().__init__(house, self.feed, Officers(house, every=1))
         self.asked, self.say, self.texts = asked, say, [rules(0)]
-        self.samples = Samples(house, self.flow, asked.look)
+        self.samples = Samples(house, self.flow, asked.look, house.folder / "samples.jsonl")
         self.fault = Fault(house, clocks, random.Random(house.shape.seed), self.wait_and_change, asked.pace)
         self._loaded = time.monotonic()  # when the load began
         self._changes = 0
@@ -185,7 +184,7 @@ def soak(
                 done.faults = run.load()
                 done.sent, done.took = run.feed.sent, run.at
                 run.end()
-                run.samples.taken.append(run.samples.look())
+                run.samples.take()
                 done.counted = _counted(house.workers)
             except StuckError as exc:
                 done.error = str(exc)
@@ -194,8 +193,6 @@ def soak(
                 run.flow.stop()
                 run.officers.stop()
         done.reloads = len(run.texts) - 1
-        with (folder / "samples.jsonl").open("wb") as out:
-            out.writelines(orjson.dumps(sample) + b"\n" for sample in run.samples.taken)
         if not done.error:
             done.judgement = judge_soak(house, run.texts)
             of_lives, figures = judge_lives(house, run.officers)

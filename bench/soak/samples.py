@@ -9,7 +9,9 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import orjson
 import psutil
 import redis
 
@@ -48,10 +50,10 @@ class Sample:
 
 
 class Samples:
-    """Looks every `every` seconds, in a thread of its own, from `start` to `stop`."""
+    """Looks every `every` seconds, in a thread of its own, from `start` to `stop`; each look is a line of `file`."""
 
-    def __init__(self, house: House, flow: Flow, every: float) -> None:
-        self.house, self.flow, self.every = house, flow, every
+    def __init__(self, house: House, flow: Flow, every: float, file: Path) -> None:
+        self.house, self.flow, self.every, self.file = house, flow, every, file
         self.taken: list[Sample] = []
         self._began = time.monotonic()
         self._stop = threading.Event()
@@ -115,8 +117,13 @@ class Samples:
         pids = {(name, seen.pid) for s in self.taken for name, seen in s.processes.items() if name.startswith("worker")}
         return len(pids) - len({name for name, _ in pids})
 
-    def look(self) -> Sample:
-        """The present moment, now."""
+    def take(self) -> None:
+        """Look now, and keep what is seen: a run that is broken off has shown what it has shown."""
+        self.taken.append(self._look())
+        with self.file.open("ab") as out:
+            out.write(orjson.dumps(self.taken[-1]) + b"\n")
+
+    def _look(self) -> Sample:
         held = None
         try:
             with redis.Redis.from_url(self.house.settings.redis, socket_timeout=1.0) as client:
@@ -128,7 +135,7 @@ class Samples:
 
     def _run(self) -> None:
         while not self._stop.wait(max(0.0, self.every * (len(self.taken) + 1) - (time.monotonic() - self._began))):
-            self.taken.append(self.look())
+            self.take()
 
     def _there(self) -> Iterator[tuple[str, int, int | None]]:
         """(name, process id, port of its metrics) of each process that is there."""

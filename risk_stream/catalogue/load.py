@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,18 @@ def load_catalogue(*paths: Path) -> Catalogue:
 
     Raises CatalogueError with everything that is wrong in any of them.
     """
+    return _load(_CORE, *paths) if paths else _own()
+
+
+@cache
+def _own() -> Catalogue:
+    """The package's own event types alone, read once: their files do not change while a process lives."""
+    return _load(_CORE)
+
+
+def _load(*paths: Path) -> Catalogue:
     loader = _Loader()
-    for path in _files(_CORE, *paths, problems=loader.problems):
+    for path in _files(*paths, problems=loader.problems):
         loader.read(path)
     return loader.finish()
 

@@ -30,7 +30,6 @@ EXAMPLES = [
     for path in PAGES
     for text in re.findall(r"^```yaml\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
 ]
-MADE = pages()
 RULE_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith(("stage:", "lifecycle:"))]
 
 POLICY_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("profile:")]
@@ -38,10 +37,9 @@ POLICY_EXAMPLES = [(path, text) for path, text in EXAMPLES if text.startswith("p
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 
 
-@pytest.mark.parametrize("path", list(MADE), ids=lambda path: path.name)
-def test_generated_parts_are_current(path: Path) -> None:
+def test_generated_parts_are_current() -> None:
     """`make docs` would change nothing."""
-    assert path.read_text() == MADE[path]
+    assert [path.name for path, text in pages().items() if path.read_text() != text] == []
 
 
 def test_every_setting_is_in_the_operations_page() -> None:

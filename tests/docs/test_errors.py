@@ -9,13 +9,11 @@ import pytest
 from docs.errors import OTHERWISE, SECTIONS, errors_page, says_what_to_do, section_of
 from docs.messages import PACKAGE, messages
 
-MESSAGES = messages()
-
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)
 def test_sentences_say_what_to_do(section: object) -> None:
     """On the command line, of settings and of Kafka each tells what to do; elsewhere what would be right may do."""
-    of_it = [message for message in MESSAGES if section_of(message) is section]
+    of_it = [message for message in messages() if section_of(message) is section]
     must = section_of(of_it[0]).must
     lacking = [
         f"{message.module}: {message.text}"
@@ -27,7 +25,7 @@ def test_sentences_say_what_to_do(section: object) -> None:
 
 def test_exceptions_are_still_said() -> None:
     """And there are few."""
-    assert set(OTHERWISE) <= {message.text for message in MESSAGES}
+    assert set(OTHERWISE) <= {message.text for message in messages()}
     assert len(OTHERWISE) <= 20
 
 
@@ -35,7 +33,7 @@ def test_a_sentence_is_one() -> None:
     """Words, no line break, no name of an error's class, an end."""
     odd = [
         f"{message.module}: {message.text}"
-        for message in MESSAGES
+        for message in messages()
         if not (len(message.text.split()) > 1 or "{" in message.text)
         or "\n" in message.text
         or "Error:" in message.text
@@ -46,7 +44,7 @@ def test_a_sentence_is_one() -> None:
 
 def test_no_error_of_ours_is_raised_without_a_sentence() -> None:
     """What reaches a user is found in the source, also what will be written tomorrow."""
-    carriers = {message.carrier for message in MESSAGES}
+    carriers = {message.carrier for message in messages()}
     ours = {
         node.name
         for path in PACKAGE.rglob("*.py")

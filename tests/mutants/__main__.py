@@ -46,6 +46,8 @@ TESTS = {
         *("tests/lending/test_losses.py", "tests/lending/ledger/test_lines.py", "tests/lending/ledger/test_changes.py"),
     ],
 }
+#: What runs commands as processes of their own: no mutant is seen there.
+APART = ("tests/cli/test_demo.py", "tests/cli/test_mistakes.py")
 #: Examples of a property: what is compiled is quick.
 EXAMPLES = {"python": 15, "kernels": 6}
 UNSEEN = {"survived", "unreached"}
@@ -90,7 +92,8 @@ def tested(kind: str, *plugins: object) -> int:
     options = ("-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutants.interpreted")
     # What is skipped for want of time elsewhere is no fault here: a kernel in Python takes minutes.
     more = ("--timeout=0", "--durations=0", "--durations-min=60", "-m", "not live and not slow")
-    return int(pytest.main([*options, *more, *TESTS[kind]], plugins=list(plugins)))
+    apart = [f"--ignore={path}" for path in APART]
+    return int(pytest.main([*options, *more, *apart, *TESTS[kind]], plugins=list(plugins)))
 
 
 def reach(folder: Path, kind: str) -> int:

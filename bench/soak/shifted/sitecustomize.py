@@ -1,6 +1,6 @@
 """Has the clock on the wall go wrong in a process of a soak: Python imports this first where its folder is on the path.
 
-`time.time` is ahead by the seconds that stand in a file, named in RISK_STREAM_SOAK_CLOCK, as a double; monotonic time
+`time.time` is ahead by the seconds that stand in a file, named in SOAK_CLOCK, as a double; monotonic time
 is as it was, as on a machine whose clock is set.
 """
 
@@ -29,5 +29,5 @@ def _shift(path: str) -> None:
     time.time, time.time_ns = shifted, shifted_ns
 
 
-if path := os.environ.get("RISK_STREAM_SOAK_CLOCK"):
+if path := os.environ.get("SOAK_CLOCK"):
     _shift(path)
