@@ -100,6 +100,25 @@ def test_an_event_behind_all_that_is_kept_is_judged_by_itself() -> None:
     assert values[0].tolist() == [6, 13]
 
 
+def test_an_event_far_behind_takes_no_pane_from_newer_ones() -> None:
+    """It would lie in the pane of one that is 32 panes younger, and is counted nowhere instead."""
+    asked = layout([aggregate(Op.COUNT, window_ms=40)], cap=3)  # panes of 2 ms
+    events = [*(Event(t, ORDER) for t in range(1000, 1011)), Event(1002 - 64, ORDER), Event(1011, ORDER)]
+    values, flags = run(state_of(asked), events)
+    assert values[:, 0].tolist() == [*range(1, 12), 1, 12]
+    assert flags[-1] == 1
+
+
+def test_panes_of_many_keys_lie_side_by_side() -> None:
+    """Each key's are made while those of others are there: where every pane lies in its window a count is exact."""
+    asked = layout([aggregate(op, "amount", window_ms=w) for op in (Op.COUNT, Op.SUM) for w in (9000, 10_000)], cap=4)
+    events = [Event(1000 + t, ORDER, {"amount": 100}, key=t % 60) for t in range(60 * 20)]
+    values, flags = run(state_of(asked), events)
+    assert values[:, :2].tolist() == [[t // 60 + 1] * 2 for t in range(60 * 20)]
+    assert np.array_equal(values[:, 2:], values[:, :2])
+    assert flags[-1] == 0b1111
+
+
 # Expiry.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 import numpy as np
@@ -250,6 +251,7 @@ def test_an_event_that_counts_for_nothing_is_answered_and_not_kept() -> None:
     assert (state.keys, state.rows) == (1, 1)
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled here")
 def test_questions_and_events_are_answered_by_one_compiled_kernel() -> None:
     """Another layout of the arrays in memory would have it compiled again, in a worker, for half a minute."""
     state = state_of(layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount"), aggregate(Op.LAST, "price")]))

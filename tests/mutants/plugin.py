@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 #: A test that takes longer on the processor, s, where kernels are Python, is left out.
 LONGEST_S = 40.0
 #: Seconds of processor time, as the tests took them unchanged, that are spent on one mutant: on each, and then on those
-#: that were not seen.
-FIRST_S, LONGER_S = 8.0, 60.0
+#: that were not seen, for which Hypothesis may draw so many times as many examples.
+FIRST_S, LONGER_S, DEEPER = 8.0, 90.0, 10
 #: A mutant on which a test takes so many times as long, and these seconds more, has been seen: it does not end.
 SLOWER, MORE_S = 4, 2.0
 #: However busy the machine is: seconds on the clock.
@@ -42,15 +42,18 @@ PATIENCE_S = 600.0
 MEMORY = 8 << 30
 
 
+#: Where Hypothesis keeps how a test is drawn; what has none is no property.
+PROPERTY = "_hypothesis_internal_use_settings"
+
+
 def shallow(items: Sequence[pytest.Item], examples: int) -> None:
     """Bound what Hypothesis draws for each test, and draw the same each time."""
     for item in items:
-        function = getattr(item, "obj", None)
-        function = getattr(function, "__func__", function)
-        given: settings | None = getattr(function, "_hypothesis_internal_use_settings", None)
+        function = _function_of(item)
+        given: settings | None = getattr(function, PROPERTY, None)
         if given is None:
             continue
-        function._hypothesis_internal_use_settings = settings(
+        drawn = settings(
             given,
             max_examples=min(given.max_examples, examples),
             phases=(Phase.explicit, Phase.generate),
@@ -58,6 +61,12 @@ def shallow(items: Sequence[pytest.Item], examples: int) -> None:
             derandomize=True,
             deadline=None,
         )
+        setattr(function, PROPERTY, drawn)
+
+
+def _function_of(item: pytest.Item) -> Any:
+    function = getattr(item, "obj", None)
+    return getattr(function, "__func__", function)
 
 
 class Reach:
@@ -65,6 +74,7 @@ class Reach:
 
     def __init__(self, times: Path, examples: int) -> None:
         self._times, self._examples = times, examples
+        self._passed = True  # what this test has come to so far
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Bound the depth of each."""
@@ -78,7 +88,7 @@ class Reach:
         measured = coverage.Coverage.current()
         assert measured is not None
         measured.switch_context(item.nodeid)
-        began = time.process_time()
+        began, self._passed = time.process_time(), True
         signal.signal(signal.SIGVTALRM, _leave_out)
         signal.setitimer(signal.ITIMER_VIRTUAL, LONGEST_S)
         try:
@@ -86,9 +96,13 @@ class Reach:
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             measured.switch_context("")
-            if (took := time.process_time() - began) < LONGEST_S:
+            if (took := time.process_time() - began) < LONGEST_S and self._passed:
                 with self._times.open("a") as told:
                     told.write(json.dumps([item.nodeid, round(took, 4)]) + "\n")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test that fails or is skipped as things are shows no fault."""
+        self._passed &= report.passed
 
 
 def _leave_out(_number: int, _frame: object) -> None:
@@ -104,7 +118,8 @@ class Runner:
         seconds: how long each takes.
         told: a file that is given a line of JSON for each mutant.
         examples: how many examples Hypothesis may draw in a test.
-        longer: whether these were not seen before: then with the tests that were not run for want of time.
+        longer: whether these were not seen before: then with the tests that were not run for want of time, and with
+            the properties once more, drawn `DEEPER`.
         prepare: done once before the first fork, when all tests are loaded.
     """
 
@@ -119,13 +134,17 @@ class Runner:
         *,
         longer: bool = False,
     ) -> None:
-        self._mutants, self._reached, self._seconds = mutants, reached, seconds
-        self._told, self._examples, self._prepare, self._longer = told, examples, prepare, longer
+        self._mutants, self._reached, self._seconds = mutants, reached, dict(seconds)
+        self._told, self._prepare, self._longer = told, prepare, longer
+        self._examples = examples * (DEEPER if longer else 1)
         self._loaded: Mapping[str, Sequence[FunctionType]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Bound the depth of each."""
+        """Bound the depth of each, and count with how long that takes."""
         shallow(items, self._examples)
+        for item in items:
+            if self._longer and hasattr(_function_of(item), PROPERTY) and item.nodeid in self._seconds:
+                self._seconds[item.nodeid] *= DEEPER
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all mutants."""
@@ -149,12 +168,11 @@ class Runner:
         return True
 
     def _chosen(self, tests: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """The quickest, until what is spent on a mutant is spent; the next ones where it had those before."""
+        """The quickest, until what is spent on a mutant is spent; and properties first where it had the quickest."""
+        if self._longer:
+            tests = sorted(tests, key=lambda item: not hasattr(_function_of(item), PROPERTY))
         sums = list(itertools.accumulate(self._seconds.get(item.nodeid, 0.1) for item in tests))
-        first = max(1, bisect.bisect_right(sums, FIRST_S))
-        if not self._longer:
-            return list(tests[:first])
-        return list(tests[first : bisect.bisect_right(sums, FIRST_S + LONGER_S)])
+        return list(tests[: max(1, bisect.bisect_right(sums, LONGER_S if self._longer else FIRST_S))])
 
     def _judge(self, mutant: Mutant, chosen: Sequence[pytest.Item]) -> tuple[str, str]:
         """(failed, ended, survived or unplanted; the test that saw it or why it could not be planted)."""
