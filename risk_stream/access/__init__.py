@@ -20,7 +20,7 @@ from risk_stream.access.read import ACCESS_FILE, TOKENS_FILE, AccessError, is_lo
 from risk_stream.access.scope import EVERYWHERE, NOWHERE, Scope
 from risk_stream.access.sessions import Seal, Session, Sessions
 from risk_stream.access.signin import SIGN_IN_ROUTES, SignIn
-from risk_stream.access.source import AccessSource, LocalError, check_local
+from risk_stream.access.source import AccessSource, LocalError
 from risk_stream.access.tokens import TokenError, check_token, make_token, store_token
 from risk_stream.access.web import MAX_BODY, PERSON, SESSION, Gate, refusal
 
@@ -54,7 +54,6 @@ __all__ = [
     "Sessions",
     "SignIn",
     "TokenError",
-    "check_local",
     "check_token",
     "hide",
     "install_gate",

@@ -15,11 +15,10 @@ from risk_stream.catalogue.masking import MASK, mask_personal
 from risk_stream.catalogue.problems import CatalogueError, Problem, ProblemsError, did_you_mean, one_line, suggest
 from risk_stream.catalogue.reading import FileReader
 from risk_stream.catalogue.schema import json_schema
-from risk_stream.catalogue.types import ENVELOPE, MISSING, Catalogue, EventType, Field, FieldType, KeyKind
+from risk_stream.catalogue.types import MISSING, Catalogue, EventType, Field, FieldType, KeyKind
 from risk_stream.catalogue.yaml import Node, hidden_character, read_yaml
 
 __all__ = [
-    "ENVELOPE",
     "MASK",
     "MISSING",
     "REASONS",

@@ -7,10 +7,10 @@ the worker said. Time is the event's time.
 """
 
 from risk_stream.engine.alert import Alert, alert_id, final
-from risk_stream.engine.block import INDEX_BITS, MAX_INDEX, REVISED, Block, Forward, Result
+from risk_stream.engine.block import INDEX_BITS, REVISED, Block, Forward, Result
 from risk_stream.engine.chain import Engine
 from risk_stream.engine.decided import Decided, Verdict
-from risk_stream.engine.hop import LATENESS_MS, RING_EVENTS, Hop
+from risk_stream.engine.hop import Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
 from risk_stream.engine.machine import MakeLearner, ScoredRows, Standing, Tap
@@ -21,10 +21,7 @@ from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, 
 
 __all__ = [
     "INDEX_BITS",
-    "LATENESS_MS",
-    "MAX_INDEX",
     "REVISED",
-    "RING_EVENTS",
     "Alert",
     "Block",
     "Contradiction",

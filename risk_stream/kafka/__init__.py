@@ -17,7 +17,6 @@ from risk_stream.kafka.follower import LogFollower
 from risk_stream.kafka.lives import read_lives
 from risk_stream.kafka.logs import BrokerWatch, set_up_logging
 from risk_stream.kafka.producer import (
-    DELIVERY_TIMEOUT,
     MAX_MESSAGE_BYTES,
     FencedError,
     Outgoing,
@@ -25,10 +24,9 @@ from risk_stream.kafka.producer import (
     start_fenced,
 )
 from risk_stream.kafka.reader import Reader, Span, lag
-from risk_stream.kafka.rejects import REJECT_VALUE_BYTES, Record, reject_message, reject_to
+from risk_stream.kafka.rejects import Record, reject_message, reject_to
 from risk_stream.kafka.topics import (
     CANARY,
-    FOR_EVER,
     BrokerError,
     Topic,
     TopicState,
@@ -43,10 +41,7 @@ from risk_stream.kafka.turn import SESSION_MS, WAIT_MS, Turn
 
 __all__ = [
     "CANARY",
-    "DELIVERY_TIMEOUT",
-    "FOR_EVER",
     "MAX_MESSAGE_BYTES",
-    "REJECT_VALUE_BYTES",
     "SESSION_MS",
     "WAIT_MS",
     "BrokerError",

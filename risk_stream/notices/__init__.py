@@ -10,7 +10,7 @@ from risk_stream.notices.house import House, Storm
 from risk_stream.notices.notice import Again, Notice, Outcome, Part, Record, notice_id, read_record
 from risk_stream.notices.planner import Planned, Planner
 from risk_stream.notices.read import DESK_FILE, ON_CALL_FILE, RECEIVERS_FILE, TEMPLATES, NoticesError, read_house
-from risk_stream.notices.receivers import HOW, Quiet, Receiver
+from risk_stream.notices.receivers import Quiet, Receiver
 from risk_stream.notices.rotas import Instead, Rota, Shift
 from risk_stream.notices.templates import Template
 from risk_stream.notices.told import Tellings, Told
@@ -18,7 +18,6 @@ from risk_stream.notices.words import compose
 
 __all__ = [
     "DESK_FILE",
-    "HOW",
     "ON_CALL_FILE",
     "RECEIVERS_FILE",
     "TEMPLATES",

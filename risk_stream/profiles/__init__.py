@@ -20,7 +20,6 @@ from risk_stream.profiles.policy import (
 )
 from risk_stream.profiles.profile import (
     KINDS,
-    MOST_REASONS,
     Contribution,
     Floor,
     Kind,
@@ -37,7 +36,6 @@ from risk_stream.profiles.record import Past, Record, changes, in_words, past_of
 __all__ = [
     "DEFAULT_MOST",
     "KINDS",
-    "MOST_REASONS",
     "Contribution",
     "Exceptional",
     "Floor",

@@ -10,7 +10,6 @@ from risk_stream.settings.connect import (
     kafka_options,
     reason,
     redis_options,
-    tls_context,
     unreachable,
 )
 from risk_stream.settings.settings import SHIPPED_PEOPLE, Settings, SettingsError, load_settings, secret_names, shipped
@@ -32,6 +31,5 @@ __all__ = [
     "redis_options",
     "secret_names",
     "shipped",
-    "tls_context",
     "unreachable",
 ]

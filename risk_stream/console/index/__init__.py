@@ -11,13 +11,10 @@ in Kafka, or by its id from Redis. Nothing of it is kept: it is read again from 
 
 from __future__ import annotations
 
-from risk_stream.console.index.index import HOUR_MS, MOST_ROWS, Index
-from risk_stream.console.index.query import MOST_WORDS, ONE_OF, SORTS, Changes, Page, Place, Query, QueryError, Row
+from risk_stream.console.index.index import Index
+from risk_stream.console.index.query import ONE_OF, SORTS, Changes, Page, Place, Query, QueryError, Row
 
 __all__ = [
-    "HOUR_MS",
-    "MOST_ROWS",
-    "MOST_WORDS",
     "ONE_OF",
     "SORTS",
     "Changes",

@@ -4,7 +4,7 @@ Events come in any order, late, twice, reversed or with an earlier value date; t
 See docs/lending.md, "A book from events".
 """
 
-from risk_stream.lending.ledger.allowances import PRODUCTS, LossRules, allowances, load_loss_rules
+from risk_stream.lending.ledger.allowances import LossRules, load_loss_rules
 from risk_stream.lending.ledger.closing import Closing, Tables, close, month_ends
 from risk_stream.lending.ledger.controls import Controls, Total, differences, load_controls
 from risk_stream.lending.ledger.faults import KINDS, Fault, Faults
@@ -14,7 +14,6 @@ from risk_stream.lending.ledger.status import statuses
 
 __all__ = [
     "KINDS",
-    "PRODUCTS",
     "Closing",
     "Controls",
     "Fault",
@@ -27,7 +26,6 @@ __all__ = [
     "Tables",
     "Total",
     "Vintage",
-    "allowances",
     "close",
     "differences",
     "figures",

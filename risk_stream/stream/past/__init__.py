@@ -6,17 +6,15 @@ late, `rebuild` fills Redis anew from the logs.
 
 from __future__ import annotations
 
-from risk_stream.stream.past.history import History, in_order, past_of, read_events, refused_for_their_time
+from risk_stream.stream.past.history import History, in_order, past_of
 from risk_stream.stream.past.mending import Mend, mended, read_mends
 from risk_stream.stream.past.rebuild import RebuildError, Rebuilt, rebuild
 from risk_stream.stream.past.recover import Recovered, recover
 from risk_stream.stream.past.rejects import (
-    LATE,
     Choice,
     Mended,
     Rejected,
     Replayed,
-    mend_all,
     names_in,
     read_rejects,
     rejected_of,
@@ -26,7 +24,6 @@ from risk_stream.stream.past.rejects import (
 from risk_stream.stream.past.spool import Spooled, TooMuchError, merged, spool
 
 __all__ = [
-    "LATE",
     "Choice",
     "History",
     "Mend",
@@ -39,17 +36,14 @@ __all__ = [
     "Spooled",
     "TooMuchError",
     "in_order",
-    "mend_all",
     "mended",
     "merged",
     "names_in",
     "past_of",
-    "read_events",
     "read_mends",
     "read_rejects",
     "rebuild",
     "recover",
-    "refused_for_their_time",
     "rejected_of",
     "replay",
     "send_all",

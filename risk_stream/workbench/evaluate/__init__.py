@@ -13,7 +13,7 @@ from risk_stream.workbench.evaluate.measures import (
     precision_at,
 )
 from risk_stream.workbench.evaluate.observe import NEVER, Observed, observe
-from risk_stream.workbench.evaluate.rival import Rival, is_installed, retrained
+from risk_stream.workbench.evaluate.rival import Rival, retrained
 
 __all__ = [
     "CHEAP",
@@ -32,7 +32,6 @@ __all__ = [
     "evaluate",
     "f1",
     "interval",
-    "is_installed",
     "leaks",
     "observe",
     "precision_at",
