@@ -23,8 +23,9 @@ from bench.report import table
 from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.engine import Engine
 from risk_stream.rules import load_plan
+from risk_stream.workbench.evaluate import average_precision
 
-__all__ = ["FILES", "average_precision", "card_precision", "run"]
+__all__ = ["FILES", "card_precision", "run"]
 
 FILES = ("fdh_2018-06-15_2018-07-14.csv.gz", "fdh_2018-07-15_2018-08-14.csv.gz")
 WEEK = [date(2018, 8, 8) + timedelta(days=d) for d in range(7)]
@@ -78,16 +79,6 @@ def stream(payments: Sequence[Payment]) -> Iterator[bytes]:
             yield payments[told].outcome()
             told += 1
         yield p.event()
-
-
-def average_precision(scores: np.ndarray, hits: np.ndarray) -> float:
-    """Area under the precision-recall steps, ties taken together (as scikit-learn defines it). Both float/bool[n]."""
-    order = np.argsort(-scores, kind="stable")
-    scores, hits = scores[order], hits[order]
-    ends = np.flatnonzero(np.append(np.diff(scores) != 0, True))
-    found = np.cumsum(hits)[ends]
-    precision, recall = found / (ends + 1), found / hits.sum()
-    return float(np.sum(np.diff(recall, prepend=0) * precision))
 
 
 def card_precision(payments: Sequence[Payment], scores: dict[str, float], k: int = 100) -> float:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from risk_stream.cli.output import table
+from risk_stream.cli.output import moment, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,14 +67,14 @@ def say_alert(
     facts = [
         ("alert", life.id),
         ("stands", stands(life)),
-        ("event", f"{at(life.time)}{event}"),
+        ("event", f"{moment(life.time)}{event}"),
         ("entity", life.entity),
         ("case", f"{life.case}, by {', '.join(f'{kind} {key}' for kind, key in life.keys.items())}"),
         *([("said by the engine", life.state)] if life.state != "raised" else []),
         *([("follows", life.follows)] if life.follows else []),
         *([("followed by", life.followed_by)] if life.followed_by else []),
         *([("nobody is told", f"while {life.inhibited_by} is not closed, its cause")] if life.inhibited_by else []),
-        *([("asleep until", at(life.asleep_until))] if life.asleep_until is not None else []),
+        *([("asleep until", moment(life.asleep_until))] if life.asleep_until is not None else []),
     ]
     console.print(table(("", ""), facts))
     if alert is None:
@@ -86,7 +85,7 @@ def say_alert(
         was = alert.get("was") or {}
         rows = [(name, figure(value), figure(was[name]) if name in was else "") for name, value in features(alert)]
         console.print(table(("figure", "value", "was"), rows, right=("value", "was")))
-    lines = [(at(one["time"]), one["by"] or "system", one["what"], one["stands"], one["said"]) for one in history]
+    lines = [(moment(one["time"]), one["by"] or "system", one["what"], one["stands"], one["said"]) for one in history]
     console.print(table(("when", "who", "what", "stands", "said"), lines))
 
 
@@ -100,8 +99,3 @@ def figure(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "unknown"}[value]
     return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def at(ms: int) -> str:
-    """A time to the second, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

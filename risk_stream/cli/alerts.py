@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +10,7 @@ import typer
 
 from risk_stream.cli.acting import act_of, ruled, who
 from risk_stream.cli.alert_words import history_of, say_alert, stands
-from risk_stream.cli.broker import enter
+from risk_stream.cli.broker import enter, life_records
 from risk_stream.cli.house import catalogue_of, settings_with
 from risk_stream.cli.output import SEVERITIES, CommandError, duration, errors, examples, output, table
 
@@ -65,7 +64,7 @@ def show(
 
     settings = settings_with()
     scope = who(settings, "see").scope
-    entries = [read_entry(record) for record in _records(settings)]
+    entries = [read_entry(record) for record in life_records(settings)]
     lives = [life for entry in entries for life in entry.lives if life.id == id and scope.sees(life.entity)]
     if not lives:
         raise CommandError(f"There is no alert {id!r}: risk-stream alerts list --standing all shows those that are.")
@@ -167,7 +166,7 @@ def verify() -> None:
 
     settings = settings_with()
     who(settings, "audit")
-    records = _records(settings)
+    records = life_records(settings)
     if why := broken(records):
         raise CommandError(
             f"{settings.life_topic} is not as it was written: {why}. Keep it as it is, and see docs/security.md."
@@ -198,19 +197,9 @@ def memory_of(settings: Settings) -> Memory:
     from risk_stream.alerts import Memory, Policy
 
     memory = Memory(Policy(remember_ms=int(settings.desk_days * 86_400_000)))
-    for record in _records(settings):
+    for record in life_records(settings):
         memory.take(record)
     return memory
-
-
-def _records(settings: Settings) -> list[bytes]:
-    """The log of lives."""
-    from risk_stream.kafka import read_lives
-
-    enter(settings)
-    records: list[bytes] = []
-    asyncio.run(read_lives(settings, records.append))
-    return records
 
 
 def _alert(settings: Settings, id: str) -> dict[str, Any] | None:

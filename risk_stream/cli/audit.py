@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from risk_stream.cli.acting import who
-from risk_stream.cli.alert_words import at
-from risk_stream.cli.broker import enter
+from risk_stream.cli.broker import life_records
 from risk_stream.cli.house import settings_with
-from risk_stream.cli.output import CommandError, counted, errors, examples, output
+from risk_stream.cli.output import CommandError, counted, errors, examples, moment, output
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -55,8 +53,8 @@ def sign() -> None:
     """Sign the last entry of the log now, besides what the desk signs every hour."""
     settings = settings_with()
     who(settings, "audit")
-    head = _sign(settings, _records(settings))
-    output().print(f"[bold green]ok[/] {settings.life_topic}, entry {head.entry} signed at {at(head.time)}")
+    head = _sign(settings, life_records(settings))
+    output().print(f"[bold green]ok[/] {settings.life_topic}, entry {head.entry} signed at {moment(head.time)}")
 
 
 @app.command(epilog=examples("risk-stream audit export /mnt/audit/life-2026-03.jsonl"))
@@ -64,7 +62,7 @@ def export(file: Annotated[Path, typer.Argument(help="Where the copy goes.")]) -
     """Write a copy of the log, a line for each entry, and sign its end where there is a key."""
     settings = settings_with()
     who(settings, "audit")
-    records = _records(settings)
+    records = life_records(settings)
     with file.open("wb") as out:
         out.writelines(record + b"\n" for record in records)
     output().print(f"[bold green]ok[/] {file}: {counted(len(records), 'record')} of {settings.life_topic}")
@@ -101,11 +99,12 @@ def verify(
     if not found:
         raise CommandError(f"No head of {settings.life_topic} was signed yet: risk-stream audit sign signs one.")
     wrong = [
-        f"the head of entry {head.entry}, signed at {at(head.time)}, was not signed by this key, or was changed since"
+        f"the head of entry {head.entry}, signed at {moment(head.time)}, was not signed by this key,"
+        " or was changed since"
         for head in found
         if not is_signed(head, public)
     ]
-    records = _records(settings) if from_ is None else _copy(from_)
+    records = life_records(settings) if from_ is None else _copy(from_)
     good = [head for head in found if is_signed(head, public)]
     wrong += amiss(records, good)
     for sentence in wrong:
@@ -116,7 +115,7 @@ def verify(
     name = settings.life_topic if from_ is None else from_
     output().print(
         f"[bold green]ok[/] {name} is as {counted(len(good), 'head')} vouch for, up to entry {last.entry} of"
-        f" {len(records):,}, signed at {at(last.time)}"
+        f" {len(records):,}, signed at {moment(last.time)}"
     )
 
 
@@ -173,16 +172,6 @@ def _heads(settings: Settings, files: list[Path] | None) -> list[Head]:
         return HeadsFile(settings.audit_folder).read()
     except (HeadsError, ValueError) as error:
         raise CommandError(f"{error}.") from error
-
-
-def _records(settings: Settings) -> list[bytes]:
-    """The log of lives."""
-    from risk_stream.kafka import read_lives
-
-    enter(settings)
-    records: list[bytes] = []
-    asyncio.run(read_lives(settings, records.append))
-    return records
 
 
 def _copy(file: Path) -> list[bytes]:

@@ -14,7 +14,7 @@ from risk_stream.cli.output import CommandError
 if TYPE_CHECKING:
     from risk_stream.settings import Settings
 
-__all__ = ["BrokerView", "enter", "look_at", "must_answer", "unreachable"]
+__all__ = ["BrokerView", "enter", "life_records", "look_at", "must_answer", "unreachable"]
 
 #: How long a broker may take to answer, ms.
 PATIENCE_MS = 5_000
@@ -57,6 +57,16 @@ def enter(settings: Settings) -> None:
 
     must_answer(settings.broker)
     asyncio.run(check_release(settings))
+
+
+def life_records(settings: Settings) -> list[bytes]:
+    """The records of the log of lives."""
+    from risk_stream.kafka import read_lives
+
+    enter(settings)
+    records: list[bytes] = []
+    asyncio.run(read_lives(settings, records.append))
+    return records
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +14,7 @@ import orjson
 import typer
 
 from risk_stream.cli.house import settings_with
-from risk_stream.cli.output import CommandError, counted, errors, examples, number, output, table
+from risk_stream.cli.output import CommandError, counted, errors, examples, moment, number, output, table
 
 if TYPE_CHECKING:
     from risk_stream.sinks import RuleHealth, WorkerHealth
@@ -82,7 +81,7 @@ def health(
         _say_table(shown, total, closed)
     plans = sorted({one.plan for one in workers})
     differ = "; [bold red]they judge by different plans[/]" if len(plans) > 1 else ""
-    since = _moment(min(one.since_ms for one in workers))
+    since = moment(min(one.since_ms for one in workers))
     errors().print(f"{counted(len(workers), 'worker')}, plan {', '.join(plans)}, since {since}{differ}")
     raise typer.Exit(1 if failing else 0)
 
@@ -217,7 +216,7 @@ def _lines_of(rule: RuleHealth, total: float, closed: Mapping[str, Mapping[str, 
     for name, fired in (("live", rule.live), ("shadow", rule.shadow)):
         last = ""
         if fired.event_time_ms is not None:
-            last = f", last on an event of {_moment(fired.event_time_ms)}, said {_ago(fired.wall_time_ms)}"
+            last = f", last on an event of {moment(fired.event_time_ms)}, said {_ago(fired.wall_time_ms)}"
         yield f"  {name:<6}  fired {counted(fired.count, 'time')}{last}"
     share = _percent(_share(rule, total))
     measured = f"{share} of all rules', {rule.seconds:,.3g} s by {counted(rule.samples, 'sample')}"
@@ -228,10 +227,6 @@ def _lines_of(rule: RuleHealth, total: float, closed: Mapping[str, Mapping[str, 
         yield f"  closed  {how}; precision {_percent(precision(of)) or 'not known yet'}"
     if rule.errors:
         yield f"  errors  {number(rule.errors)}, last {_ago(rule.error_time_ms)}: {rule.last_error}"
-
-
-def _moment(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _ago(time_ms: int | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +10,7 @@ import orjson
 import typer
 
 from risk_stream.cli.house import plan_of, settings_with
-from risk_stream.cli.output import CommandError, counted, examples, output, table
+from risk_stream.cli.output import CommandError, counted, examples, minute, output, table
 from risk_stream.cli.past import Asked, BrokerOption, FilesArgument, MappingOption
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def _moment_of(at: str | None) -> int | None:
 def _lines(standing: Standing) -> Iterator[Any]:
     """A standing as a person reads it: a table of the steps, then what is next."""
     cycle = standing.lifecycle
-    yield f"{standing.loan}: {cycle.name} ({cycle.id}), as of {_shown(standing.at)}"
+    yield f"{standing.loan}: {cycle.name} ({cycle.id}), as of {minute(standing.at)}"
     rows = [(one.step.name, one.state, *_when(one), _wrong(one), one.step.owner) for one in standing.steps]
     yield table(("step", "state", "when", "by", "wrong", "owner"), rows)
     following = ", ".join(step.name for step in standing.next)
@@ -177,20 +176,16 @@ def _lines(standing: Standing) -> Iterator[Any]:
 def _when(one: StepStanding) -> tuple[str, str]:
     """(when a step came last or is due, the event that proves it)."""
     if one.due is not None:
-        due = f"{'since' if one.state == 'overdue' else 'open until'} {_shown(one.due)}"
+        due = f"{'since' if one.state == 'overdue' else 'open until'} {minute(one.due)}"
         return due, one.came[-1].event if one.came else ""
     if not one.came:
         return "", ""
     more = f" ({len(one.came)} times)" if len(one.came) > 1 else ""
-    return _shown(one.came[-1].time) + more, one.came[-1].event
+    return minute(one.came[-1].time) + more, one.came[-1].event
 
 
 def _wrong(one: StepStanding) -> str:
     return ", ".join(f"{fault.what} ({fault.event})" for fault in one.faults)
-
-
-def _shown(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _plain(standing: Standing) -> dict[str, object]:

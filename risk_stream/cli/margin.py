@@ -83,14 +83,13 @@ def _desk(settings: Settings, table: Path | None) -> MarginDesk:
 
 def _over(desk: MarginDesk, records: Records) -> tuple[int, int]:
     """Write the statuses of a file's events to stdout; (events read, statuses said)."""
-    from functools import partial
 
     from risk_stream.catalogue import Decoder
 
     decoder, stream = Decoder(desk.catalogue), typer.get_binary_stream("stdout")
     events = said = 0
     for lines, values in records.batches():
-        batch, _, refused = decoder.decode(values, partial(_id, records.name, lines))
+        batch, _, refused = decoder.decode(values, records.ids(lines))
         events += len(batch)
         desk.refused.update(reject.message for reject in refused)
         for status in desk.apply(batch):
@@ -98,11 +97,6 @@ def _over(desk: MarginDesk, records: Records) -> tuple[int, int]:
             said += 1
     stream.flush()
     return events, said
-
-
-def _id(name: str, lines: list[int], index: int) -> str:
-    """The id of an event that has none: its place in the file, as in a replay."""
-    return f"{name}/{lines[index]}"
 
 
 def _say(desk: MarginDesk, events: int, said: int) -> None:

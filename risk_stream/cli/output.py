@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -23,6 +24,8 @@ __all__ = [
     "errors",
     "examples",
     "help_alone",
+    "minute",
+    "moment",
     "number",
     "output",
     "sentence",
@@ -96,6 +99,16 @@ def examples(*commands: str) -> str:
     return "\n\n".join(
         [f"[bold]Example{'s' if len(commands) > 1 else ''}[/]", *(f"  {command}" for command in commands)]
     )
+
+
+def moment(ms: int) -> str:
+    """A time to the second, UTC."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def minute(ms: int) -> str:
+    """A time to the minute, in UTC, where a line or a head says so."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}"
 
 
 def help_alone(context: typer.Context) -> None:

@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from risk_stream.cli.house import settings_with
-from risk_stream.cli.output import CommandError, counted, examples, output, table
+from risk_stream.cli.output import CommandError, counted, examples, minute, output, table
 
 if TYPE_CHECKING:
     from risk_stream.profiles import Past, Profile, Record
@@ -94,26 +94,22 @@ def _time(text: str) -> int:
     return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
-def _moment(time: int) -> str:
-    return f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M}"
-
-
 def _say(now: Profile, record: Record, members: Sequence[str]) -> None:
     from risk_stream.profiles import in_words
 
     say = output()
     say.print(f"{now.kind} {now.key}: grade {now.grade}, {now.score:,.1f} points", style="bold", markup=False)
-    say.print(f"as of {_moment(now.as_of)} UTC, last changed {_moment(record.as_of)}", markup=False)
+    say.print(f"as of {minute(now.as_of)} UTC, last changed {minute(record.as_of)}", markup=False)
     if now.kind == "customer" and record.group:
         say.print(f"of group {record.group}", markup=False)
     if members:
         more = f" and {len(members) - SHOWN:,} more" if len(members) > SHOWN else ""
         say.print(f"{counted(len(members), 'customer')}: {', '.join(members[:SHOWN])}{more}", markup=False)
     for label in now.labels:
-        say.print(f"{label.name} until {_moment(label.until)}", markup=False)
+        say.print(f"{label.name} until {minute(label.until)}", markup=False)
     for floor in now.floors:
         why = f": {floor.why}" if floor.why else ""
-        say.print(f"no better than {floor.grade} until {_moment(floor.until)}{why}", markup=False)
+        say.print(f"no better than {floor.grade} until {minute(floor.until)}{why}", markup=False)
     for reason in now.reasons[:SHOWN]:
         whose = f"{reason.customer}: " if now.kind == "group" else ""
         say.print(f"  {whose}{in_words(reason)}", markup=False)
@@ -127,7 +123,7 @@ def _say(now: Profile, record: Record, members: Sequence[str]) -> None:
 
 def _say_history(history: Sequence[Past]) -> None:
     rows = [
-        (past.revision, _moment(past.time), past.grade, f"{past.score:,.1f}", "; ".join(past.changed))
+        (past.revision, minute(past.time), past.grade, f"{past.score:,.1f}", "; ".join(past.changed))
         for past in history[:SHOWN]
     ]
     output().print(table(("change", "when", "grade", "points", "what changed"), rows, right=("change", "points")))

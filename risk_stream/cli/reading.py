@@ -7,7 +7,7 @@ import gzip
 import io
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -185,6 +185,10 @@ class Records:
     def position(self) -> int:
         """Bytes of the file read so far."""
         return self._raw.tell() if self.size and not self._raw.closed else self.size
+
+    def ids(self, lines: Sequence[int]) -> Callable[[int], str]:
+        """The ids of events on some lines that have none: their places in the file."""
+        return lambda index: f"{self.name}/{lines[index]}"
 
     def batches(self) -> Iterator[tuple[list[int], list[bytes]]]:
         """(line numbers, records) of up to 2,000 records each. Blank lines are no records.

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
@@ -106,7 +105,7 @@ def results_of(plan: Any, records: Records, tally: Tally, kept: IO[bytes] | None
     with _progress() as progress:
         task = progress.add_task(records.name, total=records.size or None)
         for lines, values in records.batches():
-            batch, rows, refused = decoder.decode(values, partial(_id, records.name, lines))
+            batch, rows, refused = decoder.decode(values, records.ids(lines))
             result = engine.apply(batch)
             refused += [_late(int(rows[row]), lateness_ms) for row in result.late.tolist()]
             for reject in refused:
@@ -123,11 +122,6 @@ def _late(index: int, lateness_ms: int) -> Reject:
     seconds = f"{lateness_ms / 1000:g} s"
     message = f"time is more than {seconds} behind an event before it: raise RISK_STREAM_LATENESS_SECONDS to judge it"
     return Reject(index, "late", message)
-
-
-def _id(name: str, lines: list[int], index: int) -> str:
-    """The id of an event that has none: its place in the file."""
-    return f"{name}/{lines[index]}"
 
 
 def _progress() -> Progress:

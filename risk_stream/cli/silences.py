@@ -9,10 +9,9 @@ import orjson
 import typer
 
 from risk_stream.cli.acting import act_of, decided, who
-from risk_stream.cli.alert_words import at
 from risk_stream.cli.broker import enter
 from risk_stream.cli.house import settings_with
-from risk_stream.cli.output import CommandError, duration, examples, output, table
+from risk_stream.cli.output import CommandError, duration, examples, moment, output, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +47,7 @@ def list_silences(
 
         typer.echo(orjson.dumps(msgspec.to_builtins(silences)))
         return
-    rows = ((one.id, what(one), at(one.begins), at(one.ends), one.by, one.reason) for one in silences)
+    rows = ((one.id, what(one), moment(one.begins), moment(one.ends), one.by, one.reason) for one in silences)
     output().print(table(("id", "of", "begins", "ends", "by", "why"), rows))
 
 
@@ -88,7 +87,7 @@ def add(
     )
     entry = decided(settings, act_of(person, "silence", silence=silence))
     made = entry.silences[0]
-    output().print(f"[bold green]ok[/] {made.id} until {at(made.ends)}")
+    output().print(f"[bold green]ok[/] {made.id} until {moment(made.ends)}")
 
 
 @app.command(epilog=examples("risk-stream silences end 9f1c22aa30b1d4e7"))

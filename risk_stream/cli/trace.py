@@ -97,7 +97,7 @@ def _of_file(plan: Plan, file: Path, mapping: Path | None) -> Iterator[EventBatc
     records = open_records(file, mapping, plan.catalogue)
     decoder = Decoder(plan.catalogue)
     for lines, values in records.batches():
-        batch, _, _ = decoder.decode(values, lambda i, lines=lines: f"{records.name}/{lines[i]}")  # type: ignore[misc]
+        batch, _, _ = decoder.decode(values, records.ids(lines))
         yield batch
 
 

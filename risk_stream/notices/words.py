@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from risk_stream.alerts import SEVERITIES, Silence
 from risk_stream.notices.planner import Planned
@@ -84,9 +85,7 @@ def compose(
     notice, sight, receiver = planned.notice, planned.sight, planned.receiver
     words = _WORDS[receiver.language]
 
-    def say(name: str, **values: object) -> str:
-        return words[name].format(**{key: _number(value) for key, value in values.items()})
-
+    say = partial(_say, words)
     facts: dict[str, object] = {
         "severity": words.get(f"severity.{notice.severity}", notice.severity),
         "rule": notice.rule,
@@ -115,12 +114,13 @@ def compose(
     return title, "\n".join(lines)
 
 
+def _say(words: Mapping[str, str], name: str, **values: object) -> str:
+    return words[name].format(**{key: _number(value) for key, value in values.items()})
+
+
 def _stands(planned: Planned, words: Mapping[str, str], facts: Mapping[str, object]) -> list[str]:
     notice, sight, receiver = planned.notice, planned.sight, planned.receiver
-
-    def say(name: str, **values: object) -> str:
-        return words[name].format(**{key: _number(value) for key, value in values.items()})
-
+    say = partial(_say, words)
     if notice.step == "withdrawn":
         return [say("back" if notice.open else "back.all", **facts)]
     lines = [say("count.one" if sight.alerts == sight.waiting == 1 else "count", **facts)]

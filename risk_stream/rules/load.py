@@ -12,19 +12,18 @@ from risk_stream.rules.check import nearest
 from risk_stream.rules.declare import Declarations
 from risk_stream.rules.functions import Vocabulary
 from risk_stream.rules.lifecycle.load import Parts, load_lifecycle
-from risk_stream.rules.lifecycle.read import is_lifecycle
 from risk_stream.rules.limits import MAX_RULES
 from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
 from risk_stream.rules.neighbours import NOTHING, Name, Neighbour, Neighbours
-from risk_stream.rules.policy import is_policy, read_policy
+from risk_stream.rules.policy import read_policy
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
 from risk_stream.rules.rule import Rules, Shared
 from risk_stream.rules.scope import Features
 from risk_stream.rules.scoring import Models
 from risk_stream.rules.segmenting import SEGMENTS, SEGMENTS_KIND
 from risk_stream.rules.table import Tables
-from risk_stream.rules.words import keys
+from risk_stream.rules.words import begins_with, keys
 
 __all__ = ["KINDS", "LIBRARY_KEYS", "TOP_KEYS", "is_library", "kind_of_file", "load_file"]
 
@@ -97,14 +96,14 @@ class _Loader(Reader):
         if not root.is_mapping:
             self.report(root, "a rule file is a mapping with stage, features and rules; this is " + kind_of(root))
             return
-        if is_policy(root):
+        if begins_with(root, "profile"):
             read_policy(self, root, self.loaded)
             return
         if self.kind == "library":
             self.loaded.features = self.features
             self.declarations.read(root)
             return
-        if is_lifecycle(root):
+        if begins_with(root, "lifecycle"):
             load_lifecycle(
                 Parts(self, self.catalogue, self.calendars, self.loaded, self.features, self.declarations, self.rules),
                 root,

@@ -23,7 +23,6 @@ __all__ = [
     "POLICY_KEYS",
     "RULE_KEYS",
     "STAGE_KEYS",
-    "is_policy",
     "more_than_one",
     "named_by_nobody",
     "read_policy",
@@ -47,12 +46,6 @@ MAX_POINTS, MAX_GRADES, MAX_LABELS, MAX_NAMED = 1e6, 12, 200, 500
 _SHORTEST, _LONGEST = 60_000, 3650 * 86_400_000
 
 _GRADES = "grades says from how many points each begins, the best first and at 0, as in grades: {A: 0, B: 10, C: 30}"
-
-
-def is_policy(root: Node) -> bool:
-    """Whether a file begins as one of profiles does."""
-    found = keys(root)
-    return bool(found) and found[0].value == "profile"
 
 
 def read_policy(reader: Reader, root: Node, loaded: LoadedFile) -> None:

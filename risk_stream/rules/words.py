@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from risk_stream.catalogue import Node
 
-__all__ = ["LENGTH", "Report", "content_hash", "keys", "length_ms"]
+__all__ = ["LENGTH", "Report", "begins_with", "content_hash", "keys", "length_ms"]
 
 Report = Callable[[Node, str], None]
 """Notes a problem at a node."""
@@ -26,6 +26,12 @@ def length_ms(text: object) -> int | None:
     """The ms of a length such as 10m or 30d; None where it is none."""
     found = LENGTH.fullmatch(text.strip()) if isinstance(text, str) else None
     return int(found[1]) * _UNITS[found[2]] if found else None
+
+
+def begins_with(root: Node, key: str) -> bool:
+    """Whether a file begins with a key, which says of what kind it is."""
+    found = keys(root)
+    return bool(found) and found[0].value == key
 
 
 def keys(node: Node) -> list[Node]:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import orjson
 import pytest
 
@@ -77,20 +76,6 @@ def test_the_further_a_channel_is_behind_the_more_is_judged_again() -> None:
     revised = [engine._skewed(bench.engine.plan, events, apart, 64, 512)[1] for apart in (None, 100, 1000)]
     assert revised == sorted(revised)
     assert revised[0] < 1 < revised[2]
-
-
-@pytest.mark.parametrize(
-    ("scores", "hits", "wanted"),
-    [
-        ([4, 3, 2, 1], [1, 1, 0, 0], 1.0),
-        ([4, 3, 2, 1], [0, 0, 0, 1], 0.25),
-        ([4, 3, 2, 1], [1, 0, 1, 0], (1 + 2 / 3) / 2),
-        ([1, 1, 1, 1], [1, 0, 0, 0], 0.25),
-    ],
-)
-def test_average_precision_takes_ties_together(scores: list[float], hits: list[int], wanted: float) -> None:
-    got = cards.average_precision(np.array(scores, float), np.array(hits, bool))
-    assert got == pytest.approx(wanted)
 
 
 @pytest.mark.shared

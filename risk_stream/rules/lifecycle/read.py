@@ -15,7 +15,7 @@ from risk_stream.rules.lifecycle.order import impossible
 from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.model import MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import Reader, kind_of
-from risk_stream.rules.words import keys, length_ms
+from risk_stream.rules.words import length_ms
 
 __all__ = [
     "JUDGEMENT_KEYS",
@@ -25,7 +25,6 @@ __all__ = [
     "WINDOW",
     "Judging",
     "Written",
-    "is_lifecycle",
     "read_lifecycle",
 ]
 
@@ -72,12 +71,6 @@ class Written:
     nodes: Mapping[str, Node]
     judging: Mapping[tuple[str, str], Judging]  # (step, judgement)
     tags: tuple[str, ...]
-
-
-def is_lifecycle(root: Node) -> bool:
-    """Whether a file begins as one of a life cycle does."""
-    found = keys(root)
-    return bool(found) and found[0].value == "lifecycle"
 
 
 def read_lifecycle(
