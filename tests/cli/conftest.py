@@ -76,6 +76,15 @@ def ask(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPat
     return answer
 
 
+NOW = 1_700_000_000_000
+
+
+def transfer(n: int, minute: float, **more: Any) -> bytes:
+    """A transfer of account A1, so many minutes after NOW."""
+    said = {"id": f"t{n}", "type": "transfer", "time": NOW + round(60_000 * minute), "account": "A1", "amount": 5.0}
+    return json.dumps({**said, "direction": "out", **more}).encode()
+
+
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     """A folder with one rule file of two rules."""

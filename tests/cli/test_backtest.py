@@ -8,22 +8,13 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from risk_stream.catalogue import load_catalogue
-from tests.cli.conftest import RULES, Ask
+from tests.cli.conftest import RULES, Ask, transfer
 from tests.live.servers import Kafka
 from tests.stream.past.test_rejects import house, refused, send
-
-NOW = 1_700_000_000_000
-
-
-def transfer(n: int, minute: float, **more: Any) -> bytes:
-    said = {"id": f"t{n}", "type": "transfer", "time": NOW + round(60_000 * minute), "account": "A1", "amount": 5.0}
-    return json.dumps({**said, "direction": "out", **more}).encode()
-
 
 EVENTS = b"\n".join([transfer(1, 0), transfer(2, 1), b"{", transfer(3, 2), transfer(4, 3, amount=2e6), transfer(5, 4)])
 

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from risk_stream.catalogue import load_catalogue
-from tests.cli.conftest import Ask
+from tests.cli.conftest import Ask, transfer
 from tests.live.servers import Kafka
 from tests.stream.past.test_rejects import house, refused, send
-
-NOW = 1_700_000_000_000
-
-
-def transfer(n: int, minute: float, **more: Any) -> bytes:
-    said = {"id": f"t{n}", "type": "transfer", "time": NOW + round(60_000 * minute), "account": "A1", "amount": 5.0}
-    return json.dumps({**said, "direction": "out", **more}).encode()
 
 
 def test_every_comparison_is_said_with_its_values(ask: Ask, rules: Path, tmp_path: Path) -> None:

@@ -126,51 +126,34 @@ def test_prometheus_scrapes_the_port_the_worker_serves() -> None:
     assert "ports" not in SERVICES["worker"]
 
 
+def scraped(name: str) -> tuple[list[str], str]:
+    """The names and the port at which Prometheus asks a process."""
+    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
+    (asked,) = (job for job in config["scrape_configs"] if job["job_name"] == f"risk-stream-{name}")
+    return asked["dns_sd_configs"][0]["names"], str(asked["dns_sd_configs"][0]["port"])
+
+
 def test_prometheus_scrapes_the_servers_of_decisions() -> None:
     """At the port they answer at, which is published to this machine alone."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    scraped = jobs["risk-stream-decisions"]["dns_sd_configs"][0]
     served = SERVICES["decisions"]["environment"]["RISK_STREAM_DECISIONS_PORT"]
-    assert (scraped["names"], str(scraped["port"])) == (["decisions"], served)
+    assert scraped("decisions") == (["decisions"], served)
     assert SERVICES["decisions"]["ports"] == [f"127.0.0.1:{served}:{served}"]
 
 
-def test_prometheus_scrapes_the_clerks_of_margin_accounts() -> None:
-    """At the port they serve, which is not published, under the name of the job that its alerts speak of."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-margin"]["dns_sd_configs"][0]
-    served = SERVICES["margin"]["environment"]["RISK_STREAM_MARGIN_PORT"]
-    assert (scraped["names"], str(scraped["port"])) == (["margin"], served)
-    assert "ports" not in SERVICES["margin"]
-
-
-def test_prometheus_scrapes_the_desks() -> None:
-    """At the port they serve, which is not published."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-desk"]["dns_sd_configs"][0]
-    served = SERVICES["desk"]["environment"]["RISK_STREAM_DESK_PORT"]
-    assert (scraped["names"], str(scraped["port"])) == (["desk"], served)
-    assert "ports" not in SERVICES["desk"]
+@pytest.mark.parametrize("name", ["margin", "desk", "canary", "notices"])
+def test_prometheus_scrapes_who_is_asked_by_nobody_else(name: str) -> None:
+    """At the port it serves, which is not published, under the name of the job that alerts speak of."""
+    served = SERVICES[name]["environment"][f"RISK_STREAM_{name.upper()}_PORT"]
+    assert scraped(name) == ([name], served)
+    assert "ports" not in SERVICES[name]
 
 
 def test_prometheus_scrapes_the_mirror_which_tells_the_alertmanager_that_is_there() -> None:
     """At the port it serves, which is not published."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-mirror"]["dns_sd_configs"][0]
     environment = SERVICES["mirror"]["environment"]
-    assert (scraped["names"], str(scraped["port"])) == (["mirror"], environment["RISK_STREAM_MIRROR_PORT"])
+    assert scraped("mirror") == (["mirror"], environment["RISK_STREAM_MIRROR_PORT"])
     assert environment["RISK_STREAM_ALERTMANAGER"] == "http://alertmanager:9093"
     assert "ports" not in SERVICES["mirror"]
-
-
-def test_prometheus_scrapes_the_canary() -> None:
-    """At the port it serves, which is not published."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-canary"]["dns_sd_configs"][0]
-    served = SERVICES["canary"]["environment"]["RISK_STREAM_CANARY_PORT"]
-    assert (scraped["names"], str(scraped["port"])) == (["canary"], served)
-    assert "ports" not in SERVICES["canary"]
 
 
 def test_nobody_is_told_of_a_customer_by_the_alertmanager() -> None:
@@ -183,21 +166,10 @@ def test_nobody_is_told_of_a_customer_by_the_alertmanager() -> None:
 
 def test_the_console_is_there_for_this_machine_alone_and_prometheus_scrapes_it() -> None:
     """So that whoever is at this machine is let in as the shipped access.yaml says."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-console"]["dns_sd_configs"][0]
     given = SERVICES["console"]["environment"]
-    assert (scraped["names"], str(scraped["port"])) == (["console"], given["RISK_STREAM_CONSOLE_METRICS_PORT"])
+    assert scraped("console") == (["console"], given["RISK_STREAM_CONSOLE_METRICS_PORT"])
     assert given["RISK_STREAM_CONSOLE_URL"] == "http://127.0.0.1:8088"
     assert SERVICES["console"]["ports"] == ["127.0.0.1:8088:8088"]
-
-
-def test_prometheus_scrapes_who_sends_notices() -> None:
-    """At the port it serves, which is not published."""
-    config = yaml.safe_load((ROOT / "docker/prometheus/prometheus.yml").read_text())
-    scraped = {job["job_name"]: job for job in config["scrape_configs"]}["risk-stream-notices"]["dns_sd_configs"][0]
-    served = SERVICES["notices"]["environment"]["RISK_STREAM_NOTICES_PORT"]
-    assert (scraped["names"], str(scraped["port"])) == (["notices"], served)
-    assert "ports" not in SERVICES["notices"]
 
 
 def test_heads_of_the_log_of_acts_outlive_the_desk() -> None:

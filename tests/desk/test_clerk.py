@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running_desk
+from tests.live.house import wait_until
 from tests.live.servers import Kafka, RedisServer
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
@@ -119,13 +120,6 @@ def last_of(log: Path) -> str:
 def acts_of(settings: Settings) -> list[str]:
     """The acts that were decided."""
     return [entry.act.id for entry in map(read_entry, records_of(settings)) if entry.act is not None]
-
-
-def wait_until(holds: Callable[[], bool], *logs: Path) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end, [log.read_text() for log in logs]
-        time.sleep(0.1)
 
 
 def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once(kafka: Kafka, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running, running_desk
+from tests.live.house import wait_until
 from tests.live.servers import Kafka
 from tests.notices.servers import mail_server, web_hook
 
@@ -96,13 +97,6 @@ def raise_alerts(settings: Settings, *names: str, **more: object) -> None:
     made = [alert(f"r{name}", name, **({"keys": {"customer": f"C{name}"}} | more)) for name in names]
     messages = [alert_to(settings.alerts_topic, one, 2) for one in made]
     asyncio.run(send_all(settings.broker, [(m.topic, m.key, m.value, m.partition) for m in messages]))
-
-
-def wait_until(holds: Callable[[], object], *logs: Path) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end, [log.read_text() for log in logs]
-        time.sleep(0.1)
 
 
 async def answers_before(settings: Settings, moment: float) -> set[str]:
