@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -121,5 +119,4 @@ def _empty(house: House) -> float:
 
 def rebuild(house: House) -> None:
     """`risk-stream rebuild` of this house. Raises `CalledProcessError` where it fails."""
-    environment = house.environment()
-    subprocess.run([sys.executable, "-m", "risk_stream", "rebuild"], env=environment, check=True, timeout=120)
+    house.command("rebuild")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 import urllib.request
@@ -26,7 +27,7 @@ from risk_stream.kafka import Topic, create_topics, partition_counts, wanted_top
 from risk_stream.settings import Settings, load_settings
 from tests.live.servers import Kafka, RedisServer
 
-__all__ = ["DESK_SESSION", "SESSION", "DeskProcess", "House", "Read", "Worker", "read_topic"]
+__all__ = ["DESK_SESSION", "SESSION", "DeskProcess", "House", "Read", "Worker", "of_release", "read_topic"]
 
 #: Seconds after which a silent worker loses its partitions.
 SESSION = 2.0
@@ -39,6 +40,11 @@ LANES = 4
 
 #: No more of an environment than there is.
 NOTHING: Mapping[str, str] = {}
+
+
+def of_release(code: Path) -> dict[str, str]:
+    """What has a command be that of another release, whose code lies in a folder: more of its environment."""
+    return {"PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"}
 
 
 class Read(NamedTuple):
@@ -162,7 +168,8 @@ class House:
     """Everything a run needs. `folder` outlives it: rules, the workers' logs, and Kafka's data where they are kept.
 
     It begins with these `rules`. `around` is more of the environment of its workers and of its desks, by their command;
-    `settings` are set otherwise than they usually are here.
+    `settings` are set otherwise than they usually are here. Where `code` is given, it is a house of the release whose
+    code lies there, which makes its topics and runs its workers and desks.
     """
 
     def __init__(
@@ -176,6 +183,7 @@ class House:
         workers: int = 2,
         desks: int = 2,
         around: Mapping[str, Mapping[str, str]] | None = None,
+        code: Path | None = None,
         **settings: object,
     ) -> None:
         self.shape, self.folder, self.kafka, self.redis_server = shape, folder, kafka, redis_server
@@ -207,13 +215,17 @@ class House:
         house = [Topic(self.settings.house_topics[f], n, 1, {"cleanup.policy": "delete"}) for f, n in counts.items()]
         create_topics(kafka.address, house)
         self.wanted = wanted_topics(self.settings, load_catalogue())
-        create_topics(kafka.address, self.wanted)
+        release = NOTHING if code is None else of_release(code)
+        if code is None:
+            create_topics(kafka.address, self.wanted)
+        else:
+            self.command("topics", "create", release=release)
         around = around or {}
         self.workers = [
-            Worker(f"worker-{which}", self.settings, folder, around.get("worker", NOTHING)) for which in "ab"[:workers]
+            Worker(f"worker-{which}", self.settings, folder, around.get("worker", release)) for which in "ab"[:workers]
         ]
         self.desks = [
-            DeskProcess(f"desk-{which}", self.settings, folder, around.get("desk", NOTHING)) for which in "ab"[:desks]
+            DeskProcess(f"desk-{which}", self.settings, folder, around.get("desk", release)) for which in "ab"[:desks]
         ]
 
     @contextlib.contextmanager
@@ -239,6 +251,11 @@ class House:
         """For any command on this house."""
         return environment_of(self.settings)
 
+    def command(self, *words: str, release: Mapping[str, str] = NOTHING) -> None:
+        """Run a command on this house, of this release or another. Raises `CalledProcessError` where it fails."""
+        argv = [sys.executable, "-m", "risk_stream", *words]
+        subprocess.run(argv, env={**self.environment(), **release}, check=True, timeout=120)
+
     def use(self, plan: int) -> None:
         """Put one of the two plans in force."""
         self.write_rules(as_yaml(PLANS[plan]))
@@ -255,12 +272,14 @@ class House:
         return self.settings.house_topics[family], partition
 
     def partitions(self) -> list[TopicPartition]:
-        """All that workers read and commit."""
+        """All that workers read and commit, and that is there by now."""
         house = [TopicPartition(*self.origin(i)) for i in range(len(ORIGINS))]
         ours = [t.name for t in self.wanted if ".hop." in t.name]
         ours += [self.settings.mended_topic, self.settings.requests_topic, self.settings.alerts_topic]
         alone = [TopicPartition(self.settings.canary_topic, 0)]
-        return house + alone + [TopicPartition(t, p) for t in ours for p in range(LANES)]
+        wanted = house + alone + [TopicPartition(t, p) for t in ours for p in range(LANES)]
+        there = partition_counts(self.settings.broker)
+        return [tp for tp in wanted if tp.topic in there]
 
     def read(self, topic: str) -> list[Read]:
         """A topic from its beginning to its end; empty where there is no such topic."""

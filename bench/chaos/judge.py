@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
-import numpy as np
 import orjson
 
 from bench.chaos.compare import Difference, Key, Said, compare, fold, same_finals
@@ -16,9 +16,10 @@ from bench.chaos.house import House
 from bench.chaos.rules import PLANS, as_yaml
 from bench.chaos.stream import ORIGINS
 from bench.chaos.truth import Accepted, Lift, Logged, Origin, admit, judge
-from risk_stream.catalogue import Catalogue, Decoder, load_catalogue
+from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.engine import Engine
 from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.stream.plans import UnknownPlanError, part_key, read_manifest
 
 __all__ = ["Judgement", "audit_of", "believed", "judge_run", "owners_of", "undisturbed"]
 
@@ -38,17 +39,28 @@ class Judgement:
     said: Said = field(default_factory=Said)
 
 
-def plans() -> tuple[list[Plan], dict[str, int]]:
-    """The two plans, and their versions' numbers."""
+def plans() -> list[Plan]:
+    """The two plans, as this release has them."""
     catalogue = load_catalogue()
-    made = [plan_of_texts({"rules.yaml": as_yaml(rules)}, catalogue) for rules in PLANS]
-    return made, {plan.version: number for number, plan in enumerate(made)}
+    return [plan_of_texts({"rules.yaml": as_yaml(rules)}, catalogue) for rules in PLANS]
+
+
+def numbers_of(house: House) -> dict[str, int]:
+    """Which of the two plans each is that was stored, by its name, first come first: a release has names of its own."""
+    known = {part_key(as_yaml(rules)): number for number, rules in enumerate(PLANS)}
+    found: dict[str, int] = {}
+    for record in sorted(house.read(house.settings.plans_topic), key=attrgetter("timestamp")):
+        with contextlib.suppress(UnknownPlanError):  # a part of a plan, or which was published
+            manifest = read_manifest(record.value)
+            (key,) = manifest.rules.values()
+            found[manifest.version] = known[key]
+    return found
 
 
 def judge_run(house: House) -> Judgement:
     """Read all logs of a house that is at rest, and compare."""
     found = Judgement()
-    _, versions = plans()
+    versions = numbers_of(house)
     first = next(v for v, number in versions.items() if number == 0)
     logs = _logs(house)
     lifts, switches, chosen, held = audit_of(house, first)
@@ -74,7 +86,7 @@ def judge_run(house: House) -> Judgement:
     redis = {(str(a["rule"]), str(a["event"])): a for a in house.redis_alerts().values()}
     in_redis = same_finals(said, redis)
     found.differences += [Difference(f"{d.how} in redis", d.key, d.wanted, d.got) for d in in_redis]
-    fresh = undisturbed(believed(accepted.events, owners), plan_of)
+    fresh = undisturbed(believed(accepted.events, owners), plan_of, versions)
     in_engine, _ = compare(truth.verdicts, fresh)
     found.differences += [Difference(f"{d.how} in the undisturbed engine", d.key, d.wanted, d.got) for d in in_engine]
     of = {how: sum(d.how == how for d in differences) for how in ("lost", "doubled", "changed")}
@@ -188,19 +200,22 @@ def believed(events: Mapping[str, dict[str, Any]], owners: Mapping[str, str]) ->
     }
 
 
-def undisturbed(events: Mapping[str, dict[str, Any]], plan_of: Mapping[str, str]) -> dict[Key, dict[str, Any]]:
+def undisturbed(
+    events: Mapping[str, dict[str, Any]], plan_of: Mapping[str, str], versions: Mapping[str, int]
+) -> dict[Key, dict[str, Any]]:
     """What one engine says of the same events in the order of their times, nothing having happened to it."""
-    made, versions = plans()
-    catalogue: Catalogue = made[0].catalogue
-    decoder, engine = Decoder(catalogue), Engine(made[0])
+    made = plans()
+    named = {version: made[number].named(version) for version, number in versions.items()}
+    decoder, engine = Decoder(made[0].catalogue), Engine(made[0])
     in_order = sorted(events.values(), key=lambda e: int(e["time"]))
     final: dict[Key, dict[str, Any]] = {}
     for at in range(0, len(in_order), BATCH):
         part = in_order[at : at + BATCH]
-        numbers = np.array([versions[plan_of[e["id"]]] for e in part])
-        for number in np.unique(numbers).tolist():
-            engine.use(made[number])
-            some = [orjson.dumps(e) for e, n in zip(part, numbers.tolist(), strict=True) if n == number]
+        for version, plan in named.items():
+            some = [orjson.dumps(e) for e in part if plan_of[e["id"]] == version]
+            if not some:
+                continue
+            engine.use(plan)
             batch, _, _ = decoder.decode(some, str)
             for alert in engine.apply(batch).alerts:
                 had = final.get((alert.rule, alert.event))

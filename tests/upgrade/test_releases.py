@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ from risk_stream.stream.letters.sections import Section, read_fronts, read_lette
 from risk_stream.stream.past.rejects import send_all
 from risk_stream.stream.plans.parts import pack_plan, read_manifest
 from risk_stream.stream.state.checkpoint import Header
-from tests.live.house import House, transfer
+from tests.live.house import House, Worker, eventually, transfer
 from tests.stream.conftest import RULES
 
 
@@ -233,3 +234,49 @@ def test_commands_do_nothing_in_a_house_of_a_later_release(
     assert run(words.split()) == 1
     assert SENTENCE in " ".join(capsys.readouterr().err.split())
     assert not changed(inside)
+
+
+@pytest.fixture
+def later_code(tmp_path: Path) -> Path:
+    """The folder with the code of release 9.1.0, which is this one but for the format in which it writes alerts."""
+    package = tmp_path / "later" / "risk_stream"
+    shutil.copytree(Path(__file__).parents[2] / "risk_stream", package)  # with what is compiled
+    for name, was, becomes in (
+        ("__init__.py", f'"{__version__}"', '"9.1.0"'),
+        (
+            "catalogue/formats.py",
+            '"risk.alerts", "workers, desks, consoles, commands"',
+            '"risk.alerts", "all", newest=2',
+        ),
+    ):
+        text = (package / name).read_text()
+        assert text.count(was) == 1, name
+        (package / name).write_text(text.replace(was, becomes))
+    return package.parent
+
+
+@pytest.mark.live
+def test_beside_a_later_release_the_worker_before_goes_on_until_it_starts_again(
+    new_house: Callable[[str], House], later_code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both judge while one takes the other's place; going back ends with the sentence, and the later one goes on."""
+    house = new_house("beside-later")
+    before, again = Worker(house), Worker(house)
+    monkeypatch.setenv("PYTHONPATH", str(later_code))
+    after = Worker(house)
+    try:
+        before.start().ready()
+        after.start().ready()
+        house.send(transfer(f"both-{n}-{account}", f"A{account}") for n in range(3) for account in range(20))
+        assert eventually(lambda: len(house.said("third")) == 20), house.said("third")
+        assert all(worker.metric("risk_stream_alerts_total") > 0 for worker in (before, after))
+        before.stop()
+        again.start()
+        assert eventually(lambda: again.process.exit_code is not None)
+        assert again.process.exit_code == 1
+        assert SENTENCE in again.log
+        house.send(transfer(f"after-{n}", "A77") for n in range(3))
+        assert eventually(lambda: "after-2" in house.said("third"))
+    finally:
+        for worker in (before, again, after):
+            worker.stop()

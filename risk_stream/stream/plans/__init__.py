@@ -8,7 +8,7 @@ from __future__ import annotations
 from risk_stream.stream.plans.approved import ApprovedPlans, UnapprovedError, await_approval, read_approvals
 from risk_stream.stream.plans.book import PlanBook, PlanStore, UnknownPlanError, event_texts
 from risk_stream.stream.plans.log import PlanLog, publish_plan, published_plan, store_plan
-from risk_stream.stream.plans.parts import Manifest, read_manifest, text_of, unpack_plan
+from risk_stream.stream.plans.parts import Manifest, part_key, read_manifest, text_of, unpack_plan
 
 __all__ = [
     "ApprovedPlans",
@@ -20,6 +20,7 @@ __all__ = [
     "UnknownPlanError",
     "await_approval",
     "event_texts",
+    "part_key",
     "publish_plan",
     "published_plan",
     "read_approvals",
