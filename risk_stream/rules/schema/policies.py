@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from risk_stream.rules.json_schema import LENGTH, WORD, Schema, closed
 from risk_stream.rules.limits import MAX_TEXT
 from risk_stream.rules.model import SEVERITIES, STAGES
 from risk_stream.rules.policy import (
@@ -17,6 +16,7 @@ from risk_stream.rules.policy import (
     RULE_KEYS,
     STAGE_KEYS,
 )
+from risk_stream.rules.schema.parts import LENGTH, WORD, Schema, closed
 
 __all__ = ["policy_schema"]
 

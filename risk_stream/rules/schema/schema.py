@@ -16,30 +16,30 @@ from risk_stream.rules.arrears import DUE_DATE
 from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
 from risk_stream.rules.cases import BY, OTHERWISE
 from risk_stream.rules.given import TEST_KEYS
-from risk_stream.rules.json_schema import LENGTH, TESTED, WORD, Schema, closed
 from risk_stream.rules.later import MAX_BUSINESS_DAYS
-from risk_stream.rules.lifecycle.schema import lifecycle_schema
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
-from risk_stream.rules.model_schema import (
+from risk_stream.rules.reading import NAME
+from risk_stream.rules.rule import RULE_KEYS
+from risk_stream.rules.schema.lifecycles import lifecycle_schema
+from risk_stream.rules.schema.models import (
     component_name_schema,
     component_schema,
     labels_schema,
     model_schema,
     scores_schema,
 )
-from risk_stream.rules.policy_schema import policy_schema
-from risk_stream.rules.reading import NAME
-from risk_stream.rules.rule import RULE_KEYS
-from risk_stream.rules.share import PERCENT
-from risk_stream.rules.table_schema import (
+from risk_stream.rules.schema.parts import LENGTH, TESTED, WORD, Schema, closed
+from risk_stream.rules.schema.policies import policy_schema
+from risk_stream.rules.schema.tables import (
     characteristic_schema,
     decision_test_schema,
     row_schema,
     scorecard_schema,
     table_schema,
 )
+from risk_stream.rules.share import PERCENT
 from risk_stream.rules.validity import DAY
 
 __all__ = ["rule_schema"]
