@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import platform
@@ -192,6 +193,7 @@ def _broker(settings: Settings, view: BrokerView) -> Iterator[Finding]:
     yield _session(settings, view)
     yield _transactions(view)
     yield from _topics(settings, view)
+    yield from _later(settings)
 
 
 def _session(settings: Settings, view: BrokerView) -> Finding:
@@ -231,6 +233,18 @@ def _topics(settings: Settings, view: BrokerView) -> Iterator[Finding]:
     else:
         parts = sum(view.topics[topic] for topic in wanted)
         yield Finding("topics", State.OK, f"all {len(wanted)} are there, {parts} partitions")
+
+
+def _later(settings: Settings) -> Iterator[Finding]:
+    """Whether a later release works in this house, which this one could not go on from."""
+    from risk_stream.catalogue.formats import LaterFormatError
+    from risk_stream.kafka.releases import check_release
+
+    try:
+        asyncio.run(check_release(settings))
+    except LaterFormatError as error:
+        seen, _, do = str(error).partition(": ")
+        yield Finding("release", State.FAIL, seen, do)
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

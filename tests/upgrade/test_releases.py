@@ -236,6 +236,18 @@ def test_commands_do_nothing_in_a_house_of_a_later_release(
     assert not changed(inside)
 
 
+@pytest.mark.live
+def test_a_doctor_says_that_no_worker_of_this_release_would_run_there(
+    inside: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And which release would."""
+    assert run(["doctor", "--format", "json"]) == 1
+    found = {one["what"]: one for one in orjson.loads(capsys.readouterr().out)["findings"]}
+    assert found["release"]["state"] == "fail"
+    assert found["release"]["seen"].startswith(SENTENCE)
+    assert found["release"]["do"] == "run that release or a later one; nothing was changed"
+
+
 @pytest.fixture
 def later_code(tmp_path: Path) -> Path:
     """The folder with the code of release 9.1.0, which is this one but for the format in which it writes alerts."""
