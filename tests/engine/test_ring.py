@@ -120,6 +120,15 @@ def test_a_ring_that_has_grown_knows_every_row_and_its_order() -> None:
         assert ring.later(np.array([], np.int64), before).tolist() == []
 
 
+def test_the_table_stays_half_empty_as_keys_come_and_go() -> None:
+    """So that a key is found at once: when it is made anew, the keys it has already are counted with those to come."""
+    ring, key = Ring(), 0
+    for turn, n in enumerate((1000, 100, 3900, 10, 6000, 1, 1500)):
+        insert(ring, [[(key + i, turn, 0) for i in range(n)]], [turn - 3])
+        key += n
+        assert 2 * np.count_nonzero(ring._table[:, 1]) <= len(ring._table)
+
+
 def test_a_full_ring_lets_the_oldest_arrivals_go_and_counts_them() -> None:
     ring = Ring(4)
     insert(ring, [[(1, t, 0) for t in range(4)]], [-100])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from risk_stream.features import KeyState, KindLayout, Op, Periods
-from risk_stream.features._words import H_STARVED
-from tests.features.reference import Event, Reference, matches, window_start
+from risk_stream.features._words import H_LIMIT, H_NEXT, H_STARVED
+from tests.features.reference import MISSING, Event, Reference, matches, window_start
 from tests.features.streams import (
     LATENESS,
     PERIODS,
@@ -100,6 +100,34 @@ def test_an_event_behind_all_that_is_kept_is_judged_by_itself() -> None:
     assert values[0].tolist() == [6, 13]
 
 
+def test_a_key_that_is_just_full_judges_an_older_event_by_itself_too() -> None:
+    """Its cap has dropped nothing yet, and need not: the event is there for itself, and no row gives way to it."""
+    state = state_of(layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount")], cap=3))
+    values, flags = run(state, [Event(t, ORDER, {"amount": 100}) for t in (10, 11, 12, 9)])
+    assert (values[-1].tolist(), flags[-1]) == ([1, 1], 0b11)
+    assert (state.behind, state.rows, state.dropped) == (1, 3, 0)
+
+
+def test_the_smallest_and_largest_are_those_of_the_row_that_is_kept_and_of_the_panes() -> None:
+    """A single row may hold either, or no value at all."""
+    asked = layout([aggregate(Op.MIN, "amount"), aggregate(Op.MAX, "amount")], cap=1)
+    amounts = (500, 300, 900, 400, MISSING, 100)
+    values, flags = run(state_of(asked), [Event(10 + i, ORDER, {"amount": v}) for i, v in enumerate(amounts)])
+    assert values[:, 0].tolist() == [5, 3, 3, 3, 3, 1]
+    assert values[:, 1].tolist() == [5, 5, 9, 9, 9, 9]
+    assert flags.tolist() == [0, 3, 3, 3, 3, 3]
+
+
+def test_panes_are_as_of_each_question_though_the_last_was_of_a_later_time() -> None:
+    """What they hold in all is remembered from one question to the next, and is of no use to one further back."""
+    asked = layout([aggregate(Op.SUM, "amount", window_ms=3100)], cap=1)  # panes of 100 ms
+    state = state_of(asked)
+    run(state, [Event(10_050 + 100 * i, ORDER, {"amount": 100}) for i in range(5)])
+    for time, total in ((10_290, 3), (10_240, 2), (10_290, 3), (10_251, 3), (10_250, 2), (10_160, 2), (10_149, 1)):
+        values, flags = run(state, [Event(time)])
+        assert (values[0, 0], flags[0]) == (total, 1)
+
+
 def test_an_event_far_behind_takes_no_pane_from_newer_ones() -> None:
     """It would lie in the pane of one that is 32 panes younger, and is counted nowhere instead."""
     asked = layout([aggregate(Op.COUNT, window_ms=40)], cap=3)  # panes of 2 ms
@@ -170,6 +198,95 @@ def test_a_key_with_one_live_row_stays() -> None:
 
 def within_reserve(state: KeyState) -> bool:
     return live_bytes(state) <= state.bytes <= state.reserve_mib << 20
+
+
+def let_run_out(state: KeyState) -> None:
+    """From now on the reserve is what was taken of it so far."""
+    heap = state._store.heap
+    heap[H_LIMIT] = heap[H_NEXT]
+
+
+def test_a_key_at_its_cap_in_a_full_reserve_goes_on_without_panes() -> None:
+    """What the cap drops is gone, and said so; nothing else is touched, and with room again there are panes."""
+    state = state_of(layout([aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=2)], cap=3))
+    run(state, [Event(t, ORDER, key=k) for t in range(3) for k in range(5)])
+    limit = state._store.heap[H_LIMIT]
+    let_run_out(state)
+    taken = state.bytes
+    for t in range(3, 9):
+        values, flags = run(state, [Event(t, ORDER, key=k) for k in range(5)])
+        assert (values.tolist(), flags.tolist()) == ([[3, 2]] * 5, [1] * 5)
+    assert (state.bytes, state.rows, state.refused) == (taken, 15, 0)
+    state._store.heap[H_LIMIT] = limit
+    values, flags = run(state, [Event(t, ORDER, key=k) for t in (9, 10) for k in range(5)])
+    assert (values.tolist(), flags.tolist()) == ([[4, 2]] * 5 + [[5, 2]] * 5, [1] * 10)
+
+
+def test_rows_that_become_wider_where_they_are_are_the_latest_and_right() -> None:
+    """No larger block is to be had: of five rows two stay, with what they had and nothing in the new columns."""
+    narrow = [aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=3), aggregate(Op.SINCE)]
+    state = state_of(layout(narrow))
+    run(state, [Event(t, ORDER, key=k) for t in range(1, 6) for k in range(3)])
+    let_run_out(state)
+    new = [aggregate(Op.SUM, "amount"), aggregate(Op.LAST, "quantity"), aggregate(Op.FIRST, "quantity")]
+    state.set_layout(layout([*narrow, *new]))
+    for t, last in ((6, None), (7, 6), (8, 7)):
+        events = [Event(t, ORDER, {"amount": 100 * t, "quantity": t}, key=k) for k in range(3)]
+        values, flags = run(state, events)
+        assert values[:, :3].tolist() == [[3, 3, 0.001]] * 3
+        assert (flags & 0b111).tolist() == [1] * 3
+        assert values[:, 3].tolist() == [sum(range(6, t + 1))] * 3
+        assert values[:, 5].tolist() == [6] * 3
+        assert (values[:, 4] == last).all() if last else np.isnan(values[:, 4]).all()
+    assert (state.rows, state.early, state.refused) == (9, 15, 0)
+
+
+def test_a_key_whose_block_is_too_small_for_one_row_is_judged_by_itself_until_there_is_room() -> None:
+    """Its rows have become so wide. It says what it lacks, and goes on from there as soon as a block is to be had."""
+    asked = [aggregate(Op.COUNT)]
+    state = state_of(layout(asked))
+    run(state, [Event(t, ORDER) for t in range(1, 6)])
+    let_run_out(state)
+    wide = layout([*asked, *(aggregate(Op.SUM, f"field {n}") for n in range(14))])
+    state.set_layout(wide)
+    for t in (6, 7):
+        values, flags = run(state, [Event(t, ORDER), Event(t)])
+        assert (values[:, 0].tolist(), (flags & 1).tolist()) == ([1, 0], [1, 1])
+    assert (state.rows, state.early, state.refused) == (0, 5, 2)
+    state._store.heap[H_LIMIT] += 1024
+    values, flags = run(state, [Event(8, ORDER), Event(9, ORDER), Event(1007, ORDER)])
+    assert (values[:, 0].tolist(), (flags & 1).tolist()) == ([1, 2, 3], [1, 1, 0])
+
+
+def test_what_small_keys_leave_serves_a_large_one_and_all_of_it_comes_back() -> None:
+    """Side by side their blocks are as good as one; and without keys no more memory is in use than at first."""
+    state = state_of(layout([aggregate(Op.COUNT)], cap=50))
+    empty = live_bytes(state)
+    run(state, [Event(-9000, ORDER, key=k) for k in range(50)])
+    let_run_out(state)
+    assert state.sweep(0) == 50
+    values, flags = run(state, [Event(t, ORDER, key=77) for t in range(100)])
+    assert values[:50, 0].tolist() == list(range(1, 51))
+    assert (flags[50:] == 1).all()
+    assert (values[50:, 0] > 50).any()  # there was room for panes too
+    assert (state.early, state.refused) == (0, 0)
+    assert state.sweep(10_000) == 1
+    assert live_bytes(state) == empty
+
+
+def test_a_long_key_whose_cells_find_no_room_gives_up_the_older_half_of_its_rows() -> None:
+    """From a thousand rows on it is not looked through as a whole at every event."""
+    wheres = [f"amount > {n}" for n in range(40)]
+    asked = layout(
+        [aggregate(Op.COUNT, window_ms=5), *(aggregate(Op.DISTINCT, "quantity", where=w, window_ms=5) for w in wheres)],
+        cap=1 << 20,
+    )
+    state = state_of(asked, scan_below=1000, reserve_mib=1)
+    state.sweep(-(10**6), 0)  # rows stay
+    values, flags = run(state, [Event(t, ORDER, {"quantity": t}) for t in range(1100)])
+    assert values[5:, 0].tolist() == [5] * 1095
+    assert not flags.any()
+    assert 500 <= state.early == 1100 - state.rows
 
 
 def test_a_flood_of_new_keys_stays_inside_the_reserve_and_is_flagged() -> None:

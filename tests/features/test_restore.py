@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.features import KeyState, KindLayout, Op, PartError
 from risk_stream.features._parts import MOST_BYTES, head_of
+from risk_stream.features._words import H_LIMIT, H_NEXT, K_USED
 from tests.features.reference import Event
 from tests.features.streams import (
     LATENESS,
@@ -62,6 +63,13 @@ class Recorder:
         state = state_of(layout, **given)
         assert state.restore(json.loads(self.schema), self.parts) <= self.position
         return state
+
+
+def chunk_of(key: int) -> int:
+    """Where in the index of these tests a key is."""
+    state = state_of(layout([aggregate(Op.COUNT)]))
+    run(state, [Event(0, ORDER, key=key)])
+    return int(np.flatnonzero(state._store.chunks[:, K_USED])[0])
 
 
 def assert_same(got: tuple[np.ndarray, np.ndarray], want: tuple[np.ndarray, np.ndarray]) -> None:
@@ -247,6 +255,125 @@ def test_conditions_that_changed_for_ever_are_forgotten_by_a_restored_state_too(
         restored = r.restored(asked)
         ask = [Event(1500, matching, key=k) for k in (0, 1)]
         assert_same(run(restored, ask, asking=True), run(state, ask, asking=True))
+
+
+#: Together these ask for one condition more than a row can tell apart: a state that takes the second layout forgets
+#: those that only the first asks for, and gives a bit and a ring of panes of theirs to others.
+STEPS = tuple(tuple(("order", f"x {n}") for n in part) for part in (range(30), range(30, 62)))
+BEFORE = [aggregate(Op.COUNT), *(aggregate(Op.COUNT, where=f"w {n}") for n in range(2))]
+AFTER = [aggregate(Op.COUNT), aggregate(Op.SINCE, where="x 0"), aggregate(Op.SEQUENCE, steps=STEPS)]
+OLD, NEW = ORDER | {("order", "w 0"), ("order", "w 1")}, ORDER | {("order", "x 0")}
+
+
+def test_every_key_forgets_what_nobody_asks_for_any_more() -> None:
+    """Wherever it stands in the index, in the state and in one that is put in its place."""
+    state = KeyState(layout(BEFORE), reserve_mib=1, chunks=16, lateness_ms=LATENESS, journal=True)
+    run(state, [Event(key, OLD, key=key) for key in range(400)], position=1)
+    images = state.image(0, 1, stop=16)
+    state.set_layout(layout(AFTER))
+    restored = KeyState(layout(AFTER), reserve_mib=1, chunks=16, lateness_ms=LATENESS)
+    restored.restore(state.schema_state(), [*images, *state.take_journal(1)])
+    for each in (state, restored):
+        values, _ = run(each, [Event(500, key=key) for key in range(400)])
+        assert (values[:, 0] == 1).all()
+        assert np.isnan(values[:, 1]).all()
+
+
+def test_a_key_of_a_newer_image_forgets_nothing_that_it_was_given_since() -> None:
+    """A bit that was taken from others' rows before the image was made is a new condition's in this one's."""
+    state = state_of(layout(BEFORE))
+    record = Recorder(state)
+    run(state, [Event(key, OLD, key=key) for key in range(20)], position=1)
+    state.set_layout(layout(AFTER))
+    run(state, [Event(100 + key, NEW, key=key) for key in range(20)], position=2)
+    record.position = 2
+    record.image(0, 2)
+    record.checkpoint()
+    restored = record.restored(layout(AFTER))
+    for each in (state, restored):
+        values, _ = run(each, [Event(300, key=key) for key in range(20)])
+        assert values[:, :2].tolist() == [[2, (200 - key) / 1000] for key in range(20)]
+
+
+def test_panes_of_what_is_forgotten_take_no_room_in_a_restored_state() -> None:
+    """Images from before it was, taken in one after the other: what all keys have beside them is untouched."""
+    state = state_of(layout(BEFORE, cap=1))
+    run(state, [Event(33 * i, OLD, key=key) for i in range(35) for key in range(12)], position=1)
+    images = [part for chunk in (0, 1, 2, 3, 0, 1, 2) for part in state.image(chunk, 1)]
+    state.set_layout(layout(AFTER, cap=1))
+    restored = state_of(layout(AFTER, cap=1))
+    restored.restore(state.schema_state())
+    for part in images:
+        restored.load_image(part)
+    for part in state.take_journal(1):
+        restored.replay(part)
+    ask = [Event(33 * 35, key=key) for key in range(12)]
+    values, flags = run(state, ask)
+    assert (values[:, 0] == 30).all()
+    assert_same(run(restored, ask), (values, flags))
+
+
+def test_a_key_that_is_cut_in_many_has_all_its_rows_and_takes_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its block grows as its pieces come; when all has expired everything is given back."""
+    monkeypatch.setattr("risk_stream.features.images.MOST_BYTES", 9000)
+    asked = layout([aggregate(Op.COUNT, window_ms=10**4), aggregate(Op.SUM, "amount", window_ms=10**4)], cap=500)
+    state = state_of(asked)
+    events = [Event(t, ORDER, {"amount": 7**22 * t % 10**15}, key=t % 2) for t in range(1200)]
+    run(state, events[:1000], position=1)
+    parts = state.image(0, 1, stop=4)
+    assert len(parts) > 3
+    restored = state_of(asked)
+    empty = live_bytes(restored)
+    restored.restore(state.schema_state(), parts)
+    assert_same(run(restored, events[1000:]), run(state, events[1000:]))
+    assert restored.rows == state.rows
+    assert restored.sweep(10**6) == 2
+    assert live_bytes(restored) == empty
+
+
+def test_what_a_full_reserve_has_no_room_for_is_said_of_its_keys_and_of_no_others() -> None:
+    """A key with rows, and one whose only event came behind one that memory lacked for: each lacks what it had."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    heap = state._store.heap
+    with_row, refused, late = (
+        next(key for key in range(first, 99) if chunk_of(key) == chunk) for first, chunk in ((0, 0), (0, 1), (50, 1))
+    )
+    run(state, [Event(900, ORDER, key=with_row)], position=1)
+    limit = int(heap[H_LIMIT])
+    heap[H_LIMIT] = heap[H_NEXT]
+    run(state, [Event(200, ORDER, key=refused)], position=2)
+    heap[H_LIMIT] = limit
+    run(state, [Event(150, ORDER, key=late)], position=3)
+    assert (state.keys, state.rows, state.refused, state.behind) == (2, 1, 1, 1)
+    restored = state_of(asked)
+    restored.restore(state.schema_state())
+    restored._store.heap[H_LIMIT] = restored._store.heap[H_NEXT]
+    for part in state.image(0, 3, stop=4):
+        restored.load_image(part)
+    assert (restored.keys, restored.refused) == (0, 1)
+    for time, flagged in ((1199, [1, 1, 1]), (1200, [1, 0, 0]), (1899, [1, 0, 0]), (1900, [0, 0, 0])):
+        values, flags = run(restored, [Event(time, key=key) for key in (with_row, refused, late)])
+        assert (values[:, 0].tolist(), flags.tolist()) == ([0, 0, 0], flagged)
+
+
+def test_a_replay_says_how_many_rows_it_put_in() -> None:
+    """All of a long journal, whatever the keys; and only those that are newer than their chunk's image."""
+    asked = layout([aggregate(Op.COUNT, window_ms=10**6), aggregate(Op.LAST, "amount", window_ms=10**6)])
+    state = state_of(asked)
+    events = [Event(t, ORDER, {"amount": t}, key=t * t % 23) for t in range(300)]
+    run(state, events[:100], position=1)
+    image = state.image(0, 1, stop=4)
+    run(state, events[100:], position=2)
+    schema, journal = state.schema_state(), state.take_journal(2)
+    ask = [Event(500, key=key) for key in range(23)]
+    for parts, rows in (([], 300), (image, 200)):
+        restored = state_of(asked)
+        restored.restore(schema)
+        for part in parts:
+            restored.load_image(part)
+        assert sum(map(restored.replay, journal)) == rows
+        assert_same(run(restored, ask), run(state, ask))
 
 
 def test_another_layout_than_the_writers_goes_on_from_its_rows() -> None:

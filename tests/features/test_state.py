@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from random import Random
 
 import numpy as np
@@ -157,6 +158,7 @@ def test_values_do_not_depend_on_batches_or_caches(scan_below: int) -> None:
     assert np.array_equal(want_flags, flags)
 
 
+ORDER = frozenset({("order", "")})
 RUNS = ["front", "front", "behind", "behind", "run", "run", "run", "one", "ahead", "sweep", "layout"]
 
 
@@ -225,6 +227,62 @@ def test_runs_of_questions_far_back_in_long_logs_are_answered_as_from_the_whole_
             other = layouts[states[0].layout is layouts[0]]
             for state in states:
                 state.set_layout(other)
+
+
+@pytest.mark.parametrize("value", [136, 137, 138])
+def test_a_value_that_comes_late_is_counted_once_as_of_every_moment(value: int) -> None:
+    """Before another of its kind, asked for from the newest row back: what lies 64 rows back is judged another way."""
+    state = state_of(layout([aggregate(Op.DISTINCT, "quantity", window_ms=10**5)]), scan_below=5)
+    run(state, [Event(10 * n, ORDER, {"quantity": n}) for n in range(1, 201)])
+    run(state, [Event(1205, ORDER, {"quantity": value})])
+    for n in range(200, 120, -1):
+        values, _ = run(state, [Event(10 * n + 6)])
+        assert values[0, 0] == n + (n < value)
+
+
+def both_ways(asked: KindLayout, steps: Iterable[tuple[list[Event], bool]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Values and flags of steps (events, whether they are only asked for), by caches and, the same, from whole logs."""
+    cached, whole = (state_of(asked, scan_below=scan_below) for scan_below in (5, 1 << 40))
+    given = []
+    for events, asking in steps:
+        values, flags = run(cached, events, asking=asking)
+        want, want_flags = run(whole, events, asking=asking)
+        assert np.array_equal(values.view(np.int64), want.view(np.int64))
+        assert np.array_equal(flags, want_flags)
+        given.append((values, flags))
+    return given
+
+
+COUNTED = [
+    aggregate(op, name, window_ms=10**6)
+    for op, name in ((Op.COUNT, None), (Op.SUM, "amount"), (Op.MIN, "amount"), (Op.DISTINCT, "quantity"))
+]
+
+
+def test_a_question_far_back_is_answered_without_what_the_cap_has_dropped_since_it_was_asked_last() -> None:
+    """Again and again of one event, while one after another goes into the panes before it."""
+    asked = layout(COUNTED, cap=200)
+    events = [Event(t, ORDER, {"amount": t, "quantity": t}) for t in range(260)]
+    steps = [(events[:200], False)]
+    for event in events[200:]:
+        steps += [([events[120]], True), ([events[120]], True), ([event], False), ([events[120]], True)]
+    given = both_ways(asked, steps)
+    distinct = [values[0, 3] for values, _ in given[1:] if len(values) == 1 and values[0, 1] < 80]
+    assert (distinct[0], distinct[-1]) == (121, 61)
+
+
+def test_a_question_far_back_of_one_key_is_answered_alike_whatever_goes_on_in_another() -> None:
+    """The other is at its cap, and gets an event so far behind that what was known of its log is worked out anew."""
+    asked = layout(COUNTED, cap=120)
+    one = [Event(t, ORDER, {"amount": t, "quantity": t}, key=0) for t in range(120)]
+    other = [Event(10 * t, ORDER, {"amount": t, "quantity": t}, key=1) for t in range(200)]
+    asked_again, steps = ([one[40]], True), [(one, False), (other[:150], False)]
+    for n in range(150, 200):
+        late = Event(10 * (n - 110) + 5, ORDER, {"amount": n, "quantity": -n}, key=1)
+        steps += [([late], False), asked_again, asked_again, ([other[n]], False), asked_again]
+    for (values, flags), (events, _) in zip(both_ways(asked, steps), steps, strict=True):
+        if events == [one[40]]:
+            assert (values[0].tolist(), flags[0]) == ([41, 8.2, 0, 41], 0)
 
 
 def test_many_keys_keep_apart() -> None:
