@@ -21,7 +21,7 @@ from tests.features.streams import (
     seeded_stream,
 )
 
-ORDER = frozenset({("order", "")})
+ORDER, TRANSFER = (frozenset({(event, "")}) for event in TYPES)
 
 
 def state_of(layout: KindLayout, *, scan_below: int = 48, reserve_mib: int = 8) -> KeyState:
@@ -224,21 +224,22 @@ def test_a_key_at_its_cap_in_a_full_reserve_goes_on_without_panes() -> None:
 
 def test_rows_that_become_wider_where_they_are_are_the_latest_and_right() -> None:
     """No larger block is to be had: of five rows two stay, with what they had and nothing in the new columns."""
-    narrow = [aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=3), aggregate(Op.SINCE)]
+    transfer = aggregate(Op.COUNT, of=("transfer",), window_ms=3)
+    narrow = [aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=3), transfer, aggregate(Op.SINCE)]
     state = state_of(layout(narrow))
-    run(state, [Event(t, ORDER, key=k) for t in range(1, 6) for k in range(3)])
+    run(state, [Event(t, TRANSFER if t == 4 else ORDER, key=k) for t in range(1, 6) for k in range(3)])
     let_run_out(state)
-    new = [aggregate(Op.SUM, "amount"), aggregate(Op.LAST, "quantity"), aggregate(Op.FIRST, "quantity")]
+    new = [aggregate(Op.SUM, "amount"), aggregate(Op.FIRST, "quantity"), aggregate(Op.LAST, "quantity")]
     state.set_layout(layout([*narrow, *new]))
-    for t, last in ((6, None), (7, 6), (8, 7)):
+    for t, counts, last in ((6, [2, 2, 1], np.nan), (7, [3, 3, 0], 6), (8, [3, 3, 0], 7)):
         events = [Event(t, ORDER, {"amount": 100 * t, "quantity": t}, key=k) for k in range(3)]
-        values, flags = run(state, events)
-        assert values[:, :3].tolist() == [[3, 3, 0.001]] * 3
-        assert (flags & 0b111).tolist() == [1] * 3
-        assert values[:, 3].tolist() == [sum(range(6, t + 1))] * 3
-        assert values[:, 5].tolist() == [6] * 3
-        assert (values[:, 4] == last).all() if last else np.isnan(values[:, 4]).all()
-    assert (state.rows, state.early, state.refused) == (9, 15, 0)
+        for asking in (False, True):
+            values, flags = run(state, events, asking=asking)
+            want = [*counts, 0.001, sum(range(6, t + 1)), 6, last]
+            assert np.array_equal(values, [want] * 3, equal_nan=True)
+            assert (flags & 0b1111).tolist() == [1] * 3
+            assert state.rows == 9
+    assert (state.early, state.refused) == (15, 0)
 
 
 def test_a_key_whose_block_is_too_small_for_one_row_is_judged_by_itself_until_there_is_room() -> None:
@@ -275,18 +276,21 @@ def test_what_small_keys_leave_serves_a_large_one_and_all_of_it_comes_back() -> 
 
 
 def test_a_long_key_whose_cells_find_no_room_gives_up_the_older_half_of_its_rows() -> None:
-    """From a thousand rows on it is not looked through as a whole at every event."""
+    """From a thousand rows on it is not looked through as a whole at every event; all its memory comes back."""
     wheres = [f"amount > {n}" for n in range(40)]
     asked = layout(
         [aggregate(Op.COUNT, window_ms=5), *(aggregate(Op.DISTINCT, "quantity", where=w, window_ms=5) for w in wheres)],
         cap=1 << 20,
     )
     state = state_of(asked, scan_below=1000, reserve_mib=1)
+    empty = live_bytes(state)
     state.sweep(-(10**6), 0)  # rows stay
     values, flags = run(state, [Event(t, ORDER, {"quantity": t}) for t in range(1100)])
     assert values[5:, 0].tolist() == [5] * 1095
     assert not flags.any()
     assert 500 <= state.early == 1100 - state.rows
+    assert state.sweep(10**6) == 1
+    assert live_bytes(state) == empty
 
 
 def test_a_flood_of_new_keys_stays_inside_the_reserve_and_is_flagged() -> None:

@@ -295,6 +295,27 @@ def test_a_key_of_a_newer_image_forgets_nothing_that_it_was_given_since() -> Non
         assert values[:, :2].tolist() == [[2, (200 - key) / 1000] for key in range(20)]
 
 
+def test_an_older_image_adds_nothing_where_a_newer_one_is() -> None:
+    """Keys that had expired when the newer was made do not come back, whichever of the two is put in first."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    run(state, [Event(key, ORDER, key=key) for key in range(12)], position=1)
+    whole, upper = (state.image(chunk, 1, stop=4) for chunk in (0, 2))
+    state.sweep(5000)
+    run(state, [Event(5000, ORDER, key=key) for key in range(12, 24)], position=2)
+    newer = state.image(0, 2, stop=2)
+    found = []
+    for first, second in ((upper, newer), (newer, whole), (whole, newer)):
+        restored = state_of(asked)
+        restored.restore(state.schema_state())
+        for part in (*first, *second):
+            restored.load_image(part)
+        values, flags = run(restored, [Event(5500, key=key) for key in range(24)])
+        found.append((restored.keys, restored.rows, values.tolist(), flags.tolist()))
+    assert found[0] == found[1] == found[2]
+    assert 0 < found[0][0] < 24
+
+
 def test_panes_of_what_is_forgotten_take_no_room_in_a_restored_state() -> None:
     """Images from before it was, taken in one after the other: what all keys have beside them is untouched."""
     state = state_of(layout(BEFORE, cap=1))
