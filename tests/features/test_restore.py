@@ -357,24 +357,24 @@ def test_what_a_full_reserve_has_no_room_for_is_said_of_its_keys_and_of_no_other
     asked = layout([aggregate(Op.COUNT)])
     state = state_of(asked)
     heap = state._store.heap
-    with_row, refused, late = (
+    with_rows, refused, late = (
         next(key for key in range(first, 99) if chunk_of(key) == chunk) for first, chunk in ((0, 0), (0, 1), (50, 1))
     )
-    run(state, [Event(900, ORDER, key=with_row)], position=1)
+    run(state, [Event(400, ORDER, key=with_rows), Event(900, ORDER, key=with_rows)], position=1)
     limit = int(heap[H_LIMIT])
     heap[H_LIMIT] = heap[H_NEXT]
     run(state, [Event(200, ORDER, key=refused)], position=2)
     heap[H_LIMIT] = limit
     run(state, [Event(150, ORDER, key=late)], position=3)
-    assert (state.keys, state.rows, state.refused, state.behind) == (2, 1, 1, 1)
+    assert (state.keys, state.rows, state.refused, state.behind) == (2, 2, 1, 1)
     restored = state_of(asked)
     restored.restore(state.schema_state())
     restored._store.heap[H_LIMIT] = restored._store.heap[H_NEXT]
     for part in state.image(0, 3, stop=4):
         restored.load_image(part)
-    assert (restored.keys, restored.refused) == (0, 1)
+    assert (restored.keys, restored.refused) == (0, 2)
     for time, flagged in ((1199, [1, 1, 1]), (1200, [1, 0, 0]), (1899, [1, 0, 0]), (1900, [0, 0, 0])):
-        values, flags = run(restored, [Event(time, key=key) for key in (with_row, refused, late)])
+        values, flags = run(restored, [Event(time, key=key) for key in (with_rows, refused, late)])
         assert (values[:, 0].tolist(), flags.tolist()) == ([0, 0, 0], flagged)
 
 
