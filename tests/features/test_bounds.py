@@ -128,6 +128,32 @@ def test_panes_are_as_of_each_question_though_the_last_was_of_a_later_time() -> 
         assert (values[0, 0], flags[0]) == (total, 1)
 
 
+def test_the_largest_and_smallest_of_panes_leave_with_them() -> None:
+    """Each event finds what is still in its window, and nothing of what it was before."""
+    asked = layout([aggregate(op, "amount", window_ms=310) for op in (Op.MIN, Op.MAX)], cap=1)  # panes of 10 ms
+    amounts = [900, 100, 500, *(600 - n for n in range(32)), *(500 + n for n in range(32))]
+    events = [Event(10_005 + 10 * i, ORDER, {"amount": v}) for i, v in enumerate(amounts)]
+    values, flags = run(state_of(asked), events)
+    inside = [amounts[max(0, i - 30) : i + 1] for i in range(len(events))]
+    assert values.tolist() == [[min(part) / 100, max(part) / 100] for part in inside]
+    assert flags.tolist() == [0] + [3] * (len(events) - 1)
+
+
+def test_panes_stay_when_a_reload_asks_for_more_of_them() -> None:
+    """What was counted goes on; what is new counts from there on."""
+    wheres = ("", "large", "out")
+    asked = [aggregate(Op.COUNT, where=where) for where in wheres]
+    state = state_of(layout(asked, cap=2))
+    matching = frozenset(("order", where) for where in wheres)
+    run(state, [Event(t, matching) for t in range(5)])
+    new = [aggregate(op, "amount", window_ms=w) for op in (Op.SUM, Op.COUNT) for w in (500, 1000)]
+    state.set_layout(layout([*new, *asked], cap=2))
+    values, flags = run(state, [Event(5 + t, matching, {"amount": 100}) for t in range(4)])
+    assert values[:, 4:].tolist() == [[6 + t] * 3 for t in range(4)]
+    assert values[:, :2].tolist() == [[1 + t] * 2 for t in range(4)]
+    assert (flags == 0b1111111).all()
+
+
 def test_an_event_far_behind_takes_no_pane_from_newer_ones() -> None:
     """It would lie in the pane of one that is 32 panes younger, and is counted nowhere instead."""
     asked = layout([aggregate(Op.COUNT, window_ms=40)], cap=3)  # panes of 2 ms
@@ -255,8 +281,8 @@ def test_a_key_whose_block_is_too_small_for_one_row_is_judged_by_itself_until_th
         assert (values[:, 0].tolist(), (flags & 1).tolist()) == ([1, 0], [1, 1])
     assert (state.rows, state.early, state.refused) == (0, 5, 2)
     state._store.heap[H_LIMIT] += 1024
-    values, flags = run(state, [Event(8, ORDER), Event(9, ORDER), Event(1007, ORDER)])
-    assert (values[:, 0].tolist(), (flags & 1).tolist()) == ([1, 2, 3], [1, 1, 0])
+    values, flags = run(state, [Event(t, ORDER) for t in (8, 9, 1006, 1007)])
+    assert (values[:, 0].tolist(), (flags & 1).tolist()) == ([1, 2, 3, 4], [1, 1, 1, 0])
 
 
 def test_what_small_keys_leave_serves_a_large_one_and_all_of_it_comes_back() -> None:
@@ -275,6 +301,19 @@ def test_what_small_keys_leave_serves_a_large_one_and_all_of_it_comes_back() -> 
     assert live_bytes(state) == empty
 
 
+def test_a_key_that_grows_in_a_full_reserve_gives_up_no_row_while_others_have_expired() -> None:
+    """They are forgotten at the first need, not before, and their memory is its own."""
+    state = state_of(layout([aggregate(Op.COUNT)]))
+    run(state, [Event(-9000, ORDER, key=k) for k in range(100)])
+    run(state, [Event(t, ORDER, key=1000) for t in range(3)])
+    let_run_out(state)
+    state.sweep(0, 0)
+    assert evicted(state) == 0
+    values, flags = run(state, [Event(t, ORDER, key=1000) for t in range(3, 90)])
+    assert values[:, 0].tolist() == list(range(4, 91))
+    assert (flags.any(), state.early, evicted(state)) == (False, 0, 100)
+
+
 def test_a_long_key_whose_cells_find_no_room_gives_up_the_older_half_of_its_rows() -> None:
     """From a thousand rows on it is not looked through as a whole at every event; all its memory comes back."""
     wheres = [f"amount > {n}" for n in range(40)]
@@ -288,9 +327,28 @@ def test_a_long_key_whose_cells_find_no_room_gives_up_the_older_half_of_its_rows
     values, flags = run(state, [Event(t, ORDER, {"quantity": t}) for t in range(1100)])
     assert values[5:, 0].tolist() == [5] * 1095
     assert not flags.any()
-    assert 500 <= state.early == 1100 - state.rows
+    assert (state.early, state.rows) == (512, 588)
     assert state.sweep(10**6) == 1
     assert live_bytes(state) == empty
+
+
+def test_a_long_key_whose_cells_find_no_room_keeps_its_rows_where_others_have_expired() -> None:
+    """They are forgotten first, and are room enough."""
+    state = state_of(layout([aggregate(Op.COUNT, window_ms=5)], cap=1 << 20), scan_below=1030)
+    state.sweep(0, 0)
+    run(state, [Event(2000 + n, ORDER) for n in range(1029)])
+    let_run_out(state)
+    others = 0
+    while state.refused == 0:
+        run(state, [Event(-9000, ORDER, key=1 + others)])
+        others += 1
+    run(state, [Event(4000, ORDER)])
+    assert state._store.heap[H_STARVED] != 0
+    state.sweep(2000, 0)
+    values, flags = run(state, [Event(4000 + n, ORDER) for n in range(3)])
+    assert (values[:, 0].tolist(), flags.any(), state.early, state.rows) == ([2, 3, 4], False, 0, 1033)
+    assert state._store.heap[H_STARVED] == 0
+    assert evicted(state) > 0
 
 
 def test_a_flood_of_new_keys_stays_inside_the_reserve_and_is_flagged() -> None:

@@ -378,6 +378,27 @@ def test_what_a_full_reserve_has_no_room_for_is_said_of_its_keys_and_of_no_other
         assert (values[:, 0].tolist(), flags.tolist()) == ([0, 0, 0], flagged)
 
 
+def test_a_key_whose_panes_find_no_room_is_restored_without_them() -> None:
+    """It says so as before, counts what it has, and gets panes for what its cap drops as soon as there is room."""
+    asked = layout([aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=2)], cap=1)
+    state = state_of(asked)
+    run(state, [Event(t, ORDER) for t in range(5)], position=1)
+    restored = state_of(asked)
+    restored.restore(state.schema_state())
+    heap = restored._store.heap
+    limit = int(heap[H_LIMIT])
+    heap[H_LIMIT] = heap[H_NEXT] + 24  # a block of two rows
+    for part in state.image(0, 1, stop=4):
+        restored.load_image(part)
+    taken = restored.bytes
+    values, flags = run(restored, [Event(5)])
+    assert (values.tolist(), flags.tolist()) == ([[1, 1]], [1])
+    assert (restored.keys, restored.rows, restored.refused, restored.bytes) == (1, 1, 0, taken)
+    heap[H_LIMIT] = limit
+    values, flags = run(restored, [Event(5, ORDER), Event(6, ORDER)])
+    assert (values.tolist(), flags.tolist()) == ([[2, 2], [3, 2]], [0b11, 0b11])
+
+
 def test_a_replay_says_how_many_rows_it_put_in() -> None:
     """All of a long journal, whatever the keys; and only those that are newer than their chunk's image."""
     asked = layout([aggregate(Op.COUNT, window_ms=10**6), aggregate(Op.LAST, "amount", window_ms=10**6)])

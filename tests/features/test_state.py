@@ -241,10 +241,17 @@ def test_a_value_that_comes_late_is_counted_once_as_of_every_moment(value: int) 
 
 
 def both_ways(asked: KindLayout, steps: Iterable[tuple[list[Event], bool]]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Values and flags of steps (events, whether they are only asked for), by caches and, the same, from whole logs."""
+    """Values and flags of steps (events, whether they are only asked for), by caches and, the same, from whole logs.
+
+    A step without events makes both forget what they remember of earlier questions.
+    """
     cached, whole = (state_of(asked, scan_below=scan_below) for scan_below in (5, 1 << 40))
     given = []
     for events, asking in steps:
+        if not events:
+            cached.set_layout(asked)
+            whole.set_layout(asked)
+            continue
         values, flags = run(cached, events, asking=asking)
         want, want_flags = run(whole, events, asking=asking)
         assert np.array_equal(values.view(np.int64), want.view(np.int64))
@@ -263,9 +270,9 @@ def test_a_question_far_back_is_answered_without_what_the_cap_has_dropped_since_
     """Again and again of one event, while one after another goes into the panes before it."""
     asked = layout(COUNTED, cap=200)
     events = [Event(t, ORDER, {"amount": t, "quantity": t}) for t in range(260)]
-    steps = [(events[:200], False)]
-    for event in events[200:]:
-        steps += [([events[120]], True), ([events[120]], True), ([event], False), ([events[120]], True)]
+    again, steps = ([events[120]], True), [(events[:200], False)]
+    for n in range(200, 260, 2):
+        steps += [again, (events[n : n + 1], False), again, again, (events[n + 1 : n + 2], False), again, ([], False)]
     given = both_ways(asked, steps)
     distinct = [values[0, 3] for values, _ in given[1:] if len(values) == 1 and values[0, 1] < 80]
     assert (distinct[0], distinct[-1]) == (121, 61)
@@ -283,6 +290,31 @@ def test_a_question_far_back_of_one_key_is_answered_alike_whatever_goes_on_in_an
     for (values, flags), (events, _) in zip(both_ways(asked, steps), steps, strict=True):
         if events == [one[40]]:
             assert (values[0].tolist(), flags[0]) == ([41, 8.2, 0, 41], 0)
+
+
+def test_what_comes_late_is_in_the_next_answer_about_the_past() -> None:
+    """However often that was asked for before, and however far before that it lies; and not where it lies behind."""
+    asked = layout([*COUNTED, *(aggregate(op, "amount", window_ms=10**6) for op in (Op.FIRST, Op.LAST, Op.MAX))])
+    states = [state_of(asked, scan_below=scan_below) for scan_below in (5, 1 << 40)]
+    rows = [Event(10 * n, ORDER, {"amount": n * 37 % 101, "quantity": n % 60}) for n in range(160)]
+    question, n = Event(805), 81
+    for state in states:
+        run(state, rows)
+    for times in (1, 2):
+        for behind in (0, 1, 2, 62, 63, 64, 65, 70, -30):
+            late = Event(802 - 10 * behind + times, ORDER, {"amount": 7 * behind - times, "quantity": 59 + behind % 3})
+            front = Event(2000 + n, ORDER, {"amount": 3, "quantity": 1})
+            answers = []
+            for state in states:
+                state.set_layout(asked)  # nothing of the past is remembered
+                run(state, [front])
+                for _ in range(times):
+                    run(state, [question])
+                run(state, [late])
+                answers.append(run(state, [question])[0])
+            assert np.array_equal(answers[0], answers[1])
+            n += behind >= 0
+            assert answers[0][0, 0] == n
 
 
 def test_many_keys_keep_apart() -> None:
