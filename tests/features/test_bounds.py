@@ -351,6 +351,31 @@ def test_a_long_key_whose_cells_find_no_room_keeps_its_rows_where_others_have_ex
     assert evicted(state) > 0
 
 
+def test_what_a_long_key_gives_up_is_room_for_its_cells_and_for_other_keys() -> None:
+    """Half of its block; in the other half are its latest rows, and nobody else's."""
+    asked = [aggregate(Op.COUNT, window_ms=5), aggregate(Op.SUM, "amount", window_ms=5)]
+    state = state_of(layout(asked, cap=1 << 20), scan_below=1030)
+    state.sweep(0, 0)
+    run(state, [Event(2000 + n, ORDER, {"amount": 100 * n}) for n in range(1029)])
+    let_run_out(state)
+    others = 0
+    while state.refused == 0:
+        run(state, [Event(2000, ORDER, key=1 + others)])
+        others += 1
+    long = [aggregate(Op.COUNT, window_ms=10**6), aggregate(Op.SUM, "amount", window_ms=10**6)]
+    state.set_layout(layout([*asked, *long], cap=1 << 20))
+    run(state, [Event(4000, ORDER, {"amount": 100 * 1029})])
+    assert (state._store.heap[H_STARVED] != 0, state.early) == (True, 0)
+    for n in range(3):
+        values, flags = run(state, [Event(4001 + n, ORDER, {"amount": 100 * (1030 + n)})])
+        here = range(515, 1031 + n)
+        assert values[0].tolist() == [2 + n, sum(here[-2 - n :]), len(here), sum(here)]
+        assert flags[0] == 0b1100
+        values, flags = run(state, [Event(4003, ORDER, {"amount": 700}, key=10**6 + 10 * n + k) for k in range(10)])
+        assert (values[:, :2].tolist(), (flags & 0b11).any()) == ([[1, 7]] * 10, False)
+    assert (state.early, state.refused) == (515, 1)
+
+
 def test_a_flood_of_new_keys_stays_inside_the_reserve_and_is_flagged() -> None:
     """Keys that were there go on exactly; those without room are judged by themselves, flagged and counted."""
     state = state_of(layout([aggregate(Op.COUNT, window_ms=10**9)]), reserve_mib=1)

@@ -316,6 +316,23 @@ def test_an_older_image_adds_nothing_where_a_newer_one_is() -> None:
     assert 0 < found[0][0] < 24
 
 
+def test_an_image_holds_what_a_window_may_still_reach_and_says_what_it_left_out() -> None:
+    """As of the latest sweep: rows, keys of which there is anything, and when the latest was that is not there."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    run(state, [Event(500 * n, ORDER, key=k) for k in range(5) for n in range(10 - k)], position=1)
+    state.sweep(4600, 0)  # rows up to 3480 are behind all windows
+    restored = state_of(asked)
+    restored.restore(state.schema_state(), state.image(0, 1, stop=4))
+    assert (restored.keys, restored.rows) == (3, 3 + 2 + 1)
+    for each in (state, restored):
+        values, flags = run(each, [Event(4600, key=k) for k in range(5)])
+        assert (values[:, 0].tolist(), flags.tolist()) == ([2, 1, 0, 0, 0], [0] * 5)
+    for time, count, flagged in ((3999, 1, 1), (4000, 2, 0)):  # the row of 3000 is not there
+        values, flags = run(restored, [Event(time)])
+        assert (values[0, 0], flags[0]) == (count, flagged)
+
+
 def test_panes_of_what_is_forgotten_take_no_room_in_a_restored_state() -> None:
     """Images from before it was, taken in one after the other: what all keys have beside them is untouched."""
     state = state_of(layout(BEFORE, cap=1))
@@ -323,6 +340,7 @@ def test_panes_of_what_is_forgotten_take_no_room_in_a_restored_state() -> None:
     images = [part for chunk in (0, 1, 2, 3, 0, 1, 2) for part in state.image(chunk, 1)]
     state.set_layout(layout(AFTER, cap=1))
     restored = state_of(layout(AFTER, cap=1))
+    empty = live_bytes(restored)
     restored.restore(state.schema_state())
     for part in images:
         restored.load_image(part)
@@ -332,6 +350,8 @@ def test_panes_of_what_is_forgotten_take_no_room_in_a_restored_state() -> None:
     values, flags = run(state, ask)
     assert (values[:, 0] == 30).all()
     assert_same(run(restored, ask), (values, flags))
+    assert restored.sweep(10**6) == 12
+    assert live_bytes(restored) == empty
 
 
 def test_a_key_that_is_cut_in_many_has_all_its_rows_and_takes_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
