@@ -351,6 +351,30 @@ def test_a_long_key_whose_cells_find_no_room_keeps_its_rows_where_others_have_ex
     assert evicted(state) > 0
 
 
+def test_an_index_that_finds_no_room_to_grow_takes_no_more_keys_and_loses_none() -> None:
+    """Half of its slots are used at most; it grows when there is room, and gives it back when its keys have expired."""
+    state = state_of(layout([aggregate(Op.COUNT)]))
+    empty = live_bytes(state)
+    heap = state._store.heap
+    limit = int(heap[H_LIMIT])
+    for key in range(120):
+        heap[H_LIMIT] = heap[H_NEXT] + 100  # a block, and no larger table
+        values, flags = run(state, [Event(key, ORDER, key=key)])
+        assert values[0, 0] == 1
+    assert (state.keys, state.refused) == (64, 56)
+    heap[H_LIMIT] = limit
+    values, flags = run(state, [Event(200, ORDER, key=key) for key in range(120)])
+    assert np.bincount(values[:, 0].astype(int)).tolist() == [0, 56, 64]
+    assert (flags == (values[:, 0] == 1)).all()
+    values, _ = run(state, [Event(201, ORDER, key=key) for key in range(120)])
+    assert np.bincount(values[:, 0].astype(int)).tolist() == [0, 0, 56, 64]
+    assert state.keys == 120
+    assert state.sweep(10_000) == 120
+    assert live_bytes(state) == empty
+    values, flags = run(state, [Event(10_000, ORDER, key=key) for key in range(500)])
+    assert ((values == 1).all(), flags.any(), state.keys) == (True, False, 500)
+
+
 def test_what_a_long_key_gives_up_is_room_for_its_cells_and_for_other_keys() -> None:
     """Half of its block; in the other half are its latest rows, and nobody else's."""
     asked = [aggregate(Op.COUNT, window_ms=5), aggregate(Op.SUM, "amount", window_ms=5)]

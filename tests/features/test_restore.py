@@ -398,6 +398,25 @@ def test_what_a_full_reserve_has_no_room_for_is_said_of_its_keys_and_of_no_other
         assert (values[:, 0].tolist(), flags.tolist()) == ([0, 0, 0], flagged)
 
 
+def test_rows_that_a_replay_has_no_room_for_are_counted_and_said_of_their_keys() -> None:
+    """Those of the other keys are there, each once, though some had been given twice."""
+    asked = layout([aggregate(Op.COUNT)])
+    state = state_of(asked)
+    events = [Event(100 * n + key, ORDER, key=key) for n in range(3) for key in range(10)]
+    run(state, [*events, *events[::4]], position=1)
+    restored = state_of(asked)
+    restored.restore(state.schema_state())
+    heap = restored._store.heap
+    heap[H_LIMIT] = heap[H_NEXT] + 5 * 24  # blocks of five keys
+    assert sum(map(restored.replay, state.take_journal(1))) == 38
+    assert (restored.keys, restored.rows, restored.refused) == (5, 15, 15 + sum(e.key >= 5 for e in events[::4]))
+    for time, flagged in ((500, 1), (1204, 1), (1209, 0)):
+        values, flags = run(restored, [Event(time, key=key) for key in range(10)])
+        inside = [sum(key + 100 * n > time - 1000 for n in range(3)) for key in range(5)]
+        assert values[:, 0].tolist() == [*inside, 0, 0, 0, 0, 0]
+        assert flags.tolist() == [0] * 5 + [flagged] * 5
+
+
 def test_a_key_whose_panes_find_no_room_is_restored_without_them() -> None:
     """It says so as before, counts what it has, and gets panes for what its cap drops as soon as there is room."""
     asked = layout([aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=2)], cap=1)
