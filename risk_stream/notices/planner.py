@@ -447,6 +447,7 @@ class Planner:
     ) -> Planned:
         count = 1 if told is None else told.count + 1
         head = sight.head or life
+        about = life if step == "withdrawn" and life is not None else head
         if level is None:
             level = 0 if told is None else told.level
         severity = sight.severity or ("" if told is None else told.severity)
@@ -460,7 +461,7 @@ class Planner:
             at=now,
             severity=severity,
             level=level,
-            rule=rule or ("" if step == "several" else head.rule if head is not None else told.rule if told else ""),
+            rule=rule or ("" if step == "several" else about.rule if about is not None else told.rule if told else ""),
             cases=[Part(case.id, case.alerts, severity, level) for case in cases or ()],
             ended=ended or [],
             alerts=sight.alerts,

@@ -44,6 +44,7 @@ TESTS = {
             "tests/lending/test_past_due.py",
         ),
         *("tests/lending/test_losses.py", "tests/lending/ledger/test_lines.py", "tests/lending/ledger/test_changes.py"),
+        "tests/lending/ledger/test_allowances.py",
     ],
 }
 #: What runs commands as processes of their own: no mutant is seen there.
@@ -124,8 +125,13 @@ def cover(folder: Path) -> int:
     told.set_option(
         "report:exclude_also", ["if TYPE_CHECKING:", r"^\s+\.\.\.$", "raise AssertionError", "assert_never"]
     )
-    reached = told.report(show_missing=True, skip_covered=True, sort="cover")
-    print(f"{reached:.2f} % of lines and branches of the core are reached; asked for: {ASKED_BRANCHES:.0f} %")
+    told.report(show_missing=True, skip_covered=True, sort="cover")
+    told.json_report(outfile=str(folder / "core.json"))
+    totals = json.loads((folder / "core.json").read_text())["totals"]
+    reached = 100 * totals["covered_branches"] / totals["num_branches"]
+    lines = 100 * totals["covered_lines"] / totals["num_statements"]
+    print(f"{reached:.2f} % of the core's branches and {lines:.2f} % of its lines are reached;", end=" ")
+    print(f"asked for: {ASKED_BRANCHES:.0f} % of the branches")
     return int(reached < ASKED_BRANCHES)
 
 

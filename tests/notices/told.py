@@ -11,7 +11,7 @@ from risk_stream.engine import Alert
 from risk_stream.notices import House, Planned, Planner, Receiver
 from tests.alerts.made import alert
 
-__all__ = ["MINUTE", "Scene", "receiver"]
+__all__ = ["MINUTE", "START", "Scene", "receiver"]
 
 MINUTE = 60_000
 
