@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import orjson
@@ -63,8 +65,8 @@ DAY = 86_400_000
 
 
 def day(offset: int) -> str:
-    """A date some days from now, in UTC."""
-    return time.strftime("%Y-%m-%d", time.gmtime(NOW / 1000 + offset * 86_400))
+    """A date some days from now, where the house is: in the evening of London it is tomorrow there."""
+    return datetime.fromtimestamp((NOW + offset * DAY) / 1000, ZoneInfo("Asia/Shanghai")).date().isoformat()
 
 
 EVENTS: dict[str, list[dict[str, Any]]] = {
