@@ -109,6 +109,19 @@ def test_an_event_is_judged_by_the_list_as_it_was_when_it_happened(seed: int) ->
     assert {(a.rule, a.event) for a in final(alerts)} == expected(stream)
 
 
+def test_no_list_says_anything_of_a_value_that_an_event_does_not_have() -> None:
+    """It is neither on it nor not on it: no rule fires."""
+    asked = RULES.replace('customer not in list("watch") and amount > 500', 'counterparty not in list("watch")')
+    plan = plan_of_texts({"lists.yaml": asked}, CATALOGUE)
+    start = 1_700_000_000_000
+    stream = [change(0, start, "P1", listed=True)]
+    for i, counterparty in enumerate((None, "P1", "P2"), 1):
+        said = transfer(i, start + i, "A", 10.0)
+        stream.append(said if counterparty is None else {**said, "counterparty": counterparty})
+    alerts = Engine(plan).apply(batch_of(stream)).alerts
+    assert [(a.rule, a.event) for a in alerts] == [("unwatched", "t3")]
+
+
 def blocks_of(stream: list[dict[str, Any]], first: int) -> list[Block]:
     """Each event as a record of its own; a change of a list is never in one with others."""
     blocks = []

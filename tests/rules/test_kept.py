@@ -133,3 +133,11 @@ def test_whatever_was_kept_a_load_says_what_it_would_have_said_without(rng: Rand
     for _ in range(12):
         texts = {name: text for name, of in choices.items() if (text := rng.choice(of))}
         assert said(texts, files) == said(texts, None)
+
+
+def test_files_are_read_again_for_other_event_types(tmp_path: Path) -> None:
+    """What was right under those before may be wrong under these, and is said."""
+    files = KeptFiles()
+    plan_of_texts({"a.yaml": A}, catalogue(), kept=files)
+    with pytest.raises(PlanError, match="probe"):
+        plan_of_texts({"a.yaml": A}, load_catalogue(), kept=files)

@@ -178,3 +178,14 @@ def test_files_and_folders_can_be_named_together_and_one_file_twice(tmp_path: Pa
 def core_file(id: str) -> str:
     rule = f"{{id: {id}, on: transfer, when: amount > 5, severity: low, summary: said}}"
     return f"stage: trading\nowner: desk\nrules: [{rule}]\n"
+
+
+def test_a_window_is_called_what_the_releases_before_called_it() -> None:
+    """Under that name its state is kept: another one, and an upgrade would begin with empty windows."""
+    features = """\
+n: {count: transfer, by: customer, window: 1h}
+s: {sum: amount, of: transfer, by: customer, window: 1h, where: amount > 5}
+q: {quantile: amount, p: 0.95, of: transfer, by: customer, window: 1h}"""
+    plan = core_plan(features, ("transfer", "n > 1 and s > 2 and q > 3"))
+    called = {a.op.value: a.id for layout in plan.layouts.values() for a in layout.aggregates}
+    assert called == {"count": "23c2d287b86f", "sum": "00d4e792e3cf", "quantile": "3fae25d44e90"}
