@@ -8,7 +8,7 @@ import pytest
 
 from risk_stream.catalogue import load_catalogue
 from risk_stream.rules import PlanError, plan_of_texts
-from risk_stream.rules.limits import MAX_TAGS, MAX_TEXT
+from risk_stream.rules.limits import MAX_TAGS, MAX_TESTS, MAX_TEXT
 from risk_stream.rules.policy import MAX_GRADES, MAX_LABELS, MAX_NAMED
 from tests.profiles.house import POLICY
 
@@ -22,6 +22,11 @@ def summary(n: int) -> str:
 
 def tags(n: int) -> str:
     return RULE.format("x", ", tags: [" + ", ".join(f"t{i}" for i in range(n)) + "]")
+
+
+def given_tests(n: int) -> str:
+    one = "{name: t%d, given: [{trade: {amount: 2}}], then: fires}"
+    return RULE.format("x", ", tests: [" + ", ".join(one % i for i in range(n)) + "]")
 
 
 def labels(n: int) -> str:
@@ -42,7 +47,14 @@ def grades(n: int) -> str:
 
 @pytest.mark.parametrize(
     ("text_with", "most"),
-    [(summary, MAX_TEXT), (tags, MAX_TAGS), (labels, MAX_LABELS), (named, MAX_NAMED), (grades, MAX_GRADES)],
+    [
+        (summary, MAX_TEXT),
+        (tags, MAX_TAGS),
+        (given_tests, MAX_TESTS),
+        (labels, MAX_LABELS),
+        (named, MAX_NAMED),
+        (grades, MAX_GRADES),
+    ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_as_many_as_are_allowed_and_no_more(text_with: Callable[[int], str], most: int) -> None:
