@@ -471,6 +471,15 @@ def test_another_layout_than_the_writers_goes_on_from_its_rows() -> None:
     assert restored.warming(1000) == {other.aggregates[0].id: 1900}
 
 
+def test_only_a_state_that_has_seen_nothing_is_put_where_another_was() -> None:
+    """Not even an event that left nothing behind."""
+    state = state_of(layout([aggregate(Op.COUNT)]))
+    run(state, [Event(5)], position=0)
+    assert state.keys == 0
+    with pytest.raises(ValueError, match="only a state that has seen nothing yet"):
+        state.restore(state.schema_state())
+
+
 def test_an_image_reads_only() -> None:
     """However often chunks are copied out, values and memory stay."""
     asked = layout(EVERYTHING, 50)

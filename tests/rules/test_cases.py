@@ -82,6 +82,14 @@ def test_a_text_may_be_what_differs() -> None:
     assert outcome(rules, "channel: branch, amount: 60000, currency: CNY")[0] is False
 
 
+def test_a_text_of_no_case_is_unknown_and_differs_from_nothing() -> None:
+    """Whatever it is compared with: no rule fires."""
+    rules = RULES.replace("smallest: {by: direction, out: 10, in: 20}", "home: {by: channel, app: CNY, branch: HKD}")
+    rules = rules.replace("amount > smallest", "amount > 1").replace("in_cny > most", "in_currency != home")
+    assert outcome(rules, "channel: branch, amount: 60, currency: CNY")[0] is True
+    assert outcome(rules, "channel: web, amount: 60, currency: CNY")[0] is False
+
+
 def test_another_case_is_another_version_and_another_order_is_not() -> None:
     [rule] = plan().rules
     [other] = plan(RULES.replace("app: 5000", "app: 5001")).rules

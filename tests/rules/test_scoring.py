@@ -132,6 +132,16 @@ def test_a_challenger_scores_the_events_of_the_model_that_it_challenges() -> Non
     assert wrong_in(MODEL, other)[0].endswith("it challenges 'novelty', which scores trade: score the same events")
 
 
+def test_a_model_is_called_what_the_releases_before_called_it() -> None:
+    """Under that name is kept what it has learnt: another one, and an upgrade would begin to learn anew."""
+    [alone] = plan_of(MODEL).models
+    assert (alone.version, alone.score.id, alone.over.id) == ("252f0b973fc2", "bb5be46d4f52", "2a6bc81d0844")
+    small = MODEL.replace("MinMaxScaler, HalfSpaceTrees: {n_trees: 10, seed: 1}", "GaussianScorer: {}")
+    small = small.replace("  hour: hour(time)\n", "").replace("threshold:", "each: instrument\nthreshold:")
+    [grouped] = plan_of(small).models
+    assert (grouped.version, grouped.score.id) == ("fcf43e6bf4c3", "e55f533b267e")
+
+
 def test_only_what_scores_depend_on_makes_another_version() -> None:
     before = plan_of(MODEL).models[0].version
     for same in (MODEL + "why: Said otherwise.\n", MODEL + "mode: shadow\n", MODEL.replace("usual_30d", "usual")):
