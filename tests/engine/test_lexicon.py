@@ -45,6 +45,13 @@ def test_images_of_all_chunks_hold_everything() -> None:
     assert copy.take_journal(10_000) == []
 
 
+def test_a_text_that_is_read_back_twice_is_in_an_image_once() -> None:
+    lexicon, copy = filled(10), Lexicon()
+    for part in 2 * lexicon.take_journal(9):
+        copy.load(part)
+    assert [copy.image(chunk) for chunk in range(CHUNKS)] == [lexicon.image(chunk) for chunk in range(CHUNKS)]
+
+
 def test_parts_are_small_enough_for_a_broker() -> None:
     lexicon = Lexicon(journal=True)
     for i in range(60):

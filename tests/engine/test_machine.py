@@ -154,6 +154,22 @@ def test_outcomes_are_learnt_once_and_those_that_teach_nothing_are_counted() -> 
     assert house.counts.get("bad_under", 0) + house.counts.get("bad_over", 0) == 1
 
 
+def test_a_model_says_how_many_events_still_wait_for_an_outcome() -> None:
+    house = House(TAUGHT)
+    house.say(*moves(6))
+    [scored] = house.hop._memory.scoring.machines.values()
+    assert scored.state().waiting == 6
+    house.say(transfer("later", 11 * DAY))
+    assert scored.state().waiting == 1
+
+
+def test_a_model_to_which_nothing_comes_is_not_saved_again() -> None:
+    house = House(plan_with())
+    house.say(*moves(6))
+    assert house.hop._memory.scoring.changes()
+    assert house.hop._memory.scoring.changes() == []
+
+
 def test_a_leaked_label_teaches_nothing() -> None:
     """An outcome that is dated before its event was known when that was scored: it would be no forecast."""
     scores = []

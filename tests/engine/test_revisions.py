@@ -125,6 +125,13 @@ def test_a_copy_changes_nothing(tmp_path: Path) -> None:
     assert one(engine.apply(batch_of(transfer("t3", 3, customer="C1"))), "large", "t3").features["out_1h"] == 240
 
 
+def test_an_event_that_comes_again_with_another_owner_is_no_copy(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path)
+    engine.apply(batch_of(transfer("t0", 0, customer="C1")))
+    result = engine.apply(batch_of(transfer("t0", 0, customer="C2")))
+    assert (result.copies, result.revised) == (0, 1)
+
+
 def test_a_copy_in_its_own_batch_is_one_event(tmp_path: Path) -> None:
     engine = engine_of(tmp_path)
     event = transfer("t0", 0, customer="C1")

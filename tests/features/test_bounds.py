@@ -118,6 +118,12 @@ def test_the_smallest_and_largest_are_those_of_the_row_that_is_kept_and_of_the_p
     assert flags.tolist() == [0, 3, 3, 3, 3, 3]
 
 
+def test_the_first_that_is_kept_is_shown_as_it_is_whatever_panes_hold() -> None:
+    asked = layout([aggregate(Op.MAX, "amount"), aggregate(Op.FIRST, "amount")], cap=2)
+    values, flags = run(state_of(asked), [Event(t, ORDER, {"amount": v}) for t, v in ((1, 900), (2, 300), (3, 200))])
+    assert (values[-1].tolist(), flags[-1]) == ([9, 3], 0b11)
+
+
 def test_panes_are_as_of_each_question_though_the_last_was_of_a_later_time() -> None:
     """What they hold in all is remembered from one question to the next, and is of no use to one further back."""
     asked = layout([aggregate(Op.SUM, "amount", window_ms=3100)], cap=1)  # panes of 100 ms

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk_stream.catalogue.formats import LaterFormatError
-from risk_stream.features import KeyState, KindLayout, Op, PartError
+from risk_stream.features import KeyState, KindLayout, Op, PartError, journal
 from risk_stream.features._parts import MOST_BYTES, head_of
 from risk_stream.features._words import H_LIMIT, H_NEXT, K_USED
 from tests.features.reference import Event
@@ -499,10 +499,27 @@ def test_a_journal_that_is_not_kept_is_empty_and_positions_are_cut_where_asked()
     state = state_of(asked)
     for position in range(6):
         run(state, [Event(position, ORDER)], position=position)
+    assert state.take_journal(-1) == []
     first, second = state.take_journal(3), state.take_journal(9)
     assert [(head_of(p).start, head_of(p).stop) for p in first + second] == [(0, 3), (4, 5)]
     assert state.take_journal(9) == []
     assert KeyState(asked, reserve_mib=1, chunks=2).take_journal(9) == []
+
+
+def test_rows_of_a_journal_are_cut_into_parts_that_are_small_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one block that has many, and those of many blocks that have few."""
+    monkeypatch.setattr(journal, "MOST_BYTES", 8_000)
+    asked = layout([aggregate(Op.SUM, "amount")])
+    state = state_of(asked)
+    events = [Event(n, ORDER, {"amount": 2**50 * (n % 2) + n}) for n in range(1_000)]
+    run(state, events[:500], position=1)
+    for position in range(2, 52):
+        run(state, events[10 * position + 480 :][:10], position=position)
+    record = Recorder(state, position=51)
+    record.checkpoint()
+    assert max(map(len, record.parts)) <= 8_000 < sum(map(len, record.parts))
+    ask = [Event(1_000, ORDER, {"amount": 5})]
+    assert_same(run(record.restored(asked), ask, asking=True), run(state, ask, asking=True))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from risk_stream.catalogue import load_catalogue
-from risk_stream.rules import PlanError, plan_of_texts
+from risk_stream.rules import PlanError, plan_of_texts, rule
 from risk_stream.rules.limits import MAX_TAGS, MAX_TESTS, MAX_TEXT
 from risk_stream.rules.policy import MAX_GRADES, MAX_LABELS, MAX_NAMED
 from tests.profiles.house import POLICY
@@ -75,4 +75,15 @@ def test_without_a_rule_that_waits_nothing_is_read_back_for_one() -> None:
 def test_half_a_character_is_refused_wherever_it_lies_among_them(code: str) -> None:
     text = f"stage: trading\nrules:\n  - id: a\n    on: trade\n    when: channel == '\\u{code}'\n"
     with pytest.raises(PlanError, match="half a character"):
+        plan_of_texts({"one.yaml": text}, CORE)
+
+
+def test_the_rules_of_a_file_have_so_many_operations_and_names_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each name of an expression is one, and so is each that the rule asks."""
+    features = "features: {traded_5d: {count: trade, by: account, window: 5d}}\n"
+    text = summary(1).replace("when: amount > 1", "when: amount > 1 and traded_5d > 1") + features
+    monkeypatch.setattr(rule, "MAX_FILE_NODES", 4)
+    assert plan_of_texts({"one.yaml": text}, CORE)
+    monkeypatch.setattr(rule, "MAX_FILE_NODES", 3)
+    with pytest.raises(PlanError, match="more than 3 operations"):
         plan_of_texts({"one.yaml": text}, CORE)

@@ -66,6 +66,15 @@ def test_a_model_file_says_what_it_scores_and_how() -> None:
     assert [a.op for a in model.aggregates] == [Op.MEAN]
 
 
+def test_a_model_keeps_why_it_scores() -> None:
+    (model,) = plan_of(MODEL.replace("owner:", "why: nobody has seen it before\nowner:")).models
+    assert model.why == "nobody has seen it before"
+
+
+def test_a_model_has_the_budget_that_its_file_names_or_none() -> None:
+    assert [plan_of(MODEL + more).models[0].budget_us for more in ("", "budget: 1ms\n")] == [0, 1_000]
+
+
 def test_rules_ask_a_score_and_whether_it_is_over_as_features_of_the_models_hop() -> None:
     plan = plan_of(RULE, MODEL)
     model, (novel, over) = plan.models[0], plan.rules

@@ -170,6 +170,23 @@ def test_every_rule_brings_tests_that_pass_and_see_both_sides() -> None:
     assert [(one.rule, one.share) for one in cover(rules.rules, results) if one.share < 1] == []
 
 
+@pytest.mark.parametrize(
+    ("proof", "where"),
+    [
+        ("repayment", "prepays"),
+        ("drawdown", "amount == 5"),
+        ("repayment", 'amount == 5 and prepays == false and currency == "EUR"'),
+    ],
+)
+def test_a_step_is_told_by_true_and_false_numbers_and_all_that_must_hold_together(proof: str, where: str) -> None:
+    """Each of its tests passes, and one has an event that lacks what the step asks."""
+    rules = plan(CYCLE.replace("proof: {of: drawdown}", f"proof: {{of: {proof}, where: '{where}'}}"))
+    results = [one for one in run_tests(rules) if "drawdown" in one.rule]
+    assert {(one.rule, one.passed) for one in results} >= {("consumer-loan.drawdown.skipped", True)}
+    assert [one.message for one in results if not one.passed] == []
+    assert [(one.rule, one.share) for one in cover(rules.rules, run_tests(rules)) if one.share < 1] == []
+
+
 def test_several_life_cycles_follow_their_own_loans() -> None:
     """Equal steps are told apart by the life cycle's id; what they have in common is kept once."""
     other = CYCLE.replace("consumer-loan", "sme-loan").replace('"consumer"', '"sme"')
