@@ -166,6 +166,13 @@ def test_a_late_event_says_the_decision_again_as_a_revision() -> None:
     assert again["B"].reasons == ["C1 asked 2 lenders"]
 
 
+def test_what_is_said_again_of_earlier_events_stands_before_the_decisions_of_new_ones() -> None:
+    engine = engine_of([0])
+    engine.apply(batch_of(application("B", 200, lender="X")))
+    said = engine.apply(batch_of(application("late", 150, lender="Y"))).decisions
+    assert [one.event for one in said] == ["B", "late"]
+
+
 def test_what_cannot_be_told_is_referred_with_what_is_unknown() -> None:
     """Never approved: not by the row, and not by one below it."""
     event = application("A", 0, product="consumer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from risk_stream.catalogue import EventBatch
-from risk_stream.engine import INDEX_BITS, Alert, Block, Hop, machine
+from risk_stream.engine import INDEX_BITS, Alert, Block, Engine, Hop, machine
 from risk_stream.features import Aggregate, Op
 from risk_stream.rules import Labels, Plan, Scored
 from risk_stream.rules.meaning import FieldValue, Kind, Value
@@ -161,6 +162,12 @@ def test_a_model_says_how_many_events_still_wait_for_an_outcome() -> None:
     assert scored.state().waiting == 6
     house.say(transfer("later", 11 * DAY))
     assert scored.state().waiting == 1
+
+
+def test_an_engine_says_how_long_each_model_took_by_the_watch_that_it_was_given() -> None:
+    engine = Engine(plan_with(), reserve_mib=8, make=Running, stopwatch=itertools.count().__next__)
+    assert engine.apply(batch_of(*moves(3))).models_ns == {"m": 1}
+    assert Engine(plan_with(), reserve_mib=8, make=Running).apply(batch_of(*moves(3))).models_ns == {}
 
 
 def test_a_model_to_which_nothing_comes_is_not_saved_again() -> None:

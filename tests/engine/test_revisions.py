@@ -132,6 +132,21 @@ def test_an_event_that_comes_again_with_another_owner_is_no_copy(tmp_path: Path)
     assert (result.copies, result.revised) == (0, 1)
 
 
+def test_an_alert_shows_its_own_event_whatever_came_beside_it(tmp_path: Path) -> None:
+    """Texts, values and the words of a summary are those of its row, in the batch as in a part of it."""
+    rules = """
+stage: trading
+owner: desk
+rules:
+  - {id: sent, on: transfer, when: amount > 100, severity: low, summary: "{customer} sent {amount} to {counterparty}"}
+  - {id: seen, on: login, when: "success == false", severity: low, summary: "{customer}"}
+"""
+    login = {"id": "l", "type": "login", "time": START, "customer": "C8", "account": "A8", "success": False}
+    sent = transfer("t", 1, customer="C1", counterparty="P1", amount=500)
+    said = Engine(plan_of(tmp_path, rules), reserve_mib=8).apply(batch_of(login, sent)).alerts
+    assert [alert.summary for alert in said] == ["C8", "C1 sent 500.00 to P1"]
+
+
 def test_a_copy_in_its_own_batch_is_one_event(tmp_path: Path) -> None:
     engine = engine_of(tmp_path)
     event = transfer("t0", 0, customer="C1")

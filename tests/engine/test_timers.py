@@ -154,6 +154,11 @@ def test_what_is_due_with_a_record_is_judged_in_the_order_in_which_it_was() -> N
     assert result.alerts[0].summary == "C1 sent 60.00 and nothing more for 10 minutes, 60.00 in all"
 
 
+def test_a_record_without_events_has_the_place_that_it_says_also_where_it_is_the_first() -> None:
+    plan = plan_of()
+    assert [block(offset, plan, 1).position for offset in (0, 3)] == [0, 3]
+
+
 def test_a_late_event_withdraws_and_raises_again_what_was_judged_later() -> None:
     hop = hop_of(plan_of())
     hop.apply([block(0, hop.plan, 0, move("a", 0))])

@@ -265,6 +265,20 @@ AFTER = [aggregate(Op.COUNT), aggregate(Op.SINCE, where="x 0"), aggregate(Op.SEQ
 OLD, NEW = ORDER | {("order", "w 0"), ("order", "w 1")}, ORDER | {("order", "x 0")}
 
 
+def test_a_condition_that_was_not_asked_for_a_while_is_known_from_when_it_is_asked_again() -> None:
+    """Also where the state was put together from parts between the two."""
+    few, more = layout(BEFORE[:1]), layout(BEFORE[:2])
+    state = state_of(more)
+    record = Recorder(state, position=1)
+    run(state, [Event(1, OLD)], position=1)
+    state.set_layout(few)
+    record.checkpoint()
+    restored = record.restored(more)
+    state.set_layout(more)
+    ask = [Event(500, OLD)]
+    assert_same(run(restored, ask, asking=True), run(state, ask, asking=True))
+
+
 def test_every_key_forgets_what_nobody_asks_for_any_more() -> None:
     """Wherever it stands in the index, in the state and in one that is put in its place."""
     state = KeyState(layout(BEFORE), reserve_mib=1, chunks=16, lateness_ms=LATENESS, journal=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.features import Op
 from risk_stream.rules import Plan, PlanError, load_plan, plan_of_texts
-from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_RULES
+from risk_stream.rules.limits import MAX_FILE_BYTES, MAX_PROBLEMS, MAX_RULES
 from tests.rules.house import FEATURES, plan_of, rule_file
 
 BAD = Path(__file__).parent / "bad"
@@ -333,3 +333,21 @@ def test_a_thousand_rules_load_in_seconds() -> None:
     started = time.process_time()
     assert len(plan_of(text).rules) == 1000
     assert time.process_time() - started < 4
+
+
+def test_of_a_file_in_which_much_is_wrong_so_many_are_named_and_it_is_said_that_there_may_be_more() -> None:
+    wrong = "".join(
+        f"  - {{id: r{n}, on: trade, when: amuont > {n}, severity: low, owner: o, summary: s}}\n"
+        for n in range(MAX_PROBLEMS + 5)
+    )
+    with pytest.raises(PlanError) as caught:
+        plan_of_texts({"a.yaml": "stage: trading\nrules:\n" + wrong}, CORE)
+    first, *named = caught.value.problems
+    assert len(named) == MAX_PROBLEMS
+    assert str(first) == (
+        f"a.yaml: {MAX_PROBLEMS} things are wrong in this file: mend those named here, then the rest is checked"
+    )
+
+
+def test_a_sharp_sign_may_stand_in_a_text() -> None:
+    assert plan_of(rule_file('word == "a#b"'))

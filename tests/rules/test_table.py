@@ -105,6 +105,11 @@ def test_what_a_table_means_or_says_is_its_version(old: str, new: str) -> None:
     assert rule(changed, "loans").version != rule(plan_of(rules=RULES, table=TABLE), "loans").version
 
 
+def test_a_table_keeps_its_tests() -> None:
+    [table] = plan_of_texts({"table.yaml": yaml_text(WHOLE_TABLE)}, catalogue()).rules
+    assert [(test.name, test.reasons) for test in table.tests] == [("n", ("o",))]
+
+
 def test_a_kept_table_is_read_again_where_a_rule_or_a_card_that_it_asks_changed() -> None:
     kept = KeptFiles()
     texts = {"rules.yaml": RULES, "table.yaml": TABLE}

@@ -115,6 +115,17 @@ def test_a_step_behind_one_that_must_come_later_is_out_of_order() -> None:
     assert alerts(step(0, "application"), step(1, "identity-check"), approved(2), step(3, "identity-check")) == {}
 
 
+def test_a_step_that_was_done_may_come_again_behind_each_of_those_that_must_come_later() -> None:
+    cycle = CYCLE.replace("every: 90d, after: drawdown", "proof: {of: repayment}").replace(
+        "ends: true", "proof: {of: decision, where: verdict == \"decline\"}"
+    )
+    done = [step(0, "application"), step(1, "identity-check"), approved(2), step(3, "contract"), drawn(4)]
+    paid = drawn(5) | {"id": "paid", "type": "repayment"}
+    declined = approved(5) | {"verdict": "decline"}
+    for later in (paid, declined):
+        assert alerts(*done, later, drawn(6), rules=plan(cycle)) == {}
+
+
 def test_an_event_that_comes_late_is_put_in_its_place() -> None:
     assert alerts(step(0, "application"), approved(2), step(1, "identity-check")) == {}
 
