@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from risk_stream.catalogue import Decoder, EventBatch, ProblemsError, load_catalogue
-from risk_stream.engine import INDEX_BITS, Block, Engine, Hop, broadcast_rows, final
+from risk_stream.engine import INDEX_BITS, Block, Engine, Hop, broadcast_rows, final, revise
 from risk_stream.rules import plan_of_texts
 
 CATALOGUE = load_catalogue()
@@ -163,6 +163,16 @@ def test_a_wrong_question_to_a_list_is_refused_with_its_place(text: str, says: s
     with pytest.raises(ProblemsError) as caught:
         plan_of_texts({"r.yaml": RULES.replace('customer in list("watch") and n >= 1', text)}, CATALOGUE)
     assert any(says in str(p) and p.line == 9 for p in caught.value.problems), caught.value.problems
+
+
+def test_a_change_of_a_list_judges_so_many_earlier_events_again_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the stamps of one block can tell apart, the earliest of them."""
+    monkeypatch.setattr(revise, "REVISED", 3)
+    start = 1_700_000_000_000
+    engine = Engine(PLAN)
+    engine.apply(batch_of([transfer(n, start + n, "A", 10.0) for n in range(5)]))
+    said = engine.apply(batch_of([change(0, start - 1, "A", listed=True)])).alerts
+    assert [(a.rule, a.event) for a in said] == [("watched", "t0"), ("watched", "t1")]
 
 
 def test_a_window_cannot_ask_a_list() -> None:

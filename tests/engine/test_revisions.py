@@ -200,6 +200,42 @@ def test_a_rule_that_moves_to_a_later_hop_goes_on_rising(tmp_path: Path) -> None
     assert final([*more.alerts, *known.alerts, *alone.alerts])[0].revision == raised.revision
 
 
+def test_a_late_event_revises_what_was_said_under_a_new_plan_as_under_the_one_before(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path)
+    engine.apply(batch_of(*(transfer(f"t{i}", 100 * i, customer="C1") for i in range(2))))
+    assert ("changed", "large", "t1") in said(engine.apply(batch_of(transfer("late", 50, customer="C1"))))
+    many = """
+  - {id: many, on: transfer, when: n_2h >= 6, severity: low, owner: fraud-desk, summary: "{n_2h} in two hours"}
+"""
+    features = "features:\n  n_2h: {count: transfer, by: customer, window: 2h}\n"
+    engine.use(plan_of(tmp_path, RULES.replace("features:\n", features) + many))
+    engine.apply(batch_of(*(transfer(f"t{i}", 100 * i, customer="C1") for i in (2, 3))))
+    again = said(engine.apply(batch_of(transfer("later", 150, customer="C1", direction="in"))))
+    assert ("raised", "many", "t3") in again
+
+
+def test_what_travels_on_keeps_the_plan_under_which_it_came(tmp_path: Path) -> None:
+    """Whatever the order in which events of several plans are judged in one call."""
+    old = plan_of(tmp_path)
+    new = plan_of(tmp_path, RULES.replace("out_1h > 100", "out_1h > 50"))
+    hop = Hop(old, "account", reserve_mib=8, lateness_ms=600_000)
+    came = [
+        (plan, transfer(id, at, customer="C1")) for plan, id, at in ((old, "a", 10), (new, "b", 20), (new, "late", 5))
+    ]
+    result = hop.apply(
+        [
+            Block(batch.with_columns({"_stamp": np.array([at << INDEX_BITS])}), plan, START + 20_000)
+            for at, (plan, event) in enumerate(came)
+            for batch in [batch_of(event)]
+        ]
+    )
+    assert [
+        (forward.plan_version, forward.batch.table.column("id").to_pylist())
+        for forward in result.forwards
+        if forward.kind == "customer"
+    ] == [(old.version, ["a"]), (new.version, ["b", "late"])]
+
+
 def test_events_too_late_are_named_and_not_judged(tmp_path: Path) -> None:
     engine = Engine(plan_of(tmp_path), reserve_mib=8, lateness_ms=5_000)
     result = engine.apply(batch_of(transfer("t0", 0), transfer("t1", 60), transfer("t2", 54.9), transfer("t3", 55)))

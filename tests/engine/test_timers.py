@@ -159,6 +159,15 @@ def test_a_record_without_events_has_the_place_that_it_says_also_where_it_is_the
     assert [block(offset, plan, 1).position for offset in (0, 3)] == [0, 3]
 
 
+def test_what_is_due_is_said_with_the_first_record_that_reaches_its_time_however_many_come_in_one_call() -> None:
+    plan = plan_of()
+    minutes = (2, 9, 30, 31)
+    blocks = [block(n, plan, at, move(f"m{n}", at, customer=f"C{n}")) for n, at in enumerate(minutes)]
+    together, one_by_one = hop_of(plan), hop_of(plan)
+    said = [(a.event, a.revision) for each in blocks for a in one_by_one.apply([each]).alerts]
+    assert [(a.event, a.revision) for a in together.apply(blocks).alerts] == said
+
+
 def test_a_late_event_withdraws_and_raises_again_what_was_judged_later() -> None:
     hop = hop_of(plan_of())
     hop.apply([block(0, hop.plan, 0, move("a", 0))])

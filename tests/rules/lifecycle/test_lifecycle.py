@@ -117,7 +117,7 @@ def test_a_step_behind_one_that_must_come_later_is_out_of_order() -> None:
 
 def test_a_step_that_was_done_may_come_again_behind_each_of_those_that_must_come_later() -> None:
     cycle = CYCLE.replace("every: 90d, after: drawdown", "proof: {of: repayment}").replace(
-        "ends: true", "proof: {of: decision, where: verdict == \"decline\"}"
+        "ends: true", 'proof: {of: decision, where: verdict == "decline"}'
     )
     done = [step(0, "application"), step(1, "identity-check"), approved(2), step(3, "contract"), drawn(4)]
     paid = drawn(5) | {"id": "paid", "type": "repayment"}
