@@ -142,6 +142,16 @@ def outcome(n: int, seconds: float, label: str) -> dict[str, Any]:
     }
 
 
+def test_it_says_how_many_events_wait_for_their_outcome() -> None:
+    house = House(TAUGHT)
+    house.say(*moves(6))
+    [(model, standing)] = house.hop.models
+    assert (model, standing.waiting) == ("m", 6)
+    house.say(transfer("later", 11 * DAY))
+    [(_, standing)] = house.hop.models
+    assert standing.waiting == 1, "the others were good, since nobody said otherwise in time"
+
+
 def test_outcomes_are_learnt_once_and_those_that_teach_nothing_are_counted() -> None:
     house = House(TAUGHT)
     house.say(*moves(6))
