@@ -21,20 +21,11 @@ settings.load_profile("house")
 LONGEST = (
     "live/test_chaos.py",
     "console/browser/test_browser.py",
-    "stream/test_lanes.py",
     "live/test_worker.py",
-    "cli/test_demo.py",
-    "bench/test_soak.py",
-    "packs/test_found.py",
     "live/test_decisions.py",
     "live/test_origins.py",
-    "workbench/backtest/test_run.py",
-    "features/test_state.py",
-    "console/test_matrix.py",
-    "desk/test_clerk.py",
-    "notices/test_office.py",
-    "upgrade/test_releases.py",
-    "workbench/backtest/test_oracle.py",
+    "packs/test_found.py",
+    "cli/test_demo.py",
 )
 
 
