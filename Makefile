@@ -14,6 +14,8 @@ STAMP := .venv/.installed
 # The stamp holds what was installed: the lock, the project's own declaration and where the folder stands.
 WANTED := $(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | tr ' ' -)-$(CURDIR)
 ARGS ?=
+# Tests start some hundred processes: each would compile every module anew where an environment forbids to keep that.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## This list
 	@echo "risk-stream: real-time risk monitoring on Kafka and Faust. Two commands to begin with: make demo, make test"

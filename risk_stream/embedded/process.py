@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -128,7 +128,7 @@ class ChildProcess:
         """
         _RUNNING.add(self)
         try:
-            with self.log.open("ab") as log:
+            with self.log.open("ab") as log, _deaf() as before:
                 self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                     self._argv,
                     stdin=subprocess.DEVNULL,
@@ -137,7 +137,7 @@ class ChildProcess:
                     cwd=self.folder,
                     env=None if self._environment is None else dict(self._environment),
                     start_new_session=True,
-                    preexec_fn=self._die_with_parent(),  # noqa: PLW1509 - two calls of libc, loaded beforehand
+                    preexec_fn=self._first_of_all(before),  # noqa: PLW1509 - three calls of libc, loaded beforehand
                 )
             self._await_ready()
         except OSError as error:
@@ -183,21 +183,39 @@ class ChildProcess:
     def _said(self) -> str:
         return self.log_tail(1) or "it said nothing"
 
-    def _die_with_parent(self) -> Callable[[], None] | None:
-        """What the child does before it becomes the command: ask the kernel to end it when we end.
+    def _first_of_all(self, heard: set[int | signal.Signals] | None) -> Callable[[], None] | None:
+        """What the child does before it becomes the command: hear signals again, have the kernel end it when we end.
 
         The kernel counts the end of the *thread* that started it, so this holds for the main thread only.
         """
-        if _LIBC is None or threading.current_thread() is not threading.main_thread():
+        if heard is None:
             return None
         libc, number, parent = _LIBC, int(self._death_signal), os.getpid()
 
-        def ask() -> None:
-            libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-            if os.getppid() != parent:  # it died before we could ask
-                os._exit(1)
+        def first() -> None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+            if libc is not None:
+                libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+                if os.getppid() != parent:  # it died before we could ask
+                    os._exit(1)
 
-        return ask
+        return first
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[set[int | signal.Signals] | None]:
+    """Hear Ctrl-C and SIGTERM only behind this block; -> what was blocked before, None in any but the main thread.
+
+    What a handler raises amid a fork is lost with a traceback, or leaves a child that nobody knows of.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield None  # Python's handlers run in the main thread
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(process: subprocess.Popen[bytes], patience: float) -> None:

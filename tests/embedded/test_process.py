@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,23 @@ with ChildProcess("sleeper", [sys.executable, "-c", "import time; time.sleep(60)
     print(child.pid, child.folder, flush=True)
     time.sleep(60)
 """
+
+# A parent that is told to stop amid the fork of its child, by a hook of that fork.
+STOPPED_AMID = """
+import os, signal, sys
+from risk_stream.embedded import ChildProcess
+def stop(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGINT, stop)
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+child = ChildProcess("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"])
+try:
+    child.start()
+except KeyboardInterrupt:
+    print("stopped", child.pid)
+"""
+
+# Which of the two signals a process has blocked.
+BLOCKED = "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []) & {signal.SIGINT, signal.SIGTERM})"
 
 
 def gone_within(pid: int, seconds: float) -> bool:
@@ -141,3 +159,21 @@ def test_its_stdin_is_closed() -> None:
             time.sleep(0.02)
         assert child.log_tail() == "''"
         assert child.log.name == "reader.log"
+
+
+def test_ctrl_c_amid_a_start_is_heard_and_leaves_nothing(tmp_path: Path) -> None:
+    """Not lost in a hook of the fork with a traceback, and no child is left that nobody knows of."""
+    command = [sys.executable, "-c", STOPPED_AMID]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("stopped None\n", "", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_hears_signals_as_its_parent_did() -> None:
+    with ChildProcess("asked", [sys.executable, "-c", BLOCKED]) as child:
+        deadline = time.monotonic() + 10
+        while not child.log_tail() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert child.log_tail() == "set()"

@@ -85,13 +85,13 @@ def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     yield from _shared(request, "redis", RedisServer)  # type: ignore[misc]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mortal_kafka() -> Iterator[Kafka]:
     """A Kafka that a test may kill, if it starts it again."""
     yield from _started(Kafka)  # type: ignore[misc]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mortal_redis() -> Iterator[RedisServer]:
     """A Redis of that kind."""
     yield from _started(RedisServer)  # type: ignore[misc]
@@ -111,7 +111,7 @@ def new_house(
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(mortal_kafka: Kafka, mortal_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> House:
     """The house of test_worker, whose servers come and go; its tests tell their events apart by id."""
     house = House("shared", mortal_kafka.address, mortal_redis.url, tmp_path_factory.mktemp("shared"))
@@ -119,7 +119,7 @@ def house(mortal_kafka: Kafka, mortal_redis: RedisServer, tmp_path_factory: pyte
     return house
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(house: House) -> Iterator[Worker]:
     """Its worker, reading."""
     worker = Worker(house).start()
@@ -129,7 +129,7 @@ def worker(house: House) -> Iterator[Worker]:
         worker.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prometheus(worker: Worker) -> Iterator[Prometheus]:
     """A Prometheus that scrapes the worker."""
     yield from _started(lambda: Prometheus(f"127.0.0.1:{worker.metrics_port}"))  # type: ignore[arg-type,misc]

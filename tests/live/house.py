@@ -60,7 +60,7 @@ rules:
 """
 
 
-def eventually(what: Callable[[], Any], *, within: float = 30.0, every: float = 0.05) -> Any:
+def eventually(what: Callable[[], Any], *, within: float = 30.0, every: float = 0.1) -> Any:
     """The first true answer; the last answer where none came in time."""
     end = time.monotonic() + within
     while not (answer := what()) and time.monotonic() < end:

@@ -1,4 +1,8 @@
-"""The chaos test in short: workers, a desk, a broker and a Redis are hurt under load; nothing is lost or doubled."""
+"""The chaos test in short: workers, a desk and a Redis are hurt under load; nothing is lost or doubled.
+
+A broker that is started again is one of the soak's faults (tests/bench), and killed in tests/live/test_worker.py; all
+blows there are come in `make chaos`.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,13 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(560)]
 
 
 def test_whatever_dies_two_workers_say_what_one_would_undisturbed(tmp_path: Path) -> None:
-    """The broker, a desk and a paused worker's heir are killed, and Redis is emptied and rebuilt: all is as it was.
+    """A desk and a paused worker's heir are killed, and Redis is emptied and rebuilt: all is as it was.
 
     Every act of an officer is decided once, as one desk would have that nothing happened to.
     """
-    blows = ("broker", "zombie", "redis-empty", "desk")
+    blows = ("zombie", "redis-empty", "desk")
     try:
-        shape = Shape(events=6_000, seed=12, per_second=250)
+        shape = Shape(events=4_000, seed=12, per_second=250)
         result = run_chaos(shape, len(blows), tmp_path / "chaos", blows, spares=False)
     except MissingServerError as exc:
         if os.environ.get("CI") or os.environ.get("RISK_STREAM_REQUIRE_LIVE"):

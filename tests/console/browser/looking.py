@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-__all__ = ["NARROW", "SCREENS", "WIDE", "browser", "faults", "looks", "reached", "sign_in"]
+__all__ = ["NARROW", "SCREENS", "WIDE", "browser", "faults", "looks", "picture", "reached", "sign_in"]
 
 WIDE, NARROW = {"width": 1920, "height": 1080}, {"width": 360, "height": 740}
 
-#: Where screenshots are left, for people to look at.
+#: Where screenshots are left, for people to look at, where they ask for them: RISK_STREAM_SCREENS=1.
 SCREENS = Path(__file__).parents[3] / "var" / "screens"
+_ASKED = bool(os.environ.get("RISK_STREAM_SCREENS"))
 
 _MEANT = re.compile(r"status of (401|404|409|503)|ERR_CONNECTION|ERR_INCOMPLETE")  # what a page has sentences for
 
@@ -63,6 +65,12 @@ def sign_in(page: Page, token: str) -> Any:
     page.keyboard.press("Enter")
     page.locator("nav.pages").wait_for(state="attached")
     return page.context.storage_state()
+
+
+def picture(page: Page, name: str, *, whole: bool = False) -> None:
+    """Take a picture of a page, or of the whole of it and not only of its window, if pictures are asked for."""
+    if _ASKED:
+        page.screenshot(path=SCREENS / f"{name}.png", full_page=whole, animations="disabled")
 
 
 def faults(page: Page) -> list[str]:

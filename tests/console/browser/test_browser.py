@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.access.served import Browser as Asking
-from tests.console.browser.looking import NARROW, SCREENS, WIDE, browser, faults, looks, reached, sign_in
+from tests.console.browser.looking import NARROW, WIDE, browser, faults, looks, picture, reached, sign_in
 from tests.console.browser.scene import Scene, scene_of
 from tests.live.house import House, eventually
 
@@ -228,10 +228,9 @@ def test_an_author_tries_a_change_of_a_rule_on_the_past(
         page.wait_for_url("**/rules?backtest=*")
         expect(page.get_by_role("heading", name="What differs")).to_be_visible(timeout=120_000)
         expect(page.locator(".change").first).to_contain_text("adds")
-        SCREENS.mkdir(parents=True, exist_ok=True)
         for size in (WIDE, NARROW):
             page.set_viewport_size(size)
-            page.screenshot(path=SCREENS / f"backtest-en-{size['width']}-light.png", animations="disabled")
+            picture(page, f"backtest-en-{size['width']}-light")
             assert faults(page) == []
         assert complaints == []
 
@@ -244,7 +243,6 @@ def test_a_page_is_for_everybody(
 
     Tab comes to every control and shows where it is; and no script fails, nor does the policy forbid any of it.
     """
-    SCREENS.mkdir(parents=True, exist_ok=True)
     for language, first, second in (("en", "light", "dark"), ("zh", "dark", "light")):
         page, complaints = everybody[language]
         complaints.clear()
@@ -254,8 +252,7 @@ def test_a_page_is_for_everybody(
             page.set_viewport_size(size)
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             page.evaluate("document.dispatchEvent(new CustomEvent('theme'))")
-            made = SCREENS / f"{name}-{language}-{size['width']}-{theme}.png"
-            page.screenshot(path=made, full_page=size is NARROW, animations="disabled")
+            picture(page, f"{name}-{language}-{size['width']}-{theme}", whole=size is NARROW)
             assert faults(page) == [], f"{name} in {language}, {theme}, {size['width']} px"
         assert complaints == []
         assert page.locator(".failed").count() == 0, page.locator(".failed").first.inner_text()
