@@ -61,7 +61,7 @@ bench: install servers  ## Every figure of the README held against the committed
 	@case "$(ARGS)" in ""|-*) $(BIN)/python -m bench all $(ARGS) ;; *) $(BIN)/python -m bench $(ARGS) ;; esac
 
 chaos: install servers  ## Planted faults, then 20 blows on two workers over 500,000 events, compared to the last value: ARGS="--seed 7"
-	@$(BIN)/python -m pytest -m slow --ignore=tests/docs
+	@$(BIN)/python -m pytest -m "slow or property" --hypothesis-profile=deep --ignore=tests/docs
 	@$(BIN)/python -m bench chaos $(ARGS)
 
 soak: install servers  ## 5 minutes at 10,000 events/s with reloads and faults; memory, files, tasks; alerts compared: ARGS="--for 1h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -9,35 +10,54 @@ import pytest
 from hypothesis import settings
 
 from tests.live.fixtures import *  # noqa: F403  the servers and a worker on them, for every live test
+from tests.properties import draw, is_property
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
-settings.register_profile("house", deadline=None)  # how long a machine takes is none of a test's business
+#: How much of the examples that a property names is drawn, by Hypothesis' profile: the suite draws some of them anew in
+#: each run, `make chaos` more than all (`--hypothesis-profile=deep`).
+SHARES = {"house": 0.4, "full": 1.0, "deep": 3.0}
+for _name in SHARES:
+    settings.register_profile(_name, deadline=None)  # how long a machine takes is none of a test's business
 settings.load_profile("house")
 
 
 #: The files that take longest, the longest first.
 LONGEST = (
-    "live/test_chaos.py",
     "console/browser/test_browser.py",
     "live/test_worker.py",
-    "live/test_decisions.py",
-    "live/test_origins.py",
-    "packs/test_found.py",
     "cli/test_demo.py",
+    "live/test_origins.py",
+    "live/test_chaos.py",
+    "bench/test_soak.py",
+    "packs/test_found.py",
+    "live/test_decisions.py",
 )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, then live ones: whoever is given a long one last is waited for."""
+    """The longest files come first, then live ones: whoever is given a long one last is waited for.
+
+    Properties are marked, and draw their profile's share, of few examples all.
+    """
+    share = SHARES.get(settings.get_current_profile_name(), 1.0)
+    draw(items, lambda named: max(min(named, 20), round(share * named)))
+    for item in filter(is_property, items):
+        item.add_marker("property")
 
     def turn(item: pytest.Item) -> tuple[int, bool]:
         found = (i for i, name in enumerate(LONGEST) if item.path.as_posix().endswith(f"tests/{name}"))
         return next(found, len(LONGEST)), "live" not in item.keywords
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """What stands for the whole run, thousands of tests, is not looked through again at each collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def _live(report: pytest.TestReport) -> bool:

@@ -41,7 +41,7 @@ PARTITIONS = 2
 START_PATIENCE = 300.0
 #: The console's port where nobody has it, and how long it may take to be there, s.
 CONSOLE_PORT, CONSOLE_PATIENCE = 8088, 30.0
-#: Of `--for`, what is kept for the last events to be judged, s; and how long they may take at most.
+#: Of `--for`, what is kept for the last events to be judged, s; and how long a worker that is late may say nothing new.
 DRAIN, DRAIN_PATIENCE = 3.0, 20.0
 #: How often the terminal is brought up to date, s.
 TICK = 0.25
@@ -277,9 +277,9 @@ async def _watch(
         telling = group.create_task(_tell(run, settings, market, story))
         group.create_task(_follow(run, screen, settings))
         group.create_task(_count(run, settings))
-        ended = run.started + (seconds or float("inf")) + DRAIN_PATIENCE
+        planned = run.started + (seconds or float("inf"))
         try:
-            while not stop.asked and time.monotonic() < ended and not _all_judged(run):
+            while not stop.asked and not _all_judged(run) and not _stalled(run, planned):
                 _check(worker)
                 screen.progress(run.progress())
                 await asyncio.sleep(TICK)
@@ -298,6 +298,11 @@ def _all_judged(run: Run) -> bool:
     if not run.finished or run.numbers.events + run.numbers.rejects < run.sent:
         return False
     return run.numbers.lag == 0 and run.numbers.quiet_for >= 1.0
+
+
+def _stalled(run: Run, planned: float) -> bool:
+    """Whether it should have ended and nothing more is judged; a slow machine is waited for."""
+    return time.monotonic() > planned and min(run.numbers.quiet_for, time.monotonic() - planned) > DRAIN_PATIENCE
 
 
 async def _tell(run: Run, settings: Settings, market: Market, story: Demo) -> None:

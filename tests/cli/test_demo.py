@@ -90,7 +90,7 @@ def test_it_finds_what_was_planted_and_ends_by_itself(demo: Demo, folder: Path) 
     """The last line is JSON for programs; the one before it, and the alerts, are for people."""
     process = demo("--for", "30s")
     servers = wait_for_servers(process)
-    out, err = process.communicate(timeout=START_S)
+    out, err = process.communicate(timeout=2 * START_S)
     assert process.returncode == 0, err
     lines = out.splitlines()
     said = json.loads(lines[-1])

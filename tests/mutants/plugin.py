@@ -22,9 +22,10 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
-from hypothesis import Phase, settings
+from hypothesis import Phase
 
 from tests.mutants.places import Mutant, NotPlantedError, living, plant
+from tests.properties import draw, is_property
 
 __all__ = ["Reach", "Runner"]
 
@@ -42,31 +43,10 @@ PATIENCE_S = 600.0
 MEMORY = 8 << 30
 
 
-#: Where Hypothesis keeps how a test is drawn; what has none is no property.
-PROPERTY = "_hypothesis_internal_use_settings"
-
-
 def shallow(items: Sequence[pytest.Item], examples: int) -> None:
     """Bound what Hypothesis draws for each test, and draw the same each time."""
-    for item in items:
-        function = _function_of(item)
-        given: settings | None = getattr(function, PROPERTY, None)
-        if given is None:
-            continue
-        drawn = settings(
-            given,
-            max_examples=min(given.max_examples, examples),
-            phases=(Phase.explicit, Phase.generate),
-            database=None,
-            derandomize=True,
-            deadline=None,
-        )
-        setattr(function, PROPERTY, drawn)
-
-
-def _function_of(item: pytest.Item) -> Any:
-    function = getattr(item, "obj", None)
-    return getattr(function, "__func__", function)
+    phases = (Phase.explicit, Phase.generate)
+    draw(items, lambda named: min(named, examples), phases=phases, database=None, derandomize=True, deadline=None)
 
 
 class Reach:
@@ -143,7 +123,7 @@ class Runner:
         """Bound the depth of each, and count with how long that takes."""
         shallow(items, self._examples)
         for item in items:
-            if self._longer and hasattr(_function_of(item), PROPERTY) and item.nodeid in self._seconds:
+            if self._longer and is_property(item) and item.nodeid in self._seconds:
                 self._seconds[item.nodeid] *= DEEPER
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -170,7 +150,7 @@ class Runner:
     def _chosen(self, tests: Sequence[pytest.Item]) -> list[pytest.Item]:
         """The quickest, until what is spent on a mutant is spent; and properties first where it had the quickest."""
         if self._longer:
-            tests = sorted(tests, key=lambda item: not hasattr(_function_of(item), PROPERTY))
+            tests = sorted(tests, key=lambda item: not is_property(item))
         sums = list(itertools.accumulate(self._seconds.get(item.nodeid, 0.1) for item in tests))
         return list(tests[: max(1, bisect.bisect_right(sums, LONGER_S if self._longer else FIRST_S))])
 

@@ -194,6 +194,8 @@ class _LifecycleReader:
 
     def _listed(self, node: Node, id: str) -> tuple[str, ...]:
         items: Sequence[Node] = node.value if node.is_list else [node]
+        if not items:
+            self.reader.report(node, f"this list of what '{id}' needs is empty: name a step, or leave the key out")
         found = [self._known(item, "that it could need") for item in items]
         for place, item in enumerate(items):
             if found[place] and found[place] in found[:place]:

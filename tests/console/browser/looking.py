@@ -13,7 +13,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-__all__ = ["NARROW", "SCREENS", "WIDE", "browser", "faults", "looks", "picture", "reached", "sign_in"]
+__all__ = ["NARROW", "SCREENS", "WIDE", "at_rest", "browser", "faults", "looks", "picture", "reached", "sign_in"]
 
 WIDE, NARROW = {"width": 1920, "height": 1080}, {"width": 360, "height": 740}
 
@@ -65,6 +65,14 @@ def sign_in(page: Page, token: str) -> Any:
     page.keyboard.press("Enter")
     page.locator("nav.pages").wait_for(state="attached")
     return page.context.storage_state()
+
+
+def at_rest(page: Page) -> None:
+    """Have every transition be at its end: a colour on its way to another is none that anybody reads."""
+    page.evaluate(
+        "document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime < Infinity)"
+        ".forEach((a) => a.finish())"
+    )
 
 
 def picture(page: Page, name: str, *, whole: bool = False) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.access.served import Browser as Asking
-from tests.console.browser.looking import NARROW, WIDE, browser, faults, looks, picture, reached, sign_in
+from tests.console.browser.looking import NARROW, WIDE, at_rest, browser, faults, looks, picture, reached, sign_in
 from tests.console.browser.scene import Scene, scene_of
 from tests.live.house import House, eventually
 
@@ -252,6 +252,7 @@ def test_a_page_is_for_everybody(
             page.set_viewport_size(size)
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             page.evaluate("document.dispatchEvent(new CustomEvent('theme'))")
+            at_rest(page)
             picture(page, f"{name}-{language}-{size['width']}-{theme}", whole=size is NARROW)
             assert faults(page) == [], f"{name} in {language}, {theme}, {size['width']} px"
         assert complaints == []
