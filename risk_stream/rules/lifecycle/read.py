@@ -188,14 +188,12 @@ class _LifecycleReader:
             return self._listed(node, id), ()
         self.reader.known(node, _NEEDS, "needs")
         one = self._listed(node["any"], id) if "any" in node else ()
-        if "any" in node and len(one) == 1:
+        if "any" in node and (len(one) == 1 or not node["any"].value):
             self.reader.report(node["any"], "one step is no choice: write needs: [step], or name two or more")
         return self._listed(node["all"], id) if "all" in node else (), one
 
     def _listed(self, node: Node, id: str) -> tuple[str, ...]:
         items: Sequence[Node] = node.value if node.is_list else [node]
-        if not items:
-            self.reader.report(node, f"this list of what '{id}' needs is empty: name a step, or leave the key out")
         found = [self._known(item, "that it could need") for item in items]
         for place, item in enumerate(items):
             if found[place] and found[place] in found[:place]:

@@ -44,7 +44,7 @@ _SAYS = {
 def lifecycle_schema() -> Schema:
     """What a file that begins with `lifecycle` may hold."""
     judgements = _object({what: _object({key: _said(key) for key in JUDGEMENT_KEYS}) for what in JUDGEMENTS})
-    lists = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+    lists = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
     steps: Schema = {"anyOf": [{"type": "string"}, lists]}
     days = {"type": "integer", "minimum": 0, "maximum": MAX_BUSINESS_DAYS}
     business = closed({"business_days": days, "calendar": {"$ref": "#/$defs/calendar"}}, ("business_days", "calendar"))
