@@ -23,35 +23,44 @@ for _name in SHARES:
 settings.load_profile("house")
 
 
-#: The files that take longest, the longest first.
+#: The files that take longest, in the order in which they are begun: a live one waits for most of its time, and leaves the
+#: core to one that reckons.
 LONGEST = (
     "console/browser/test_browser.py",
     "live/test_worker.py",
-    "cli/test_demo.py",
+    "engine/test_timers.py",
+    "engine/test_engine.py",
+    "protocol/test_protocol.py",
+    "features/test_state.py",
+    "engine/test_schedules.py",
     "live/test_origins.py",
-    "live/test_chaos.py",
-    "bench/test_soak.py",
     "packs/test_found.py",
+    "cli/test_demo.py",
+    "packs/test_packs.py",
+    "live/test_chaos.py",
+    "workbench/backtest/test_run.py",
+    "stream/test_lanes.py",
+    "bench/test_soak.py",
+    "rules/test_fuzz.py",
+    "rules/test_hostile.py",
     "live/test_decisions.py",
 )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, then live ones: whoever is given a long one last is waited for.
-
-    Properties are marked, and draw their profile's share, of few examples all.
-    """
+    """Properties are marked, and draw their profile's share, of few examples all; then all come in `turn`."""
     share = SHARES.get(settings.get_current_profile_name(), 1.0)
     draw(items, lambda named: max(min(named, 20), round(share * named)))
     for item in filter(is_property, items):
         item.add_marker("property")
-
-    def turn(item: pytest.Item) -> tuple[int, bool]:
-        found = (i for i, name in enumerate(LONGEST) if item.path.as_posix().endswith(f"tests/{name}"))
-        return next(found, len(LONGEST)), "live" not in item.keywords
-
     items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> tuple[int, bool]:
+    """The longest files come first, then live ones: whoever is given a long one last is waited for."""
+    found = (at for at, name in enumerate(LONGEST) if item.path.as_posix().endswith(f"tests/{name}"))
+    return next(found, len(LONGEST)), "live" not in item.keywords
 
 
 def pytest_collection_finish() -> None:

@@ -37,7 +37,7 @@ def months(made: World, until: int, known: np.datetime64) -> list[MonthEnd]:
 
 
 @pytest.mark.timeout(300)  # the oracle counts 1.5 million days
-@pytest.mark.parametrize(("until", "known_at"), [(36, 35), (12, 11), (12, 14)])
+@pytest.mark.parametrize(("until", "known_at"), [pytest.param(36, 35, marks=pytest.mark.slow), (12, 11), (12, 14)])
 def test_every_month_end_is_the_oracles_as_known_then_and_as_known_later(
     made: World, until: int, known_at: int
 ) -> None:

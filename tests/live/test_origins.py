@@ -252,6 +252,7 @@ def test_a_commit_whose_broker_dies_with_it_in_hand_has_no_answer() -> None:
         assert asyncio.run(run()) is Answer.NONE
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_with_a_broker_that_stands_still_and_is_then_killed(
     redis_server: RedisServer, tmp_path: Any
 ) -> None:
