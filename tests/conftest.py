@@ -23,8 +23,8 @@ for _name in SHARES:
 settings.load_profile("house")
 
 
-#: The files that take longest, in the order in which they are begun: a live one waits for most of its time, and leaves the
-#: core to one that reckons.
+#: The files that take longest, in the order in which they are begun: a live one waits for most of its time, and leaves
+#: the core to one that reckons.
 LONGEST = (
     "console/browser/test_browser.py",
     "live/test_worker.py",
@@ -37,7 +37,6 @@ LONGEST = (
     "packs/test_found.py",
     "cli/test_demo.py",
     "packs/test_packs.py",
-    "live/test_chaos.py",
     "workbench/backtest/test_run.py",
     "stream/test_lanes.py",
     "bench/test_soak.py",

@@ -14,10 +14,14 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
+from risk_stream.catalogue._blas import leave_out_blas
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["KEY_BYTES", "hash_column", "pack_column", "text_hash", "text_sizes"]
+
+leave_out_blas()
 
 #: Bytes of a key that fit into its three words beside the length; a longer key is known by a 128-bit hash.
 KEY_BYTES = 23

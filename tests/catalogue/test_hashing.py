@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -97,3 +100,20 @@ def test_sizes_count_bytes_and_what_is_empty() -> None:
     """Null is as empty as empty."""
     assert text_sizes(pa.array(["ab", None, "", "客户"])) == (6, 2)
     assert text_sizes(pa.array([], pa.utf8())) == (0, 0)
+
+
+_LOADED = """
+import sys
+import pyarrow as pa
+from risk_stream.catalogue.hashing import hash_column
+hash_column(pa.array(["C1"]))
+assert "numba.np.arraymath" in sys.modules
+print([name for name in sys.modules if name.startswith("scipy.linalg")])
+import scipy.linalg.cython_blas
+"""
+
+
+def test_a_process_with_kernels_imports_no_linear_algebra() -> None:
+    """Which numba would, where SciPy is installed; and whoever wants it may import it."""
+    done = subprocess.run([sys.executable, "-c", _LOADED], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -88,7 +88,7 @@ def wait_for_servers(process: subprocess.Popen[str], count: int = 4) -> list[psu
 
 def test_it_finds_what_was_planted_and_ends_by_itself(demo: Demo, folder: Path) -> None:
     """The last line is JSON for programs; the one before it, and the alerts, are for people."""
-    process = demo("--for", "30s")
+    process = demo("--for", "15s")
     servers = wait_for_servers(process)
     out, err = process.communicate(timeout=2 * START_S)
     assert process.returncode == 0, err

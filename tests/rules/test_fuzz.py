@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.rules.fuzz import ROOT, damaged, grown, knot, loaded_or_refused, real_files, tree
 
 #: Kinds of damage, how many of each a run tries in a process of its own, and how long that may hang at most, s.
-MANY = {"damaged": 600, "tree": 600, "knot": 600, "grown": 15}
+MANY = {"damaged": 600, "tree": 600, "knot": 600, "grown": 6}
 PATIENCE = 240
 
 
