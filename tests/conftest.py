@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: How much of the examples that a property names is drawn, by Hypothesis' profile: the suite draws some of them anew in
 #: each run, `make chaos` more than all (`--hypothesis-profile=deep`).
-SHARES = {"house": 0.4, "full": 1.0, "deep": 3.0}
+SHARES = {"house": 0.3, "full": 1.0, "deep": 3.0}
 for _name in SHARES:
     settings.register_profile(_name, deadline=None)  # how long a machine takes is none of a test's business
 settings.load_profile("house")

@@ -86,9 +86,10 @@ def wait_for_servers(process: subprocess.Popen[str], count: int = 4) -> list[psu
     raise AssertionError(f"the demo did not start its servers: {process.communicate()}")
 
 
+@pytest.mark.slow
 def test_it_finds_what_was_planted_and_ends_by_itself(demo: Demo, folder: Path) -> None:
     """The last line is JSON for programs; the one before it, and the alerts, are for people."""
-    process = demo("--for", "15s")
+    process = demo("--for", "30s")
     servers = wait_for_servers(process)
     out, err = process.communicate(timeout=2 * START_S)
     assert process.returncode == 0, err
@@ -142,6 +143,7 @@ def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert "What was there to find" in out
+    assert any("events" in line and "/s" in line for line in out.splitlines())
     assert err == ""
     assert alive(servers) == []
 

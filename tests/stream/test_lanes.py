@@ -261,16 +261,15 @@ def test_undisturbed_lanes_say_what_one_engine_says(seed: int, catalogue: Catalo
     assert sum(worker.unread_taken for worker in workers) > EVENTS / 10
 
 
-@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 20))])
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 20))])
 def test_whatever_dies_the_end_is_that_of_one_engine(seed: int, catalogue: Catalogue) -> None:
     """Kills, handovers, zombies, late acknowledgements, checkpoints at random."""
     play(seed, catalogue, blows=0.07)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_workers_know_the_health_of_their_rules(seed: int, catalogue: Catalogue) -> None:
+def test_workers_know_the_health_of_their_rules(catalogue: Catalogue) -> None:
     """Every rule has judged each event once, on one worker or the other, and says when it fired."""
-    workers = play(seed, catalogue, blows=0.0).workers
+    workers = play(0, catalogue, blows=0.0).workers
     rules = [rule for worker in workers for rule in worker.lanes.health.worker().rules]
     for name in ("account", "both"):
         of_rule = [rule for rule in rules if rule.rule == name]
