@@ -143,7 +143,6 @@ def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert "What was there to find" in out
-    assert any("events" in line and "/s" in line for line in out.splitlines())
     assert err == ""
     assert alive(servers) == []
 

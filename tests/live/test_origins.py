@@ -230,6 +230,8 @@ def test_a_commit_whose_broker_dies_with_it_in_hand_has_no_answer() -> None:
     with Kafka() as kafka:
         create_topics(kafka.address, [Topic("t", 1, 1)])
 
+        accepted = {TP("t", 0): Answer.ACCEPTED}
+
         async def run() -> Answer:
             member = AIOKafkaConsumer(
                 "t", bootstrap_servers=kafka.address, group_id="g", enable_auto_commit=False, session_timeout_ms=60_000
@@ -239,6 +241,8 @@ def test_a_commit_whose_broker_dies_with_it_in_hand_has_no_answer() -> None:
             try:
                 assert kafka.process is not None
                 assert kafka.process.pid is not None
+                while await send_commit(coordinator, coordinator.generation, {TP("t", 0): (0, "w")}) != accepted:
+                    await asyncio.sleep(0.1)  # a broker that has just begun may have no coordinator yet
                 os.kill(kafka.process.pid, signal.SIGSTOP)
                 commit = asyncio.create_task(send_commit(coordinator, coordinator.generation, {TP("t", 0): (0, "x")}))
                 done, _ = await asyncio.wait({commit}, timeout=0.5)
