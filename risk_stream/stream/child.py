@@ -2,7 +2,7 @@
 
 Its settings come as JSON in `RISK_STREAM_CHILD`; it ends when its standard input closes, so that it never outlives the
 supervisor. With `--spare` it gets ready and waits for a line there. Exit codes: 0 told to stop, `WRONG` a
-restart would not help, `AGAIN` start me again.
+restart would not help, `UNSOUND` it would once the files are mended, `AGAIN` start me again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from risk_stream.stream.warm import warm_up
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AGAIN", "GO", "SPARE", "VARIABLE", "WRONG", "main"]
+__all__ = ["AGAIN", "GO", "SPARE", "UNSOUND", "VARIABLE", "WRONG", "main"]
 
 #: The environment variable that carries the settings.
 VARIABLE = "RISK_STREAM_CHILD"
@@ -52,7 +52,7 @@ VARIABLE = "RISK_STREAM_CHILD"
 #: The argument that says that this process is a spare, and the line that sends it to work.
 SPARE, GO = "--spare", b"go\n"
 
-AGAIN, WRONG = 75, 78
+AGAIN, WRONG, UNSOUND = 75, 78, 79
 
 #: A session where the broker does not say what it allows, s: Kafka's own minimum.
 DEFAULT_SESSION = 6.0
@@ -186,7 +186,7 @@ def main() -> NoReturn:
     except ProblemsError as exc:
         for problem in exc.problems:
             log.error("%s", problem)
-        _end(WRONG, f"the worker cannot start: {len(exc.problems)} problems in its rules or event types")
+        _end(UNSOUND, f"the worker cannot start: {len(exc.problems)} problems in its rules or event types")
     except LaterFormatError as exc:
         _end(WRONG, str(exc))
     except BrokerError as exc:

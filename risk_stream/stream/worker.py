@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
@@ -38,11 +39,11 @@ SPARE_AFTER = 10.0
 #: A server of decisions that ended is started again so long after its last start at the soonest, s.
 SERVER_AGAIN = 5.0
 
-#: How often a broker that does not answer is tried, s.
-BROKER_WAIT = 1.0
+#: How often a broker that does not answer is tried, and files that are wrong are looked at, s.
+BROKER_WAIT = FILES_WAIT = 1.0
 
 #: As in `risk_stream.stream.child`, which is not imported here: the supervisor stays small.
-VARIABLE, SPARE, GO, WRONG = "RISK_STREAM_CHILD", "--spare", b"go\n", 78
+VARIABLE, SPARE, GO, WRONG, UNSOUND = "RISK_STREAM_CHILD", "--spare", b"go\n", 78, 79
 
 
 def run_worker(settings: Settings) -> int:
@@ -80,17 +81,21 @@ class Supervisor:
             for problem in exc.problems:
                 _say(str(problem))
             return 1
-        wait, killed = FIRST_WAIT, False
+        wait, killed, worked = FIRST_WAIT, False, False
         while not self._told.is_set():
             # Who was killed had a broker and all topics a moment ago: the new one may be at its work the sooner.
             if not killed and not self._prepare(catalogue):
                 continue
-            began = time.monotonic()
+            began, written = time.monotonic(), self._written()
             code = self._run_child()
             if code == 0 or self._told.is_set():
                 break
-            if code == WRONG:
+            if code == WRONG or (code == UNSOUND and not worked):
                 return 1
+            if code == UNSOUND:
+                self._await_other_files(written)
+                continue
+            worked = True
             killed = code < 0
             if time.monotonic() - began > (AT_WORK if killed else STEADY):
                 wait = FIRST_WAIT
@@ -117,6 +122,23 @@ class Supervisor:
                     _say(f"created {len(made)} topics: {', '.join(made)}")
                 return True
         return False
+
+    def _await_other_files(self, written: int) -> None:
+        """A bad edit does not end a worker that was at work and began anew: it goes on when the files are mended."""
+        _say("it was at work under the plan before: it goes on as soon as these files are mended")
+        while self._written() == written and not self._told.is_set():
+            self._told.wait(FILES_WAIT)
+
+    def _written(self) -> int:
+        """What changes when a file that plans are made of is written, added or gone."""
+        of = self.settings
+        paths = [Path(path) for path in (*of.rules, *of.models, *of.events, *of.calendars)]
+        seen = []
+        for path in (file for root in paths for file in (root, *root.rglob("*"))):
+            with contextlib.suppress(OSError):
+                stat = path.stat()
+                seen.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        return hash(tuple(sorted(seen)))
 
     def _run_child(self) -> int:
         self.child, began = self._take_spare() or self._start(), time.monotonic()

@@ -118,6 +118,22 @@ def test_rules_are_reloaded_and_a_bad_edit_is_refused(house: House, worker: Work
     assert eventually(lambda: worker.metric("risk_stream_plan_reloads_total", result="loaded") >= 2, within=10)
 
 
+def test_a_worker_that_dies_over_a_bad_edit_goes_on_when_it_is_mended(new_house: Callable[[str], House]) -> None:
+    """The edit was refused while it ran; what begins anew cannot know what stood there before, and waits."""
+    house = new_house("badedit")
+    worker = Worker(house).start().ready()
+    try:
+        house.write_rules(RULES.replace("amount > 9000", "amuont > 1"))
+        assert eventually(lambda: worker.metric("risk_stream_plan_reloads_total", result="refused") >= 1, within=10)
+        worker.kill()
+        assert eventually(lambda: "goes on as soon as these files are mended" in worker.log), worker.log
+        house.send([transfer("mended-1", "A765000", 9500)])
+        house.write_rules(RULES)
+        assert eventually(lambda: "mended-1" in house.said("large")), worker.log
+    finally:
+        worker.stop()
+
+
 def test_redis_may_go_and_come_back(house: House, worker: Worker, mortal_redis: RedisServer) -> None:
     """While Redis is away judging goes on and says so once; when it is back every alert is there."""
     mortal_redis.kill()

@@ -72,6 +72,32 @@ def test_what_a_restart_would_not_mend_is_the_end(play: Any) -> None:
     assert (module.VARIABLE, module.SPARE, module.GO) == (child.VARIABLE, child.SPARE, child.GO)
 
 
+def test_wrong_rules_end_it_at_the_start_and_not_once_it_was_at_work(
+    play: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bad edit lies in the folder as a process begins anew: the worker waits until a file is another."""
+    assert play(child.UNSOUND) == (1, 1)
+    assert module.UNSOUND == child.UNSOUND
+    written = iter([1, 1, 1, 2, 2])  # before each of two starts, as it waits twice, and before the third
+    monkeypatch.setattr(Supervisor, "_written", lambda _: next(written))
+    monkeypatch.setattr(module, "FILES_WAIT", 0.01)
+    assert play(child.AGAIN, child.UNSOUND, 0) == (0, 3)
+    assert "goes on as soon as these files are mended" in capsys.readouterr().err
+    assert list(written) == []
+
+
+def test_a_file_that_is_written_added_or_gone_is_another(tmp_path: Path) -> None:
+    supervisor = Supervisor(Settings(rules=[tmp_path], models=[tmp_path / "none"]))
+    seen = [supervisor._written()]
+    (tmp_path / "in").mkdir()
+    for change in (lambda file: file.write_text("a"), lambda file: file.write_text("bb"), lambda file: file.unlink()):
+        change(tmp_path / "in" / "rules.yaml")
+        seen.append(supervisor._written())
+        assert supervisor._written() == seen[-1]
+    assert len(set(seen)) >= 3
+    assert seen[1] != seen[2] != seen[3]
+
+
 def test_told_to_stop_while_it_runs(play: Any) -> None:
     """No restart after SIGTERM."""
     assert play(child.AGAIN, "stop", child.AGAIN) == (0, 2)
