@@ -46,7 +46,7 @@ demo: install  ## A simulated market, a worker and live alerts in this terminal 
 
 test: install servers  ## The whole suite on real Kafka, redis-server and Prometheus: ARGS="-k rules"
 	@echo "== testing (each live test that is skipped for want of a server is named at the end)"
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: install  ## Lint, format and types, as the tests hold them
 	@$(BIN)/ruff check .
