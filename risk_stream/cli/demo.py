@@ -302,7 +302,7 @@ def _all_judged(run: Run) -> bool:
 
 def _stalled(run: Run, planned: float) -> bool:
     """Whether it should have ended and nothing more is judged; a slow machine is waited for."""
-    return time.monotonic() > planned and min(run.numbers.quiet_for, time.monotonic() - planned) > DRAIN_PATIENCE
+    return min(run.numbers.quiet_for, time.monotonic() - planned) > DRAIN_PATIENCE
 
 
 async def _tell(run: Run, settings: Settings, market: Market, story: Demo) -> None:

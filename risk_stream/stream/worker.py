@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from types import FrameType
 
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
@@ -124,17 +123,21 @@ class Supervisor:
         return False
 
     def _await_other_files(self, written: int) -> None:
-        """A bad edit does not end a worker that was at work and began anew: it goes on when the files are mended."""
+        """A bad edit does not end a worker that was at work and began anew: it goes on when the files are mended.
+
+        What is wrong may stand in a file that is not looked at, one that another imports: so it is tried again anyway.
+        """
         _say("it was at work under the plan before: it goes on as soon as these files are mended")
-        while self._written() == written and not self._told.is_set():
+        end = time.monotonic() + LONGEST_WAIT
+        while self._written() == written and time.monotonic() < end and not self._told.is_set():
             self._told.wait(FILES_WAIT)
 
     def _written(self) -> int:
-        """What changes when a file that plans are made of is written, added or gone."""
+        """What changes when a file that a start reads is written, added or gone."""
         of = self.settings
-        paths = [Path(path) for path in (*of.rules, *of.models, *of.events, *of.calendars)]
+        roots = (*of.rules, *of.models, *of.events, *of.calendars, of.people_folder)
         seen = []
-        for path in (file for root in paths for file in (root, *root.rglob("*"))):
+        for path in (file for root in roots for file in (root, *root.rglob("*"))):
             with contextlib.suppress(OSError):
                 stat = path.stat()
                 seen.append((str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the servers, once for the whole run, and a house with one worker that most share."""
+"""Fixtures for all tests: servers once for the whole run, houses on them, and one that a module may hurt."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def eventually(what: Callable[[], Any], *, within: float = 30.0, every: float = 
 
 def wait_until(holds: Callable[[], Any], *logs: Path) -> None:
     """Return once it holds; else say what processes have logged."""
-    assert eventually(holds, within=60, every=0.1), [log.read_text() for log in logs]
+    assert eventually(holds, within=60), [log.read_text() for log in logs]
 
 
 _last = 0

@@ -1,4 +1,4 @@
-"""The chaos test in short: workers and a desk are hurt under load; nothing is lost or doubled.
+"""The chaos test in short: workers, a desk, a broker and a Redis are hurt under load; nothing is lost or doubled.
 
 It is the smallest of what `make chaos` does. In `make test` the same comparison is made of the soak (tests/bench), in
 which servers are hurt; tests/live has workers die one by one, and tests/stream/test_lanes.py all at once, in memory.

@@ -90,17 +90,8 @@ def tested(kind: str, *plugins: object) -> int:
     """One run of pytest over the tests of a kind of modules."""
     import pytest
 
-    options = (
-        "-q",
-        "--no-header",
-        "--hypothesis-profile=full",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-p",
-        "tests.mutants.interpreted",
-    )
+    loaded = ("-pno:cacheprovider", "-pno:xdist", "-ptests.mutants.interpreted")
+    options = ("-q", "--no-header", "--hypothesis-profile=full", *loaded)
     # What is skipped for want of time elsewhere is no fault here: a kernel in Python takes minutes.
     more = ("--timeout=0", "--durations=0", "--durations-min=60", "-m", "not live and not slow")
     apart = [f"--ignore={path}" for path in APART]

@@ -20,6 +20,7 @@ from tests.protocol.schedule import Schedule
 HERE = Path(__file__).parent
 FIRST, PART = 50_000_000, 22
 PARTS = pytest.mark.parametrize("part", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 40))])
+SLOWER = [pytest.param(n, marks=pytest.mark.slow) for n in range(FIRST + 2_000_015, FIRST + 2_000_060)]
 
 
 @PARTS
@@ -40,7 +41,7 @@ def everything_said(seed: int, decisions: Decisions) -> tuple[object, ...]:
     return broker.alerts, broker.rejects, broker.audit, broker.committed, broker.logs
 
 
-@pytest.mark.parametrize("seed", range(FIRST + 2_000_000, FIRST + 2_000_015))
+@pytest.mark.parametrize("seed", [*range(FIRST + 2_000_000, FIRST + 2_000_015), *SLOWER])
 def test_the_product_decides_as_the_model_does_record_by_record(seed: int) -> None:
     assert everything_said(seed, ProductDecisions()) == everything_said(seed, ModelDecisions())
 

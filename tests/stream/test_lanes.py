@@ -254,7 +254,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("risk_stream.stream.lanes.GRACE", 1e6)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_undisturbed_lanes_say_what_one_engine_says(seed: int, catalogue: Catalogue) -> None:
     """In the end: what is late revises what was said. What a worker sent to a lane of its own it need not read."""
     workers = play(seed, catalogue, blows=0.0).workers
@@ -267,9 +267,10 @@ def test_whatever_dies_the_end_is_that_of_one_engine(seed: int, catalogue: Catal
     play(seed, catalogue, blows=0.07)
 
 
-def test_workers_know_the_health_of_their_rules(catalogue: Catalogue) -> None:
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_workers_know_the_health_of_their_rules(seed: int, catalogue: Catalogue) -> None:
     """Every rule has judged each event once, on one worker or the other, and says when it fired."""
-    workers = play(0, catalogue, blows=0.0).workers
+    workers = play(seed, catalogue, blows=0.0).workers
     rules = [rule for worker in workers for rule in worker.lanes.health.worker().rules]
     for name in ("account", "both"):
         of_rule = [rule for rule in rules if rule.rule == name]

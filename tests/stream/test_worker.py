@@ -86,6 +86,15 @@ def test_wrong_rules_end_it_at_the_start_and_not_once_it_was_at_work(
     assert list(written) == []
 
 
+def test_wrong_rules_are_tried_again_though_no_file_that_is_looked_at_is_another(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was mended may be imported from elsewhere."""
+    monkeypatch.setattr(module, "FILES_WAIT", 0.01)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 0.05)
+    assert play(child.AGAIN, child.UNSOUND, child.UNSOUND, 0) == (0, 4)
+
+
 def test_a_file_that_is_written_added_or_gone_is_another(tmp_path: Path) -> None:
     supervisor = Supervisor(Settings(rules=[tmp_path], models=[tmp_path / "none"]))
     seen = [supervisor._written()]
