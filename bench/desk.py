@@ -9,8 +9,8 @@ import msgspec
 
 from bench.report import table
 from risk_stream.alerts import SEVERITIES, Act, Cause, Desk
-from risk_stream.desk import GARBAGE
 from risk_stream.engine import Alert, alert_id
+from risk_stream.settings.garbage import collect_rarely
 from tests.alerts.made import alert
 
 __all__ = ["run"]
@@ -38,7 +38,7 @@ def run(quick: bool) -> dict[str, float]:
             log.append(desk.act(act, Cause("b", 0, place * len(ids) + number), number))
     took = time.process_time() - began
     before = gc.get_threshold()
-    gc.set_threshold(*GARBAGE)  # as a desk has it
+    collect_rarely()  # as a desk has it
     heir, began = Desk(), time.process_time()
     for record in log:
         assert record is not None

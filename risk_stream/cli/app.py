@@ -47,6 +47,7 @@ from risk_stream.cli import (
 )
 from risk_stream.cli.extras import missing_extra
 from risk_stream.cli.output import CommandError, errors, examples, help_alone, sentence
+from risk_stream.settings.garbage import collect_rarely
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,6 +156,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> NoReturn:
     """What the installed script calls. Where an encoding lacks a character (LANG=C), another is shown in its place."""
+    collect_rarely()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Callable
 
@@ -27,14 +26,12 @@ from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
 from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, redis_options
+from risk_stream.settings.garbage import settle
 from risk_stream.sinks import Metrics
 
 __all__ = ["Console"]
 
 log = logging.getLogger("risk_stream.console")
-
-#: Objects made before Python looks for cycles: alerts stay by the hundred thousand, and none is in a cycle.
-GARBAGE = (50_000, 50, 100)
 
 
 class Console:
@@ -79,13 +76,11 @@ class Console:
             LaterFormatError: a later release works in this house.
             OSError: the port is taken.
         """
-        gc.set_threshold(*GARBAGE)
         try:
             await check_release(self.settings)
             await self._serve()
             await asyncio.gather(self.acts.start(), self.house.plans.start(), self.feed.start())
-            gc.collect()
-            gc.freeze()  # what was read stays: it need not be looked at for cycles again
+            settle()
             self._ready = True
             self._told(f"console: {self.address} ({len(self.house.index):,} alerts known)")
             assert self._runner is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.desk.clerk import GARBAGE, DeskClerk
+from risk_stream.desk.clerk import DeskClerk
 from risk_stream.desk.gauges import DESK_METRICS
 from risk_stream.desk.heads import HeadsError, HeadsFile, is_signed, make_key, private_key, public_key, signed
 from risk_stream.desk.log import LifeLog
@@ -10,7 +10,6 @@ from risk_stream.desk.policy import PolicyError, read_policy
 
 __all__ = [
     "DESK_METRICS",
-    "GARBAGE",
     "DeskClerk",
     "HeadsError",
     "HeadsFile",

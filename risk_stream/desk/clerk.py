@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -31,18 +30,16 @@ from risk_stream.engine import Alert
 from risk_stream.kafka import WAIT_MS, Outgoing, Reader, Turn, lag, read_lives, reject_to
 from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, kafka_options
+from risk_stream.settings.garbage import settle
 from risk_stream.sinks import AlertSink, Metrics
 
 if TYPE_CHECKING:
     from aiokafka.structs import ConsumerRecord
 
-__all__ = ["GARBAGE", "DeskClerk"]
+__all__ = ["DeskClerk"]
 
 #: Inputs that are decided in one go, and stored together.
 BATCH = 500
-
-#: Objects made before Python looks for cycles: lives stay by the hundred thousand, and none is in a cycle.
-GARBAGE = (50_000, 50, 100)
 
 _DAY_MS = 86_400_000
 
@@ -78,7 +75,6 @@ class DeskClerk:
             LaterFormatError: a later release works in this house.
         """
         await check_release(self.settings)
-        gc.set_threshold(*GARBAGE)
         await self._turn.work(
             self._work,
             topics=[self.settings.alerts_topic, self.settings.actions_topic, self.settings.life_topic],
@@ -101,8 +97,7 @@ class DeskClerk:
             await lives.open()
             desk = Desk(self._policies.policy)
             await self._read(desk, standings)
-            gc.collect()
-            gc.freeze()  # what was read stays: it need not be looked at for cycles again
+            settle()
             self._told(f"active: {len(desk.memory.lives):,} alerts known, {desk.memory.number:,} entries")
             work = [asyncio.create_task(w) for w in (standings.run(), self._decide(desk, lives, standings))]
             ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from risk_stream.service.process import main
+from risk_stream.settings.garbage import collect_rarely
 
-sys.exit(main())
+if __name__ == "__main__":
+    collect_rarely()  # before anything large is imported
+    from risk_stream.service.process import main
+
+    sys.exit(main())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -26,6 +25,7 @@ from risk_stream.service.follow import Follower
 from risk_stream.service.http import make_web
 from risk_stream.service.replies import Replies
 from risk_stream.settings import Settings
+from risk_stream.settings.garbage import settle
 from risk_stream.sinks import SERVER_METRICS, Metrics
 
 __all__ = ["Service", "main", "run_service"]
@@ -40,9 +40,6 @@ LAST_ANSWERS = 5.0
 
 #: How long a request waits for others to go to the broker with it, ms: at hundreds a second it has half as much to do.
 LINGER_MS = 2
-
-#: Objects made before Python looks for cycles: answers stay by the hundred thousand, and none is in a cycle.
-GARBAGE = (100_000, 50, 100)
 
 _DAY_MS = 86_400_000
 
@@ -119,8 +116,7 @@ class Service:
         began = time.monotonic()
         await self._decisions.ready.wait()
         await self._asked.ready.wait()
-        gc.collect()
-        gc.freeze()
+        settle()
         at = f"{self.settings.decisions_host}:{self.settings.decisions_port}"
         took = time.monotonic() - began
         log.info(
@@ -173,7 +169,6 @@ def run_service(settings: Settings, *, with_parent: bool = False) -> None:
     Raises `BrokerError` where there is no broker or no topic, `LaterFormatError` where a later release works in this
     house, `ProblemsError` for event types that are wrong, and OSError where the port is taken.
     """
-    gc.set_threshold(*GARBAGE)
     set_up_logging(settings.log_level, settings.log_file, settings.broker, lambda: None)
     catalogue = load_catalogue(*settings.events)
 

@@ -20,6 +20,7 @@ from types import FrameType
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.kafka import BrokerError, create_topics, wanted_topics
 from risk_stream.settings import Settings
+from risk_stream.stream.supervised import GO, SPARE, UNSOUND, VARIABLE, WRONG
 
 __all__ = ["Supervisor", "run_worker"]
 
@@ -40,9 +41,6 @@ SERVER_AGAIN = 5.0
 
 #: How often a broker that does not answer is tried, and files that are wrong are looked at, s.
 BROKER_WAIT = FILES_WAIT = 1.0
-
-#: As in `risk_stream.stream.child`, which is not imported here: the supervisor stays small.
-VARIABLE, SPARE, GO, WRONG, UNSOUND = "RISK_STREAM_CHILD", "--spare", b"go\n", 78, 79
 
 
 def run_worker(settings: Settings) -> int:

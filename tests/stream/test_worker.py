@@ -15,8 +15,9 @@ from aiokafka.errors import KafkaConnectionError
 
 from risk_stream.kafka import BrokerError
 from risk_stream.settings import Settings
-from risk_stream.stream import child
+from risk_stream.stream import process
 from risk_stream.stream import worker as module
+from risk_stream.stream.supervised import AGAIN, UNSOUND, WRONG
 from risk_stream.stream.worker import Supervisor, run_worker
 
 
@@ -59,7 +60,7 @@ def test_a_process_that_was_told_to_stop_is_the_end(play: Any) -> None:
 
 def test_a_process_that_failed_is_started_again_with_a_reason(play: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence each."""
-    assert play(child.AGAIN, -9, 0) == (0, 3)
+    assert play(AGAIN, -9, 0) == (0, 3)
     said = capsys.readouterr().err.splitlines()
     assert "ended with code 75; its last line above says why; it is started again in 0.01 s" in said[0]
     assert "was ended by SIGKILL; it is started again in 0.02 s" in said[1]
@@ -67,21 +68,18 @@ def test_a_process_that_failed_is_started_again_with_a_reason(play: Any, capsys:
 
 def test_what_a_restart_would_not_mend_is_the_end(play: Any) -> None:
     """Wrong rules at the start, a port that is taken."""
-    assert play(child.WRONG) == (1, 1)
-    assert module.WRONG == child.WRONG
-    assert (module.VARIABLE, module.SPARE, module.GO) == (child.VARIABLE, child.SPARE, child.GO)
+    assert play(WRONG) == (1, 1)
 
 
 def test_wrong_rules_end_it_at_the_start_and_not_once_it_was_at_work(
     play: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A bad edit lies in the folder as a process begins anew: the worker waits until a file is another."""
-    assert play(child.UNSOUND) == (1, 1)
-    assert module.UNSOUND == child.UNSOUND
+    assert play(UNSOUND) == (1, 1)
     written = iter([1, 1, 1, 2, 2])  # before each of two starts, as it waits twice, and before the third
     monkeypatch.setattr(Supervisor, "_written", lambda _: next(written))
     monkeypatch.setattr(module, "FILES_WAIT", 0.01)
-    assert play(child.AGAIN, child.UNSOUND, 0) == (0, 3)
+    assert play(AGAIN, UNSOUND, 0) == (0, 3)
     assert "goes on as soon as these files are mended" in capsys.readouterr().err
     assert list(written) == []
 
@@ -92,7 +90,7 @@ def test_wrong_rules_are_tried_again_though_no_file_that_is_looked_at_is_another
     """What was mended may be imported from elsewhere."""
     monkeypatch.setattr(module, "FILES_WAIT", 0.01)
     monkeypatch.setattr(module, "LONGEST_WAIT", 0.05)
-    assert play(child.AGAIN, child.UNSOUND, child.UNSOUND, 0) == (0, 4)
+    assert play(AGAIN, UNSOUND, UNSOUND, 0) == (0, 4)
 
 
 def test_a_file_that_is_written_added_or_gone_is_another(tmp_path: Path) -> None:
@@ -109,7 +107,7 @@ def test_a_file_that_is_written_added_or_gone_is_another(tmp_path: Path) -> None
 
 def test_told_to_stop_while_it_runs(play: Any) -> None:
     """No restart after SIGTERM."""
-    assert play(child.AGAIN, "stop", child.AGAIN) == (0, 2)
+    assert play(AGAIN, "stop", AGAIN) == (0, 2)
 
 
 def test_it_waits_for_the_broker_and_says_so_once(
@@ -168,11 +166,11 @@ def test_a_process_that_fails_says_what_failed_first(
     def end(code: int, sentence: str) -> None:
         raise Ended(code, sentence)
 
-    monkeypatch.setattr(child, "_end", end)
+    monkeypatch.setattr(process, "_end", end)
     failing: Any = Failing()
     with pytest.raises(Ended) as ended:
-        child._work(failing, failing, "kafka:9092")
-    assert ended.value.args == (child.AGAIN, said)
+        process._work(failing, failing, "kafka:9092")
+    assert ended.value.args == (AGAIN, said)
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from risk_stream.stream.child import AGAIN
+from risk_stream.stream.supervised import AGAIN
 
 #: A process that has the supervisor's pipe for its input, is deaf to being told to stop, and would go on for ever.
 DEAF = """
 import signal, threading
-from risk_stream.stream import child
+from risk_stream.stream import process
 signal.signal(signal.SIGTERM, lambda *_: None)
-child._end_with_parent(patience=0.2)
+process._end_with_parent(patience=0.2)
 print("ready", flush=True)
 while True:
     threading.Event().wait(60)
