@@ -10,7 +10,7 @@ import msgspec
 from bench.report import table
 from risk_stream.alerts import SEVERITIES, Act, Cause, Desk
 from risk_stream.engine import Alert, alert_id
-from risk_stream.settings.garbage import collect_rarely
+from risk_stream.garbage import collect_rarely
 from tests.alerts.made import alert
 
 __all__ = ["run"]

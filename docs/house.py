@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 __all__ = [
+    "ALONE",
     "CORE",
     "FLOORS",
     "FRIENDS",
@@ -36,6 +37,7 @@ MODULES = sorted(path for folder in (PACKAGE, ROOT / "bench") for path in folder
 FLOORS = {
     "catalogue": 0,
     "settings": 0,
+    "garbage": 0,
     "calendars": 1,
     "features": 1,
     "models": 1,
@@ -68,6 +70,8 @@ FRIENDS = {
     ("access", "alerts"),
     ("sinks", "alerts"),
 }
+#: Modules beside the rooms: the way in, and what each process of ours says before it imports anything.
+ALONE = {"__main__", "garbage"}
 #: Rooms without I/O, clock and chance: functions of their input.
 CORE = {
     "catalogue",
@@ -159,7 +163,7 @@ def _rooms() -> Iterator[Room]:
         if not (folder / "__init__.py").is_file():
             continue
         files = sorted(folder.rglob("*.py"))
-        seen = {room(module) for path in files for module in imports(path)} & set(FLOORS) - {folder.name}
+        seen = {room(module) for path in files for module in imports(path)} & set(FLOORS) - ALONE - {folder.name}
         sentence = (ast.get_docstring(parsed((folder / "__init__.py").read_text())) or "").splitlines()[0]
         lines = sum(len(path.read_text().splitlines()) for path in files)
         yield Room(folder.name, sentence, FLOORS[folder.name], lines, frozenset(filter(None, seen)))

@@ -47,7 +47,7 @@ from risk_stream.cli import (
 )
 from risk_stream.cli.extras import missing_extra
 from risk_stream.cli.output import CommandError, errors, examples, help_alone, sentence
-from risk_stream.settings.garbage import collect_rarely
+from risk_stream.garbage import collect_rarely
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

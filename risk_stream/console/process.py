@@ -24,9 +24,9 @@ from risk_stream.console.index import Index
 from risk_stream.console.metrics import CONSOLE_METRICS
 from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
+from risk_stream.garbage import settle
 from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, redis_options
-from risk_stream.settings.garbage import settle
 from risk_stream.sinks import Metrics
 
 __all__ = ["Console"]

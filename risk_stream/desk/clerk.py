@@ -27,10 +27,10 @@ from risk_stream.desk.policy import PolicySource
 from risk_stream.desk.signing import HeadSigner
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
+from risk_stream.garbage import settle
 from risk_stream.kafka import WAIT_MS, Outgoing, Reader, Turn, lag, read_lives, reject_to
 from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, kafka_options
-from risk_stream.settings.garbage import settle
 from risk_stream.sinks import AlertSink, Metrics
 
 if TYPE_CHECKING:

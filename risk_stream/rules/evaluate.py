@@ -48,6 +48,18 @@ _Named: TypeAlias = tuple[str, bool]
 _PROGRAMS: WeakKeyDictionary[Plan, WeakValueDictionary[tuple[str, str, Delay | None], Program]] = WeakKeyDictionary()
 
 
+class _Names:
+    """What the rules of one plan name, as far as an alert has shown it; shared by all who judge by the plan."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id
+        self.conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
+        self.programs: dict[_Named, Program] = {}  # a condition and its opposite
+
+
+_NAMES: WeakKeyDictionary[Plan, _Names] = WeakKeyDictionary()
+
+
 class RulesAt(NamedTuple):
     """Which rules judge together: those of a plan at a hop on events of a type, so long after them (None: at once)."""
 
@@ -106,10 +118,8 @@ class Evaluator:
         self._errors: dict[str, Failures] = {}
         self._summaries: dict[str, tuple[Callable[[Callable[[str], str]], str], dict[str, Meaning]]] = {}  # by rule id
         self._deciders: dict[str, Decider] = {}  # by rule id
-        self._named: dict[_Named, Program] = {}  # a condition and its opposite
-        self._conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
+        self._names = _NAMES.setdefault(plan, _Names())
         self._slots: dict[tuple[Compiled, str, str], int] = {}  # (program, rule, name) -> the value it stands for
-        self._namings: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id: what it names
         self._worded: dict[int, tuple[Value, str]] = {}  # by identity: a table asks its values again for each event
         self._seen: View | None = None  # the view that these are of
         self._runs: dict[Program, Run] = {}
@@ -285,9 +295,10 @@ class Evaluator:
 
     def _naming(self, rule: Rule) -> tuple[tuple[str, Meaning, _Needs], ...]:
         """The names of a rule, what they mean, and what showing it needs."""
-        found = self._namings.get(rule.id)
+        found = self._names.of.get(rule.id)
         if found is None:
-            found = self._namings[rule.id] = tuple((name, meaning, _needs_of(meaning)) for name, meaning in rule.named)
+            found = tuple((name, meaning, _needs_of(meaning)) for name, meaning in rule.named)
+            self._names.of[rule.id] = found
         return found
 
     def _is_unlearnt(self, rule: Rule, needs: _Needs, shown: _Plain, view: View, row: int) -> bool:
@@ -302,13 +313,14 @@ class Evaluator:
     def _truth(self, rule: Rule, name: str, condition: Condition, view: View, row: int) -> bool | None:
         """What a rule's condition of some name is on one row: true, false, or None where that is unknown."""
         self._look_at(view)
-        key = self._conditions.get((rule.id, name))
+        names = self._names
+        key = names.conditions.get((rule.id, name))
         if key is None:
-            key = self._conditions[rule.id, name] = (wording(condition), rule.approximate)
+            key = names.conditions[rule.id, name] = (wording(condition), rule.approximate)
         if key not in self._truths:
-            program = self._named.get(key)
+            program = names.programs.get(key)
             if program is None:
-                program = self._named[key] = Program()
+                program = names.programs[key] = Program()
                 program.add(condition, approximate=rule.approximate)
                 program.add(opposite(condition), approximate=rule.approximate)
             _, (holds, fails) = program.masks(view)

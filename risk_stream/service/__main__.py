@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from risk_stream.settings.garbage import collect_rarely
+from risk_stream.garbage import collect_rarely
 
 if __name__ == "__main__":
     collect_rarely()  # before anything large is imported

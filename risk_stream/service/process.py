@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.decisions import Deadlines, Decision, Request, Requests, partition_of
+from risk_stream.garbage import settle
 from risk_stream.kafka import BrokerError, Producer, partition_counts, set_up_logging
 from risk_stream.kafka.releases import check_release
 from risk_stream.service.asking import REMEMBERED, Asking, LostError
@@ -25,7 +26,6 @@ from risk_stream.service.follow import Follower
 from risk_stream.service.http import make_web
 from risk_stream.service.replies import Replies
 from risk_stream.settings import Settings
-from risk_stream.settings.garbage import settle
 from risk_stream.sinks import SERVER_METRICS, Metrics
 
 __all__ = ["Service", "main", "run_service"]

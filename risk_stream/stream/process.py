@@ -19,11 +19,11 @@ from aiokafka.errors import KafkaError
 from risk_stream.access import read_access
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.catalogue.formats import LaterFormatError
+from risk_stream.garbage import settle
 from risk_stream.kafka import BrokerError, minimum_session, partition_counts, set_up_logging, wanted_topics
 from risk_stream.kafka.releases import enter_house
 from risk_stream.rules import Plan, PlanSource, with_models
 from risk_stream.settings import Settings
-from risk_stream.settings.garbage import settle
 from risk_stream.sinks import AlertSink, Keep, Metrics, ProfileSink
 from risk_stream.stream.app import RiskApp, make_app
 from risk_stream.stream.keeper import Keeper
