@@ -78,6 +78,7 @@ def test_the_further_a_channel_is_behind_the_more_is_judged_again() -> None:
     assert revised[0] < 1 < revised[2]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.timeout(300)
 def test_the_card_rule_pack_finds_what_it_must() -> None:

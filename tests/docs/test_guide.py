@@ -7,10 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from risk_stream import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDES = [DOCS / "guide.md", DOCS / "guide.zh.md"]
@@ -38,23 +40,25 @@ def steps(page: Path) -> Iterator[tuple[str, list[str]]]:
             yield command, shown
 
 
-def run(command: str, folder: Path) -> list[str]:
-    """The lines that a command says in a folder, stdout first."""
-    words = shlex.split(command)
-    if words[0] == "risk-stream":
-        words = [sys.executable, "-m", "risk_stream", *words[1:]]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RISK_STREAM_")}
-    path = os.pathsep.join(filter(None, [str(DOCS.parent), clean.get("PYTHONPATH")]))
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env={**clean, "COLUMNS": "200", "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-    return [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
+@pytest.fixture
+def run(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], list[str]]:
+    """Gives the lines that a command says in an empty folder, stdout first."""
+    for name in [name for name in os.environ if name.startswith("RISK_STREAM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def lines(command: str) -> list[str]:
+        capfdbinary.readouterr()
+        words = shlex.split(command)
+        code = cli.run(words[1:]) if words[0] == "risk-stream" else subprocess.run(words, timeout=60).returncode
+        said = capfdbinary.readouterr()
+        assert code == 0, f"{command}: {said.err.decode()}"
+        return [line.rstrip() for line in (said.out + said.err).decode().splitlines()]
+
+    return lines
 
 
 def like(shown: str, said: str) -> bool:
@@ -63,14 +67,14 @@ def like(shown: str, said: str) -> bool:
 
 
 @pytest.mark.timeout(240)
-def test_each_step_of_the_guide_does_what_it_shows(tmp_path: Path) -> None:
+def test_each_step_of_the_guide_does_what_it_shows(run: Callable[[str], list[str]], tmp_path: Path) -> None:
     for command, shown in steps(GUIDES[0]):
         if not command:
             path = tmp_path / shown[0].removeprefix("# ")
             path.parent.mkdir(exist_ok=True)
             path.write_text("\n".join(shown) + "\n")
             continue
-        said = iter(run(command, tmp_path))
+        said = iter(run(command))
         for line in shown:
             if line.strip() != "…":
                 assert any(like(line, one) for one in said), f"$ {command}\nnot said, or not in this order: {line}"

@@ -286,8 +286,9 @@ def often_judged_right(seed: int) -> int:
     return sum(alert.was is not None for alert in said)
 
 
-def test_what_was_judged_later_and_is_revised_often_is_the_oracles() -> None:
-    assert sum(often_judged_right(seed) for seed in range(40)) > 100
+@pytest.mark.parametrize("seeds", [12, pytest.param(40, marks=pytest.mark.slow)])
+def test_what_was_judged_later_and_is_revised_often_is_the_oracles(seeds: int) -> None:
+    assert sum(often_judged_right(seed) for seed in range(seeds)) > 2.5 * seeds
 
 
 def test_that_a_late_event_does_not_revise_what_was_due_before_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

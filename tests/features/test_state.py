@@ -103,7 +103,7 @@ def test_values_are_those_of_the_set_of_events_whatever_order_they_came_in(
     assert state.rows == rows
 
 
-@pytest.mark.parametrize(("seed", "cap"), [(0, 1024), (1, 1024), (2, 60)])
+@pytest.mark.parametrize(("seed", "cap"), [(0, 1024), pytest.param(1, 1024, marks=pytest.mark.slow), (2, 60)])
 def test_long_logs_asked_for_again_equal_the_ordered_stream(seed: int, cap: int) -> None:
     """A cached key whose rows come up to hundreds out of order, each asked for again: near the newest and far."""
     asked = layout(EVERYTHING, cap)
@@ -124,7 +124,7 @@ def test_long_logs_asked_for_again_equal_the_ordered_stream(seed: int, cap: int)
                 assert flagged or not differs(a, float(values[i, f]), False, want[event.place][f])
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 4))])
 def test_long_logs_are_exact_through_caches_and_compactions(seed: int) -> None:
     """Thousands of events of a few keys, cached, late, trimmed, compacted, capped: equal to plain lists."""
     cap = (1024, 150)[seed % 2]

@@ -27,7 +27,8 @@ __all__ = ["Alertmanager", "Kafka", "MissingServerError", "Prometheus", "RedisSe
 
 ROOT = Path(__file__).parents[2]
 
-#: Sessions as short as a worker may wish for; internal topics that one broker can hold; nothing made by accident.
+#: Sessions as short as a worker may wish for; internal topics that one broker can hold; nothing made by accident, and
+#: no record twice a second where nothing happens.
 COMMON_PROPERTIES = """
 process.roles=broker,controller
 node.id=1
@@ -36,6 +37,7 @@ controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
 group.min.session.timeout.ms=500
+metadata.max.idle.interval.ms=0
 group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions={internal}

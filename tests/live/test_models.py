@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from risk_stream.catalogue import load_catalogue
 from tests.live.house import House, Worker, eventually, transfer
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(250)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(250)]
 
 RULES = """\
 stage: trading

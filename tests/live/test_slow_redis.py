@@ -15,7 +15,7 @@ import redis
 from tests.live.house import House, Worker, eventually, transfer
 from tests.live.servers import MissingServerError, RedisServer
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(240)]
 
 #: Alerts while Redis stands still: some first, to have everything in memory that is needed once, then many.
 FIRST, MANY = 6_000, 54_000

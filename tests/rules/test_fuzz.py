@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from tests.rules.fuzz import ROOT, damaged, grown, knot, loaded_or_refused, real_files, tree
 
 #: Kinds of damage, how many of each a run tries in a process of its own, and how long that may hang at most, s.
-MANY = [("damaged", 600), ("tree", 600), ("knot", 600), ("grown", 6), pytest.param("grown", 15, marks=pytest.mark.slow)]
+MANY = [
+    *(("damaged", 300), ("tree", 300), ("knot", 300), ("grown", 6)),
+    pytest.param("tree", 1200, marks=pytest.mark.slow),
+    pytest.param("knot", 1200, marks=pytest.mark.slow),
+    pytest.param("grown", 15, marks=pytest.mark.slow),
+]
 PATIENCE = 240
 
 

@@ -269,6 +269,7 @@ for name in FILES:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_no_hostile_file_large_ones_among_them_takes_more_than_256_mib() -> None:
     """Above the process that has loaded a small one, nor longer than all of them may take."""

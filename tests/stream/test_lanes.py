@@ -254,14 +254,14 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("risk_stream.stream.lanes.GRACE", 1e6)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 4))])
 def test_undisturbed_lanes_say_what_one_engine_says(seed: int, catalogue: Catalogue) -> None:
     """In the end: what is late revises what was said. What a worker sent to a lane of its own it need not read."""
     workers = play(seed, catalogue, blows=0.0).workers
     assert sum(worker.unread_taken for worker in workers) > EVENTS / 10
 
 
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 20))])
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 20))])
 def test_whatever_dies_the_end_is_that_of_one_engine(seed: int, catalogue: Catalogue) -> None:
     """Kills, handovers, zombies, late acknowledgements, checkpoints at random."""
     play(seed, catalogue, blows=0.07)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.access.served import Browser as Asking
 from tests.console.browser.looking import NARROW, WIDE, at_rest, browser, faults, looks, picture, reached, sign_in
@@ -39,6 +39,12 @@ PAGES = {
     "view": "/views/admin",
     "compose": "/views/admin?edit=1",
 }
+
+#: By language, the sizes and themes in which a page is looked at: some of them here, all in `make chaos`.
+Sights: TypeAlias = dict[str, list[tuple[ViewportSize, str]]]
+HALF: Sights = {"en": [(WIDE, "light")], "zh": [(NARROW, "dark")]}
+EACH: list[tuple[ViewportSize, str]] = [(size, theme) for size in (WIDE, NARROW) for theme in ("light", "dark")]
+WHOLE: Sights = {"en": EACH, "zh": EACH}
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +221,7 @@ def everybody(scene: Scene, chromium: Browser, signed: dict[str, Any]) -> Iterat
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_an_author_tries_a_change_of_a_rule_on_the_past(
     scene: Scene, chromium: Browser, signed: dict[str, Any]
 ) -> None:
@@ -235,20 +242,21 @@ def test_an_author_tries_a_change_of_a_rule_on_the_past(
         assert complaints == []
 
 
+@pytest.mark.parametrize("sights", [HALF, pytest.param(WHOLE, marks=pytest.mark.slow)], ids=["half", "whole"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_for_everybody(
-    everybody: dict[str, tuple[Page, list[str]]], places: dict[str, str], name: str
+    everybody: dict[str, tuple[Page, list[str]]], places: dict[str, str], name: str, sights: Sights
 ) -> None:
     """In both languages and themes, wide and narrow: axe finds nothing serious, nothing is wider than its window.
 
     Tab comes to every control and shows where it is; and no script fails, nor does the policy forbid any of it.
     """
-    for language, first, second in (("en", "light", "dark"), ("zh", "dark", "light")):
+    for language, looked in sights.items():
         page, complaints = everybody[language]
         complaints.clear()
         page.set_viewport_size(WIDE)
         open_page(page, PAGES[name].format(**places))
-        for size, theme in ((WIDE, first), (NARROW, second)):
+        for size, theme in looked:
             page.set_viewport_size(size)
             page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
             page.evaluate("document.dispatchEvent(new CustomEvent('theme'))")

@@ -37,8 +37,9 @@ def said_by(plan: Plan, processes: int, size: int, last: int = 0) -> tuple[dict[
     return in_the_end(alerts), judged
 
 
-def test_it_is_what_the_engine_says_however_the_past_is_cut() -> None:
-    """Late events, copies and all: two sizes of chunks, several hops, all shipped rules."""
+@pytest.mark.parametrize("size", [301, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_it_is_what_the_engine_says_however_the_past_is_cut(size: int) -> None:
+    """Late events, copies and all: chunks of other sizes, several hops, all shipped rules."""
     engine, decoder, alerts, late = Engine(packs(), lateness_ms=LATENESS), Decoder(CATALOGUE), list[Alert](), 0
     values = market()
     for at in range(0, len(values), 777):
@@ -49,7 +50,7 @@ def test_it_is_what_the_engine_says_however_the_past_is_cut() -> None:
         alerts += result.alerts
     expected = in_the_end(alerts)
     assert len(expected) > 40
-    assert said_by(packs(), 1, 1_000) == said_by(packs(), 1, 301) == (expected, len(values) - late)
+    assert said_by(packs(), 1, size) == (expected, len(values) - late)
 
 
 @pytest.mark.timeout(180)
