@@ -10,8 +10,9 @@ import os
 import sys
 import tempfile
 import traceback
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 
@@ -50,7 +51,7 @@ from risk_stream.cli.output import CommandError, errors, examples, help_alone, s
 from risk_stream.garbage import collect_rarely
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["app", "main", "run"]
 
@@ -120,6 +121,12 @@ def _version() -> None:
         typer.echo(f"{package} {importlib.import_module(package).__version__}")
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """All commands, made of what their functions declare."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 could not, 2 wrong use, 70 our own mistake, 130 Ctrl-C."""
     for library in (
@@ -128,7 +135,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     ):  # what they would say of a broker is said here, once; a server lets them again
         logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
-        code = app(args=arguments, prog_name="risk-stream", standalone_mode=False)
+        code = _command()(args=arguments, prog_name="risk-stream", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         asked = getattr(getattr(error, "ctx", None), "command_path", "risk-stream")

@@ -89,7 +89,7 @@ def _fates(house: House, scope: Scope) -> dict[str, Fate]:
 
 class _Handlers:
     def __init__(self, house: House) -> None:
-        self.house, self.versions, self.counted = house, Versions(), _Counted(house)
+        self.house, self.versions, self.counted = house, Versions(house.settings.rules), _Counted(house)
 
     async def rules(self, request: web.Request) -> web.Response:
         """The list."""

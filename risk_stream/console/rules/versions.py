@@ -9,6 +9,8 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,9 +26,10 @@ MOST = 50
 
 
 class Versions:
-    """The versions of rules; read once for all who ask meanwhile."""
+    """The versions of the rules in some files and folders; read once for all who ask meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Sequence[Path]) -> None:
+        self._rules = rules
         self._read: tuple[float, str, dict[str, list[Any]]] | None = None
         self._reading: asyncio.Task[dict[str, list[Any]]] | None = None
 
@@ -37,7 +40,7 @@ class Versions:
         """
         if self._read is not None and time.monotonic() - self._read[0] < FRESH and self._read[1] == plan:
             return _told(self._read[2].get(rule))
-        reading = self._reading or asyncio.create_task(_history())
+        reading = self._reading or asyncio.create_task(_history(self._rules))
         self._reading = reading
         done, _ = await asyncio.wait({reading}, timeout=WAIT)
         if not done:
@@ -47,9 +50,10 @@ class Versions:
         return _told(found.get(rule))
 
 
-async def _history() -> dict[str, list[Any]]:
+async def _history(rules: Sequence[Path]) -> dict[str, list[Any]]:
     """Every rule's versions; none where there is no git, or it takes too long."""
-    command = (sys.executable, "-m", "risk_stream", "rules", "history", "--format", "json")
+    named = (f"--rules={path}" for path in rules)
+    command = (sys.executable, "-m", "risk_stream", "rules", "history", "--format", "json", *named)
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -60,14 +64,14 @@ async def _history() -> dict[str, list[Any]]:
     )
     try:
         said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-        rules: dict[str, list[Any]] = msgspec.json.decode(said)["rules"] if process.returncode == 0 else {}
+        found: dict[str, list[Any]] = msgspec.json.decode(said)["rules"] if process.returncode == 0 else {}
     except (TimeoutError, msgspec.MsgspecError, KeyError):
         return {}
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return rules
+    return found
 
 
 def _told(versions: list[Any] | None) -> list[dict[str, Any]]:
