@@ -1,10 +1,10 @@
-"""A worker's own numbers, read from its /metrics."""
+"""A worker's own numbers, read from its /totals: a tenth of the work of /metrics, for it and for who reads them."""
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.request
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 __all__ = ["Numbers", "read_numbers"]
@@ -44,20 +44,15 @@ class Numbers:
 
 def read_numbers(port: int) -> Numbers:
     """Ask the worker at this port of 127.0.0.1; zeros where nobody answers."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    sums: defaultdict[str, float] = defaultdict(float)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
-            for family in text_string_to_metric_families(answer.read().decode()):
-                for sample in family.samples:
-                    sums[sample.name] += sample.value
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/totals", timeout=2) as answer:
+            totals = json.loads(answer.read())
     except (OSError, ValueError):
         return Numbers()
     return Numbers(
-        events=int(sums["risk_stream_events_total"]),
-        rejects=int(sums["risk_stream_rejects_total"]),
-        alerts=int(sums["risk_stream_alerts_total"]),
-        lag=int(sums["risk_stream_consumer_lag_records"]),
-        partitions=int(sums["risk_stream_partitions"]),
+        events=int(totals["risk_stream_events_total"]),
+        rejects=int(totals["risk_stream_rejects_total"]),
+        alerts=int(totals["risk_stream_alerts_total"]),
+        lag=int(totals["risk_stream_consumer_lag_records"]),
+        partitions=int(totals["risk_stream_partitions"]),
     )

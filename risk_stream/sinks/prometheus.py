@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wsgiref.simple_server import WSGIServer
 
 import numpy as np
+import orjson
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -415,7 +416,7 @@ class Metrics(Collector):
         self._histograms: dict[tuple[str, tuple[str, ...]], _Histogram] = {}
         self._entities, self._max_entities = set[str](), entities
         self._refresh: list[Callable[[], None]] = []
-        self._pages: dict[str, Callable[[], bytes]] = {}
+        self._pages: dict[str, Callable[[], bytes]] = {"/totals": self._totals}
         for metric in of:  # a metric without labels is said from the start, as 0
             if metric.kind == "histogram" and not metric.labels:
                 self._histograms[metric.name, ()] = _Histogram(metric.buckets)
@@ -488,6 +489,12 @@ class Metrics(Collector):
                     family.add_metric(labels, value)
                 yield family
 
+    def _totals(self) -> bytes:
+        """Each counter and gauge over all its labels, as JSON: for who asks several times a second."""
+        for refresh in self._refresh:
+            refresh()
+        return orjson.dumps({name: sum(list(values.values())) for name, values in self._values.items()})
+
     def _histogram(self, metric: Metric) -> Family:
         family = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
         for (name, labels), histogram in list(self._histograms.items()):
@@ -508,7 +515,7 @@ class Metrics(Collector):
         self._pages[path] = content
 
     def serve(self, host: str, port: int) -> WSGIServer:
-        """Answer at http://host:port/metrics, in a thread. Raises OSError where the port is taken."""
+        """Answer at http://host:port/metrics, and at its pages, in a thread. Raises OSError where the port is taken."""
         server, _ = start_http_server(port, host, self.registry())
         metrics = server.get_app()
         assert metrics is not None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import urllib.request
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -127,6 +129,27 @@ def test_gauges_are_brought_up_to_date_when_asked() -> None:
     metrics.before_scrape(lambda: metrics.add("risk_stream_rebalances_total"))
     text(metrics)
     assert "risk_stream_rebalances_total 2.0" in text(metrics)
+
+
+def test_totals_are_the_sums_of_what_is_scraped() -> None:
+    """Over all labels, as JSON, gauges brought up to date: for the demo, which asks several times a second."""
+    metrics = filled()
+    metrics.before_scrape(lambda: metrics.set("risk_stream_partitions", 5))
+    server = metrics.serve("127.0.0.1", 0)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_address[1]}/totals") as answer:
+            totals = json.loads(answer.read())
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert totals["risk_stream_partitions"] == 5
+    sums = defaultdict[str, float](float)
+    for family in metrics.collect():
+        if family.type != "histogram":
+            for sample in family.samples:
+                sums[sample.name] += sample.value
+    assert totals.items() <= {name: sums[name] for name in totals}.items()
+    assert totals["risk_stream_alerts_total"] > 0
 
 
 def test_it_is_served_on_loopback() -> None:
