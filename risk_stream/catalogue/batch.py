@@ -10,11 +10,12 @@ for missing, `h.ID` int64 text hashes and `t.ID` the texts behind them, `x.ID` i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from risk_stream.catalogue._ipc import column_type, read_message, write_message
 from risk_stream.catalogue.hashing import hash_column, pack_column, text_hash
@@ -176,6 +177,11 @@ class EventBatch:
         kept = [at for at, name in enumerate(known) if name in names or "." in name]
         return EventBatch(self.catalogue, self.table if len(kept) == len(known) else self.table.select(kept))
 
+    def narrow(self, names: Collection[str]) -> EventBatch:
+        """With those of its columns that are named and no others; nothing computed is kept."""
+        kept = [at for at, name in enumerate(self.table.schema.names) if name in names]
+        return EventBatch(self.catalogue, self.table.select(kept))
+
     def of_types(self, codes: Iterable[int]) -> EventBatch:
         """Without the fields that no event of these types has; the batch holds no others, or is about to be cut."""
         fields = _fields_of(self.catalogue, frozenset(codes))
@@ -203,9 +209,16 @@ class EventBatch:
         if all(batch.table.schema.equals(batches[0].table.schema) for batch in batches):
             return EventBatch(catalogue, pa.concat_batches([batch.table for batch in batches]))
         tables = [pa.Table.from_batches([batch.table]) for batch in batches]
-        whole = pa.concat_tables(tables, promote_options="default").combine_chunks()
-        columns = [_filled(name, column) for name, column in zip(whole.schema.names, whole.columns, strict=True)]
-        return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, whole.schema.names))
+        together = pa.concat_tables(tables, promote_options="default").combine_chunks()
+        if together.num_rows == 0:
+            nothing = [pa.array([], of) for of in together.schema.types]
+            return EventBatch(catalogue, pa.RecordBatch.from_arrays(nothing, together.schema.names))
+        (whole,) = together.to_batches()
+        names, columns = whole.schema.names, whole.columns
+        for name in set(names) - set(names).intersection(*(batch.table.schema.names for batch in batches)):
+            at = whole.schema.get_field_index(name)
+            columns[at] = _filled(name, columns[at])
+        return EventBatch(catalogue, pa.RecordBatch.from_arrays(columns, names))
 
     def to_ipc(self, **meta: str | int) -> bytes:
         """The batch as an Arrow IPC stream; `meta` travels in its schema."""
@@ -274,12 +287,16 @@ def _fields_of(catalogue: Catalogue, codes: frozenset[int]) -> frozenset[str]:
     return frozenset(field.name for code in codes for field in catalogue.types[code].all_fields)
 
 
-def _filled(name: str, column: pa.ChunkedArray) -> pa.Array:
+def _filled(name: str, column: pa.Array) -> pa.Array:
     """A column that some events have not: null text, MISSING numbers, and NaN or 0 for what is carried."""
-    whole = column.chunk(0) if column.num_chunks else pa.array([], column.type)
-    if whole.null_count == 0 or pa.types.is_string(whole.type):
-        return whole
-    return whole.fill_null(np.nan if pa.types.is_floating(whole.type) else 0 if "." in name else MISSING)
+    if pa.types.is_string(column.type) or column.null_count == 0:
+        return column
+    return pc.coalesce(column, _nothing(column.type, carried="." in name))
+
+
+@cache
+def _nothing(of: pa.DataType, *, carried: bool) -> pa.Scalar:
+    return pa.scalar(np.nan if pa.types.is_floating(of) else 0 if carried else MISSING, of)
 
 
 def _natural_value(field: Field | None, fixed: int) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,15 +84,15 @@ class Memory:
         first = self._completed.append(EventBatch(batch.catalogue, batch.table), self.ring.next)
         return ~np.arange(first, first + len(batch))
 
-    def gather(self, refs: Longs) -> EventBatch:
-        """The facts with these references, in this order."""
+    def gather(self, refs: Longs, names: Collection[str] | None = None) -> EventBatch:
+        """The facts with these references, in this order; with those of the columns that are named, or all."""
         completed = refs < 0
         if not completed.any():
-            return self._rows.gather(refs)
+            return self._rows.gather(refs, names)
         if completed.all():
-            return self._completed.gather(~refs)
+            return self._completed.gather(~refs, names)
         order = np.argsort(completed, kind="stable")
-        both = [self._rows.gather(refs[~completed]), self._completed.gather(~refs[completed])]
+        both = [self._rows.gather(refs[~completed], names), self._completed.gather(~refs[completed], names)]
         back = np.empty(len(refs), np.int64)
         back[order] = np.arange(len(refs))
         return EventBatch.concat(both).take(back)

@@ -74,11 +74,11 @@ def arrive(
     again = ring.in_order(again)[: REVISED - 1]
 
     old_refs = ring.refs(again)
-    old_facts = memory.gather(old_refs) if len(again) else None
+    asked = memory.gather(old_refs, windows.reads) if len(again) else None
     ring.set_refs(entries[known], ref + known)
     if len(late_owned):
         ring.set_refs(late_owned, memory.complete(owners.fill(memory.gather(ring.refs(late_owned)))))
-    old_values = windows.ask(old_facts) if old_facts is not None else None
+    old_values = windows.ask(asked) if asked is not None else None
 
     rows = np.flatnonzero(new)
     arrived = batch.take(rows)
@@ -86,17 +86,18 @@ def arrive(
     result = Arrived(arrived, entries[rows], values, flags, None, copies=copies + same, plan_copies=plan_copies)
     result.behind = int(behind.sum())
     result.dropped = int((kinds == ring_kernel.GONE).sum()) + left_out
-    if old_facts is not None and old_values is not None:
+    if asked is not None and old_values is not None:
         new_refs = ring.refs(again)
         facts_differ = new_refs != old_refs
-        new_facts = memory.gather(new_refs) if facts_differ.any() else old_facts
-        new_values = windows.ask(new_facts)
+        new_values = windows.ask(memory.gather(new_refs, windows.reads) if facts_differ.any() else asked)
         moved = facts_differ | _moved(memory, again, old_values, new_values)
         at = np.flatnonzero(moved)
         result.revised = len(at)
         if len(at):
-            old = (old_facts.take(at), old_values[0][at], old_values[1][at])
-            newer = (new_facts.take(at), new_values[0][at], new_values[1][at])
+            facts = memory.gather(old_refs[at])
+            old = (facts, old_values[0][at], old_values[1][at])
+            facts = memory.gather(new_refs[at]) if facts_differ.any() else facts
+            newer = (facts, new_values[0][at], new_values[1][at])
             result.again = Again(ring.plans(again[at]), facts_differ[at], old, newer)
     return result
 
@@ -122,7 +123,7 @@ def _with_scores(memory: Memory, batch: EventBatch, entries: Longs, known: NDArr
     names = memory.scoring.columns
     if len(known) == 0 or not names:
         return batch
-    old = memory.gather(memory.ring.refs(entries[known]))
+    old = memory.gather(memory.ring.refs(entries[known]), names)
     columns = {}
     for name in names:
         if name in old.table.schema.names:
@@ -178,12 +179,9 @@ def _differing(
     for kind in dict.fromkeys(owners):
         if (has_key(old, kind) | has_key(new, kind)).any():
             other |= old.hashes(kind) != new.hashes(kind)
-    both = EventBatch.concat([old, new])
-    n = len(known)
-    for name in both.table.schema.names:
+    for name in dict.fromkeys((*old.table.schema.names, *new.table.schema.names)):
         if name[:2] in {"f.", "h.", "x."}:
-            column = both.table.column(name).to_numpy(zero_copy_only=False).view(np.float64)
-            other |= differs(column[:n], column[n:])
+            other |= differs(_carried(old, name), _carried(new, name))
     changed = other & ~stale
     plans = memory.ring.plans(of)
     elsewhere = tuple(
@@ -191,6 +189,14 @@ def _differing(
         for i in np.flatnonzero(~changed & (plans != held.number)).tolist()
     )
     return known[changed], int((~changed).sum()), elsewhere
+
+
+def _carried(batch: EventBatch, name: str) -> Floats:
+    """A column that carries aggregates, in the bytes of numbers, as `EventBatch.concat` has it where there is none."""
+    if not batch.has(name):
+        return np.full(len(batch), np.nan) if name[0] == "f" else np.zeros(len(batch))
+    column: Floats = batch.table.column(name).to_numpy(zero_copy_only=False).view(np.float64)
+    return column
 
 
 def _affected(memory: Memory, behind: Longs, masks: Longs, first: int) -> Longs:

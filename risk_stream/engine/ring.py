@@ -7,6 +7,7 @@ the order in which they arrived, once they are older than anything that can stil
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -181,17 +182,17 @@ class Facts:
             self._starts.popleft()
             self._batches.popleft()
 
-    def gather(self, refs: Longs) -> EventBatch:
-        """The rows with these references, in this order."""
+    def gather(self, refs: Longs, names: Collection[str] | None = None) -> EventBatch:
+        """The rows with these references, in this order; with those of the columns that are named, or all."""
         starts = np.fromiter(self._starts, np.int64, len(self._starts))
         places = np.searchsorted(starts, refs, side="right") - 1
         touched = np.unique(places)
         if len(touched) > _MANY_BATCHES and self._merge():
-            return self.gather(refs)
+            return self.gather(refs, names)
         if len(touched) == 1:
             at = int(touched[0])
-            return self._batches[at].take(refs - starts[at])
-        batches = [self._batches[at] for at in touched.tolist()]
+            return _cut(self._batches[at], names).take(refs - starts[at])
+        batches = [_cut(self._batches[at], names) for at in touched.tolist()]
         sizes = np.array([len(batch) for batch in batches], np.int64)
         if int(sizes.sum()) <= max(_WHOLE, 4 * len(refs)):  # cheaper than a few rows of each
             begins = np.zeros(len(self._batches), np.int64)
@@ -200,8 +201,8 @@ class Facts:
         order = np.argsort(refs, kind="stable")
         ends = np.searchsorted(places[order], touched, side="right")
         parts, begin = [], 0
-        for at, end in zip(touched.tolist(), ends.tolist(), strict=True):
-            parts.append(self._batches[at].take(refs[order[begin:end]] - starts[at]))
+        for at, batch, end in zip(touched.tolist(), batches, ends.tolist(), strict=True):
+            parts.append(batch.take(refs[order[begin:end]] - starts[at]))
             begin = end
         back = np.empty(len(refs), np.int64)
         back[order] = np.arange(len(refs))
@@ -225,3 +226,7 @@ class Facts:
         self._starts = deque(starts[run[0]] for run in runs)
         self._until = deque(until[run[-1]] for run in runs)
         return True
+
+
+def _cut(batch: EventBatch, names: Collection[str] | None) -> EventBatch:
+    return batch if names is None else batch.narrow(names)

@@ -72,6 +72,12 @@ class Windows:
         self._outputs, self._masks = tuple(layout.aggregates), WhereMasks(layout, wheres)
         self._whole_at = self.state.warming(_LONG_AGO)
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns of events that `ask` looks at."""
+        fields = () if self.state is None else self.state.layout.columns
+        return frozenset(("id", "type", "time", self.kind, *fields))
+
     def masks(self, batch: EventBatch) -> Longs:
         """int64[n]: 0 where an event counts for nothing here."""
         return np.zeros(len(batch), np.int64) if self._masks is None else self._masks.of(batch)
