@@ -16,7 +16,7 @@ from risk_stream.sinks.profiles import contribution_of
 from tests.live.house import House, Worker, eventually, transfer
 from tests.profiles.house import POLICY
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(250)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(250)]
 
 DAY = 86_400_000
 RULES = """\

@@ -12,7 +12,7 @@ import pytest
 
 from tests.live.house import House, Worker, eventually, transfer
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(300)]
 
 RULES = """
 stage: post_loan

@@ -201,6 +201,7 @@ def test_a_second_worker_takes_its_share_in_seconds(new_house: Callable[[str], H
         second.stop()
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_started_again_and_its_spare_goes_on_when_it_is_killed(
     new_house: Callable[[str], House],
 ) -> None:

@@ -267,6 +267,7 @@ def later_code(tmp_path: Path) -> Path:
     return package.parent
 
 
+@pytest.mark.slow
 @pytest.mark.live
 def test_beside_a_later_release_the_worker_before_goes_on_until_it_starts_again(
     new_house: Callable[[str], House], later_code: Path, monkeypatch: pytest.MonkeyPatch

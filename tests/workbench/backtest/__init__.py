@@ -75,11 +75,11 @@ def judge(plans: dict[str, Plan], events: Sequence[dict[str, Any] | bytes], **mo
 
 @cache
 def market(seed: int = 3) -> tuple[bytes, ...]:
-    """Some 12,000 events of a simulated market, a few of them up to 8 s behind others, a few twice."""
+    """Some 15,000 events of a simulated market, a few of them up to 8 s behind others, a few twice."""
     from risk_stream.simulate import Market
 
     rng = random.Random(seed)
-    values = [value for part in Market(seed, customers=120, days=20, episodes=8).slices(5_000) for value in part.values]
+    values = [value for part in Market(seed, customers=120, days=10, episodes=8).slices(5_000) for value in part.values]
     return tuple(_disturbed(values, rng))
 
 
