@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
-from risk_stream.catalogue.types import MISSING, Field, FieldType
+from risk_stream.catalogue.types import Field, FieldType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +18,6 @@ _LIMIT_WHOLE = 2.0**53
 #: With decimals: below 2**51 the nearest double, times 10**decimals, is off by less than a half, so rounding finds
 #: exactly the decimal that was written. Above, two amounts a cent apart can be the same double.
 _LIMIT_DECIMAL = 2.0**51
-#: What is left behind the last decimal beyond this, plus two roundings of the double, was written there.
-_SLACK, _ROUNDINGS = 1e-3, 2.0**-52
 _STRICT = frozenset((FieldType.MONEY, FieldType.INTEGER))
 
 
@@ -34,28 +31,9 @@ def to_fixed(values: NDArray[np.float64], field: Field) -> tuple[NDArray[np.int6
 
     Wrong is what is too large, and money or a whole number with more decimals than it has.
     """
+    from risk_stream.catalogue import _fixed_kernel  # where the first number is read, and not before
+
     out, bad = np.empty(values.size, np.int64), np.empty(values.size, np.bool_)
     strict = field.type in _STRICT
-    present, wrong = _convert(values, 10.0**field.decimals, limit_of(field), strict, out, bad)
+    present, wrong = _fixed_kernel.convert(values, 10.0**field.decimals, limit_of(field), strict, out, bad)
     return out, present > 0, bad if wrong else None
-
-
-@njit(nogil=True, cache=True)
-def _convert(values: Any, scale: float, limit: float, strict: bool, out: Any, bad: Any) -> Any:
-    """(values that are there, values that are wrong)."""
-    present, wrong = 0, 0
-    for i in range(values.size):
-        x = values[i]
-        bad[i] = False
-        out[i] = MISSING
-        if np.isnan(x):
-            continue
-        present += 1
-        scaled = x * scale
-        fixed = np.rint(scaled)
-        if not abs(fixed) < limit or (strict and abs(scaled - fixed) > _SLACK + abs(scaled) * _ROUNDINGS):
-            bad[i] = True
-            wrong += 1
-        else:
-            out[i] = np.int64(fixed)
-    return present, wrong

@@ -11,10 +11,13 @@ from types import MappingProxyType
 
 from risk_stream.catalogue.problems import suggest
 
-__all__ = ["DECIMALS", "ENVELOPE", "MISSING", "Catalogue", "EventType", "Field", "FieldType", "KeyKind"]
+__all__ = ["DECIMALS", "ENVELOPE", "KEY_BYTES", "MISSING", "Catalogue", "EventType", "Field", "FieldType", "KeyKind"]
 
 #: A number that is not there, in every int64 column.
 MISSING: int = -(2**63)
+
+#: Bytes of a key that fit into its three words beside the length; a longer key is known by a 128-bit hash.
+KEY_BYTES = 23
 
 
 class FieldType(str, Enum):

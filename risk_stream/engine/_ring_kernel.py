@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from risk_stream.catalogue.kernel import njit
 
 __all__ = [
     "AMONG",

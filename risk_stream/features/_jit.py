@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from risk_stream.catalogue.kernel import njit
 
 __all__ = ["SOURCES", "Bools", "Floats", "Ints", "Word", "entry", "inner"]
 

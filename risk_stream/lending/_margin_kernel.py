@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from numba import njit
 from numpy.typing import NDArray
+
+from risk_stream.catalogue.kernel import njit
 
 __all__ = ["ACCOUNT_WORDS", "BAND", "CONCENTRATED", "LONGS", "OWED", "OWNED", "R_ACCOUNT", "R_INSTRUMENT"]
 __all__ += ["R_LONG", "R_SHORT", "SHORTS", "STATED", "UNPRICED", "judge", "move"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
+from risk_stream.catalogue.kernel import njit
 
 __all__ = ["ALL", "ANY", "COLUMNS", "IN", "MISSING", "NOT_IN", "OPERATORS", "PRESENT", "TEXT", "WORDS", "fill"]
 

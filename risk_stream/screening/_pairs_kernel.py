@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from numba import njit
+from risk_stream.catalogue.kernel import njit
 
 if TYPE_CHECKING:
     import numpy as np

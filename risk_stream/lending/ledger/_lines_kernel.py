@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from risk_stream.catalogue.kernel import njit
 
 __all__ = ["fill"]
 
