@@ -123,9 +123,9 @@ def test_nothing_is_left_running_when_it_is_stopped(demo: Demo, folder: Path, nu
         assert list(folder.iterdir()) == []
 
 
-def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
+def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo, rules: Path) -> None:
     """A demo without an end is ended that way: no error, and what was found so far."""
-    process = demo()
+    process = demo("--rules", str(rules))
     assert process.stdout is not None
     broker = ""
     for line in process.stdout:
@@ -147,9 +147,9 @@ def test_ctrl_c_while_it_runs_ends_with_the_summary(demo: Demo) -> None:
     assert alive(servers) == []
 
 
-def test_a_worker_that_dies_is_said(demo: Demo) -> None:
+def test_a_worker_that_dies_is_said(demo: Demo, rules: Path) -> None:
     """One sentence, where its log is, and nothing left of the rest."""
-    process = demo()
+    process = demo("--rules", str(rules))
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("simulator:"):

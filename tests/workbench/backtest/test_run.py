@@ -55,9 +55,9 @@ def test_it_is_what_the_engine_says_however_the_past_is_cut(size: int) -> None:
 
 @pytest.mark.timeout(180)
 def test_several_processes_say_the_same() -> None:
-    alone = said_by(packs(), 1, 250, 4_000)
+    alone = said_by(packs(), 1, 250, 2_000)
     assert alone[0]
-    assert said_by(packs(), 3, 250, 4_000) == alone
+    assert said_by(packs(), 3, 250, 2_000) == alone
 
 
 @pytest.mark.timeout(60)
