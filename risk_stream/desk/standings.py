@@ -13,7 +13,7 @@ from collections.abc import Callable, Container
 from redis.exceptions import RedisError
 
 from risk_stream.alerts import Entry
-from risk_stream.sinks import AlertSink, AlertStanding, standings_of
+from risk_stream.sinks import AlertSink, AlertStanding, heed_cancel, standings_of
 
 __all__ = ["StandingWriter"]
 
@@ -64,6 +64,7 @@ class StandingWriter:
             self._news.clear()
             try:
                 await self._write()
+                heed_cancel()
             except (RedisError, OSError, TimeoutError) as exc:
                 if not away:
                     self._told(f"Redis cannot be written ({str(exc) or type(exc).__name__}): it shows old standings")

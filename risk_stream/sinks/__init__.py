@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from risk_stream.sinks.cancelled import heed_cancel
 from risk_stream.sinks.health import STATES, Fired, Health, RuleHealth, WorkerHealth, together
 from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink, ProfileState
@@ -41,6 +42,7 @@ __all__ = [
     "WorkerHealth",
     "Written",
     "away",
+    "heed_cancel",
     "standings_of",
     "together",
     "without_password",

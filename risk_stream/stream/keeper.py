@@ -29,7 +29,7 @@ from risk_stream.profiles import (
     worth,
 )
 from risk_stream.rules import Plan
-from risk_stream.sinks import Metrics, ProfileSink, ProfileState
+from risk_stream.sinks import Metrics, ProfileSink, ProfileState, heed_cancel
 
 __all__ = ["MOST_KEPT", "Keeper", "forgettable", "renewed"]
 
@@ -98,6 +98,7 @@ class Keeper:
             self._came.clear()
             try:
                 await self.settle(rest=REST)
+                heed_cancel()
                 await asyncio.sleep(PACE)
             except (RedisError, OSError, TimeoutError) as exc:
                 log.debug("profiles wait for Redis: %r", exc)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from redis.exceptions import RedisError
 
+from risk_stream.sinks import heed_cancel
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -75,6 +77,7 @@ class HouseTurn:
             with contextlib.suppress(RedisError):
                 if await self._is_ours(id):
                     await self._redis.pexpire(self._key, self._lease_ms)
+            heed_cancel()
 
     async def give_back(self, id: str) -> None:
         """Let others have it."""
