@@ -16,6 +16,7 @@ from tests.rules.fuzz import ROOT, damaged, grown, knot, loaded_or_refused, real
 #: Kinds of damage, how many of each a run tries in a process of its own, and how long that may hang at most, s.
 MANY = [
     *(("damaged", 300), ("tree", 300), ("knot", 300), ("grown", 6)),
+    pytest.param("damaged", 1200, marks=pytest.mark.slow),
     pytest.param("tree", 1200, marks=pytest.mark.slow),
     pytest.param("knot", 1200, marks=pytest.mark.slow),
     pytest.param("grown", 15, marks=pytest.mark.slow),

@@ -79,7 +79,9 @@ def market(seed: int = 3) -> tuple[bytes, ...]:
     from risk_stream.simulate import Market
 
     rng = random.Random(seed)
-    values = [value for part in Market(seed, customers=120, days=10, episodes=8).slices(5_000) for value in part.values]
+    values = [
+        value for part in Market(seed, customers=120, days=10, episodes=12).slices(5_000) for value in part.values
+    ]
     return tuple(_disturbed(values, rng))
 
 
