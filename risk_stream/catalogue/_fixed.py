@@ -31,7 +31,7 @@ def to_fixed(values: NDArray[np.float64], field: Field) -> tuple[NDArray[np.int6
 
     Wrong is what is too large, and money or a whole number with more decimals than it has.
     """
-    from risk_stream.catalogue import _fixed_kernel  # where the first number is read, and not before
+    from risk_stream.catalogue import _fixed_kernel  # by the first number, as in `hashing`
 
     out, bad = np.empty(values.size, np.int64), np.empty(values.size, np.bool_)
     strict = field.type in _STRICT

@@ -173,14 +173,12 @@ class EventBatch:
 
     def only(self, names: Collection[str]) -> EventBatch:
         """With those of its columns that are named, and those that carry aggregates; nothing computed is kept."""
-        known = self.table.schema.names
-        kept = [at for at, name in enumerate(known) if name in names or "." in name]
-        return EventBatch(self.catalogue, self.table if len(kept) == len(known) else self.table.select(kept))
+        return self.narrow([name for name in self._names if name in names or "." in name])
 
     def narrow(self, names: Collection[str]) -> EventBatch:
         """With those of its columns that are named and no others; nothing computed is kept."""
-        kept = [at for at, name in enumerate(self.table.schema.names) if name in names]
-        return EventBatch(self.catalogue, self.table.select(kept))
+        kept = [at for name, at in self._names.items() if name in names]
+        return EventBatch(self.catalogue, self.table if len(kept) == len(self._names) else self.table.select(kept))
 
     def of_types(self, codes: Iterable[int]) -> EventBatch:
         """Without the fields that no event of these types has; the batch holds no others, or is about to be cut."""

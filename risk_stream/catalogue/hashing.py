@@ -1,13 +1,14 @@
 """Hashes of text and packed keys, straight from Arrow's buffers; the same values in every process and release.
 
+Kernels are imported by the first call: who only names event types and topics needs no compiler, nor waits for one.
+
 The hash decides which partition a key lives on and is stored in windows, so its values are part of the format: a test
 holds literal ones. Text is hashed as UTF-8, eight bytes at a time, read little-endian.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +23,6 @@ __all__ = ["KEY_BYTES", "hash_column", "pack_column", "text_hash", "text_sizes"]
 _NO_BYTES = np.zeros(0, np.uint8)
 
 
-@cache
-def _kernel() -> Any:
-    """Imported when a text is hashed: who only names event types and topics needs no compiler, nor waits for one."""
-    from risk_stream.catalogue import _text_kernel
-
-    return _text_kernel
-
-
 def _buffers(column: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8], int, NDArray[np.uint8]]:
     """(offsets[n + 1], validity bits or none, first bit, bytes) of a utf8 column, without a copy."""
     validity, offsets, data = column.buffers()
@@ -41,9 +34,11 @@ def _buffers(column: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8], in
 
 def hash_column(column: pa.Array) -> NDArray[np.int64]:
     """int64[n]: the hash of each text of a utf8 column, 0 for null and for empty text."""
+    from risk_stream.catalogue import _text_kernel
+
     starts, bits, first, data = _buffers(column)
     out = np.empty(len(column), np.int64)
-    _kernel().hash_all(starts, bits, first, data, out)
+    _text_kernel.hash_all(starts, bits, first, data, out)
     return out
 
 
@@ -52,16 +47,20 @@ def pack_column(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]
 
     The words hold up to 23 bytes and their number in the top byte; or a 128-bit hash, 0xFF and the number of bytes.
     """
+    from risk_stream.catalogue import _text_kernel
+
     starts, bits, first, data = _buffers(column)
     out, present = np.empty((len(column), 3), np.int64), np.empty(len(column), np.bool_)
-    _kernel().pack_all(starts, bits, first, data, out, present)
+    _text_kernel.pack_all(starts, bits, first, data, out, present)
     return out, present
 
 
 def text_sizes(column: pa.Array) -> tuple[int, int]:
     """(bytes of the longest text, how many are empty or null) of a utf8 column."""
+    from risk_stream.catalogue import _text_kernel
+
     starts, _, _, _ = _buffers(column)
-    longest, empty = _kernel().sizes(starts)
+    longest, empty = _text_kernel.sizes(starts)
     return int(longest), int(empty)
 
 

@@ -29,7 +29,7 @@ def serve(
     settings = settings_with(broker=broker, decisions_port=port, decisions_host=host)
     if settings.decisions_port == 0:
         raise CommandError("no port is given: --port 8500, or RISK_STREAM_DECISIONS_PORT")
-    from risk_stream.service.process import run_service
+    from risk_stream.service import run_service
     from risk_stream.settings import reason
 
     try:

@@ -40,7 +40,7 @@ def worker(
     metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics.")] = None,
 ) -> None:
     """Judge the house's events against its rules, until SIGTERM or Ctrl-C; start as many as there are partitions."""
-    from risk_stream.stream.worker import run_worker
+    from risk_stream.stream import run_worker
 
     settings = settings_with(broker=broker, redis=redis, rules=rules, metrics_port=metrics_port)
     raise typer.Exit(run_worker(settings))

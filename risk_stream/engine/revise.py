@@ -94,10 +94,10 @@ def arrive(
         at = np.flatnonzero(moved)
         result.revised = len(at)
         if len(at):
-            facts = memory.gather(old_refs[at])
-            old = (facts, old_values[0][at], old_values[1][at])
-            facts = memory.gather(new_refs[at]) if facts_differ.any() else facts
-            newer = (facts, new_values[0][at], new_values[1][at])
+            old_facts = memory.gather(old_refs[at])
+            new_facts = memory.gather(new_refs[at]) if facts_differ.any() else old_facts
+            old = (old_facts, old_values[0][at], old_values[1][at])
+            newer = (new_facts, new_values[0][at], new_values[1][at])
             result.again = Again(ring.plans(again[at]), facts_differ[at], old, newer)
     return result
 
@@ -192,11 +192,11 @@ def _differing(
 
 
 def _carried(batch: EventBatch, name: str) -> Floats:
-    """A column that carries aggregates, in the bytes of numbers, as `EventBatch.concat` has it where there is none."""
-    if not batch.has(name):
-        return np.full(len(batch), np.nan) if name[0] == "f" else np.zeros(len(batch))
-    column: Floats = batch.table.column(name).to_numpy(zero_copy_only=False).view(np.float64)
-    return column
+    """A column that carries aggregates, in the bytes of numbers."""
+    there = batch.has(name)
+    column = batch.table.column(name).to_numpy(zero_copy_only=False) if there else np.full(len(batch), none_of(name))
+    numbers: Floats = column.view(np.float64)
+    return numbers
 
 
 def _affected(memory: Memory, behind: Longs, masks: Longs, first: int) -> Longs:

@@ -40,8 +40,8 @@ def column_of(said: Aggregate) -> str:
 
 
 def none_of(column: str) -> float | int:
-    """What stands in such a column where the model has said nothing."""
-    return 0 if column.startswith("h.") else np.nan
+    """What stands in a column that carries aggregates where there is none, as `EventBatch.concat` has it."""
+    return np.nan if column.startswith("f.") else 0
 
 
 def dtype_of(column: str) -> type[np.int64] | type[np.float64]:

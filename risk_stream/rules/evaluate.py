@@ -44,20 +44,20 @@ _Plain: TypeAlias = float | int | str | bool | None
 #: A condition's wording, and whether inexact values count as exact in it.
 _Named: TypeAlias = tuple[str, bool]
 
-#: What was compiled of each plan, as long as somebody uses it; nothing of it changes while events are judged.
-_PROGRAMS: WeakKeyDictionary[Plan, WeakValueDictionary[tuple[str, str, Delay | None], Program]] = WeakKeyDictionary()
 
-
-class _Names:
-    """What the rules of one plan name, as far as an alert has shown it; shared by all who judge by the plan."""
+class _Made:
+    """What was made of one plan for all who judge by it; nothing of it changes while events are judged."""
 
     def __init__(self) -> None:
-        self.of: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id
+        #: The rules of a hop on an event type, as long as somebody judges by them.
+        self.programs: WeakValueDictionary[tuple[str, str, Delay | None], Program] = WeakValueDictionary()
+        # Of what rules name, as far as alerts have shown it:
+        self.namings: dict[str, tuple[tuple[str, Meaning, _Needs], ...]] = {}  # by rule id
         self.conditions: dict[tuple[str, str], _Named] = {}  # (rule, name) -> what it stands for
-        self.programs: dict[_Named, Program] = {}  # a condition and its opposite
+        self.named: dict[_Named, Program] = {}  # a condition and its opposite
 
 
-_NAMES: WeakKeyDictionary[Plan, _Names] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[Plan, _Made] = WeakKeyDictionary()
 
 
 class RulesAt(NamedTuple):
@@ -79,7 +79,7 @@ class _Needs(NamedTuple):
 
 def compiled(plan: Plan, kind: str, type_name: str, after: Delay | None = None) -> Program:
     """The rules of a hop on one event type as one program, made once for all that use it."""
-    programs = _PROGRAMS.setdefault(plan, WeakValueDictionary())
+    programs = _MADE.setdefault(plan, _Made()).programs
     found = programs.get((kind, type_name, after))
     if found is None:
         found = programs[kind, type_name, after] = program_of(plan.rules_at(kind, type_name, after))
@@ -118,7 +118,7 @@ class Evaluator:
         self._errors: dict[str, Failures] = {}
         self._summaries: dict[str, tuple[Callable[[Callable[[str], str]], str], dict[str, Meaning]]] = {}  # by rule id
         self._deciders: dict[str, Decider] = {}  # by rule id
-        self._names = _NAMES.setdefault(plan, _Names())
+        self._made = _MADE.setdefault(plan, _Made())
         self._slots: dict[tuple[Compiled, str, str], int] = {}  # (program, rule, name) -> the value it stands for
         self._worded: dict[int, tuple[Value, str]] = {}  # by identity: a table asks its values again for each event
         self._seen: View | None = None  # the view that these are of
@@ -295,10 +295,10 @@ class Evaluator:
 
     def _naming(self, rule: Rule) -> tuple[tuple[str, Meaning, _Needs], ...]:
         """The names of a rule, what they mean, and what showing it needs."""
-        found = self._names.of.get(rule.id)
+        found = self._made.namings.get(rule.id)
         if found is None:
             found = tuple((name, meaning, _needs_of(meaning)) for name, meaning in rule.named)
-            self._names.of[rule.id] = found
+            self._made.namings[rule.id] = found
         return found
 
     def _is_unlearnt(self, rule: Rule, needs: _Needs, shown: _Plain, view: View, row: int) -> bool:
@@ -313,14 +313,14 @@ class Evaluator:
     def _truth(self, rule: Rule, name: str, condition: Condition, view: View, row: int) -> bool | None:
         """What a rule's condition of some name is on one row: true, false, or None where that is unknown."""
         self._look_at(view)
-        names = self._names
-        key = names.conditions.get((rule.id, name))
+        made = self._made
+        key = made.conditions.get((rule.id, name))
         if key is None:
-            key = names.conditions[rule.id, name] = (wording(condition), rule.approximate)
+            key = made.conditions[rule.id, name] = (wording(condition), rule.approximate)
         if key not in self._truths:
-            program = names.programs.get(key)
+            program = made.named.get(key)
             if program is None:
-                program = names.programs[key] = Program()
+                program = made.named[key] = Program()
                 program.add(condition, approximate=rule.approximate)
                 program.add(opposite(condition), approximate=rule.approximate)
             _, (holds, fails) = program.masks(view)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from risk_stream.garbage import collect_rarely
+from risk_stream.service.process import main
 
-if __name__ == "__main__":
-    collect_rarely()  # before anything large is imported
-    from risk_stream.service.process import main
-
-    sys.exit(main())
+sys.exit(main())

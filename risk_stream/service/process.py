@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from risk_stream.catalogue import Catalogue, ProblemsError, load_catalogue
 from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.decisions import Deadlines, Decision, Request, Requests, partition_of
-from risk_stream.garbage import settle
+from risk_stream.garbage import collect_rarely, settle
 from risk_stream.kafka import BrokerError, Producer, partition_counts, set_up_logging
 from risk_stream.kafka.releases import check_release
 from risk_stream.service.asking import REMEMBERED, Asking, LostError
@@ -27,11 +27,9 @@ from risk_stream.service.http import make_web
 from risk_stream.service.replies import Replies
 from risk_stream.settings import Settings
 from risk_stream.sinks import SERVER_METRICS, Metrics
+from risk_stream.stream.supervised import VARIABLE
 
 __all__ = ["Service", "main", "run_service"]
-
-#: The environment variable that carries the settings, as for a worker's process.
-VARIABLE = "RISK_STREAM_CHILD"
 
 log = logging.getLogger("risk_stream.decisions")
 
@@ -198,6 +196,7 @@ def _stop_with_parent(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -
 
 def main() -> int:
     """What a worker starts beside itself; its settings come as JSON in the environment. The exit code."""
+    collect_rarely()
     settings = Settings.model_validate_json(os.environ[VARIABLE])
     try:
         run_service(settings, with_parent=True)

@@ -477,8 +477,7 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Everything, in the order of the metrics."""
-        for refresh in self._refresh:
-            refresh()
+        self._bring_up_to_date()
         for metric in self._of:
             if metric.kind == "histogram":
                 yield self._histogram(metric)
@@ -489,10 +488,13 @@ class Metrics(Collector):
                     family.add_metric(labels, value)
                 yield family
 
-    def _totals(self) -> bytes:
-        """Each counter and gauge over all its labels, as JSON: for who asks several times a second."""
+    def _bring_up_to_date(self) -> None:
         for refresh in self._refresh:
             refresh()
+
+    def _totals(self) -> bytes:
+        """Each counter and gauge over all its labels, as JSON: for who asks several times a second."""
+        self._bring_up_to_date()
         return orjson.dumps({name: sum(list(values.values())) for name, values in self._values.items()})
 
     def _histogram(self, metric: Metric) -> Family:

@@ -5,3 +5,7 @@ they judge. Beside the worker stand what works on the same topics: `past`, and t
 """
 
 from __future__ import annotations
+
+from risk_stream.stream.worker import run_worker
+
+__all__ = ["run_worker"]

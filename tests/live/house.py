@@ -28,7 +28,7 @@ __all__ = ["RULES", "House", "Worker", "eventually", "transfer"]
 RUN = """
 import sys
 from risk_stream.settings import load_settings
-from risk_stream.stream.worker import run_worker
+from risk_stream.stream import run_worker
 sys.exit(run_worker(load_settings()))
 """
 
