@@ -78,11 +78,11 @@ def main() -> int:
     reaching, running = (("reach",),), (("run",), ("run", "--longer"))
     steps = {"all": reaching + running, "cover": reaching, "reach": reaching, "run": running}.get(args.step, ())
     for step in steps:
-        for kind in TESTS:
-            same = ("--count", str(args.count), "--seed", str(args.seed), "--folder", str(args.folder))
-            ran = subprocess.run([sys.executable, "-m", "tests.mutants", *step, "--kind", kind, *same], cwd=ROOT)
-            if ran.returncode:
-                return ran.returncode
+        same = ("--count", str(args.count), "--seed", str(args.seed), "--folder", str(args.folder))
+        command = (sys.executable, "-m", "tests.mutants", *step, *same, "--kind")
+        running = [subprocess.Popen([*command, kind], cwd=ROOT) for kind in TESTS]  # each takes one core
+        if code := max(each.wait() for each in running):
+            return code
     return cover(args.folder) if args.step == "cover" else report(args) if args.step in {"all", "report"} else 0
 
 
