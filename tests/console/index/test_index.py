@@ -140,7 +140,12 @@ def test_it_answers_what_a_plain_list_would(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(alerts | lives(), min_size=15, max_size=40), st.integers(0, 4), st.sampled_from(SCOPES), st.sampled_from((6, 200)))
+@given(
+    st.lists(alerts | lives(), min_size=15, max_size=40),
+    st.integers(0, 4),
+    st.sampled_from(SCOPES),
+    st.sampled_from((6, 200)),
+)
 def test_who_follows_the_changes_has_what_is_there(heard: list[Any], often: int, scope: Scope, most: int) -> None:
     """Rows that changed are put in their places, those that went are taken out: then the whole is the same.
 
