@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from risk_stream.catalogue import Catalogue, Decoder, Field, FieldType, Reject, hash_column
 from risk_stream.engine import Alert, Decided, Engine, final
@@ -178,11 +179,17 @@ def _id(number: int, of: int) -> str:
     """
     most = 2 * of  # every of-th text has its hash there: so many are hashed at a time
     for first in itertools.count(0, most):
-        tries = [f"given-{number + 1}" + (f".{i}" if i else "") for i in range(first, first + most)]
-        for id, hashed in zip(tries, hash_column(pa.array(tries, pa.utf8())).tolist(), strict=True):
-            if (hashed + (1 << 63)) * of >> 64 == number:
-                return id
+        tries = pc.binary_join_element_wise(f"given-{number + 1}", _suffixes(first, most), "")
+        high = (hash_column(tries) >> 32) + (1 << 31)  # of a range from 0
+        if (fitting := np.flatnonzero(high * of >> 32 == number)).size:
+            return str(tries[int(fitting[0])])
     raise AssertionError("counting does not end")
+
+
+@lru_cache(maxsize=100)
+def _suffixes(first: int, most: int) -> pa.Array:
+    """What tells the tries for one id apart; the first has none."""
+    return pa.array([f".{i}" if i else "" for i in range(first, first + most)], pa.utf8())
 
 
 def _ms(written: object, otherwise: int) -> int:
