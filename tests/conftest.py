@@ -46,13 +46,17 @@ LONGEST = (
 )
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Properties are marked before anybody chooses by marks."""
+    if is_property(item):
+        item.add_marker("property")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Properties are marked, and draw their profile's share, of few examples all; then all come in `turn`."""
+    """Properties draw their profile's share, of few examples all; then all come in `turn`."""
     share = SHARES.get(settings.get_current_profile_name(), 1.0)
     draw(items, lambda named: max(min(named, 20), round(share * named)))
-    for item in filter(is_property, items):
-        item.add_marker("property")
     items.sort(key=turn)
 
 

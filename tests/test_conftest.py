@@ -25,6 +25,14 @@ def test_on_kafka(): pytest.skip("Kafka's jars are not here: make servers")
 """
 
 
+PROPERTY = """
+from hypothesis import given, strategies
+
+@given(strategies.integers())
+def test_drawn(n): pass
+"""
+
+
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A small suite under this suite's conftest."""
@@ -49,6 +57,12 @@ def test_ci_refuses_a_run_without_its_live_tests(suite: pytest.Pytester, monkeyp
     assert result.ret == 1
     result.stdout.fnmatch_lines(["CI is set, so a live test that did not run fails the run."])
     result.assert_outcomes(passed=1, skipped=1)
+
+
+def test_properties_are_found_by_their_mark(suite: pytest.Pytester) -> None:
+    """Which nobody writes by hand; `make chaos` chooses by it."""
+    suite.makepyfile(test_more=PROPERTY)
+    suite.runpytest_subprocess("-m", "property").assert_outcomes(passed=1, deselected=2)
 
 
 def test_ci_passes_when_everything_ran(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
