@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import shutil
@@ -194,10 +195,11 @@ def answering() -> Iterator[Answering]:
             except OSError:
                 return
             sockets.append(connection)
-            if said is not None:
-                connection.recv(4096)
-                connection.sendall(said)
-                connection.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # who has gone before is not told
+                if said is not None:
+                    connection.recv(4096)
+                    connection.sendall(said)
+                    connection.shutdown(socket.SHUT_WR)
 
     def make(said: bytes | None) -> str:
         listening = socket.create_server(("127.0.0.1", 0))
