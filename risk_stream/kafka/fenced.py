@@ -56,7 +56,10 @@ class FencedLog:
         except ProducerFenced as exc:
             raise FencedError from exc
         except TimeoutError as exc:
-            raise KafkaTimeoutError(f"a transaction was not over after {TRANSACTION:.0f} s") from exc
+            raise KafkaTimeoutError(
+                f"Kafka at {self.broker} ended no transaction within {TRANSACTION:.0f} s: it is tried again; see"
+                " whether the broker is well"
+            ) from exc
 
     async def _transact(self, producer: AIOKafkaProducer, messages: Sequence[Outgoing]) -> None:
         """Not by `producer.transaction()`: where aiokafka's sender has ended without a word, that waits for ever.
@@ -73,7 +76,8 @@ class FencedLog:
         except ProducerFenced:
             raise
         except BaseException:
-            with contextlib.suppress(KafkaError, TimeoutError):
+            # An AssertionError is aiokafka's word for a transaction that it has given up itself.
+            with contextlib.suppress(KafkaError, TimeoutError, AssertionError):
                 async with asyncio.timeout(ABORT):
                     await producer.abort_transaction()
             raise
