@@ -105,11 +105,6 @@ class Turn:
                     told(fenced)
                 except (KafkaError, BrokerError, OSError, *passes) as exc:
                     log.warning("%s begins again: %s", name, exc)
-                except asyncio.CancelledError:
-                    task = asyncio.current_task()
-                    if task is None or task.cancelling():
-                        raise
-                    log.warning("%s begins again: the Kafka client gave up what it was asked", name)
                 finally:
                     rests()
                 await asyncio.sleep(AGAIN)
