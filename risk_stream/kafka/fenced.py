@@ -6,11 +6,12 @@ nothing of it is stored any more. The embedded broker has none; there one proces
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
 
 from risk_stream.kafka.producer import FencedError, Outgoing, Producer, start_fenced
 
@@ -18,6 +19,8 @@ __all__ = ["FencedLog"]
 
 #: The broker ends a transaction that has been open for so long, s.
 TRANSACTION = 60.0
+#: How long who gives a transaction up waits for its end, s.
+ABORT = 5.0
 
 
 class FencedLog:
@@ -40,7 +43,7 @@ class FencedLog:
     async def write(self, messages: Sequence[Outgoing]) -> None:
         """Store messages, all or none where the broker has transactions; returns when they are.
 
-        Raises `FencedError` where another took over, and `KafkaError`.
+        Raises `FencedError` where another took over, and `KafkaError`; also where nothing was heard for `TRANSACTION`.
         """
         if self._fenced is None:
             sends = [await self._plain.send(m.topic, m.value, key=m.key, partition=m.partition) for m in messages]
@@ -48,12 +51,36 @@ class FencedLog:
                 await sent
             return
         try:
-            async with self._fenced.transaction():
-                sends = [await self._fenced.send(m.topic, m.value, key=m.key, partition=m.partition) for m in messages]
-                for sent in sends:
-                    await sent
+            async with asyncio.timeout(TRANSACTION):
+                await self._transact(self._fenced, messages)
         except ProducerFenced as exc:
             raise FencedError from exc
+        except TimeoutError as exc:
+            raise KafkaTimeoutError(
+                f"Kafka at {self.broker} ended no transaction within {TRANSACTION:.0f} s: it is tried again; see"
+                " whether the broker is well"
+            ) from exc
+
+    async def _transact(self, producer: AIOKafkaProducer, messages: Sequence[Outgoing]) -> None:
+        """Not by `producer.transaction()`: where aiokafka's sender has ended without a word, that waits for ever.
+
+        It ends so where a future that it waits for is cancelled as a connection breaks. A transaction that cannot be
+        aborted is ended by whoever opens the log next, or by the broker.
+        """
+        await producer.begin_transaction()
+        try:
+            sends = [await producer.send(m.topic, m.value, key=m.key, partition=m.partition) for m in messages]
+            for sent in sends:
+                await sent
+            await producer.commit_transaction()
+        except ProducerFenced:
+            raise
+        except BaseException:
+            # An AssertionError is aiokafka's word for a transaction that it has given up itself.
+            with contextlib.suppress(KafkaError, TimeoutError, AssertionError):
+                async with asyncio.timeout(ABORT):
+                    await producer.abort_transaction()
+            raise
 
     async def close(self) -> None:
         """Disconnect; one that was fenced has nothing to say any more."""

@@ -1,7 +1,7 @@
 """Whose turn it is, of several processes of a house of which one works and the others stand by.
 
-It is that to which Kafka's group gives the one partition of a topic. One that was paused may not know yet that another
-took over: what it writes must do no harm then.
+It is that to which Kafka's group gives the one partition of a topic, and stays so when others join. One that was paused
+may not know yet that another took over: what it writes must do no harm then.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 
+from risk_stream.kafka.holder import HolderAssignor
 from risk_stream.kafka.producer import FencedError
 from risk_stream.kafka.reader import Reader
 from risk_stream.kafka.topics import BrokerError
@@ -49,6 +51,8 @@ class Turn:
             auto_offset_reset="latest",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 4,
+            # The second is what members of releases before this one know; a group uses what all its members do.
+            partition_assignment_strategy=(HolderAssignor(topic), RoundRobinPartitionAssignor),
         )
 
     async def join(self) -> None:
@@ -105,6 +109,11 @@ class Turn:
                     told(fenced)
                 except (KafkaError, BrokerError, OSError, *passes) as exc:
                     log.warning("%s begins again: %s", name, exc)
+                except asyncio.CancelledError:
+                    task = asyncio.current_task()
+                    if task is None or task.cancelling():
+                        raise
+                    log.warning("%s begins again: the Kafka client gave up what it was asked", name)
                 finally:
                     rests()
                 await asyncio.sleep(AGAIN)
