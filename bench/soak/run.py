@@ -26,7 +26,8 @@ from tests.live.servers import Kafka
 
 __all__ = ["Soak", "Soaked", "soak"]
 
-#: Alerts that Redis keeps, for each event a second: over a minute of them; it is full after the warm-up.
+#: Alerts that Redis keeps, and entries of its stream, for each event a second: over a minute of them; it is full after
+#: the warm-up.
 KEPT_ALERTS = 0.25
 
 #: How long a desk remembers closed alerts and acts, days: less than two minutes, so that it holds all that it ever will
@@ -163,6 +164,7 @@ def soak(
     """A whole soak; `folder` is made, and removed again where all is good and it is not `always` kept."""
     folder.mkdir(parents=True)
     clocks = Clocks(folder / "clocks")
+    kept = max(1000, int(shape.per_second * KEPT_ALERTS))
     with Kafka(peak=asked.seconds > 60) as kafka, PatientRedis() as redis_server:
         house = House(
             shape,
@@ -174,7 +176,8 @@ def soak(
             desks=1,
             around=clocks.around(),
             clock="live",
-            redis_alerts=max(1000, int(shape.per_second * KEPT_ALERTS)),
+            redis_alerts=kept,
+            redis_stream=kept,
             desk_days=REMEMBERED,
         )
         run = _Run(house, asked, clocks, say)
