@@ -34,7 +34,7 @@ class Acts:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.actions_topic
-        self._producer = Producer(settings.broker, client_id="risk-stream-console-acts", linger_ms=0)
+        self._producer = Producer(settings.broker, client_id="risk-stream-console-acts", reconnects=True)
         self._waiting: dict[str, list[asyncio.Future[tuple[Ruling, ...]]]] = {}
         self._decided: OrderedDict[str, tuple[Ruling, ...]] = OrderedDict()
 

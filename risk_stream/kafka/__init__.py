@@ -3,7 +3,7 @@
 | for | there is |
 | --- | --- |
 | the topics there must be, and their state | `wanted_topics`, `create_topics`, `describe_topics`, `disagreements` |
-| sending | `Producer`; `FencedLog` where one process of a house writes at a time |
+| sending | `Producer`; in transactions `FencedProducer`; `FencedLog` where one process of a house writes at a time |
 | saying that a record was refused, and why | `reject_to` |
 | reading to where a topic ends | `Reader`; `read_lives` for the log of lives |
 | reading on as it grows | `LogFollower` |
@@ -16,13 +16,7 @@ from risk_stream.kafka.fenced import FencedLog
 from risk_stream.kafka.follower import LogFollower
 from risk_stream.kafka.lives import read_lives
 from risk_stream.kafka.logs import BrokerWatch, set_up_logging
-from risk_stream.kafka.producer import (
-    MAX_MESSAGE_BYTES,
-    FencedError,
-    Outgoing,
-    Producer,
-    start_fenced,
-)
+from risk_stream.kafka.producer import MAX_MESSAGE_BYTES, Outgoing, Producer
 from risk_stream.kafka.reader import Reader, Span, lag
 from risk_stream.kafka.rejects import Record, reject_message, reject_to
 from risk_stream.kafka.topics import (
@@ -37,6 +31,7 @@ from risk_stream.kafka.topics import (
     partition_counts,
     wanted_topics,
 )
+from risk_stream.kafka.transactions import FencedError, FencedProducer
 from risk_stream.kafka.turn import SESSION_MS, WAIT_MS, Turn
 
 __all__ = [
@@ -48,6 +43,7 @@ __all__ = [
     "BrokerWatch",
     "FencedError",
     "FencedLog",
+    "FencedProducer",
     "LogFollower",
     "Outgoing",
     "Producer",
@@ -67,6 +63,5 @@ __all__ = [
     "reject_message",
     "reject_to",
     "set_up_logging",
-    "start_fenced",
     "wanted_topics",
 ]

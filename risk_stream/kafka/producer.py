@@ -7,9 +7,11 @@ not (the embedded one) every send is acknowledged by all replicas and one reques
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
@@ -20,7 +22,7 @@ from risk_stream.settings import kafka_options
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
-__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "FencedError", "Outgoing", "Producer", "start_fenced"]
+__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "Outgoing", "Producer", "fails_aloud"]
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +36,6 @@ DELIVERY_TIMEOUT = 120.0
 PROBE_TIMEOUT = 10.0
 
 
-class FencedError(Exception):
-    """Raised when another process has begun to write under the same name: what this one says is stored no more."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message to send; without a partition the key decides."""
@@ -48,41 +46,54 @@ class Outgoing:
     partition: int | None = None
 
 
-async def start_fenced(broker: str, *, name: str, client_id: str, transaction_s: float) -> AIOKafkaProducer:
-    """A producer of transactions, started: whoever had the same `name` before writes nothing any more.
+def fails_aloud(producer: AIOKafkaProducer) -> None:
+    """Have all that waits for a started producer fail where its sender ends though nobody stops it.
 
-    The broker ends a transaction that has been open for `transaction_s`. Raises `KafkaError`; where it does, or is
-    cancelled meanwhile, no connection is left.
+    aiokafka's ends so where a future that it waits for is cancelled as a connection breaks, and says nothing: whoever
+    waits for a send, or for the end of a transaction, would wait for ever
+    (https://github.com/aio-libs/aiokafka/issues/1039). Nothing can be sent by such a producer any more.
     """
-    producer = AIOKafkaProducer(
-        **kafka_options(broker),
-        client_id=client_id,
-        transactional_id=name,
-        transaction_timeout_ms=int(transaction_s * 1000),
-        acks="all",
-        max_batch_size=1_000_000,
-        max_request_size=16_000_000,
-        request_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
-        retry_backoff_ms=20,
-    )
-    try:
-        await producer.start()
-    except BaseException:
-        await producer.stop()
-        raise
-    return producer
+    sender = producer._sender  # noqa: SLF001  aiokafka offers nothing to see it by
+
+    def ended(_: asyncio.Task[None]) -> None:
+        if producer._closed:  # noqa: SLF001
+            return
+        failure = KafkaConnectionError("the Kafka client stopped sending; it connects anew")
+        messages = sender._message_accumulator  # noqa: SLF001
+        waiting = [*chain.from_iterable(messages._batches.values()), *messages._pending_batches]  # noqa: SLF001
+        messages.fail_all(failure)
+        for batch in waiting:
+            batch._drain_waiter.exception()  # noqa: SLF001  as a rule nobody waits for it
+        transactions = sender._txn_manager  # noqa: SLF001
+        end = None if transactions is None else transactions._transaction_waiter  # noqa: SLF001
+        if end is not None and not end.done():
+            transactions.fatal_error(failure)
+            end.exception()  # whether anybody waits for it or not
+
+    sender.sender_task.add_done_callback(ended)
 
 
 class Producer:
     """Sends to explicit partitions; `await start()` before, `await stop()` after.
 
-    A `quiet` one does not say that the broker has no idempotent producers: of a command nobody needs to know.
+    A `quiet` one does not say that the broker has no idempotent producers: of a command nobody needs to know. Where the
+    client has ended unasked, what was on its way has failed, and so does every send from then on; one that `reconnects`
+    connects anew, for those whose messages do not hang together.
     """
 
-    def __init__(self, broker: str, *, client_id: str = "risk-stream", linger_ms: int = 0, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        broker: str,
+        *,
+        client_id: str = "risk-stream",
+        linger_ms: int = 0,
+        quiet: bool = False,
+        reconnects: bool = False,
+    ) -> None:
         self.broker, self.client_id, self.linger_ms, self._quiet = broker, client_id, linger_ms, quiet
         self.idempotent = False
         self._producer: AIOKafkaProducer | None = None
+        self._connecting = asyncio.Lock() if reconnects else None
 
     def _new(self, *, idempotent: bool) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -115,6 +126,7 @@ class Producer:
             log.debug("no idempotent producer: %r", exc)
         else:
             self._producer, self.idempotent = producer, True
+            fails_aloud(producer)
             return
         finally:
             client.setLevel(level)
@@ -131,6 +143,7 @@ class Producer:
             self.broker,
         )
         self._producer = producer
+        fails_aloud(producer)
 
     async def stop(self) -> None:
         """Send what is waiting and close the connection."""
@@ -149,7 +162,22 @@ class Producer:
     ) -> asyncio.Future[RecordMetadata]:
         """Hand a message over; the future is done when the broker has stored it, and raises if it has not."""
         assert self._producer is not None, "start() first"
+        if self._connecting is not None and self._ended():
+            await self._reconnect(self._connecting)
         sent: asyncio.Future[RecordMetadata] = await self._producer.send(
             topic, value, key=key, partition=partition, headers=list(headers)
         )
         return sent
+
+    def _ended(self) -> bool:
+        return self._producer is not None and self._producer._sender.sender_task.done()  # noqa: SLF001
+
+    async def _reconnect(self, connecting: asyncio.Lock) -> None:
+        async with connecting:
+            if not self._ended():
+                return  # another send was first
+            ended = self._producer
+            await self.start()
+            assert ended is not None
+            with contextlib.suppress(KafkaError):
+                await ended.stop()

@@ -15,9 +15,9 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import KafkaError
 
 from risk_stream.kafka.holder import HolderAssignor
-from risk_stream.kafka.producer import FencedError
 from risk_stream.kafka.reader import Reader
 from risk_stream.kafka.topics import BrokerError
+from risk_stream.kafka.transactions import FencedError
 from risk_stream.settings import kafka_options
 
 __all__ = ["SESSION_MS", "WAIT_MS", "Turn"]

@@ -53,7 +53,9 @@ class Service:
         if missing:
             raise BrokerError(f"there is no topic {', '.join(missing)} at {settings.broker}: risk-stream topics create")
         self._counts = counts
-        self._producer = Producer(settings.broker, client_id="risk-stream-decisions", linger_ms=LINGER_MS)
+        self._producer = Producer(
+            settings.broker, client_id="risk-stream-decisions", linger_ms=LINGER_MS, reconnects=True
+        )
         self.asking = Asking(
             self._ask,
             self._decide,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterator
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from risk_stream.catalogue import Catalogue
 from risk_stream.embedded import EmbeddedBroker, EmbeddedError, free_port
 from risk_stream.kafka import Producer, create_topics, wanted_topics
 from risk_stream.kafka import producer as module
 from risk_stream.settings import Settings
+from tests.kafka.made import made
 from tests.live.servers import Kafka
 
 
@@ -64,3 +66,33 @@ def test_a_broker_that_is_away_is_an_error() -> None:
     """The caller decides whether to wait."""
     with pytest.raises(KafkaError):
         send(f"127.0.0.1:{free_port()}", "t")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("reconnects", [False, True], ids=["for good", "until it connects anew"])
+def test_a_client_that_stopped_sending_fails_what_is_on_its_way_and_what_follows(
+    kafka: Kafka, caplog: pytest.LogCaptureFixture, reconnects: bool
+) -> None:
+    """As aiokafka's does where a connection breaks as it waits; a send that nobody answers would be waited for."""
+
+    async def run() -> None:
+        topic = await made(kafka, f"stopped-{reconnects}")
+        producer = Producer(kafka.address, reconnects=reconnects)
+        await producer.start()
+        assert await (await producer.send(topic, b"before", partition=0)) is not None
+        assert producer._producer is not None
+        producer._producer._sender.sender_task.cancel()
+        lost = await producer.send(topic, b"lost", partition=0)
+        with pytest.raises(KafkaConnectionError, match="stopped sending"):
+            await lost
+        if reconnects:
+            both = [await sent for sent in await asyncio.gather(*(producer.send(topic, b"x") for _ in range(2)))]
+            assert sorted(sent.offset for sent in both) == [1, 2]
+        else:
+            with pytest.raises(KafkaConnectionError, match="stopped sending"):
+                await producer.send(topic, b"after", partition=0)
+        await producer.stop()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]

@@ -6,28 +6,19 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from risk_stream.kafka import Turn
+from tests.kafka.made import made
 from tests.live.servers import Kafka
 
 pytestmark = [pytest.mark.live]
-
-
-async def _made(kafka: Kafka, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, 1, 1)])
-    finally:
-        await admin.close()
 
 
 def test_whoever_joins_to_stand_by_takes_no_turn_and_has_it_when_it_is_given_up(kafka: Kafka) -> None:
     """With three that join, one of names in any order would have taken it in three runs of four."""
 
     async def run() -> None:
-        await _made(kafka, "turn-kept")
+        await made(kafka, "turn-kept")
         turns = [Turn(kafka.address, "turn-kept", "turn-kept") for _ in range(4)]
         joined = list[Turn]()
 
@@ -56,7 +47,7 @@ def test_a_cancellation_that_nobody_asked_for_begins_a_turn_again(kafka: Kafka, 
     topic, turns = f"turn-begun-{stops}", list[int]()
 
     async def run() -> None:
-        await _made(kafka, topic)
+        await made(kafka, topic)
         began = asyncio.Event()
 
         async def once() -> None:

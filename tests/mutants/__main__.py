@@ -53,6 +53,8 @@ APART = ("tests/cli/test_demo.py", "tests/cli/test_mistakes.py")
 EXAMPLES = {"python": 15, "kernels": 6}
 UNSEEN = {"survived", "unreached"}
 ASKED_BRANCHES, ASKED_CAUGHT = 95.0, 85.0
+#: Of the sample, how much must have been planted for the rest to say anything, %.
+ASKED_PLANTED = 80.0
 
 
 def is_kernel(path: str) -> bool:
@@ -217,7 +219,10 @@ def report(args: argparse.Namespace) -> int:
         total = counts.total()
         share = 100 * counts["caught"] / total
         print(f"{room:10} {total:5} mutants {share:5.1f} % caught, {counts['explained']} explained")
-    return int(100 * rooms["all"]["caught"] < ASKED_CAUGHT * max(1, rooms["all"].total()) or unexplained > 0)
+    planted = rooms["all"].total()
+    print(f"{planted} of {args.count} mutants were planted; asked for: {ASKED_PLANTED:.0f} %")
+    few = 100 * planted < ASKED_PLANTED * args.count
+    return int(few or 100 * rooms["all"]["caught"] < ASKED_CAUGHT * planted or unexplained > 0)
 
 
 def explained() -> list[dict[str, str]]:

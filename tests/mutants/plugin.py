@@ -129,6 +129,7 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run all mutants."""
         items = {item.nodeid: item for item in session.items}
+        gc.unfreeze()  # the suite has frozen what it loaded (tests/conftest.py), and no function would be found
         self._prepare()
         self._loaded = living(ROOT)
         gc.freeze()  # a fork that counts references to what is here would copy all of it

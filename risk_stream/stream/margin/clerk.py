@@ -54,7 +54,6 @@ class MarginClerk:
         self._decoder = Decoder(self._desk.catalogue)
         self._newest = MISSING  # the newest time on the topic that statuses go to
         self._turn: Turn | None = None
-        self._producer: Producer | None = None
 
     async def run(self) -> None:
         """Stand by, then follow the topics; where the broker is away, begin again once it answers.
@@ -64,26 +63,24 @@ class MarginClerk:
         """
         settings = self.settings
         turn = self._turn = Turn(settings.broker, settings.audit_topic, f"{settings.group}-margin")
-        try:
-            await turn.work(
-                self._work,
-                topics=[*settings.house_topics.values(), settings.audit_topic],
-                name="the clerk of margin accounts",
-                told=self._told,
-                waits="another clerk is active, or is about to be: standing by",
-                rests=self._gauges.stand_by,
-            )
-        finally:
-            if self._producer is not None:
-                await self._producer.stop()
+        await turn.work(
+            self._work,
+            topics=[*settings.house_topics.values(), settings.audit_topic],
+            name="the clerk of margin accounts",
+            told=self._told,
+            waits="another clerk is active, or is about to be: standing by",
+            rests=self._gauges.stand_by,
+        )
 
     async def _work(self) -> None:
         """One turn."""
-        if self._producer is None:
-            producer = Producer(self.settings.broker, client_id="risk-stream-margin")
-            await producer.start()
-            self._producer = producer
-        await self._follow(self._producer, await self._begin(self._producer))
+        producer = Producer(self.settings.broker, client_id="risk-stream-margin")
+        await producer.start()
+        try:
+            await self._follow(producer, await self._begin(producer))
+        finally:
+            with contextlib.suppress(KafkaError):
+                await producer.stop()
 
     async def _mine(self) -> bool:
         assert self._turn is not None

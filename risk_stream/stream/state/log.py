@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError
 
-from risk_stream.kafka import FencedError, start_fenced
+from risk_stream.kafka import FencedProducer
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ StoredPart: TypeAlias = tuple[int, bytes, bytes]
 #: The broker ends a transaction that has been open for so long, s. A dead owner's is ended by the next one's fence, so
 #: this only has to be longer than an outage of the broker that a worker should survive.
 TRANSACTION_TIMEOUT = 600.0
-
-#: How long closing a writer may take, s.
-CLOSE_TIMEOUT = 5.0
 
 #: Bytes of one partition that are fetched at once.
 FETCH_BYTES = 8 << 20
@@ -89,34 +86,27 @@ class StateLog(Protocol):
 class KafkaWriter:
     """A lane's transactional producer."""
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, lane: int) -> None:
+    def __init__(self, producer: FencedProducer, topic: str, lane: int) -> None:
         self._producer, self._topic, self._lane = producer, topic, lane
         self.end = -1
 
     async def write(self, parts: Sequence[tuple[bytes, bytes]], header: Callable[[int], tuple[bytes, bytes]]) -> int:
         """One transaction; every send's own future is awaited."""
-        try:
-            async with self._producer.transaction():
-                sends = [await self._send(*part) for part in parts]
-                stored = [await send for send in sends]
-                # The header says where its own transaction begins: with parts that is known, else it is the header.
-                key, value = header(stored[0].offset if stored else max(self.end, 0))
-                last = (await (await self._send(key, value))).offset
-        except ProducerFenced as exc:
-            raise FencedError from exc
+        async with self._producer.transaction():
+            sends = [await self._send(*part) for part in parts]
+            stored = [await send for send in sends]
+            # The header says where its own transaction begins: with parts that is known, else it is the header.
+            key, value = header(stored[0].offset if stored else max(self.end, 0))
+            last = (await (await self._send(key, value))).offset
         self.end = last + 2  # the header, and the mark that the transaction is complete
         return len(value)
 
     async def _send(self, key: bytes, value: bytes) -> asyncio.Future[RecordMetadata]:
-        sent: asyncio.Future[RecordMetadata] = await self._producer.send(
-            self._topic, value, key=key, partition=self._lane
-        )
-        return sent
+        return await self._producer.send(self._topic, value, key=key, partition=self._lane)
 
     async def close(self) -> None:
-        """Close the connection; one that was fenced has nothing to say any more."""
-        with contextlib.suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self._producer.stop(), CLOSE_TIMEOUT)
+        """Close the connection."""
+        await self._producer.close()
 
 
 class KafkaReader:
@@ -150,12 +140,13 @@ class KafkaStateLog:
 
     async def fence(self, lane: int) -> KafkaWriter:
         """Start the lane's transactional producer. Raises `KafkaError`."""
-        producer = await start_fenced(
+        producer = FencedProducer(
             self.broker,
             name=f"{self.group}-{lane}",
             client_id=f"risk-stream-state-{lane}",
             transaction_s=TRANSACTION_TIMEOUT,
         )
+        await producer.start()
         return KafkaWriter(producer, self.topic, lane)
 
     @contextlib.asynccontextmanager

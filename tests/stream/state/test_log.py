@@ -72,7 +72,7 @@ def test_an_earlier_owner_can_write_no_more(state: KafkaStateLog) -> None:
     async def work() -> None:
         old = await state.fence(1)
         await old.write(parts(b"a"), lambda _: (b"header", b"1"))
-        await old._producer.begin_transaction()
+        await old._producer._producer.begin_transaction()
         await (await old._send(b"torn", b"torn"))
         new = await state.fence(1)
         _, end, found = await everything(state, 1)

@@ -1,0 +1,113 @@
+"""Transactions end: what is said in one is stored, or its writer is told that it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+
+from risk_stream.kafka import FencedError, FencedProducer, LogFollower
+from tests.kafka.made import made
+from tests.live.servers import Kafka
+
+pytestmark = [pytest.mark.live]
+
+
+async def started(kafka: Kafka, name: str, transaction_s: float = 60.0) -> FencedProducer:
+    producer = FencedProducer(kafka.address, name=name, client_id=name, transaction_s=transaction_s)
+    await producer.start()
+    return producer
+
+
+async def stored(kafka: Kafka, topic: str) -> list[bytes | None]:
+    values = list[bytes | None]()
+    log = LogFollower(
+        kafka.address,
+        [TopicPartition(topic, 0)],
+        lambda records: values.extend(record.value for record in records),
+        client_id="reads",
+        name=topic,
+        committed=True,
+    )
+    await log.start()
+    await log.stop()
+    return values
+
+
+async def say(producer: FencedProducer, topic: str, value: bytes) -> None:
+    async with producer.transaction():
+        await (await producer.send(topic, value, partition=0))
+
+
+async def lose(producer: FencedProducer, topic: str, when: str) -> None:
+    task = producer._producer._sender.sender_task
+    async with producer.transaction():
+        if when == "while it sends":
+            task.cancel()
+        await (await producer.send(topic, b"lost", partition=0))
+        if when == "while it ends":
+            task.cancel()
+
+
+@pytest.mark.parametrize("when", ["between", "while it sends", "while it ends"])
+def test_a_client_that_stopped_sending_fails_at_once_and_the_next_writer_goes_on(kafka: Kafka, when: str) -> None:
+    """aiokafka's sender ends without a word where a future that it waits for is cancelled as a connection breaks."""
+
+    async def run() -> list[bytes | None]:
+        topic = await made(kafka, f"transactions-{when.replace(' ', '-')}")
+        producer = await started(kafka, topic)
+        await say(producer, topic, b"before")
+        if when == "between":
+            task = producer._producer._sender.sender_task
+            task.cancel()
+            await asyncio.wait([task])
+        with pytest.raises(KafkaConnectionError, match="stopped sending"):
+            await lose(producer, topic, when)
+        await producer.close()
+        producer = await started(kafka, topic)
+        await say(producer, topic, b"after")
+        await producer.close()
+        return await stored(kafka, topic)
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == [b"before", b"after"]
+
+
+def test_one_that_a_frozen_broker_does_not_end_is_given_up_in_time(kafka: Kafka) -> None:
+    async def run() -> list[bytes | None]:
+        topic = await made(kafka, "transactions-frozen")
+        producer = await started(kafka, topic, transaction_s=2.0)
+        await say(producer, topic, b"before")
+        assert kafka.process is not None and kafka.process.pid is not None  # noqa: PT018
+        os.kill(kafka.process.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(KafkaTimeoutError, match="no transaction within 2 s"):
+                await say(producer, topic, b"lost")
+        finally:
+            os.kill(kafka.process.pid, signal.SIGCONT)
+        await producer.close()
+        again = await started(kafka, topic)
+        await say(again, topic, b"after")
+        await again.close()
+        return await stored(kafka, topic)
+
+    assert asyncio.run(asyncio.wait_for(run(), 90)) == [b"before", b"after"]
+
+
+def test_whoever_starts_under_a_name_fences_who_had_it_before(kafka: Kafka) -> None:
+    async def run() -> list[bytes | None]:
+        topic = await made(kafka, "transactions-fenced")
+        first = await started(kafka, topic)
+        await say(first, topic, b"first")
+        second = await started(kafka, topic)
+        with pytest.raises(FencedError):
+            await say(first, topic, b"lost")
+        await say(second, topic, b"second")
+        await first.close()
+        await second.close()
+        return await stored(kafka, topic)
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == [b"first", b"second"]
