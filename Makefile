@@ -70,7 +70,7 @@ soak: install servers  ## 5 minutes at 10,000 events/s with reloads and faults; 
 coverage: install  ## Which lines and branches of the core no test reaches; fails below 95 %
 	@$(BIN)/python -m tests.mutants cover
 
-mutants: install  ## 600 small faults in engine, features and rules: which the tests see; an hour or two: ARGS="--seed 7 --count 1000"
+mutants: install  ## 500 small faults in engine, features and rules: which the tests see; half an hour: ARGS="--seed 7 --count 1000"
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 tours: install  ## Walk the tours of docs/tours on the demo, and take their pictures anew
