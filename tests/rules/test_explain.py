@@ -114,6 +114,22 @@ def test_a_rule_says_its_features_where_it_is_decided_and_what_it_adds() -> None
     assert said.cost.carried == ("sent_1h",)
 
 
+@pytest.mark.parametrize(
+    ("returned", "less"), [("", ""), (", returned: repayment_reversal", " less repayment_reversal")]
+)
+def test_arrears_say_what_is_due_what_pays_and_what_takes_that_back(returned: str, less: str) -> None:
+    text = f"""
+stage: post_loan
+owner: desk
+features:
+  dpd: {{days_past_due: amount, of: instalment_due, paid: repayment{returned}, by: loan, window: 3650d}}
+rules:
+  - {{id: late, on: repayment, when: dpd > 30, severity: low, summary: "{{loan}} {{dpd}}"}}
+"""
+    (dpd,) = explain_rule(plan_of(text), "late").features
+    assert dpd.means.startswith(f"days_past_due amount of instalment_due, paid by repayment{less} (")
+
+
 def test_a_rule_that_asks_only_what_is_kept_costs_no_hop_and_no_feature() -> None:
     """Nor does one that asks no window."""
     plan = plan_of(RULES + '  - {id: too, on: transfer, when: sent_1h > 9, severity: low, summary: "{account}"}\n')

@@ -35,6 +35,12 @@ def test_labels_and_held_grades_are_those_of_rules_by_id_or_tag() -> None:
     assert {rule: [held.grade for held in grades] for rule, grades in found.held.items()} == {"fraud": ["D"]}
 
 
+def test_whoever_answers_for_grades_is_named() -> None:
+    found = plan().profiles
+    assert found is not None
+    assert f"owner: {found.policy.owner}" in POLICY
+
+
 def test_a_name_that_no_rule_has_is_a_warning() -> None:
     """Not an error: files may be checked in part."""
     warned = plan(POLICY.replace("suspect: {rules: [fraud]", "suspect: {tags: [thefd]")).warnings
