@@ -52,6 +52,10 @@ def test_a_text_that_is_read_back_twice_is_in_an_image_once() -> None:
     assert [copy.image(chunk) for chunk in range(CHUNKS)] == [lexicon.image(chunk) for chunk in range(CHUNKS)]
 
 
+def test_what_fits_is_one_part() -> None:
+    assert len(filled(10).take_journal(9)) == 1
+
+
 def test_parts_are_small_enough_for_a_broker() -> None:
     lexicon = Lexicon(journal=True)
     for i in range(60):

@@ -112,3 +112,12 @@ def test_what_contradicts_beyond_the_bound_is_only_counted(tmp_path: Path, monke
 def test_where_nothing_contradicts_a_checkpoint_holds_nothing_of_it() -> None:
     none = Contradictions(journal=True)
     assert (none.take_news(), none.take_journal(9), none.image(0)) == ([], [], [])
+
+
+def test_what_contradicts_is_in_the_next_part_of_the_journal_where_one_is_kept() -> None:
+    news = Contradiction("A1", "C1", "C2", "e1", START)
+    kept, unkept = Contradictions(journal=True), Contradictions()
+    for one in (kept, unkept):
+        assert one.add(7, news, 3)
+    assert (len(kept.take_journal(2)), len(kept.take_journal(3)), len(kept.take_journal(9))) == (0, 1, 0)
+    assert unkept.take_journal(9) == []

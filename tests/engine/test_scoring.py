@@ -250,6 +250,11 @@ def test_a_model_goes_on_under_another_plan_that_has_it(tmp_path: Path, world: A
     score_for_good(tmp_path, world, crashes)
 
 
+def test_a_column_without_a_score_holds_what_events_hold_that_have_none() -> None:
+    assert np.isnan(scoring.none_of("f.x"))
+    assert scoring.none_of("h.x") == 0
+
+
 FAULTS: dict[str, tuple[Any, str, Any]] = {
     "scores are given anew": (scoring.Scoring, "recall", lambda self, batch, until: batch),
     "what was learnt is forgotten": (Running, "load", lambda self, saved: None),

@@ -85,3 +85,8 @@ def test_what_a_cap_let_go_leaves_a_text_that_is_there_certain_and_others_unknow
     certain = plan('has(done, "check")')
     assert len(alerts(certain, [*filled, step(1_200, "check"), drawdown(2_000)])) == 1
     assert alerts(certain, [step(0, "check"), *filled, drawdown(2_000)]) == []
+
+
+def test_what_is_looked_for_tells_features_apart() -> None:
+    one, other = ({a.id for a in plan(values=values).layouts["loan"].aggregates} for values in ("approval", "drawdown"))
+    assert one.isdisjoint(other)

@@ -28,6 +28,23 @@ def state_of(layout: KindLayout, *, scan_below: int = 48, reserve_mib: int = 8) 
     return KeyState(layout, reserve_mib=reserve_mib, chunks=2, lateness_ms=LATENESS, scan_below=scan_below)
 
 
+def test_rows_that_no_window_reaches_any_more_give_way_and_are_counted_no_more() -> None:
+    state = state_of(layout([aggregate(Op.COUNT)]))
+    values, _ = run(state, [Event(100_000 * n, ORDER) for n in range(60)])
+    assert values[:, 0].tolist() == [1] * 60
+    assert 1 <= state.rows < 30
+
+
+def test_a_sequence_that_is_complete_begins_anew() -> None:
+    """Its last step once more is not one of another, nor with a middle that came before."""
+    steps = tuple((bit,) for bit in (("order", ""), ("transfer", ""), ("login", "")))
+    state = state_of(layout([aggregate(Op.SEQUENCE, steps=steps, within_ms=500)]))
+    first, middle, last = (frozenset({bit}) for (bit,) in steps)
+    seen = [Event(t, one) for t, one in enumerate((first, middle, last, last, first, last, middle, last))]
+    values, _ = run(state, seen)
+    assert values[:, 0].tolist() == [0, 0, 1, 1, 1, 1, 1, 2]
+
+
 # Beyond the cap: panes.
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from risk_stream.catalogue import ProblemsError
 from risk_stream.features import KindLayout, Op
+from risk_stream.features.schema import _signed
 from tests.features.streams import TYPES, aggregate, layout
 
 
@@ -52,3 +53,9 @@ def test_an_aggregate_by_another_key_is_refused() -> None:
     """It would be answered by the wrong windows."""
     with pytest.raises(ProblemsError, match='by "customer", and this layout is of "device"'):
         KindLayout("device", [aggregate(Op.COUNT)])
+
+
+def test_the_64th_bit_of_a_mask_is_a_words_sign() -> None:
+    assert _signed(1 << 63) == -(1 << 63)
+    assert _signed((1 << 63) | 1) == 1 - (1 << 63)
+    assert _signed(5) == 5

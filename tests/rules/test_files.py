@@ -94,7 +94,7 @@ def test_a_byte_order_mark_is_no_fault(folder: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(folder: Path) -> None:
-    with pytest.raises(PlanError, match="cannot read the file: Is a directory"):
+    with pytest.raises(PlanError, match=r"^[^:]*: cannot read the file: Is a directory"):
         read_rule_file(folder)
     with pytest.raises(PlanError, match="cannot read the file: No such file"):
         read_rule_file(folder / "gone.yaml")
