@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine import INDEX_BITS, Alert, Block, Engine, Hop, Result, final, hop, saved
 from risk_stream.engine.block import TIMED
+from risk_stream.engine.lexicon import CHUNKS
 from risk_stream.engine.plans import Plans
-from risk_stream.engine.timers import Timers
+from risk_stream.engine.timers import Timer, Timers
 from risk_stream.rules import Plan, plan_of_texts
 from tests.engine.compare import same
 from tests.engine.test_revisions import CATALOGUE, START, batch_of, owner, transfer
@@ -370,3 +371,18 @@ def test_what_waits_is_judged_as_the_clock_reaches_its_time() -> None:
     assert engine.apply(batch_of(transfer("a", 0))).alerts == []
     said = [engine.advance(START + hour + more).alerts for more in (-1, 0, 1)]
     assert [[alert.time for alert in alerts] for alerts in said] == [[], [START + hour], []]
+
+
+@pytest.mark.parametrize("way", ["image", "journal"])
+def test_what_has_fired_does_not_fire_again_after_a_restart(way: str) -> None:
+    timers = Timers("loan", journal=True)
+    for due in (10, 20):
+        timers._put(Timer(due, due, 7, "plan", b"{}"), 1)
+    assert [timer.due for timer in timers.fire(15, 2)] == [10]
+    parts = timers.take_journal(2) if way == "journal" else [p for c in range(CHUNKS) for p in timers.image(c)]
+    again = Timers("loan", journal=True)
+    for part in parts:
+        again.load(part)
+    again.settle(0)
+    assert (again.waiting, [timer.due for timer in again.fired_since(0)]) == (1, [10])
+    assert [timer.due for timer in again.fire(25, 3)] == [20]
