@@ -22,7 +22,7 @@ from risk_stream.settings import kafka_options
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
-__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "Outgoing", "Producer", "fails_aloud"]
+__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "Outgoing", "Producer", "fails_aloud", "has_ended"]
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,12 @@ def fails_aloud(producer: AIOKafkaProducer) -> None:
             end.exception()  # whether anybody waits for it or not
 
     sender.sender_task.add_done_callback(ended)
+
+
+def has_ended(producer: AIOKafkaProducer) -> bool:
+    """Whether the sender of a started producer has ended: nothing is sent by it any more."""
+    ended: bool = producer._sender.sender_task.done()  # noqa: SLF001
+    return ended
 
 
 class Producer:
@@ -162,22 +168,18 @@ class Producer:
     ) -> asyncio.Future[RecordMetadata]:
         """Hand a message over; the future is done when the broker has stored it, and raises if it has not."""
         assert self._producer is not None, "start() first"
-        if self._connecting is not None and self._ended():
+        if self._connecting is not None and has_ended(self._producer):
             await self._reconnect(self._connecting)
         sent: asyncio.Future[RecordMetadata] = await self._producer.send(
             topic, value, key=key, partition=partition, headers=list(headers)
         )
         return sent
 
-    def _ended(self) -> bool:
-        return self._producer is not None and self._producer._sender.sender_task.done()  # noqa: SLF001
-
     async def _reconnect(self, connecting: asyncio.Lock) -> None:
         async with connecting:
-            if not self._ended():
-                return  # another send was first
             ended = self._producer
+            if ended is None or not has_ended(ended):
+                return  # another send was first
             await self.start()
-            assert ended is not None
             with contextlib.suppress(KafkaError):
                 await ended.stop()

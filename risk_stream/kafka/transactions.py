@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
 
-from risk_stream.kafka.producer import DELIVERY_TIMEOUT, fails_aloud
+from risk_stream.kafka.producer import DELIVERY_TIMEOUT, fails_aloud, has_ended
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class FencedProducer:
             ) from exc
 
     async def _abort(self) -> None:
+        if has_ended(self._producer):
+            return  # nobody would do it
         # An AssertionError is aiokafka's word for a transaction that it has given up itself.
         with contextlib.suppress(KafkaError, TimeoutError, AssertionError):
             async with asyncio.timeout(PATIENCE):

@@ -12,10 +12,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from risk_stream.catalogue import Catalogue
 from risk_stream.embedded import EmbeddedBroker, EmbeddedError, free_port
-from risk_stream.kafka import Producer, create_topics, wanted_topics
+from risk_stream.kafka import Producer, Topic, create_topics, wanted_topics
 from risk_stream.kafka import producer as module
 from risk_stream.settings import Settings
-from tests.kafka.made import made
 from tests.live.servers import Kafka
 
 
@@ -75,8 +74,10 @@ def test_a_client_that_stopped_sending_fails_what_is_on_its_way_and_what_follows
 ) -> None:
     """As aiokafka's does where a connection breaks as it waits; a send that nobody answers would be waited for."""
 
+    topic = f"stopped-{reconnects}"
+    create_topics(kafka.address, [Topic(topic, 1, 1)])
+
     async def run() -> None:
-        topic = await made(kafka, f"stopped-{reconnects}")
         producer = Producer(kafka.address, reconnects=reconnects)
         await producer.start()
         assert await (await producer.send(topic, b"before", partition=0)) is not None

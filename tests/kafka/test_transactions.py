@@ -8,8 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
-from risk_stream.kafka import FencedError, FencedProducer, LogFollower
-from tests.kafka.made import made
+from risk_stream.kafka import FencedError, FencedProducer, LogFollower, Topic, create_topics, transactions
 from tests.live.servers import Kafka
 
 pytestmark = [pytest.mark.live]
@@ -55,8 +54,10 @@ async def lose(producer: FencedProducer, topic: str, when: str) -> None:
 def test_a_client_that_stopped_sending_fails_at_once_and_the_next_writer_goes_on(kafka: Kafka, when: str) -> None:
     """aiokafka's sender ends without a word where a future that it waits for is cancelled as a connection breaks."""
 
+    topic = f"transactions-{when.replace(' ', '-')}"
+    create_topics(kafka.address, [Topic(topic, 1, 1)])
+
     async def run() -> list[bytes | None]:
-        topic = await made(kafka, f"transactions-{when.replace(' ', '-')}")
         producer = await started(kafka, topic)
         await say(producer, topic, b"before")
         if when == "between":
@@ -77,11 +78,15 @@ def test_a_client_that_stopped_sending_fails_at_once_and_the_next_writer_goes_on
 def test_one_that_the_broker_does_not_answer_is_given_up_in_time(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker is lent to other tests and cannot be frozen: the client's sends to it are held back."""
 
+    monkeypatch.setattr(transactions, "PATIENCE", 0.5)
+
     async def held_back(*_: object) -> None:
-        await asyncio.sleep(10)
+        await asyncio.Event().wait()
+
+    topic = "transactions-silent"
+    create_topics(kafka.address, [Topic(topic, 1, 1)])
 
     async def run() -> list[bytes | None]:
-        topic = await made(kafka, "transactions-silent")
         producer = await started(kafka, topic, transaction_s=1.0)
         await say(producer, topic, b"before")
         monkeypatch.setattr(producer._producer._sender, "_send_produce_req", held_back)
@@ -97,8 +102,10 @@ def test_one_that_the_broker_does_not_answer_is_given_up_in_time(kafka: Kafka, m
 
 
 def test_whoever_starts_under_a_name_fences_who_had_it_before(kafka: Kafka) -> None:
+    topic = "transactions-fenced"
+    create_topics(kafka.address, [Topic(topic, 1, 1)])
+
     async def run() -> list[bytes | None]:
-        topic = await made(kafka, "transactions-fenced")
         first = await started(kafka, topic)
         await say(first, topic, b"first")
         second = await started(kafka, topic)

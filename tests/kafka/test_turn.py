@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from risk_stream.kafka import Turn
-from tests.kafka.made import made
+from risk_stream.kafka import Topic, Turn, create_topics
 from tests.live.servers import Kafka
 
 pytestmark = [pytest.mark.live]
@@ -17,8 +16,9 @@ pytestmark = [pytest.mark.live]
 def test_whoever_joins_to_stand_by_takes_no_turn_and_has_it_when_it_is_given_up(kafka: Kafka) -> None:
     """With three that join, one of names in any order would have taken it in three runs of four."""
 
+    create_topics(kafka.address, [Topic("turn-kept", 1, 1)])
+
     async def run() -> None:
-        await made(kafka, "turn-kept")
         turns = [Turn(kafka.address, "turn-kept", "turn-kept") for _ in range(4)]
         joined = list[Turn]()
 
@@ -45,9 +45,9 @@ def test_whoever_joins_to_stand_by_takes_no_turn_and_has_it_when_it_is_given_up(
 def test_a_cancellation_that_nobody_asked_for_begins_a_turn_again(kafka: Kafka, stops: bool) -> None:
     """What the client had in hand is cancelled where a connection breaks; whoever is stopped ends all the same."""
     topic, turns = f"turn-begun-{stops}", list[int]()
+    create_topics(kafka.address, [Topic(topic, 1, 1)])
 
     async def run() -> None:
-        await made(kafka, topic)
         began = asyncio.Event()
 
         async def once() -> None:
