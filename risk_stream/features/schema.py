@@ -305,7 +305,7 @@ class _Draft:
 
     def whole(self, group: _Group) -> bool:
         mask, column, _, _ = group
-        return column == _NO_COLUMN and self.schema.covers_all(mask & (1 << 64) - 1)
+        return column == _NO_COLUMN and self.schema.covers_all(mask)
 
 
 def compile_plan(

@@ -99,12 +99,12 @@ def quoted(*values: Value) -> str:
 
 
 def folded(kind: Kind, op: str, parts: tuple[Value, ...], at: int) -> Value:
-    """An operation, done at once where nothing in it can change."""
+    """An operation, done at once where nothing in it can change: never of times, one of which is the event's."""
     numbers = [part.value for part in parts if isinstance(part, Constant) and isinstance(part.value, float)]
     if len(numbers) < len(parts):
         return Computed(kind, op, parts)
     result = float(compute(op, numbers))
-    if not math.isfinite(result) or (kind is Kind.TIME and not abs(result) < 1e14):
+    if not math.isfinite(result):
         raise ExpressionError("this computation gives no number that can be used", at)
     return Constant(kind, result)
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk_stream.catalogue import EventBatch
+from risk_stream.catalogue import EventBatch, text_hash
 from risk_stream.engine import INDEX_BITS, Alert, Block, Engine, Hop, machine
+from risk_stream.engine.machine import MakeLearner
 from risk_stream.features import Aggregate, Op
+from risk_stream.models import Scores
 from risk_stream.rules import Labels, Plan, Scored
 from risk_stream.rules.meaning import FieldValue, Kind, Value
 from tests.engine.test_revisions import CATALOGUE, START, batch_of, transfer
@@ -35,15 +37,15 @@ def plan_with(**said: Any) -> Plan:
 class House:
     """One hop of accounts, given events in blocks; `restarts` before each of them."""
 
-    def __init__(self, plan: Plan, *, restarts: bool = False) -> None:
-        self.plan, self.restarts = plan, restarts
+    def __init__(self, plan: Plan, *, restarts: bool = False, make: MakeLearner = Running) -> None:
+        self.plan, self.restarts, self.make = plan, restarts, make
         self.hop, self.parts = self.new(), list[bytes]()
         self.position = 0
         self.alerts: list[Alert] = []
         self.counts: dict[str, int] = {}
 
     def new(self) -> Hop:
-        return Hop(self.plan, "account", reserve_mib=8, journal=True, make=Running)
+        return Hop(self.plan, "account", reserve_mib=8, journal=True, make=self.make)
 
     def say(self, *events: dict[str, Any]) -> None:
         if self.restarts and self.position:
@@ -198,6 +200,60 @@ def test_a_leaked_label_teaches_nothing() -> None:
         house.say(*moves(4, begin=10))
         scores.append([score for score in house.scores() if score == score])  # noqa: PLR0124
     assert scores[0] == scores[1] != scores[2]
+
+
+class Steady(Running):
+    """A learner that says 1 of every event, and by which no input moves a score."""
+
+    def run(self, rows: Any, groups: Any = None) -> Scores:
+        self.seen += len(rows)
+        return Scores(np.ones(len(rows)), np.ones(len(rows), np.bool_))
+
+    def moved_by(self, row: Any, group: int = 0) -> Any:
+        return np.zeros(len(row))
+
+
+def test_a_model_drifts_whose_scores_are_no_longer_what_came() -> None:
+    """It is said of the outcome with which that was noticed: here all were fraud, and no longer are."""
+    house = House(TAUGHT, make=Steady)
+    house.say(*moves(200))
+    house.say(*(outcome(n, 5, "fraud") for n in range(100)))
+    assert house.alerts == []
+    house.say(*(outcome(n, 5, "good") for n in range(100, 200)))
+    [alert] = house.alerts
+    assert alert.rule == "drift.m.loss"
+    noticed = int(alert.event.removeprefix("o").partition("-")[0])
+    assert 120 < noticed < 160, "as soon as the losses are 20 above what they were"
+
+
+def test_a_score_that_no_input_moved_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "KEPT_EVERY", 2)
+    house = House(plan_with(), make=Steady)
+    for event in moves(8):
+        house.say(event)
+    [scored] = house.hop._memory.scoring.machines.values()
+    assert scored.texts == {}
+
+
+class Grouping(Running):
+    """A learner that remembers of which group an outcome was."""
+
+    groups: list[list[int]]
+
+    def learn(self, rows: Any, labels: Any, groups: Any = None, weights: Any = None) -> None:
+        super().learn(rows, labels, groups)
+        Grouping.groups.append(groups.tolist())
+
+
+def test_outcomes_are_learnt_by_the_group_of_their_event() -> None:
+    Grouping.groups = []
+    base = model_of("transfer", "account", AMOUNT, labels=LABELS, warm_up=0)
+    scored = replace(base, spec=replace(base.spec, grouped=True), group=FieldValue(Kind.TEXT, "currency"))
+    house = House(Plan(CATALOGUE, [], models=[scored]), make=Grouping)
+    events = [move | {"currency": currency} for move, currency in zip(moves(3), ("EUR", "CNY", "EUR"), strict=True)]
+    house.say(*events)
+    house.say(*(outcome(n, 5 + n, "good") for n in range(3)))
+    assert list(itertools.chain.from_iterable(Grouping.groups)) == [text_hash(name) for name in ("EUR", "CNY", "EUR")]
 
 
 class Weighing(Running):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from risk_stream.catalogue import Catalogue, Decoder, EventBatch, load_catalogue
 from risk_stream.engine import INDEX_BITS, REVISED, Alert, Block, Engine, Hop, Result, final
+from risk_stream.engine import hop as hop_module
+from risk_stream.engine.plans import InForce
 from risk_stream.rules import Plan, load_plan
 
 CATALOGUE: Catalogue = load_catalogue()
@@ -280,6 +283,37 @@ def test_what_has_left_the_ring_is_dropped_and_counted(tmp_path: Path) -> None:
     hop.apply([block(0, plan, START + 60_000, transfer("t0", 0, customer="C1"))])
     result = hop.apply([block(1, plan, START + 60_000, transfer("t0", 0, customer="C1"))])
     assert (result.dropped, result.copies, result.judged) == (1, 0, 0)
+
+
+def test_each_hop_is_given_the_events_that_enter_there_and_no_others(tmp_path: Path) -> None:
+    """Of a batch whose events have different first keys: nothing waits where nobody asks for it."""
+    engine = engine_of(tmp_path)
+    prices = [{"id": f"p{i}", "type": "price", "time": START + i, "instrument": "AAA", "price": 1} for i in range(5)]
+    result = engine.apply(batch_of(*prices, owner("o0", 1), transfer("t1", 2, customer="C1", amount=160)))
+    assert (result.copies, said(result)) == (0, {("raised", "large", "t1")})
+    waiting = {kind: len(hop._memory.ring) for kind, hop in engine.hops.items()}
+    assert (waiting["account"], waiting["instrument"]) == (2, 5)
+
+
+def test_a_log_is_remembered_in_pieces_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many blocks are given at once: so many events at most, and as many more as one block has."""
+    monkeypatch.setattr(hop_module, "REMEMBERED_TOGETHER", 10)
+    sizes: list[int] = []
+
+    class Counting(Hop):
+        def _remember(self, group: Sequence[Block], held: InForce) -> None:
+            sizes.append(sum(len(one.batch) for one in group))
+            super()._remember(group, held)
+
+    plan = plan_of(tmp_path)
+    first, second = (
+        kind(plan, "customer", reserve_mib=8, lateness_ms=600_000, journal=True) for kind in (Hop, Counting)
+    )
+    log = [block(n, plan, START, *(transfer(f"t{n}-{i}", n, customer="C1") for i in range(4))) for n in range(20)]
+    first.apply(log)
+    second.restore(first.delta(19), {plan.version: plan})
+    second.remember(log)
+    assert sizes == [12] * 6 + [8]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 7])

@@ -15,11 +15,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from risk_stream.engine import Alert, Hop, final, machine, scoring
+from risk_stream.engine.scoring import Scoring
 from risk_stream.features import Aggregate, Op
 from risk_stream.models import Scores, Spec, Threshold, Waiting
 from risk_stream.rules import Labels, Plan, Scored
 from risk_stream.rules.meaning import AggregateValue, Condition, Constant, FieldValue, Kind, Value
 from tests.engine.cluster import Cluster, Place
+from tests.engine.test_revisions import batch_of, transfer
 from tests.engine.test_schedules import ALWAYS, CATALOGUE, MOST, plan_of, run, streams
 from tests.engine.test_schedules import hard as as_hard
 from tests.oracle.worlds import TYPES, rule_files
@@ -277,3 +279,20 @@ def test_planted_faults_are_found(fault: str, tmp_path: Path, monkeypatch: pytes
 
     with pytest.raises((AssertionError, KeyError)):
         one()
+
+
+def test_what_a_model_said_is_on_record_until_it_is_saved_and_found_again_with_its_events() -> None:
+    """By what changed since the last checkpoint, once; and by an image."""
+    events = batch_of(*(transfer(f"t{n}", n) for n in range(4)))
+    columns: dict[str, Any] = {"f.m-score": np.array([0.5, np.nan, 2.0]), "h.m-moved": np.array([7, 0, 9])}
+    ids = events.hashes("id")[:3]
+    said = Scoring("account", Running, journal=True)
+    said.keep(ids, columns, until=3)
+    changes, image = said.changes(), said.image(0, 1)
+    assert said.changes() == []
+    for parts in (changes, image):
+        again = Scoring("account", Running, journal=True)
+        again.load(parts)
+        found = again.recall(events, until=4)
+        assert found.table.column("h.m-moved").to_pylist() == [7, 0, 9, 0]
+        np.testing.assert_array_equal(found.table.column("f.m-score").to_numpy(), [0.5, np.nan, 2.0, np.nan])

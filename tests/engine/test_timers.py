@@ -373,6 +373,14 @@ def test_what_waits_is_judged_as_the_clock_reaches_its_time() -> None:
     assert [[alert.time for alert in alerts] for alerts in said] == [[], [START + hour], []]
 
 
+def test_what_waits_is_judged_with_the_events_that_bring_its_time() -> None:
+    """Not with those of the next batch."""
+    engine = Engine(plan_of_texts({"rules.yaml": LATE}, CATALOGUE), reserve_mib=8, lateness_ms=0)
+    for hour in range(4):
+        said = engine.apply(batch_of(transfer(f"t{hour}", 3_600 * hour))).alerts
+        assert [alert.event for alert in said] == ([f"t{hour - 1}"] if hour else [])
+
+
 @pytest.mark.parametrize("way", ["image", "journal"])
 def test_what_has_fired_does_not_fire_again_after_a_restart(way: str) -> None:
     timers = Timers("loan", journal=True)

@@ -271,24 +271,38 @@ def test_a_key_at_its_cap_in_a_full_reserve_goes_on_without_panes() -> None:
     assert (values.tolist(), flags.tolist()) == ([[4, 2]] * 5 + [[5, 2]] * 5, [1] * 10)
 
 
-def test_rows_that_become_wider_where_they_are_are_the_latest_and_right() -> None:
+@pytest.mark.parametrize("moved", [4, 5])
+def test_rows_that_become_wider_where_they_are_are_the_latest_and_right(moved: int) -> None:
     """No larger block is to be had: of five rows two stay, with what they had and nothing in the new columns."""
     transfer = aggregate(Op.COUNT, of=("transfer",), window_ms=3)
     narrow = [aggregate(Op.COUNT), aggregate(Op.COUNT, window_ms=3), transfer, aggregate(Op.SINCE)]
     state = state_of(layout(narrow))
-    run(state, [Event(t, TRANSFER if t == 4 else ORDER, key=k) for t in range(1, 6) for k in range(3)])
+    run(state, [Event(t, TRANSFER if t == moved else ORDER, key=k) for t in range(1, 6) for k in range(3)])
     let_run_out(state)
     new = [aggregate(Op.SUM, "amount"), aggregate(Op.FIRST, "quantity"), aggregate(Op.LAST, "quantity")]
     state.set_layout(layout([*narrow, *new]))
-    for t, counts, last in ((6, [2, 2, 1], np.nan), (7, [3, 3, 0], 6), (8, [3, 3, 0], 7)):
+    for t, last in ((6, np.nan), (7, 6), (8, 7)):
+        orders = sum(at != moved for at in range(t - 2, t + 1))
         events = [Event(t, ORDER, {"amount": 100 * t, "quantity": t}, key=k) for k in range(3)]
         for asking in (False, True):
             values, flags = run(state, events, asking=asking)
-            want = [*counts, 0.001, sum(range(6, t + 1)), 6, last]
+            want = [orders, orders, 3 - orders, 0.001 if t > 6 or moved == 4 else 0.002, sum(range(6, t + 1)), 6, last]
             assert np.array_equal(values, [want] * 3, equal_nan=True)
             assert (flags & 0b1111).tolist() == [1] * 3
             assert state.rows == 9
     assert (state.early, state.refused) == (15, 0)
+
+
+def test_keys_that_lie_side_by_side_let_their_rows_go_and_touch_none_of_the_others() -> None:
+    """Four words a row: each block is full to its last word as rows expire in the one behind it."""
+    asked = layout([aggregate(op, "amount", window_ms=600) for op in (Op.COUNT, Op.SUM, Op.FIRST)])
+    state, amounts = state_of(asked), list[int]()
+    for turn in range(60):
+        keys = range(24) if turn % 2 else range(23, -1, -1)
+        events = [Event(100 * turn, ORDER, {"amount": 100 * turn}, key) for key in keys]
+        values, flags = run(state, events)
+        amounts = [*amounts, turn][-6:]
+        assert (values.tolist(), flags.any()) == ([[len(amounts), sum(amounts), amounts[0]]] * 24, False)
 
 
 def test_a_key_whose_block_is_too_small_for_one_row_is_judged_by_itself_until_there_is_room() -> None:

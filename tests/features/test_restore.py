@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue.formats import LaterFormatError
 from risk_stream.features import KeyState, KindLayout, Op, PartError, journal
-from risk_stream.features._parts import MOST_BYTES, head_of
+from risk_stream.features._parts import MOST_BYTES, head_of, plane, width_of
 from risk_stream.features._words import H_LIMIT, H_NEXT, K_USED
 from tests.features.reference import Event
 from tests.features.streams import (
@@ -412,6 +412,27 @@ def test_what_a_full_reserve_has_no_room_for_is_said_of_its_keys_and_of_no_other
         assert (values[:, 0].tolist(), flags.tolist()) == ([0, 0, 0], flagged)
 
 
+def test_a_key_that_had_given_up_all_its_rows_is_said_to_lack_them_where_it_finds_no_room() -> None:
+    """Also those that were later than what memory had lacked for in its part of the index."""
+    few = [aggregate(Op.COUNT)]
+    state = state_of(layout(few))
+    run(state, [Event(t, ORDER) for t in range(1, 6)], position=1)
+    heap = state._store.heap
+    heap[H_LIMIT] = heap[H_NEXT]
+    wide = layout([*few, *(aggregate(Op.SUM, f"field {n}") for n in range(14))])
+    state.set_layout(wide)
+    run(state, [Event(4, ORDER)], position=2)
+    assert (state.keys, state.rows, state.early) == (1, 0, 5)
+    restored = state_of(wide)
+    restored.restore(state.schema_state())
+    restored._store.heap[H_LIMIT] = restored._store.heap[H_NEXT]
+    for part in state.image(0, 2, stop=4):
+        restored.load_image(part)
+    assert restored.keys == 0
+    _, flags = run(restored, [Event(1004), Event(1005)])
+    assert (flags & 1).tolist() == [1, 0]
+
+
 def test_rows_that_a_replay_has_no_room_for_are_counted_and_said_of_their_keys() -> None:
     """Those of the other keys are there, each once, though some had been given twice."""
     asked = layout([aggregate(Op.COUNT)])
@@ -485,6 +506,40 @@ def test_another_layout_than_the_writers_goes_on_from_its_rows() -> None:
     assert restored.warming(1000) == {other.aggregates[0].id: 1900}
 
 
+def test_an_image_of_narrower_rows_has_nothing_in_the_columns_that_are_new() -> None:
+    """Not even a nought: the smallest, the first and the last of nothing are missing."""
+    few = layout([aggregate(Op.COUNT)])
+    more = layout([aggregate(Op.COUNT), *(aggregate(op, "amount") for op in (Op.MIN, Op.FIRST, Op.LAST, Op.MEAN))])
+    state = state_of(few)
+    run(state, [Event(100 * t, ORDER, key=t % 2) for t in range(1, 9)], position=1)
+    image = state.image(0, 1, stop=4)
+    state.set_layout(more)
+    restored = state_of(more)
+    restored._store.heap[restored._store.heap[H_NEXT] : restored._store.heap[H_LIMIT]] = 7  # as other blocks leave it
+    restored.restore(state.schema_state(), image)
+    ask = [Event(900, key=key) for key in (0, 1)]
+    values, flags = run(restored, ask, asking=True)
+    assert values[:, 0].tolist() == [4, 4]
+    assert np.isnan(values[:, 1:]).all()
+    assert_same((values, flags), run(state, ask, asking=True))
+
+
+def test_rows_behind_all_that_a_key_keeps_are_counted_by_a_replay_too() -> None:
+    """In a state of another size, of which nothing is touched that nobody has taken."""
+    asked = layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount")], cap=3)
+    state = state_of(asked)
+    times = (10, 11, 12, 13, 9, 14, 8, 15)
+    run(state, [Event(t, ORDER, {"amount": 100 * t}, key=k) for t in times for k in range(3)], position=1)
+    record = Recorder(state, position=1)
+    record.checkpoint()
+    restored = record.restored(asked, reserve_mib=16)
+    assert (restored.behind, restored.rows) == (state.behind, state.rows) == (6, 9)
+    ask = [Event(20, key=k) for k in range(3)]
+    assert_same(run(restored, ask, asking=True), run(state, ask, asking=True))
+    heap = restored._store.heap
+    assert not heap[heap[H_NEXT] : heap[H_LIMIT]].any()
+
+
 def test_only_a_state_that_has_seen_nothing_is_put_where_another_was() -> None:
     """Not even an event that left nothing behind."""
     state = state_of(layout([aggregate(Op.COUNT)]))
@@ -534,6 +589,27 @@ def test_rows_of_a_journal_are_cut_into_parts_that_are_small_enough(monkeypatch:
     assert max(map(len, record.parts)) <= 8_000 < sum(map(len, record.parts))
     ask = [Event(1_000, ORDER, {"amount": 5})]
     assert_same(run(record.restored(asked), ask, asking=True), run(state, ask, asking=True))
+
+
+def test_parts_of_a_journal_are_small_enough_however_large_the_plan_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan by which rows were put in is in each of them, and these do not become smaller."""
+    monkeypatch.setattr(journal, "MOST_BYTES", 24_000)
+    asked = layout([aggregate(Op.SUM, f"field {n % 9}", window_ms=100 + n) for n in range(60)])
+    state = state_of(asked)
+    random = np.random.default_rng(3)
+    wide = [[int(v) for v in random.integers(-(2**62), 2**62, 11)] for _ in range(1_000)]
+    events = [
+        Event(v[9] % 10**12, ORDER, {f"field {n}": v[n] >> 10 for n in range(9)}, key=v[10], id=v[0]) for v in wide
+    ]
+    run(state, sorted(events, key=lambda e: e.time), position=1)
+    assert max(map(len, state.take_journal(1))) <= 24_000
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20), st.sampled_from([1, 2**8, 2**20, 2**40, 2**62]))
+def test_how_wide_a_plane_is_says_how_many_bytes_it_takes(numbers: list[int], least: int) -> None:
+    values = np.array([number // least for number in numbers], np.int64)
+    empty = len(plane(values[:0]))
+    assert len(plane(values)) == empty + width_of(values) * len(values)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from risk_stream.features import KeyState, KindLayout, Op
 from risk_stream.features._kernel import apply_batch
+from risk_stream.features._words import RECENT
 from tests.features.reference import MISSING, Event, Reference
 from tests.features.streams import (
     LATENESS,
@@ -385,3 +386,41 @@ def test_a_deviation_is_right_where_float_sums_of_squares_are_not() -> None:
     values, _ = run(state_of(asked, scan_below=4), events)
     assert values[99, 0] == 1.0
     assert values[-1, 0] == 1.0
+
+
+def test_a_time_before_all_of_a_calendars_periods_is_in_one_as_long_as_the_longest() -> None:
+    """However near to zero the time is."""
+    asked = layout([aggregate(Op.COUNT, window_ms=PERIODS[0])])  # each of 100 ms, the first at 9000
+    times = [95, 150, 195, 250, 8_999]
+    values, flags = run(state_of(asked), [Event(t, frozenset({("order", "")})) for t in times])
+    assert (values[:, 0].tolist(), flags.any()) == ([1, 2, 2, 2, 1], False)
+
+
+@pytest.mark.parametrize("behind", [1, 3, 40, RECENT - 2, RECENT - 1, RECENT, RECENT + 1])
+def test_distinct_values_are_right_as_far_back_as_rows_are_remembered(behind: int) -> None:
+    """After each event that comes late, of the moments around the place that it was put in."""
+    asked = layout([aggregate(Op.DISTINCT, "quantity", window_ms=w) for w in (60, 150)])
+    state, order = state_of(asked, scan_below=2), frozenset({("order", "")})
+    events = [Event(10_000 + 2 * n, order, {"quantity": n % 3 or n}) for n in range(200)]
+    run(state, events)
+    for turn in range(12):
+        newest = events[-1].time
+        late = Event(newest - 2 * behind + 1, order, {"quantity": 1000 + turn})
+        run(state, [late])
+        events = sorted([*events, late], key=lambda e: e.place)
+        for back in (behind - 1, behind, behind + 1, RECENT - 1, RECENT, RECENT + 1):
+            now = newest - 2 * back
+            values, _ = run(state, [Event(now)], asking=True)
+            want = [len({e.fields["quantity"] for e in events if now - w < e.time <= now}) for w in (60, 150)]
+            assert values[0].tolist() == want
+        events.append(Event(newest + 2, order, {"quantity": 1 + turn % 2}))
+        run(state, events[-1:])
+
+
+def test_the_first_value_is_missing_while_a_long_key_has_rows_without_one() -> None:
+    asked = layout([aggregate(Op.FIRST, "amount", window_ms=40), aggregate(Op.MAX, "amount", window_ms=40)])
+    amounts = [*range(100), *[MISSING] * 100, *range(100, 200)]
+    events = [Event(10_000 + n, frozenset({("order", "")}), {"amount": v}) for n, v in enumerate(amounts)]
+    values, flags = run(state_of(asked, scan_below=2), events)
+    assert compare(asked, events, values, flags) == 0
+    assert np.isnan(values[150]).all()

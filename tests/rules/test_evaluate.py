@@ -269,6 +269,13 @@ def test_equal_comparisons_of_different_rules_are_computed_once() -> None:
     assert sorted(asked) == ["paid", "pieces"]
 
 
+@pytest.mark.parametrize("name", ["word", "colour", "before", "paid", "flag", "opened", "times"])
+def test_what_is_missing_is_told_from_what_is_there(name: str) -> None:
+    plan = plan_of(rule_file(f"{name} is missing", f"not ({name} is missing)", features=FEATURES))
+    here = {"word": "a", "colour": "red", "before": "b", "paid": 0.0, "flag": 0.0, "opened": 0.0, "times": 0.0}
+    assert fired(plan, Rows(plan, [here, here | {name: None}])) == {"r0": {1}, "r1": {0}}
+
+
 def test_an_empty_batch_fires_nothing() -> None:
     plan = plan_of(rule_file("paid > 1 or word in ['a'] or times > 3 or opened is missing", features=FEATURES))
     assert Evaluator(plan, "customer", "probe").fired(Rows(plan, [])) == []
