@@ -9,7 +9,7 @@ from typing import Any
 from docs.tables import rows
 from risk_stream.calendars import shipped
 from risk_stream.catalogue import load_catalogue
-from risk_stream.rules.forms import FORMS
+from risk_stream.rules.language.forms import FORMS
 from risk_stream.rules.schema import rule_schema
 
 __all__ = ["reference_page"]

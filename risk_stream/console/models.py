@@ -11,7 +11,7 @@ import msgspec
 from risk_stream.console.workers import Number
 from risk_stream.models.registry import cost_us, kind_of
 from risk_stream.rules import Plan, Scored
-from risk_stream.rules.meaning import AggregateValue, Meaning, wording
+from risk_stream.rules.language.meaning import AggregateValue, Meaning, wording
 from risk_stream.stream.model_gauges import ModelStanding
 from risk_stream.workbench.model_card import model_card
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from risk_stream.features import Op
 from risk_stream.rules import Rule
-from risk_stream.rules.meaning import (
+from risk_stream.rules.language.meaning import (
     AggregateValue,
     Comparison,
     Computed,

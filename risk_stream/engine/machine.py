@@ -32,9 +32,9 @@ from risk_stream.models import (
 )
 from risk_stream.models.registry import is_retrained
 from risk_stream.rules import OUTCOME, Scored
-from risk_stream.rules.meaning import asks_clock
-from risk_stream.rules.program import Program
-from risk_stream.rules.run import Run
+from risk_stream.rules.evaluation.program import Program
+from risk_stream.rules.evaluation.run import Run
+from risk_stream.rules.language.meaning import asks_clock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

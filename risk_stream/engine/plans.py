@@ -13,8 +13,8 @@ from risk_stream.engine.judge import Judge, Meter
 from risk_stream.engine.view import Features, View, rows_of_types
 from risk_stream.features import KindLayout
 from risk_stream.rules import Delay, Plan
-from risk_stream.rules.meaning import Condition
-from risk_stream.rules.program import Program
+from risk_stream.rules.evaluation.program import Program
+from risk_stream.rules.language.meaning import Condition
 
 __all__ = ["InForce", "Plans", "WhereMasks"]
 

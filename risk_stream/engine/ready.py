@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from risk_stream.rules import Plan, compiled
-from risk_stream.rules.program import Program
+from risk_stream.rules.evaluation.program import Program
 
 __all__ = ["Ready", "make_ready"]
 

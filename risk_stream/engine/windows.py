@@ -13,7 +13,7 @@ from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.plans import WhereMasks
 from risk_stream.engine.view import Features, Floats
 from risk_stream.features import Aggregate, KeyState, KindLayout
-from risk_stream.rules.meaning import Condition
+from risk_stream.rules.language.meaning import Condition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -55,8 +55,8 @@ A rule file
             then: quiet        # fires | quiet: what the rule does on the last event given (with after: of its types)
             severity: high     # optional, with fires: how severe the alert is
 
-A file that begins with ``table:`` says by rows what becomes of an application (`rules.table`), one that begins with
-``scorecard:`` gives points (`rules.card`); docs/decisions.md has both.
+A file that begins with ``table:`` says by rows what becomes of an application (``rules/tables/table.py``), one that
+begins with ``scorecard:`` gives points (``rules/tables/card.py``); docs/decisions.md has both.
 
 Any other key is an error, with the nearest known one suggested. Sizes are limited: see ``limits.py``.
 
@@ -147,15 +147,22 @@ Money is written with two decimals and thousands separators, counts as whole num
 times in ISO 8601 UTC.
 
 A failed load raises `PlanError` with every problem found, each with file, line, column and rule.
+
+The way of a rule through this room
+===================================
+
+`source` sees that files changed, `files` finds and `load` reads them (`reading`: a key, `place`: where it stands,
+`limits`: how large it may be), and `kept` keeps what it made. ``language`` makes a meaning of an expression,
+``declared`` says what names stand for in it, and then each kind of file has a folder: ``rule``, ``tables``, ``models``,
+``lifecycle``, and `policy`. What they make is a `model`, or a `scored`; all of a house together are a `plan`, which
+``evaluation`` judges events by and `explain` shows. ``schema`` says the same to editors.
 """
 
 from __future__ import annotations
 
-from risk_stream.rules.at_most import AtMost
-from risk_stream.rules.decide import Ruling
-from risk_stream.rules.delay import Delay
-from risk_stream.rules.evaluate import Evaluator, RulesAt, compiled, program_of
-from risk_stream.rules.failures import Failures, add_failures
+from risk_stream.rules.evaluation.decide import Ruling
+from risk_stream.rules.evaluation.evaluate import Evaluator, RulesAt, compiled, program_of
+from risk_stream.rules.evaluation.failures import Failures, add_failures
 from risk_stream.rules.files import PlanError, read_rule_file, rule_files, with_models
 from risk_stream.rules.lifecycle.model import Lifecycle
 from risk_stream.rules.lifecycle.model import Step as LifecycleStep
@@ -172,9 +179,11 @@ from risk_stream.rules.model import (
     Validity,
 )
 from risk_stream.rules.plan import Plan, calendars_ending, load_plan, plan_of_texts
+from risk_stream.rules.rule.at_most import AtMost
+from risk_stream.rules.rule.delay import Delay
+from risk_stream.rules.rule.validity import expired, limits_of
 from risk_stream.rules.scored import OUTCOME, Labels, Scored
 from risk_stream.rules.source import PlanSource
-from risk_stream.rules.validity import expired, limits_of
 
 __all__ = [
     "OUTCOME",

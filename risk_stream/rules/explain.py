@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from risk_stream.features import Aggregate, Bit, Op
-from risk_stream.rules.delay import Delay
-from risk_stream.rules.expression import MOVED, OVER, SCORE, SEGMENT
+from risk_stream.rules.language.expression import MOVED, OVER, SCORE, SEGMENT
 from risk_stream.rules.model import Rule, Validity
 from risk_stream.rules.plan import Plan
+from risk_stream.rules.rule.delay import Delay
 from risk_stream.rules.scored import Scored
 
 __all__ = [

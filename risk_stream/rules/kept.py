@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError, read_yaml
-from risk_stream.rules.expression import CARD, FIRED, SCORE
+from risk_stream.rules.declared.loaded import LoadedFile
+from risk_stream.rules.declared.neighbours import NOTHING, Name, Neighbour
+from risk_stream.rules.language.expression import CARD, FIRED, SCORE
 from risk_stream.rules.load import KINDS, kind_of_file, load_file
-from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.neighbours import NOTHING, Name, Neighbour
 
 __all__ = ["KeptFiles"]
 

@@ -7,22 +7,22 @@ from contextlib import suppress
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
-from risk_stream.rules.card import Cards
-from risk_stream.rules.check import nearest
-from risk_stream.rules.declare import Declarations
-from risk_stream.rules.functions import Vocabulary
+from risk_stream.rules.declared.declare import Declarations
+from risk_stream.rules.declared.loaded import LoadedFile
+from risk_stream.rules.declared.neighbours import NOTHING, Name, Neighbour, Neighbours
+from risk_stream.rules.declared.scope import Features
+from risk_stream.rules.language.check import nearest
+from risk_stream.rules.language.functions import Vocabulary
 from risk_stream.rules.lifecycle.load import Parts, load_lifecycle
 from risk_stream.rules.limits import MAX_RULES
-from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import STAGES
-from risk_stream.rules.neighbours import NOTHING, Name, Neighbour, Neighbours
+from risk_stream.rules.models.scoring import Models
+from risk_stream.rules.models.segmenting import SEGMENTS, SEGMENTS_KIND
 from risk_stream.rules.policy import read_policy
 from risk_stream.rules.reading import EnoughError, Reader, kind_of
-from risk_stream.rules.rule import Rules, Shared
-from risk_stream.rules.scope import Features
-from risk_stream.rules.scoring import Models
-from risk_stream.rules.segmenting import SEGMENTS, SEGMENTS_KIND
-from risk_stream.rules.table import Tables
+from risk_stream.rules.rule.rule import Rules, Shared
+from risk_stream.rules.tables.card import Cards
+from risk_stream.rules.tables.table import Tables
 from risk_stream.rules.words import begins_with, keys
 
 __all__ = ["KINDS", "LIBRARY_KEYS", "TOP_KEYS", "is_library", "kind_of_file", "load_file"]

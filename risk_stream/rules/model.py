@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from risk_stream.features import Aggregate
-from risk_stream.rules.at_most import AtMost
-from risk_stream.rules.delay import Delay
-from risk_stream.rules.meaning import Condition, Meaning, Value
-from risk_stream.rules.share import Share
+from risk_stream.rules.language.meaning import Condition, Meaning, Value
+from risk_stream.rules.rule.at_most import AtMost
+from risk_stream.rules.rule.delay import Delay
+from risk_stream.rules.rule.share import Share
 
 __all__ = [
     "DEFAULT_ACTION",

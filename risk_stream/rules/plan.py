@@ -11,16 +11,16 @@ from risk_stream.calendars import Calendar, shipped
 from risk_stream.catalogue import Catalogue, Node, Problem, ProblemsError
 from risk_stream.features import Aggregate, KindLayout
 from risk_stream.profiles import Policy, resolve
-from risk_stream.rules.check import nearest
-from risk_stream.rules.delay import Delay
-from risk_stream.rules.events import has_key
+from risk_stream.rules.declared.loaded import LoadedFile
 from risk_stream.rules.files import PlanError, read_rule_file, rule_files
 from risk_stream.rules.kept import KeptFiles
+from risk_stream.rules.language.check import nearest
+from risk_stream.rules.language.events import has_key
+from risk_stream.rules.language.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.lifecycle.model import Lifecycle
-from risk_stream.rules.loaded import LoadedFile
-from risk_stream.rules.meaning import Condition, FieldValue, calendars_of, leaves
 from risk_stream.rules.model import Rule
 from risk_stream.rules.policy import more_than_one, named_by_nobody
+from risk_stream.rules.rule.delay import Delay
 from risk_stream.rules.scored import OUTCOME, Scored
 from risk_stream.rules.words import content_hash
 

@@ -7,8 +7,8 @@ from math import isfinite
 
 from risk_stream.catalogue import Node, Problem
 from risk_stream.profiles import DEFAULT_MOST, Exceptional, Held, Mark, Policy, Selector, Weight
-from risk_stream.rules.check import nearest
-from risk_stream.rules.loaded import LoadedFile
+from risk_stream.rules.declared.loaded import LoadedFile
+from risk_stream.rules.language.check import nearest
 from risk_stream.rules.model import SEVERITIES, STAGES
 from risk_stream.rules.reading import ID, Reader, kind_of
 from risk_stream.rules.words import keys, length_ms

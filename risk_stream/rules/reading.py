@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from risk_stream.catalogue import Field, FieldType, Node, Problem
-from risk_stream.rules.check import nearest
-from risk_stream.rules.expression import ExpressionError, parse
-from risk_stream.rules.expression import Node as Tree
+from risk_stream.rules.language.check import nearest
+from risk_stream.rules.language.expression import ExpressionError, parse
+from risk_stream.rules.language.expression import Node as Tree
 from risk_stream.rules.limits import MAX_PROBLEMS, MAX_TAGS, MAX_TEXT
 from risk_stream.rules.place import problem_at
 from risk_stream.rules.words import keys

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from risk_stream.features import Aggregate
 from risk_stream.models import Limits, Spec
 from risk_stream.models.registry import kind_of
-from risk_stream.rules.expression import MOVED, OVER, SEGMENT
-from risk_stream.rules.meaning import AggregateValue, Kind, Value
+from risk_stream.rules.language.expression import MOVED, OVER, SEGMENT
+from risk_stream.rules.language.meaning import AggregateValue, Kind, Value
 
 __all__ = ["DRIFTING", "LABELS", "OUTCOME", "ROLES", "Labels", "Promote", "Scored"]
 

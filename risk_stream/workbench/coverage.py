@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from risk_stream.rules import Rule, limits_of
-from risk_stream.rules.meaning import wording
+from risk_stream.rules.language.meaning import wording
 from risk_stream.workbench.rule_tests import TestResult
 
 __all__ = ["Cover", "Covered", "cover"]

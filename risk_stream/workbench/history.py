@@ -11,9 +11,9 @@ from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, ProblemsError, read_yaml
 from risk_stream.rules import PlanError, Rule, plan_of_texts, read_rule_file, rule_files
 from risk_stream.rules.kept import KeptFiles
+from risk_stream.rules.language.meaning import wording
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.load import kind_of_file
-from risk_stream.rules.meaning import wording
 from risk_stream.workbench.revision import GitError, contents, files_at, git
 
 __all__ = ["NEW", "REMOVED", "Commit", "History", "RuleVersion", "Unread", "changed_words", "history"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from risk_stream.models.registry import COMPONENTS, cost_us, kind_of, parameters_of
 from risk_stream.rules import Plan, Scored
-from risk_stream.rules.meaning import AggregateValue, Meaning, wording
+from risk_stream.rules.language.meaning import AggregateValue, Meaning, wording
 
 __all__ = ["model_card"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from risk_stream.catalogue import EventBatch
 from risk_stream.engine import Alert, Decided, Engine, final
 from risk_stream.rules import Plan, Row, Rule
-from risk_stream.rules.meaning import (
+from risk_stream.rules.language.meaning import (
     Binned,
     Comparison,
     Condition,
@@ -28,7 +28,7 @@ from risk_stream.rules.meaning import (
     parts_of,
     wording,
 )
-from risk_stream.rules.sentence import said
+from risk_stream.rules.language.sentence import said
 from risk_stream.workbench.told import saying, untrained
 
 __all__ = ["Seen", "Step", "Traced", "Tracer", "bare", "lines_of", "trace_event"]

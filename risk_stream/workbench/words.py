@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from risk_stream.rules import Rule
 from risk_stream.rules.explain import length
-from risk_stream.rules.meaning import (
+from risk_stream.rules.language.meaning import (
     Comparison,
     Condition,
     Constant,

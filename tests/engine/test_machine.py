@@ -15,7 +15,7 @@ from risk_stream.engine.machine import MakeLearner
 from risk_stream.features import Aggregate, Op
 from risk_stream.models import Scores
 from risk_stream.rules import Labels, Plan, Scored
-from risk_stream.rules.meaning import FieldValue, Kind, Value
+from risk_stream.rules.language.meaning import FieldValue, Kind, Value
 from tests.engine.test_revisions import CATALOGUE, START, batch_of, transfer
 from tests.engine.test_scoring import Running, model_of
 

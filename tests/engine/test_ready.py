@@ -10,8 +10,8 @@ from risk_stream.catalogue import load_catalogue
 from risk_stream.engine import make_ready
 from risk_stream.engine.judge import Judge
 from risk_stream.rules import Evaluator, Plan, load_plan
-from risk_stream.rules.meaning import AggregateValue, FieldValue, leaves
-from risk_stream.rules.program import Program
+from risk_stream.rules.evaluation.program import Program
+from risk_stream.rules.language.meaning import AggregateValue, FieldValue, leaves
 
 
 @pytest.fixture(scope="module")

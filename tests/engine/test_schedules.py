@@ -21,8 +21,8 @@ from risk_stream.engine.lexicon import Lexicon
 from risk_stream.engine.plans import Plans
 from risk_stream.engine.ring import Ring
 from risk_stream.rules import Plan, load_plan
-from risk_stream.rules.evaluate import Evaluator
-from risk_stream.rules.meaning import FieldValue, Kind, Presence
+from risk_stream.rules.evaluation.evaluate import Evaluator
+from risk_stream.rules.language.meaning import FieldValue, Kind, Presence
 from tests.engine.cluster import Cluster, Settings, accepted_of
 from tests.engine.compare import same
 from tests.oracle import Judged, judge_all

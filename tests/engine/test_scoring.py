@@ -19,7 +19,7 @@ from risk_stream.engine.scoring import Scoring
 from risk_stream.features import Aggregate, Op
 from risk_stream.models import Scores, Spec, Threshold, Waiting
 from risk_stream.rules import Labels, Plan, Scored
-from risk_stream.rules.meaning import AggregateValue, Condition, Constant, FieldValue, Kind, Value
+from risk_stream.rules.language.meaning import AggregateValue, Condition, Constant, FieldValue, Kind, Value
 from tests.engine.cluster import Cluster, Place
 from tests.engine.test_revisions import batch_of, transfer
 from tests.engine.test_schedules import ALWAYS, CATALOGUE, MOST, plan_of, run, streams

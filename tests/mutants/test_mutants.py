@@ -115,7 +115,7 @@ def test_what_is_compiled_is_mutated_where_nothing_is_compiled() -> None:
     """Machine code in numba's cache would hide the fault."""
     assert is_kernel("risk_stream/features/_kernel_scan.py")
     assert is_kernel("risk_stream/engine/_ring_kernel.py")
-    assert is_kernel("risk_stream/rules/_masks.py")
+    assert is_kernel("risk_stream/rules/evaluation/_masks.py")
     assert not is_kernel("risk_stream/features/state.py")
 
 

@@ -12,10 +12,10 @@ from random import Random
 
 from risk_stream.catalogue import Catalogue, load_catalogue
 from risk_stream.rules import SEVERITIES, STAGES, Plan, PlanError, plan_of_texts
-from risk_stream.rules.given import TEST_KEYS
 from risk_stream.rules.limits import MAX_FILE_BYTES
 from risk_stream.rules.load import TOP_KEYS
-from risk_stream.rules.rule import RULE_KEYS
+from risk_stream.rules.rule.given import TEST_KEYS
+from risk_stream.rules.rule.rule import RULE_KEYS
 
 __all__ = ["ROOT", "damaged", "grown", "knot", "loaded_or_refused", "peak_mib", "real_files", "tree"]
 

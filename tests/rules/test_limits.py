@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from risk_stream.catalogue import load_catalogue
-from risk_stream.rules import PlanError, plan_of_texts, rule
+from risk_stream.rules import PlanError, plan_of_texts
 from risk_stream.rules.limits import MAX_TAGS, MAX_TESTS, MAX_TEXT
 from risk_stream.rules.policy import MAX_GRADES, MAX_LABELS, MAX_NAMED
+from risk_stream.rules.rule import rule
 from tests.profiles.house import POLICY
 
 CORE = load_catalogue()

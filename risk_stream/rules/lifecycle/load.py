@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
-from risk_stream.rules.declare import Declarations
-from risk_stream.rules.events import Pattern
-from risk_stream.rules.expression import ExpressionError
-from risk_stream.rules.functions import Vocabulary
+from risk_stream.rules.declared.declare import Declarations
+from risk_stream.rules.declared.loaded import LoadedFile
+from risk_stream.rules.declared.scope import Features
+from risk_stream.rules.language.events import Pattern
+from risk_stream.rules.language.expression import ExpressionError
+from risk_stream.rules.language.functions import Vocabulary
 from risk_stream.rules.lifecycle.compile import Compiler, pattern_name
 from risk_stream.rules.lifecycle.model import Lifecycle, Step
 from risk_stream.rules.lifecycle.nodes import made
 from risk_stream.rules.lifecycle.proof import BY, NOT_REFUSED, PROCESS_STEP, Loans, Proof, equalities
 from risk_stream.rules.lifecycle.read import Written, read_lifecycle
-from risk_stream.rules.loaded import LoadedFile
 from risk_stream.rules.model import Rule
 from risk_stream.rules.reading import Reader, kind_of
-from risk_stream.rules.rule import Rules, Shared
-from risk_stream.rules.scope import Features
+from risk_stream.rules.rule.rule import Rules, Shared
 
 __all__ = ["Parts", "load_lifecycle"]
 

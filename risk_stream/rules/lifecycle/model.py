@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from risk_stream.rules.delay import Delay
 from risk_stream.rules.model import Rule
+from risk_stream.rules.rule.delay import Delay
 
 __all__ = ["JUDGEMENTS", "Lifecycle", "Limit", "Step"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from risk_stream.catalogue import Catalogue, EventType, Field, FieldType
-from risk_stream.rules.check import Checker, field_value, nearest
-from risk_stream.rules.expression import ExpressionError, names, parse
-from risk_stream.rules.functions import Vocabulary
-from risk_stream.rules.meaning import Comparison, Condition, Constant, Every, FieldValue, Membership, Truth
+from risk_stream.rules.language.check import Checker, field_value, nearest
+from risk_stream.rules.language.expression import ExpressionError, names, parse
+from risk_stream.rules.language.functions import Vocabulary
+from risk_stream.rules.language.meaning import Comparison, Condition, Constant, Every, FieldValue, Membership, Truth
 
 __all__ = ["BY", "NOT_REFUSED", "NO_STEP", "PROCESS_STEP", "Loans", "Proof", "equalities", "other_than"]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
-from risk_stream.rules.check import nearest
-from risk_stream.rules.later import read_after
+from risk_stream.rules.language.check import nearest
 from risk_stream.rules.lifecycle.model import JUDGEMENTS, Lifecycle, Limit, Step
 from risk_stream.rules.lifecycle.order import impossible
 from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.model import MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import Reader, kind_of
+from risk_stream.rules.rule.later import read_after
 from risk_stream.rules.words import length_ms
 
 __all__ = [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from risk_stream.rules.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.lifecycle.model import JUDGEMENTS
 from risk_stream.rules.lifecycle.read import JUDGEMENT_KEYS, LIFECYCLE_KEYS, MAX_STEPS, STEP_KEYS, WINDOW
 from risk_stream.rules.model import MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import ID
+from risk_stream.rules.rule.later import MAX_BUSINESS_DAYS
 from risk_stream.rules.schema.parts import LENGTH, TEXT, Schema, closed
 
 __all__ = ["lifecycle_schema"]

@@ -7,16 +7,12 @@ from typing import Any
 
 from risk_stream.models import LEARNING, Limits
 from risk_stream.models.registry import COMPONENTS
-from risk_stream.rules.given import SCORE_KEYS
 from risk_stream.rules.model import MODES
-from risk_stream.rules.outcomes import KEEP, LABEL_KEYS, MOST_KEPT, SILENCE, WEIGH
-from risk_stream.rules.pipeline import BUDGET, LAST, LEAST_LAST, MAX_STEPS, MOST_LAST, THRESHOLD_KEYS
-from risk_stream.rules.reading import NAME
-from risk_stream.rules.schema.parts import TEXT, WORD, Schema, closed
-from risk_stream.rules.scored import DRIFTING, ROLES
-from risk_stream.rules.scoring import INPUT_KEYS, MAX_INPUTS, MAX_WARM_UP, MODEL_KEYS, WARM_UP
-from risk_stream.rules.segmenting import GIVES
-from risk_stream.rules.upkeep import (
+from risk_stream.rules.models.outcomes import KEEP, LABEL_KEYS, MOST_KEPT, SILENCE, WEIGH
+from risk_stream.rules.models.pipeline import BUDGET, LAST, LEAST_LAST, MAX_STEPS, MOST_LAST, THRESHOLD_KEYS
+from risk_stream.rules.models.scoring import INPUT_KEYS, MAX_INPUTS, MAX_WARM_UP, MODEL_KEYS, WARM_UP
+from risk_stream.rules.models.segmenting import GIVES
+from risk_stream.rules.models.upkeep import (
     DRIFT_KEYS,
     DRIFT_LIMITS,
     MOST_BLOCKS,
@@ -24,6 +20,10 @@ from risk_stream.rules.upkeep import (
     MOST_OUTCOMES,
     PROMOTE_KEYS,
 )
+from risk_stream.rules.reading import NAME
+from risk_stream.rules.rule.given import SCORE_KEYS
+from risk_stream.rules.schema.parts import TEXT, WORD, Schema, closed
+from risk_stream.rules.scored import DRIFTING, ROLES
 
 __all__ = ["component_name_schema", "component_schema", "labels_schema", "model_schema", "scores_schema"]
 

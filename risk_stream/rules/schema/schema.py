@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from risk_stream.calendars import UNITS, Calendar
 from risk_stream.catalogue import Catalogue
 from risk_stream.features import MOST_STEPS, MOST_VALUES, Op
-from risk_stream.rules.aggregates import LEAST, MAX_LEAST
-from risk_stream.rules.arrears import DUE_DATE
-from risk_stream.rules.at_most import AT_MOST_KEYS, MAX_ALERTS
-from risk_stream.rules.cases import BY, OTHERWISE
-from risk_stream.rules.given import TEST_KEYS
-from risk_stream.rules.later import MAX_BUSINESS_DAYS
+from risk_stream.rules.declared.aggregates import LEAST, MAX_LEAST
+from risk_stream.rules.declared.arrears import DUE_DATE
+from risk_stream.rules.declared.cases import BY, OTHERWISE
 from risk_stream.rules.limits import MAX_FEATURES, MAX_GIVEN, MAX_RULES, MAX_TEXT
 from risk_stream.rules.load import LIBRARY_KEYS, TOP_KEYS
 from risk_stream.rules.model import DEFAULT_ACTION, MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import NAME
-from risk_stream.rules.rule import RULE_KEYS
+from risk_stream.rules.rule.at_most import AT_MOST_KEYS, MAX_ALERTS
+from risk_stream.rules.rule.given import TEST_KEYS
+from risk_stream.rules.rule.later import MAX_BUSINESS_DAYS
+from risk_stream.rules.rule.rule import RULE_KEYS
+from risk_stream.rules.rule.share import PERCENT
+from risk_stream.rules.rule.validity import DAY
 from risk_stream.rules.schema.lifecycles import lifecycle_schema
 from risk_stream.rules.schema.models import (
     component_name_schema,
@@ -39,8 +41,6 @@ from risk_stream.rules.schema.tables import (
     scorecard_schema,
     table_schema,
 )
-from risk_stream.rules.share import PERCENT
-from risk_stream.rules.validity import DAY
 
 __all__ = ["rule_schema"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from risk_stream.rules.card import SCORECARD_KEYS
-from risk_stream.rules.given import DECISION_TEST_KEYS
 from risk_stream.rules.model import MODES, VERDICTS
+from risk_stream.rules.rule.given import DECISION_TEST_KEYS
 from risk_stream.rules.schema.parts import NUMBER, TESTED, TEXT, WORD, Schema, closed
-from risk_stream.rules.table import MAX_ROWS, ROW_KEYS, TABLE_KEYS
+from risk_stream.rules.tables.card import SCORECARD_KEYS
+from risk_stream.rules.tables.table import MAX_ROWS, ROW_KEYS, TABLE_KEYS
 
 __all__ = ["characteristic_schema", "decision_test_schema", "row_schema", "scorecard_schema", "table_schema"]
 

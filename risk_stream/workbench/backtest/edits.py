@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 from risk_stream.features import Aggregate
 from risk_stream.rules import Plan, Row, Rule
 from risk_stream.rules.explain import waits, window, wording
-from risk_stream.rules.meaning import AggregateValue, Binned, ByCase, FieldValue, Meaning
-from risk_stream.rules.meaning import wording as meant
+from risk_stream.rules.language.meaning import AggregateValue, Binned, ByCase, FieldValue, Meaning
+from risk_stream.rules.language.meaning import wording as meant
 
 __all__ = ["Edit", "Edited", "edits"]
 

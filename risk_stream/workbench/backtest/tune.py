@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from risk_stream.rules import Plan, Rule
-from risk_stream.rules.meaning import Comparison, Condition, Constant, Either, Every, Kind, wording
+from risk_stream.rules.language.meaning import Comparison, Condition, Constant, Either, Every, Kind, wording
 from risk_stream.rules.words import content_hash
 from risk_stream.workbench.backtest.backtest import EVER, tally_of
 from risk_stream.workbench.backtest.history import Chunk

@@ -1,0 +1,1 @@
+"""A plan at work: conditions compiled, and batches of events judged by them."""
