@@ -33,7 +33,9 @@ def above(value: FieldValue, limit: float) -> Condition:
 
 
 @pytest.mark.parametrize(
-    "first", [Every((above(A, 5.0), above(B, 1.0))), Every((above(A, 5.0), Comparison(">", A, B)))], ids=["two", "not all"]
+    "first",
+    [Every((above(A, 5.0), above(B, 1.0))), Every((above(A, 5.0), Comparison(">", A, B)))],
+    ids=["two", "not all"],
 )
 def test_what_a_choice_says_is_known_only_where_each_part_says_it_of_one_value_and_no_more(first: Condition) -> None:
     assert _one_of([first, above(A, 9.0)]) is None
