@@ -11,7 +11,7 @@ twice the offsets.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -27,6 +27,7 @@ from risk_stream.stream.alignment import Patience
 from risk_stream.stream.decisions import decision_records
 from risk_stream.stream.intake.audit import copy_records, owner_records
 from risk_stream.stream.letters.channels import Channels
+from risk_stream.stream.letters.hold import PLANS as HELD_PLANS
 from risk_stream.stream.letters.hold import Cut, Hold, Released
 from risk_stream.stream.letters.marks import Marks
 from risk_stream.stream.letters.messages import alert_to, split_by_partition
@@ -290,6 +291,9 @@ class HopPartition:
                 applied.poison[self.topic] += 1
                 applied.outgoing.append(self._poison(*incoming.wrong))
             return
+        waited = None if at is not None else self.hold.take_told(offset)
+        if waited is not None:
+            yield self._block(waited, position_of(offset) - 1)
         for said in incoming.fronts:
             self._hear_of(said)
         if letter is not None:
@@ -299,41 +303,56 @@ class HopPartition:
                 batch = letter.batch if len(new) == len(letter.batch) else letter.batch.take(new)
                 self.marks.pass_over(len(batch))
                 plan = self.plan_of(letter.plan)
-                yield from self._put(offset, batch, plan) if at is None else self._recall(at, offset, batch, plan)
+                if at is not None:
+                    yield from self._recall(at, offset, batch, plan)
+                elif (yield from self._put(offset, batch, plan)):
+                    return
         if at is not None:
             return
         released = self.hold.due(offset, self.channels)
         told = self.clock
         if not self.hold.holds_until(self.channels.clock):
             self.clock = self.channels.clock
-        if released is not None:
-            yield self._block(released, position_of(offset))
+        if released:
+            yield from self._blocks(released, position_of(offset), told)
         elif self.clock > told:
             nothing = EventBatch.empty(self.hop.plan.catalogue)
             yield Block(nothing, self.hop.plan, self.clock, position_of(offset), offset)
 
-    def _put(self, offset: int, batch: EventBatch, plan: Plan) -> Iterator[Block]:
-        """Hold the events of a record; what cannot be held with them goes on before."""
+    def _put(self, offset: int, batch: EventBatch, plan: Plan) -> Generator[Block, None, bool]:
+        """Hold the events of a record; what cannot be held with them goes on before. -> whether nothing else may go on.
+
+        What is said to all comes behind all that is held: at once, or with the next record where both positions of this
+        one are taken.
+        """
         alone = is_broadcast(batch)
-        if alone or not self.hold.takes(plan):
-            before = self.hold.all(offset - 1)
-            if before is not None:
-                yield self._block(before, position_of(offset) - 1)
-        self.hold.put(offset, batch, plan)
-        if alone:
-            told = self.hold.all(offset)
-            assert told is not None
+        before = self.hold.all(offset - 1) if alone or not self.hold.takes(plan) else []
+        is_full = len(before) == HELD_PLANS
+        yield from self._blocks(before, position_of(offset) - (not is_full), self.clock)
+        if not alone:
+            self.hold.put(offset, batch, plan)
+        elif is_full:
+            self.hold.put_told(offset, batch, plan)
+        else:
+            self.hold.cut = Cut(offset)
             self.clock = self.channels.clock
-            yield self._block(told, position_of(offset))
+            yield self._block(Released(batch, plan, offset), position_of(offset))
+        return alone or is_full
 
     def _recall(self, at: Standing, offset: int, batch: EventBatch, plan: Plan) -> Iterator[Block]:
         """Of the events of a record before the checkpoint hold those that were held; the others were judged."""
-        held = self.hold.was_held(offset, batch.times) & (not is_broadcast(batch))
+        held = self.hold.was_held(offset, batch.times)
         if held.any():
-            self.hold.put(offset, batch.take(np.flatnonzero(held)), plan)
+            put = self.hold.put_told if is_broadcast(batch) else self.hold.put
+            put(offset, batch.take(np.flatnonzero(held)), plan)
         if not held.all():
             known = Released(batch.take(np.flatnonzero(~held)), plan, offset)
             yield self._block(known, position_of(offset), min(self.channels.clock, at.clock))
+
+    def _blocks(self, released: Sequence[Released], position: int, told: int) -> Iterator[Block]:
+        """Blocks that go on together, the last at a position; the others are of the time `told` before."""
+        for i, one in enumerate(released, 1 - len(released)):
+            yield self._block(one, position + i, told if i < 0 else None)
 
     def _block(self, released: Released, position: int, clock: int | None = None) -> Block:
         batch = released.batch

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tests.protocol.world import NEG, Item, stats
 
-__all__ = ["Cut", "Hold", "Row"]
+__all__ = ["PLANS", "Cut", "Hold", "Leaving", "Row"]
+
+#: Of how many plans rows may be held: a record has a position for a block of each.
+PLANS = 2
 
 
 class Row(NamedTuple):
@@ -15,6 +18,10 @@ class Row(NamedTuple):
     offset: int
     section: int
     item: Item
+
+
+#: Rows that leave together, and their plan.
+Leaving: TypeAlias = "tuple[int, list[Row]]"
 
 
 class Cut(NamedTuple):
@@ -30,20 +37,40 @@ class Cut(NamedTuple):
 
 
 class Hold:
-    """Rows of one plan. At least `enough` leave together where others stay, and `full` are never held."""
+    """Rows of at most PLANS plans. At least `enough` leave together where others stay, and `full` are never held.
+
+    A change of lists waits for the next record where what is before it takes all positions of its own.
+    """
 
     def __init__(self, enough: int, full: int, mutant: str | None, cut: Cut | None = None) -> None:
         self.enough, self.full, self.mutant, self.cut = enough, full, mutant, cut or Cut()
         self.rows: list[Row] = []
-        self.plan = 0
+        self.plan_of: dict[int, int] = {}  # by the offset of a record
+        self.told: Leaving | None = None
+
+    @property
+    def plans(self) -> set[int]:
+        """The plans of all that is held."""
+        return {self.plan_of[row.offset] for row in self.rows} | ({self.told[0]} if self.told else set())
 
     def takes(self, plan: int) -> bool:
         """Whether rows of a plan may join."""
-        return not self.rows or self.plan == plan or self.mutant == "plans_held_together"
+        held = {self.plan_of[row.offset] for row in self.rows}
+        return plan in held or len(held) < PLANS or self.mutant == "plans_held_together"
 
     def put(self, plan: int, rows: list[Row]) -> None:
         self.rows += rows
-        self.plan = plan
+        self.plan_of |= dict.fromkeys((row.offset for row in rows), plan)
+        if self.mutant == "plans_held_together":
+            self.plan_of = dict.fromkeys(self.plan_of, plan)
+
+    def take_told(self, offset: int) -> list[Leaving]:
+        """The change of lists that waited for the record at an offset."""
+        told, self.told = self.told, None
+        if told is None:
+            return []
+        self.cut = Cut(offset - 1)
+        return [told]
 
     def reaches(self, clock: int) -> bool:
         """Whether a row is at or below a clock."""
@@ -60,14 +87,20 @@ class Hold:
             return row.offset > cut.all_to
         return row.offset > cut.all_to and (row.offset > cut.some_to or t > cut.upto)
 
-    def all(self, upto: int) -> list[Row]:
+    def all(self, upto: int) -> list[Leaving]:
         """All rows leave, in the order of their times; every record up to an offset is judged."""
         if self.mutant != "full_leaves_no_cut" or len(self.rows) < self.full:
             self.cut = Cut(upto)
         rows, self.rows = self.rows, []
-        return in_order(rows)
+        return self.by_plan(rows)
 
-    def due(self, offset: int, reach: int | None) -> list[Row]:
+    def by_plan(self, rows: list[Row]) -> list[Leaving]:
+        """A block of each plan, that of the first row first."""
+        plans = dict.fromkeys(self.plan_of[row.offset] for row in rows)
+        stats["times that rows of two plans leave together"] += len(plans) > 1
+        return [(plan, in_order([row for row in rows if self.plan_of[row.offset] == plan])) for plan in plans]
+
+    def due(self, offset: int, reach: int | None) -> list[Leaving]:
         """What leaves with a record; `reach` is that of the promise that is furthest behind, None without any."""
         if reach is None or len(self.rows) >= self.full:
             stats["times that all leave because it is full"] += reach is not None
@@ -81,7 +114,7 @@ class Hold:
         stats["times that some leave and others stay"] += len(ready) < len(self.rows)
         self.cut = self.cut._replace(some_to=offset, upto=upto)
         self.rows = [row for row in self.rows if row.item.event.t > upto]
-        return in_order(ready)
+        return self.by_plan(ready)
 
 
 def in_order(rows: list[Row]) -> list[Row]:

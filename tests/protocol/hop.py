@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.protocol.hold import Cut, Hold, Row
+from tests.protocol.hold import PLANS as HELD_PLANS
+from tests.protocol.hold import Cut, Hold, Leaving, Row
 from tests.protocol.ring import Ring, Sorted
 from tests.protocol.rules import fill, judge, next_hop, teaches
 from tests.protocol.windows import Windows
@@ -228,6 +229,7 @@ class Hop(Sender):
         was, offset = self.applied, self.offset
         self.broker.same(("clock", self.channel, offset), (self.clock(), was))  # whoever comes there
         record, self.blocks = self.log[offset], []
+        self.release(2 * offset, self.hold.take_told(offset), was)
         rows = self.receive(record)
         if self.mutant == "records_merged":  # the next record of the channels is taken for a part of the same block
             after = self.log[offset + 1] if offset + 1 < len(self.log) else None
@@ -238,35 +240,45 @@ class Hop(Sender):
         if self.mutant == "clock_after_sections":
             was = self.clock()
         alone = isinstance(record, Items) and record.alone and bool(rows)
+        before: list[Leaving] = []
         if rows:
             if (alone and self.mutant != "lists_before_held") or not self.hold.takes(record.plan):
-                self.release(2 * offset + (self.mutant == "one_position"), self.hold.all(offset - 1), was)
+                before = self.hold.all(offset - 1)
+                last = 2 * offset + (len(before) == HELD_PLANS or self.mutant == "one_position")
+                self.release(last, before, was)
             if self.mutant == "lists_before_held" and alone:
                 rows, self.hold.rows = [*rows, *self.hold.rows], []
-            self.hold.put(record.plan, rows)
-        due = self.hold.all(offset) if alone else self.hold.due(offset, self.known.awaited())
-        if not self.hold.reaches(self.clock()) or self.mutant == "clock_beyond_held":
-            self.applied = self.clock()
-        self.release(2 * offset + 1, due, was)
+            if alone and len(before) == HELD_PLANS:
+                self.hold.told = (record.plan, rows)
+                stats["changes of lists that wait for a record"] += 1
+            else:
+                self.hold.put(record.plan, rows)
+        if len(before) < HELD_PLANS:  # else the record's positions are taken
+            due = self.hold.all(offset) if alone else self.hold.due(offset, self.known.awaited())
+            if not self.hold.reaches(self.clock()) or self.mutant == "clock_beyond_held":
+                self.applied = self.clock()
+            self.release(2 * offset + 1, due, was)
         self.retire()
         stats["records that leave something held"] += bool(self.hold.rows)
         stats["records behind which the clock waits"] += self.applied < self.clock()
         if self.schedule.exact:  # a ring that is bounded may be another after a restart
             self.broker.same(("blocks", self.channel, offset), (self.applied, len(self.hold.rows), *self.blocks))
 
-    def release(self, position: int, rows: list[Row], was: int) -> None:
-        """Judge what leaves the hold, as the block of a position."""
-        if not rows:
-            return
-        stats["blocks of items that were held"] += rows[0].offset < position >> 1
-        self.blocks.append((position, self.hold.plan, was, tuple(row.item for row in rows)))
-        self.judged = max(self.judged, *(row.item.event.t for row in rows))
-        if self.mutant == "sections_as_blocks":
-            for part in dict.fromkeys(row[:2] for row in rows):
-                of_one = [(place, row.item) for place, row in enumerate(rows) if row[:2] == part]
-                self.judge_block(position, self.hold.plan, of_one, was)
-        else:
-            self.judge_block(position, self.hold.plan, [(place, row.item) for place, row in enumerate(rows)], was)
+    def release(self, last: int, leaving: list[Leaving], was: int) -> None:
+        """Judge what leaves the hold, a block of each plan; `last` is the position of the last of them."""
+        for position, (plan, rows) in enumerate(leaving, last + 1 - len(leaving)):
+            if self.mutant == "plans_at_one_position":
+                position = last
+            stats["blocks of items that were held"] += rows[0].offset < position >> 1
+            self.blocks.append((position, plan, was, tuple(row.item for row in rows)))
+            self.judged = max(self.judged, *(row.item.event.t for row in rows))
+            items = [(place, row.item) for place, row in enumerate(rows)]
+            if self.mutant == "sections_as_blocks":
+                for part in dict.fromkeys(row[:2] for row in rows):
+                    of_one = [items[place] for place, row in enumerate(rows) if row[:2] == part]
+                    self.judge_block(position, plan, of_one, was)
+            else:
+                self.judge_block(position, plan, items, was)
 
     def remember(self, upto: int, applied: int) -> None:
         """Read the log again before a checkpoint: what was not judged by then is held, only the ring takes the rest.
@@ -283,16 +295,18 @@ class Hop(Sender):
                 was = self.clock()
             if isinstance(record, Items):
                 held = [row for row in rows if self.hold.was_held(row)]
-                if held:
+                if held and record.alone:
+                    self.hold.told = (record.plan, held)
+                elif held:
                     self.hold.put(record.plan, held)
                 known = [(place, row.item) for place, row in enumerate(rows) if row not in held]
                 if known:
                     self.ring.put(self.ring.sort(known, record.plan, was))
                     self.judged = max(self.judged, *(item.event.t for _, item in known))
             if self.mutant == "released_while_remembering":
-                gone = [(place, row.item) for place, row in enumerate(self.hold.due(upto, self.known.awaited()))]
-                if gone:
-                    self.ring.put(self.ring.sort(gone, self.hold.plan, was))
+                for plan, leaving in self.hold.due(upto, self.known.awaited()):
+                    gone = [(place, row.item) for place, row in enumerate(leaving)]
+                    self.ring.put(self.ring.sort(gone, plan, was))
             self.ring.forget(min(self.clock(), applied))
 
     def retire(self) -> None:
@@ -300,8 +314,7 @@ class Hop(Sender):
         clock = self.applied
         self.ring.forget(clock)
         plans = {fact.plan for fact in self.ring.known.values()} | set(self.latest.values())
-        if self.hold.rows:
-            plans.add(self.hold.plan)
+        plans |= self.hold.plans
         self.plan_since = {plan: self.plan_since.get(plan, clock) for plan in plans}
         if self.mutant == "plan_dropped_early":
             plans = {max(self.latest.values(), default=0)}

@@ -4,6 +4,10 @@ Two workers that work off a backlog send to the same partition, each at its own 
 judged as it comes, most events of the slower one would lie behind events of the faster, and all those be judged again.
 So events ahead of a channel with an open promise wait for it here. What waits, and what goes on with which record, is a
 function of the partition's records so far; so a hop that is put together again from its log goes on in the same blocks.
+
+While one plan follows another, records of both come for as long as an event takes through all hops: they wait side by
+side, and go on as a block of each. If the one had to go before the other is taken, each record would be a block of its
+own then, nearly all behind others, which takes a busy worker so long that the next plan finds it at that.
 """
 
 from __future__ import annotations
@@ -29,6 +33,9 @@ ENOUGH = 1024
 #: Events that are held at most: then all go on, whoever is waited for.
 FULL = 16384
 
+#: Plans whose events are held at the same time: a record has positions for so many blocks.
+PLANS = 2
+
 
 class Cut(NamedTuple):
     """What had gone on of the records so far: all up to `all_to`, and up to `some_to` all not later than `upto`, ms."""
@@ -52,17 +59,18 @@ class _Part:
 
     offset: int
     batch: EventBatch
+    plan: Plan
     first: int  # the earliest time among them, ms
     last: int  # the latest
 
 
 class Hold:
-    """What one hop partition holds; all of one plan."""
+    """What one hop partition holds, of at most PLANS plans. What is said to all (`told`) waits for a record at most."""
 
     def __init__(self, cut: Cut | None = None) -> None:
         self.cut = cut or Cut()
         self._parts: deque[_Part] = deque()
-        self._plan: Plan | None = None
+        self._told: Released | None = None
         self._rows = 0
 
     def __len__(self) -> int:
@@ -70,12 +78,19 @@ class Hold:
 
     def oldest(self, otherwise: int) -> int:
         """The first record of which anything is held."""
+        if self._told is not None:
+            return self._told.since
         return self._parts[0].offset if self._parts else otherwise
+
+    @property
+    def plans(self) -> int:
+        """Of how many plans events are held."""
+        return len({part.plan.version for part in self._parts})
 
     def takes(self, plan: Plan) -> bool:
         """Whether events of a plan may join those that are held."""
-        held = self._plan if self._parts else None
-        return held is None or held.version == plan.version
+        held = {part.plan.version for part in self._parts}
+        return plan.version in held or len(held) < PLANS
 
     def holds_until(self, clock: int) -> bool:
         """Whether any that is held is not later than a clock."""
@@ -83,9 +98,19 @@ class Hold:
 
     def put(self, offset: int, batch: EventBatch, plan: Plan) -> None:
         """Hold the events of a record."""
-        self._plan = plan
-        self._parts.append(_Part(offset, batch, int(batch.times.min()), int(batch.times.max())))
+        self._parts.append(_Part(offset, batch, plan, int(batch.times.min()), int(batch.times.max())))
         self._rows += len(batch)
+
+    def put_told(self, offset: int, batch: EventBatch, plan: Plan) -> None:
+        """Hold what a record says to all, until the next one; nothing else is held then."""
+        self._told = Released(batch, plan, offset)
+
+    def take_told(self, offset: int) -> Released | None:
+        """What the record before this one, at `offset`, said to all, where that has waited."""
+        told, self._told = self._told, None
+        if told is not None:
+            self.cut = Cut(offset - 1)
+        return told
 
     def was_held(self, offset: int, times: NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool[n]: which events of a record, read before the cut and now again, had not gone on."""
@@ -95,47 +120,54 @@ class Hold:
             return np.ones(len(times), np.bool_)
         return np.asarray(times > self.cut.upto)
 
-    def all(self, offset: int) -> Released | None:
+    def all(self, offset: int) -> list[Released]:
         """All that is held goes on, with all records up to `offset`."""
         self.cut = Cut(offset)
-        if not self._parts:
-            return None
-        since, parts = self._parts[0].offset, [part.batch for part in self._parts]
+        going = list(self._parts)
         self._parts.clear()
         self._rows = 0
-        return self._released(parts, since)
+        return _released(going)
 
-    def due(self, offset: int, channels: Channels) -> Released | None:
-        """What goes on with the record at `offset`, which is the last one that was heard."""
+    def due(self, offset: int, channels: Channels) -> list[Released]:
+        """What goes on with the record at `offset`, which is the last one that was heard: a block of each plan."""
         if not self._parts or not channels.promised or self._rows >= FULL:
             return self.all(offset)
         upto = max(self.cut.upto, channels.awaited)
         masks = [_until(part, upto) for part in self._parts]
         if sum(int(mask.sum()) for mask in masks) < ENOUGH:
-            return None
+            return []
         self.cut = Cut(self.cut.all_to, offset, upto)
-        since, going, staying = -1, [], deque[_Part]()
+        going, staying = list[_Part](), deque[_Part]()
         for part, mask in zip(self._parts, masks, strict=True):
             if not mask.any():
                 staying.append(part)
                 continue
-            since = part.offset if since < 0 else since
             if mask.all():
-                going.append(part.batch)
+                going.append(part)
                 continue
-            going.append(part.batch.take(np.flatnonzero(mask)))
-            rest = part.batch.take(np.flatnonzero(~mask))
-            staying.append(_Part(part.offset, rest, int(rest.times.min()), part.last))
+            going.append(_part_of(part, mask))
+            staying.append(_part_of(part, ~mask))
         self._parts = staying
         self._rows = sum(len(part.batch) for part in staying)
-        return self._released(going, since)
+        return _released(going)
 
-    def _released(self, parts: list[EventBatch], since: int) -> Released:
-        assert self._plan is not None
-        if len(parts) == 1:
-            return Released(parts[0], self._plan, since)
-        together = EventBatch.concat(parts)
-        return Released(together.take(np.argsort(together.times, kind="stable")), self._plan, since)
+
+def _part_of(part: _Part, mask: NDArray[np.bool_]) -> _Part:
+    batch = part.batch.take(np.flatnonzero(mask))
+    return _Part(part.offset, batch, part.plan, int(batch.times.min()), int(batch.times.max()))
+
+
+def _released(parts: list[_Part]) -> list[Released]:
+    """A block of each plan, in the order of time; the plan that came first is the first."""
+    blocks: list[Released] = []
+    for version in dict.fromkeys(part.plan.version for part in parts):
+        of = [part for part in parts if part.plan.version == version]
+        batch = of[0].batch
+        if len(of) > 1:
+            together = EventBatch.concat([part.batch for part in of])
+            batch = together.take(np.argsort(together.times, kind="stable"))
+        blocks.append(Released(batch, of[0].plan, of[0].offset))
+    return blocks
 
 
 def _until(part: _Part, upto: int) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from risk_stream.catalogue import MISSING, Catalogue, Decoder, EventBatch, load_catalogue
 from risk_stream.engine import Hop
+from risk_stream.engine.view import is_broadcast
 from risk_stream.kafka import Outgoing
 from risk_stream.rules import Plan, plan_of_texts
 from risk_stream.stream.hops import Address, Applied, HopPartition, onward, position_of
@@ -36,7 +37,7 @@ CATALOGUE = load_catalogue()
 DECODER = Decoder(CATALOGUE)
 PLANS = {
     plan.version: plan
-    for plan in (plan_of_texts({"r.yaml": RULES.replace("== 3", f"== {n}")}, CATALOGUE) for n in (3, 4))
+    for plan in (plan_of_texts({"r.yaml": RULES.replace("== 3", f"== {n}")}, CATALOGUE) for n in (3, 4, 5))
 }
 LATENESS_MS = 10_000
 
@@ -81,8 +82,20 @@ def events_of(sender: Sender, times: Sequence[int]) -> EventBatch:
     return batch.with_columns({"_stamp": np.arange(sender.sent, sender.sent + len(times)), "_at": np.array(times)})
 
 
+def told_to_all(sender: Sender) -> EventBatch:
+    """A change of a list, which every partition hears."""
+    said = {"id": f"{sender.channel}-{sender.sent}", "type": "list_entry", "time": sender.clock, "list_name": "watch"}
+    said |= {"member": f"C{sender.sent % 3}", "listed": sender.sent % 2 == 0, "source": "desk"}
+    batch = DECODER.decode([orjson.dumps(said)], str)[0]
+    assert len(batch) == 1
+    return batch.with_columns({"_stamp": np.array([sender.sent]), "_at": np.array([sender.clock])})
+
+
 def random_log(seed: int, records: int) -> list[FakeRecord]:
-    """Letters of three origins, together or alone, each at its own pace; some promise more, and in the end none."""
+    """Letters of three origins, together or alone, each at its own pace; some promise more, and in the end none.
+
+    Two plans take turns, and at times there is a third; now and then a record changes a list.
+    """
     rng = random.Random(seed)
     senders = [Sender(f"trades/{i}") for i in range(3)]
     versions, log = sorted(PLANS), list[FakeRecord]()
@@ -108,8 +121,11 @@ def random_log(seed: int, records: int) -> list[FakeRecord]:
                 batches.append(batch)
                 clocks.append(running_clock(batch.times, before))
             sender.sent += n
-        if len(batches) == len(sections):
-            version = versions[0] if rng.random() < 0.9 else versions[1]
+        version = versions[rng.choice([0, 0, 0, 0, 1, 1, 1, 2])]
+        if len(sections) == 1 and not batches and not over and rng.random() < 0.6:
+            (value,) = write_letters(told_to_all(speaking[0]), sections, version)
+            speaking[0].sent += 1
+        elif len(batches) == len(sections):
             (value,) = write_letters(merged(batches, clocks), sections, version)
         else:
             value = write_fronts([s.said() if rng.random() < 0.8 or over else (*s.said()[:3], None) for s in sections])
@@ -169,6 +185,7 @@ def test_in_the_end_nothing_is_held_and_every_event_went_on(seed: int, records: 
         if record.value and record.value[:1] != b"{"
         for letter in [read_letter(CATALOGUE, record.value).batch]
         for row in range(len(letter))
+        if not is_broadcast(letter)
     }
     assert len(hop.hold) == 0
     assert {entry[3] for entry in went} == came
@@ -287,7 +304,7 @@ def test_a_hop_that_holds_or_waits_promises_more_itself() -> None:
 def test_a_plan_that_follows_waits_for_nobody(plan: Plan) -> None:
     """What is held under the one before goes on first, each block at a position of its own."""
     hop, one = new_hop(), Sender("trades/0")
-    first, second = sorted(PLANS)
+    first, second, _ = sorted(PLANS)
     times = [NOW, NOW + 1]
     feed(hop, [FakeRecord(0, letter(one, times, NOW))])
     batch = events_of(one, [NOW + 2])
@@ -295,6 +312,52 @@ def test_a_plan_that_follows_waits_for_nobody(plan: Plan) -> None:
     went = [entry for entry in names(feed(hop, [FakeRecord(1, value)])) if entry[0] != "alert"]
     assert [entry[2] for entry in sorted(went, key=lambda entry: entry[4])] == [first, first, second]
     assert {entry[4] >> 20 for entry in went} == {2, 3}
+
+
+def send(sender: Sender, times: Sequence[int], plan: int, more: int) -> bytes:
+    """A letter under the plan of that number."""
+    batch, before = events_of(sender, times), sender.clock
+    sender.clock, sender.sent = max([sender.clock, *times]), sender.sent + len(times)
+    section = Section(sender.channel, sender.generation, sender.clock, before, more)
+    (value,) = write_letters(batch, [section], sorted(PLANS)[plan])
+    return value
+
+
+def test_events_of_two_plans_wait_side_by_side_and_go_on_as_a_block_of_each() -> None:
+    """While one plan follows another, records of both take turns: they are not judged one by one."""
+    hop, one, two = new_hop(), Sender("trades/0"), Sender("trades/1")
+    log = [FakeRecord(0, write_fronts([("trades/2", 1, NOW + 9999, None)]))]
+    for turn in range(3):
+        log.append(FakeRecord(1 + 2 * turn, send(one, [NOW + 20 * turn + 5], 0, NOW)))
+        log.append(FakeRecord(2 + 2 * turn, send(two, [NOW + 20 * turn], 1, NOW)))
+    assert names(feed(hop, log)) == []
+    assert (len(hop.hold), hop.hold.plans) == (6, 2)
+    said = write_fronts([("trades/0", 1, NOW + 9999, MISSING), ("trades/1", 1, NOW + 9999, MISSING)])
+    went = {entry[3]: entry for entry in names(feed(hop, [FakeRecord(7, said)])) if entry[0] == "hop.counterparty"}
+    first, second = sorted(PLANS)[:2]
+    assert {(entry[2], entry[4] >> 20) for entry in went.values()} == {(first, 14), (second, 15)}
+    assert len(went) == 6
+
+
+def test_a_third_plan_waits_and_what_is_held_of_the_two_before_goes_on() -> None:
+    hop, one, two = new_hop(), Sender("trades/0"), Sender("trades/1")
+    log = [send(one, [NOW + 5], 0, NOW), send(two, [NOW], 1, NOW), send(one, [NOW + 30], 2, NOW)]
+    went = names(feed(hop, [FakeRecord(offset, value) for offset, value in enumerate(log)]))
+    assert {(entry[2], entry[4] >> 20) for entry in went if entry[0] != "alert"} == {
+        (plan, at) for plan, at in zip(sorted(PLANS)[:2], (4, 5), strict=True)
+    }
+    assert (len(hop.hold), hop.hold.plans) == (1, 1)
+
+
+def test_what_is_said_to_all_comes_behind_all_that_is_held_also_with_the_next_record() -> None:
+    """Where the two plans that are held take both positions of its own."""
+    hop, one, two, three = new_hop(), Sender("trades/0"), Sender("trades/1"), Sender("trades/2")
+    (told,) = write_letters(told_to_all(three), [Section("trades/2", 1, NOW, NOW, MISSING)], min(PLANS))
+    log = [send(one, [NOW + 5], 0, NOW), send(two, [NOW], 1, NOW), told]
+    feed(hop, [FakeRecord(offset, value) for offset, value in enumerate(log)])
+    assert (len(hop.hold), hop.hold.oldest(3), hop.hop.position) == (0, 2, 5)
+    feed(hop, [FakeRecord(3, write_fronts([("trades/1", 1, NOW, MISSING)]))])
+    assert (hop.hold.oldest(4), hop.hop.position) == (4, 6)
 
 
 def test_fronts_go_through_bytes_and_back() -> None:
