@@ -41,7 +41,7 @@ LONGEST = (
     "stream/test_lanes.py",
     "bench/test_soak.py",
     "rules/test_fuzz.py",
-    "rules/test_hostile.py",
+    "rules/language/test_hostile.py",
     "live/test_decisions.py",
 )
 
