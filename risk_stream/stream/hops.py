@@ -291,9 +291,8 @@ class HopPartition:
                 applied.poison[self.topic] += 1
                 applied.outgoing.append(self._poison(*incoming.wrong))
             return
-        waited = None if at is not None else self.hold.take_told(offset)
-        if waited is not None:
-            yield self._block(waited, position_of(offset) - 1)
+        if at is None:
+            yield from self._blocks(self.hold.take_told(offset - 1), position_of(offset) - 1, self.clock)
         for said in incoming.fronts:
             self._hear_of(said)
         if letter is not None:
@@ -329,22 +328,21 @@ class HopPartition:
         before = self.hold.all(offset - 1) if alone or not self.hold.takes(plan) else []
         is_full = len(before) == HELD_PLANS
         yield from self._blocks(before, position_of(offset) - (not is_full), self.clock)
-        if not alone:
-            self.hold.put(offset, batch, plan)
-        elif is_full:
-            self.hold.put_told(offset, batch, plan)
-        else:
-            self.hold.cut = Cut(offset)
+        self._keep(offset, batch, plan)
+        if alone and not is_full:
             self.clock = self.channels.clock
-            yield self._block(Released(batch, plan, offset), position_of(offset))
+            yield from self._blocks(self.hold.take_told(offset), position_of(offset), self.clock)
         return alone or is_full
+
+    def _keep(self, offset: int, batch: EventBatch, plan: Plan) -> None:
+        put = self.hold.put_told if is_broadcast(batch) else self.hold.put
+        put(offset, batch, plan)
 
     def _recall(self, at: Standing, offset: int, batch: EventBatch, plan: Plan) -> Iterator[Block]:
         """Of the events of a record before the checkpoint hold those that were held; the others were judged."""
         held = self.hold.was_held(offset, batch.times)
         if held.any():
-            put = self.hold.put_told if is_broadcast(batch) else self.hold.put
-            put(offset, batch.take(np.flatnonzero(held)), plan)
+            self._keep(offset, batch.take(np.flatnonzero(held)), plan)
         if not held.all():
             known = Released(batch.take(np.flatnonzero(~held)), plan, offset)
             yield self._block(known, position_of(offset), min(self.channels.clock, at.clock))

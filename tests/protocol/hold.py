@@ -55,8 +55,7 @@ class Hold:
 
     def takes(self, plan: int) -> bool:
         """Whether rows of a plan may join."""
-        held = {self.plan_of[row.offset] for row in self.rows}
-        return plan in held or len(held) < PLANS or self.mutant == "plans_held_together"
+        return len(self.plans | {plan}) <= PLANS or self.mutant == "plans_held_together"
 
     def put(self, plan: int, rows: list[Row]) -> None:
         self.rows += rows
@@ -65,11 +64,10 @@ class Hold:
             self.plan_of = dict.fromkeys(self.plan_of, plan)
 
     def take_told(self, offset: int) -> list[Leaving]:
-        """The change of lists that waited for the record at an offset."""
-        told, self.told = self.told, None
-        if told is None:
+        """The change of lists that waited leaves, if there is one; every record up to an offset is judged."""
+        if self.told is None:
             return []
-        self.cut = Cut(offset - 1)
+        told, self.told, self.cut = self.told, None, Cut(offset)
         return [told]
 
     def reaches(self, clock: int) -> bool:

@@ -229,7 +229,7 @@ class Hop(Sender):
         was, offset = self.applied, self.offset
         self.broker.same(("clock", self.channel, offset), (self.clock(), was))  # whoever comes there
         record, self.blocks = self.log[offset], []
-        self.release(2 * offset, self.hold.take_told(offset), was)
+        self.release(2 * offset, self.hold.take_told(offset - 1), was)
         rows = self.receive(record)
         if self.mutant == "records_merged":  # the next record of the channels is taken for a part of the same block
             after = self.log[offset + 1] if offset + 1 < len(self.log) else None

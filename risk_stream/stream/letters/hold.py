@@ -83,14 +83,13 @@ class Hold:
         return self._parts[0].offset if self._parts else otherwise
 
     @property
-    def plans(self) -> int:
-        """Of how many plans events are held."""
-        return len({part.plan.version for part in self._parts})
+    def plans(self) -> set[str]:
+        """Versions of the plans of which events are held."""
+        return {part.plan.version for part in self._parts}
 
     def takes(self, plan: Plan) -> bool:
         """Whether events of a plan may join those that are held."""
-        held = {part.plan.version for part in self._parts}
-        return plan.version in held or len(held) < PLANS
+        return len(self.plans | {plan.version}) <= PLANS
 
     def holds_until(self, clock: int) -> bool:
         """Whether any that is held is not later than a clock."""
@@ -98,19 +97,19 @@ class Hold:
 
     def put(self, offset: int, batch: EventBatch, plan: Plan) -> None:
         """Hold the events of a record."""
-        self._parts.append(_Part(offset, batch, plan, int(batch.times.min()), int(batch.times.max())))
+        self._parts.append(_part(offset, batch, plan))
         self._rows += len(batch)
 
     def put_told(self, offset: int, batch: EventBatch, plan: Plan) -> None:
-        """Hold what a record says to all, until the next one; nothing else is held then."""
+        """Hold what a record says to all; nothing else is held then."""
         self._told = Released(batch, plan, offset)
 
-    def take_told(self, offset: int) -> Released | None:
-        """What the record before this one, at `offset`, said to all, where that has waited."""
-        told, self._told = self._told, None
-        if told is not None:
-            self.cut = Cut(offset - 1)
-        return told
+    def take_told(self, offset: int) -> list[Released]:
+        """What was said to all goes on, if anything waits, and with it all records up to `offset` have."""
+        if self._told is None:
+            return []
+        told, self._told, self.cut = self._told, None, Cut(offset)
+        return [told]
 
     def was_held(self, offset: int, times: NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool[n]: which events of a record, read before the cut and now again, had not gone on."""
@@ -145,16 +144,15 @@ class Hold:
             if mask.all():
                 going.append(part)
                 continue
-            going.append(_part_of(part, mask))
-            staying.append(_part_of(part, ~mask))
+            for of, to in ((mask, going), (~mask, staying)):
+                to.append(_part(part.offset, part.batch.take(np.flatnonzero(of)), part.plan))
         self._parts = staying
         self._rows = sum(len(part.batch) for part in staying)
         return _released(going)
 
 
-def _part_of(part: _Part, mask: NDArray[np.bool_]) -> _Part:
-    batch = part.batch.take(np.flatnonzero(mask))
-    return _Part(part.offset, batch, part.plan, int(batch.times.min()), int(batch.times.max()))
+def _part(offset: int, batch: EventBatch, plan: Plan) -> _Part:
+    return _Part(offset, batch, plan, int(batch.times.min()), int(batch.times.max()))
 
 
 def _released(parts: list[_Part]) -> list[Released]:

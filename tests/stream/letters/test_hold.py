@@ -248,13 +248,13 @@ def test_no_front_is_told_ahead_of_what_is_held(seed: int, records: int) -> None
         assert hop.clock == before or not hop.hold.holds_until(hop.clock)
 
 
-def letter(sender: Sender, times: Sequence[int], more: int) -> bytes:
+def letter(sender: Sender, times: Sequence[int], more: int, plan: int = 0) -> bytes:
+    """Events as a message under the plan of that number."""
     before, sender.clock = sender.clock, max([sender.clock, *times])
     batch = events_of(sender, times)
     sender.sent += len(times)
-    (value,) = write_letters(
-        batch, [Section(sender.channel, sender.generation, sender.clock, before, more)], min(PLANS)
-    )
+    section = Section(sender.channel, sender.generation, sender.clock, before, more)
+    (value,) = write_letters(batch, [section], sorted(PLANS)[plan])
     return value
 
 
@@ -314,24 +314,15 @@ def test_a_plan_that_follows_waits_for_nobody(plan: Plan) -> None:
     assert {entry[4] >> 20 for entry in went} == {2, 3}
 
 
-def send(sender: Sender, times: Sequence[int], plan: int, more: int) -> bytes:
-    """A letter under the plan of that number."""
-    batch, before = events_of(sender, times), sender.clock
-    sender.clock, sender.sent = max([sender.clock, *times]), sender.sent + len(times)
-    section = Section(sender.channel, sender.generation, sender.clock, before, more)
-    (value,) = write_letters(batch, [section], sorted(PLANS)[plan])
-    return value
-
-
 def test_events_of_two_plans_wait_side_by_side_and_go_on_as_a_block_of_each() -> None:
     """While one plan follows another, records of both take turns: they are not judged one by one."""
     hop, one, two = new_hop(), Sender("trades/0"), Sender("trades/1")
     log = [FakeRecord(0, write_fronts([("trades/2", 1, NOW + 9999, None)]))]
     for turn in range(3):
-        log.append(FakeRecord(1 + 2 * turn, send(one, [NOW + 20 * turn + 5], 0, NOW)))
-        log.append(FakeRecord(2 + 2 * turn, send(two, [NOW + 20 * turn], 1, NOW)))
+        log.append(FakeRecord(1 + 2 * turn, letter(one, [NOW + 20 * turn + 5], NOW, 0)))
+        log.append(FakeRecord(2 + 2 * turn, letter(two, [NOW + 20 * turn], NOW, 1)))
     assert names(feed(hop, log)) == []
-    assert (len(hop.hold), hop.hold.plans) == (6, 2)
+    assert (len(hop.hold), len(hop.hold.plans)) == (6, 2)
     said = write_fronts([("trades/0", 1, NOW + 9999, MISSING), ("trades/1", 1, NOW + 9999, MISSING)])
     went = {entry[3]: entry for entry in names(feed(hop, [FakeRecord(7, said)])) if entry[0] == "hop.counterparty"}
     first, second = sorted(PLANS)[:2]
@@ -341,19 +332,19 @@ def test_events_of_two_plans_wait_side_by_side_and_go_on_as_a_block_of_each() ->
 
 def test_a_third_plan_waits_and_what_is_held_of_the_two_before_goes_on() -> None:
     hop, one, two = new_hop(), Sender("trades/0"), Sender("trades/1")
-    log = [send(one, [NOW + 5], 0, NOW), send(two, [NOW], 1, NOW), send(one, [NOW + 30], 2, NOW)]
+    log = [letter(one, [NOW + 5], NOW, 0), letter(two, [NOW], NOW, 1), letter(one, [NOW + 30], NOW, 2)]
     went = names(feed(hop, [FakeRecord(offset, value) for offset, value in enumerate(log)]))
     assert {(entry[2], entry[4] >> 20) for entry in went if entry[0] != "alert"} == {
         (plan, at) for plan, at in zip(sorted(PLANS)[:2], (4, 5), strict=True)
     }
-    assert (len(hop.hold), hop.hold.plans) == (1, 1)
+    assert (len(hop.hold), len(hop.hold.plans)) == (1, 1)
 
 
 def test_what_is_said_to_all_comes_behind_all_that_is_held_also_with_the_next_record() -> None:
     """Where the two plans that are held take both positions of its own."""
     hop, one, two, three = new_hop(), Sender("trades/0"), Sender("trades/1"), Sender("trades/2")
     (told,) = write_letters(told_to_all(three), [Section("trades/2", 1, NOW, NOW, MISSING)], min(PLANS))
-    log = [send(one, [NOW + 5], 0, NOW), send(two, [NOW], 1, NOW), told]
+    log = [letter(one, [NOW + 5], NOW, 0), letter(two, [NOW], NOW, 1), told]
     feed(hop, [FakeRecord(offset, value) for offset, value in enumerate(log)])
     assert (len(hop.hold), hop.hold.oldest(3), hop.hop.position) == (0, 2, 5)
     feed(hop, [FakeRecord(3, write_fronts([("trades/1", 1, NOW, MISSING)]))])
