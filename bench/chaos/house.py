@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -184,6 +185,7 @@ class House:
         desks: int = 2,
         around: Mapping[str, Mapping[str, str]] | None = None,
         code: Path | None = None,
+        hop_bytes: int | None = None,
         **settings: object,
     ) -> None:
         self.shape, self.folder, self.kafka, self.redis_server = shape, folder, kafka, redis_server
@@ -215,6 +217,8 @@ class House:
         house = [Topic(self.settings.house_topics[f], n, 1, {"cleanup.policy": "delete"}) for f, n in counts.items()]
         create_topics(kafka.address, house)
         self.wanted = wanted_topics(self.settings, load_catalogue())
+        if hop_bytes is not None:
+            self.wanted = [self._bounded(topic, hop_bytes) for topic in self.wanted]
         release = NOTHING if code is None else of_release(code)
         if code is None:
             create_topics(kafka.address, self.wanted)
@@ -227,6 +231,12 @@ class House:
         self.desks = [
             DeskProcess(f"desk-{which}", self.settings, folder, around.get("desk", release)) for which in "ab"[:desks]
         ]
+
+    def _bounded(self, topic: Topic, most: int) -> Topic:
+        """A hop topic whose partitions keep so many bytes, any other as it is."""
+        if not topic.name.startswith(self.settings.hop_topic("")):
+            return topic
+        return replace(topic, config=topic.config | {"retention.bytes": str(most), "segment.bytes": str(most // 4)})
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.chaos.house import House
-from tests.live.servers import ROOT, RedisServer
+from tests.live.servers import ROOT, Kafka, RedisServer
 
-__all__ = ["FAULTS", "Clocks", "Fault", "PatientRedis"]
+__all__ = ["FAULTS", "Clocks", "Fault", "PatientKafka", "PatientRedis"]
 
 #: Waits so many seconds; raises where the feeder or the officers have failed.
 Wait: TypeAlias = Callable[[float], None]
@@ -25,6 +25,12 @@ STOPPED, CRAWLING, FULL, JUMPED = 4.0, 6.0, 8.0, 6.0
 
 #: How far clocks jump, forward and back, s: the worker's, and the desk's, whose log goes on at its own latest time.
 JUMPS = {"worker": 3600, "desk": 5}
+
+
+class PatientKafka(Kafka):
+    """A broker that is waited for: after an hour of logs its machine reads from the disk what it begins with."""
+
+    patience = 300.0
 
 
 class PatientRedis(RedisServer):

@@ -17,12 +17,11 @@ from bench.chaos.judge import Judgement
 from bench.chaos.people import Officers, judge_lives
 from bench.chaos.stream import Shape
 from bench.chaos.trace import keep
-from bench.soak.faults import FAULTS, Clocks, Fault, PatientRedis
+from bench.soak.faults import FAULTS, Clocks, Fault, PatientKafka, PatientRedis
 from bench.soak.feed import Feed
 from bench.soak.judge import judge_soak
 from bench.soak.samples import Samples
 from bench.soak.stream import BAD_RULES, rules
-from tests.live.servers import Kafka
 
 __all__ = ["Soak", "Soaked", "soak"]
 
@@ -33,6 +32,11 @@ KEPT_ALERTS = 0.45
 #: How long a desk remembers closed alerts and acts, days: less than two minutes, so that it holds all that it ever will
 #: after the warm-up; and longer than a broker is away, since an act that was said twice is looked at again after that.
 REMEMBERED = 110 / 86_400
+
+
+#: What a partition of a hop topic keeps, bytes: some minutes of it. So what a restart reads again is there and the
+#: beginning is not, as in a house that has run for months; and an hour does not fill the disk.
+HOP_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ def soak(
     folder.mkdir(parents=True)
     clocks = Clocks(folder / "clocks")
     kept = max(1000, int(shape.per_second * KEPT_ALERTS))
-    with Kafka(peak=asked.seconds > 60) as kafka, PatientRedis() as redis_server:
+    with PatientKafka(peak=asked.seconds > 60) as kafka, PatientRedis() as redis_server:
         house = House(
             shape,
             folder,
@@ -178,6 +182,7 @@ def soak(
             clock="live",
             redis_alerts=kept,
             redis_stream=kept,
+            hop_bytes=HOP_BYTES,
             desk_days=REMEMBERED,
         )
         run = _Run(house, asked, clocks, say)

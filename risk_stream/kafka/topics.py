@@ -76,11 +76,17 @@ class TopicState:
     retention_hours: float | None = None
     cleanup: str = ""
     replication: int = 0
+    retention_bytes: int | None = None  # of a partition, below zero where it is not limited
 
     @property
     def exists(self) -> bool:
         """Whether it is there."""
         return self.partitions > 0
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its records go after a time, or when it is so large, as far as the broker says."""
+        return self.retention_hours not in (None, FOR_EVER) or (self.retention_bytes or -1) >= 0
 
 
 def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
@@ -91,6 +97,7 @@ def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
         config = {"cleanup.policy": "delete"}
         if hours is not None:
             config["retention.ms"] = "-1" if hours == FOR_EVER else str(int(hours * _HOUR_MS))
+            config["retention.bytes"] = "-1"  # a broker's own limit would end what is kept before its time
         config |= {key.replace("_", "."): str(value) for key, value in more.items()}
         return Topic(name, partitions, settings.replication, config, meaning)
 
@@ -156,6 +163,13 @@ def disagreements(settings: Settings, catalogue: Catalogue, states: list[TopicSt
             said.append(
                 f"{name} is not compacted (cleanup.policy={state.cleanup}): what it holds is lost after a while; "
                 "set it to compact"
+            )
+    for name in (settings.state_topic, settings.audit_topic, settings.life_topic):
+        state = there.get(name)
+        if state is not None and "delete" in state.cleanup and state.is_limited:
+            said.append(
+                f"{name} does not keep its records for ever: what it holds is lost after a while; "
+                "set retention.ms and retention.bytes to -1"
             )
     return said
 
@@ -224,7 +238,9 @@ def _state(topic: Topic, partitions: list[dict[str, Any]], config: dict[str, Any
     hours = None if retention is None else FOR_EVER if int(retention) < 0 else int(retention) / _HOUR_MS
     replicas = partitions[0].get("replica_nodes", partitions[0].get("replicas", [])) if partitions else []
     cleanup = str(config.get("cleanup.policy", {}).get("value", ""))
-    return TopicState(topic.name, topic.meaning, len(partitions), hours, cleanup, len(replicas))
+    limit = config.get("retention.bytes", {}).get("value")
+    most = None if limit is None else int(limit)
+    return TopicState(topic.name, topic.meaning, len(partitions), hours, cleanup, len(replicas), most)
 
 
 def minimum_session(broker: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -42,14 +43,16 @@ def test_a_broker_that_is_not_there_is_one_sentence(catalogue: Catalogue, monkey
 def test_what_must_outlive_everything_is_kept_for_ever(catalogue: Catalogue) -> None:
     """The windows and the plans by key, the decisions whole; what was mended as long as what was refused."""
     config = {t.name: t.config for t in wanted_topics(Settings(alert_retention_days=2), catalogue)}
+    for_ever = {"retention.ms": "-1", "retention.bytes": "-1"}
     assert config["risk.state"] | {"segment.bytes": ""} == {
         "cleanup.policy": "compact,delete",
-        "retention.ms": "-1",
+        **for_ever,
         "segment.bytes": "",
     }
-    assert config["risk.plans"] == {"cleanup.policy": "compact", "retention.ms": "-1"}
-    assert config["risk.audit"] == {"cleanup.policy": "delete", "retention.ms": "-1"}
-    assert config["risk.mended"] == config["risk.rejects"] == {"cleanup.policy": "delete", "retention.ms": "172800000"}
+    assert config["risk.plans"] == {"cleanup.policy": "compact", **for_ever}
+    assert config["risk.audit"] == {"cleanup.policy": "delete", **for_ever}
+    assert config["risk.mended"] == config["risk.rejects"]
+    assert config["risk.mended"] == {"cleanup.policy": "delete", **for_ever, "retention.ms": "172800000"}
 
 
 def test_topics_that_cannot_work_are_told(catalogue: Catalogue) -> None:
@@ -66,6 +69,15 @@ def test_topics_that_cannot_work_are_told(catalogue: Catalogue) -> None:
     assert disagreements(settings, catalogue, lossy)[0].startswith(
         "risk.state is not compacted (cleanup.policy=delete)"
     )
+    for limit in ({"retention_hours": 168.0}, {"retention_bytes": 1 << 30}):
+        brief = [replace(s, **limit) for s in fine]
+        assert [said.split(" does not keep")[0] for said in disagreements(settings, catalogue, brief)] == [
+            "risk.state",
+            "risk.audit",
+            "risk.life",
+        ]
+    kept = [replace(s, retention_hours=math.inf, retention_bytes=-1) for s in fine]
+    assert disagreements(settings, catalogue, kept) == []
 
 
 @pytest.mark.live
@@ -79,5 +91,7 @@ def test_topics_are_created_once_and_described(kafka: Kafka, catalogue: Catalogu
     alerts = next(t for t in describe_topics(kafka.address, topics) if t.name == "described.alerts")
     assert (alerts.partitions, alerts.retention_hours, alerts.cleanup, alerts.replication) == (4, 48, "delete", 1)
     state = next(t for t in describe_topics(kafka.address, topics) if t.name == "described.state")
-    assert (state.partitions, state.retention_hours) == (4, float("inf"))
+    assert (state.partitions, state.retention_hours, state.retention_bytes) == (4, math.inf, -1)
+    assert not state.is_limited
+    assert alerts.is_limited
     assert set(state.cleanup.split(",")) == {"compact", "delete"}

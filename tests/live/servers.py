@@ -80,6 +80,7 @@ class _Server:
     """A process that can be stopped, killed, paused and started again on the same port with the same data."""
 
     name = ""
+    patience = 60.0  # s, until it answers, and until it has ended
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"risk-stream-test-{self.name}-"))
@@ -94,7 +95,9 @@ class _Server:
 
     def start(self) -> Self:
         """Start, and wait until it answers."""
-        self.process = ChildProcess(self.name, self.argv(), ready=self.ready, folder=self.folder, patience=60)
+        self.process = ChildProcess(
+            self.name, self.argv(), ready=self.ready, folder=self.folder, patience=self.patience
+        )
         self.process.start()
         return self
 
