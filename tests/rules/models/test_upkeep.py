@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from risk_stream.catalogue import load_catalogue
 from risk_stream.models import Limits
-from risk_stream.rules import Plan, plan_of_texts
+from risk_stream.rules import Plan, PlanError, plan_of_texts
 from risk_stream.rules.scored import Promote
 
 MODEL = """\
@@ -39,6 +41,14 @@ def test_a_model_that_says_nothing_of_drift_is_watched_by_the_usual_limits_and_g
 def test_a_higher_generation_is_another_version_so_that_the_model_begins_anew() -> None:
     versions = [plan_of(MODEL + f"generation: {n}\n").models[0].version for n in (1, 1, 2)]
     assert versions[0] == versions[1] != versions[2]
+
+
+def test_a_model_may_wait_for_one_outcome_alone_and_not_for_none() -> None:
+    (model,) = plan_of(MODEL + LABELS.replace("30d", "30d, keep: 1")).models
+    assert model.labels is not None
+    assert model.labels.keep == 1
+    with pytest.raises(PlanError, match="keep"):
+        plan_of(MODEL + LABELS.replace("30d", "30d, keep: 0"))
 
 
 def test_a_promotion_keeps_what_both_models_have_learnt() -> None:

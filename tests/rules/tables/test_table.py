@@ -90,6 +90,10 @@ def test_a_rule_that_is_asked_may_stand_in_a_file_read_before_or_behind() -> Non
     assert plan_of(a=TABLE, z=RULES).version == plan_of(z=TABLE, a=RULES).version
 
 
+def test_a_table_does_not_take_values_that_a_cap_made_inexact_for_exact_ones() -> None:
+    assert not rule(plan_of(rules=RULES, table=TABLE), "loans").approximate
+
+
 def test_the_score_of_a_table_is_in_its_version() -> None:
     scored = [TABLE.replace("rows:", f"score: {score}\nrows:") for score in ("5", "6")]
     first, second = (rule(plan_of(rules=RULES, table=table), "loans").version for table in scored)
