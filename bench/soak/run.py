@@ -33,7 +33,6 @@ KEPT_ALERTS = 0.45
 #: after the warm-up; and longer than a broker is away, since an act that was said twice is looked at again after that.
 REMEMBERED = 110 / 86_400
 
-
 #: What a partition of a hop topic keeps, bytes: some minutes of it. So what a restart reads again is there and the
 #: beginning is not, as in a house that has run for months; and an hour does not fill the disk.
 HOP_BYTES = 256 << 20

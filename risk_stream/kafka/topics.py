@@ -76,7 +76,7 @@ class TopicState:
     retention_hours: float | None = None
     cleanup: str = ""
     replication: int = 0
-    retention_bytes: int | None = None  # of a partition, below zero where it is not limited
+    retention_bytes: int = -1  # of a partition; below zero where it is not limited, or the broker does not say
 
     @property
     def exists(self) -> bool:
@@ -86,7 +86,7 @@ class TopicState:
     @property
     def is_limited(self) -> bool:
         """Whether its records go after a time, or when it is so large, as far as the broker says."""
-        return self.retention_hours not in (None, FOR_EVER) or (self.retention_bytes or -1) >= 0
+        return self.retention_hours not in (None, FOR_EVER) or self.retention_bytes >= 0
 
 
 def wanted_topics(settings: Settings, catalogue: Catalogue) -> list[Topic]:
@@ -157,18 +157,19 @@ def disagreements(settings: Settings, catalogue: Catalogue, states: list[TopicSt
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         said.append(f"hop topics and {settings.state_topic} must have equally many partitions, and have: {listed}")
-    for name in (settings.state_topic, settings.plans_topic, settings.formats_topic):
-        state = there.get(name)
-        if state is not None and state.cleanup and "compact" not in state.cleanup:
+    for_ever = [topic for topic in wanted_topics(settings, catalogue) if topic.config.get("retention.ms") == "-1"]
+    for topic in for_ever:
+        state = there.get(topic.name)
+        if state is None or not state.cleanup:
+            continue
+        if "compact" in topic.config["cleanup.policy"] and "compact" not in state.cleanup:
             said.append(
-                f"{name} is not compacted (cleanup.policy={state.cleanup}): what it holds is lost after a while; "
+                f"{topic.name} is not compacted (cleanup.policy={state.cleanup}): what it holds is lost after a while; "
                 "set it to compact"
             )
-    for name in (settings.state_topic, settings.audit_topic, settings.life_topic):
-        state = there.get(name)
-        if state is not None and "delete" in state.cleanup and state.is_limited:
+        elif "delete" in state.cleanup and state.is_limited:
             said.append(
-                f"{name} does not keep its records for ever: what it holds is lost after a while; "
+                f"{topic.name} does not keep its records for ever: what it holds is lost after a while; "
                 "set retention.ms and retention.bytes to -1"
             )
     return said
@@ -238,8 +239,7 @@ def _state(topic: Topic, partitions: list[dict[str, Any]], config: dict[str, Any
     hours = None if retention is None else FOR_EVER if int(retention) < 0 else int(retention) / _HOUR_MS
     replicas = partitions[0].get("replica_nodes", partitions[0].get("replicas", [])) if partitions else []
     cleanup = str(config.get("cleanup.policy", {}).get("value", ""))
-    limit = config.get("retention.bytes", {}).get("value")
-    most = None if limit is None else int(limit)
+    most = int(config.get("retention.bytes", {}).get("value", -1))
     return TopicState(topic.name, topic.meaning, len(partitions), hours, cleanup, len(replicas), most)
 
 

@@ -69,7 +69,10 @@ def test_topics_that_cannot_work_are_told(catalogue: Catalogue) -> None:
     assert disagreements(settings, catalogue, lossy)[0].startswith(
         "risk.state is not compacted (cleanup.policy=delete)"
     )
-    for limit in ({"retention_hours": 168.0}, {"retention_bytes": 1 << 30}):
+    assert "risk.profiles is not compacted" in " ".join(
+        disagreements(settings, catalogue, [replace(s, cleanup="delete") for s in fine])
+    )
+    for limit in ({"retention_hours": 168.0}, {"retention_bytes": 1 << 30}, {"retention_bytes": 0}):
         brief = [replace(s, **limit) for s in fine]
         assert [said.split(" does not keep")[0] for said in disagreements(settings, catalogue, brief)] == [
             "risk.state",
