@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 
-__all__ = ["collect_rarely", "settle"]
+__all__ = ["collect_rarely", "settle", "unsettle"]
 
 #: Objects made before the collector looks at the young ones, and how often before it looks at older ones.
 RARELY = (100_000, 50, 100)
@@ -21,6 +21,11 @@ def collect_rarely() -> None:
 
 
 def settle() -> None:
-    """What is there by now stays: it need not be looked at again."""
+    """What is there by now stays: it need not be looked at again until `unsettle`."""
     gc.collect()
     gc.freeze()
+
+
+def unsettle() -> None:
+    """What had stayed may go, as a turn that is over: the next collection looks at it."""
+    gc.unfreeze()

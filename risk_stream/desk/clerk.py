@@ -27,7 +27,7 @@ from risk_stream.desk.policy import PolicySource
 from risk_stream.desk.signing import HeadSigner
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
-from risk_stream.garbage import settle
+from risk_stream.garbage import settle, unsettle
 from risk_stream.kafka import WAIT_MS, Outgoing, Reader, Turn, lag, read_lives, reject_to
 from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, kafka_options
@@ -109,6 +109,7 @@ class DeskClerk:
             await asyncio.gather(*work, return_exceptions=True)
             await sink.close()
             await lives.close()
+            unsettle()
 
     async def _read(self, desk: Desk, standings: StandingWriter) -> None:
         """Know what was decided; of what Redis has not got yet the writer learns."""
