@@ -69,8 +69,8 @@ class Lanes:
         runs: Runs,
         metrics: Metrics,
         counts: Mapping[str, int],
+        plan_of: Callable[[str], Plan],
         state: StateLog | None = None,
-        plan_of: Callable[[str], Plan] | None = None,
     ) -> None:
         self.settings, self.plan, self.runs, self.metrics = settings, plan, runs, metrics
         self.kinds = [k.name for k in catalogue.kinds]
@@ -88,9 +88,8 @@ class Lanes:
         )
         self._origins = sorted({topic: counts[topic] for topic in settings.origin_topics}.items())
         self._counts = {topic: counts[topic] for topic in (*settings.origin_topics, *self._kind_of)}
-        self._plans = {plan.version: plan}
-        self._plan_of = plan_of or (lambda version: self._plans.get(version, self.plan))
-        self.health = Health(plan, self._plan_of)
+        self._plan_of = plan_of
+        self.health = Health(plan, plan_of)
         self._work, self._reading = asyncio.Lock(), asyncio.Lock()
         self._closing = set[asyncio.Task[None]]()
         self._promises = Promises(settings.hop_topic)
@@ -107,7 +106,7 @@ class Lanes:
 
     def use(self, plan: Plan) -> None:
         """Another plan is in force."""
-        self.plan = self._plans[plan.version] = plan
+        self.plan = plan
         self.health.use(plan)
 
     def holds(self) -> Claim:

@@ -60,7 +60,7 @@ class Pipeline:
         self.intake = Intake(settings, catalogue, plan, self.runs, metrics, of.__getitem__)
         fronts = Fronts([(k.name, settings.hop_topic(k.name), of[k.name]) for k in catalogue.kinds])
         self.changes = Changes(self.intake, fronts)
-        self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, state, self.book.must)
+        self.lanes = Lanes(settings, catalogue, plan, self.runs, metrics, counts, self.book.must, state)
         self.decided = DecisionWatch(settings, self.runs, metrics, of[""])
         self.changes.hops = self.lanes
         self.intake.hops_are_behind = self.lanes.are_behind

@@ -112,7 +112,8 @@ class Worker:
         self.works: list[asyncio.Future[Any]] = []
         runs = Runs(self, Metrics(), self.fatal)  # type: ignore[arg-type]
         runs.consumer = self
-        self.lanes = Lanes(house.settings, house.catalogue, house.plan, runs, Metrics(), house.counts, house.state)
+        where = house.settings, house.catalogue, house.plan, runs, Metrics(), house.counts
+        self.lanes = Lanes(*where, lambda _: house.plan, house.state)
         self.unread_taken = 0  # records of its own that it took without reading them
         self.lanes.poke = self.poked
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import orjson
 import pytest
@@ -22,6 +24,7 @@ from risk_stream.stream.commits import Answer
 from risk_stream.stream.intake import intake
 from risk_stream.stream.letters.sections import read_fronts, read_letter
 from risk_stream.stream.pipeline import Pipeline
+from risk_stream.stream.plans.book import KEPT
 from tests.stream.conftest import NOW, RULES, FakeRecord
 
 Make = Callable[..., FakeRecord]
@@ -300,6 +303,25 @@ def test_an_event_is_judged_by_the_plan_it_was_admitted_under(
         play(pipeline.admit([[run_of("risk.trades", [transfer(offset, time=NOW + offset)])]]))
         play(pipeline.hop([[run_of("risk.hop.account", [FakeRecord(offset - 1, kafka.sent[-1][1])])]], "account"))
     assert kafka.topics().count("risk.alerts") == 2
+
+
+def test_of_the_plans_that_were_in_force_those_used_last_stay_in_memory(
+    pipeline: Pipeline, kafka: Kafka, transfer: Make, catalogue: Catalogue
+) -> None:
+    """Whoever changes rules all day gives a worker no more to hold: what an older message names is read again."""
+    plans: list[ref[Plan]] = []
+    for i in range(KEPT + 8):
+        plan = plan_of_texts({"rules.yaml": RULES.replace("count_10m == 3", f"count_10m == {i + 4}")}, catalogue)
+        plans.append(ref(plan))
+        pipeline.use(plan)
+        for desk in pipeline.intake.desks.values():
+            assert desk.origin is not None
+            desk.origin.plan = plan.version
+        del plan
+        play(pipeline.admit([[run_of("risk.trades", [transfer(i, time=NOW + i)])]]))
+    assert kafka.topics() == ["risk.hop.account"] * (KEPT + 8)
+    gc.collect()
+    assert [i for i, plan in enumerate(plans) if plan() is not None] == list(range(8, KEPT + 8))
 
 
 def test_a_large_wave_is_cut_into_batches(pipeline: Pipeline, kafka: Kafka, transfer: Make) -> None:
