@@ -14,8 +14,8 @@ from risk_stream.engine.hop import Hop
 from risk_stream.engine.judge import Meter
 from risk_stream.engine.lateness import late
 from risk_stream.engine.machine import MakeLearner, ScoredRows, Standing, Tap
-from risk_stream.engine.memory import columns_of
 from risk_stream.engine.owners import Contradiction
+from risk_stream.engine.plans import columns_of
 from risk_stream.engine.ready import Ready, make_ready
 from risk_stream.engine.view import Features, View, broadcast_rows, entry_hops, is_broadcast, rows_of_types
 

@@ -377,7 +377,7 @@ class Hop:
         known = self._scored(batch, held, features, position, tell)
         memory.keep(known)
         if held.after:
-            memory.timers.set(memory.cut(known, held.plan), held, position)
+            memory.timers.set(known.only(held.columns), held, position)
         tell.first(batch, held, features)
 
     def _scored(self, batch: EventBatch, held: InForce, features: Features, position: int, tell: Tell) -> EventBatch:
@@ -417,7 +417,7 @@ class Hop:
                 memory.ring.set_refs(arrived.entries, memory.complete(scored))
             tell.first(arrived.new, held, features)
             if held.after:
-                memory.timers.set(memory.cut(scored, held.plan), held, position)
+                memory.timers.set(scored.only(held.columns), held, position)
         if arrived.again is not None:
             self._judge_again(arrived.again, position, tell)
             self._amend_timers(arrived.again, position)
@@ -436,7 +436,7 @@ class Hop:
             held = self._memory.plans.numbered(number)
             rows = np.flatnonzero((again.plans == number) & again.facts_differ)
             if held.after and len(rows):
-                self._memory.timers.amend(self._memory.cut(again.new[0].take(rows), held.plan), held, position)
+                self._memory.timers.amend(again.new[0].take(rows).only(held.columns), held, position)
 
     def _judge_again(self, again: Again, position: int, tell: Tell, lists: Lists | None = None) -> None:
         """Say what differs; `lists` are those from before, where the block changed them."""

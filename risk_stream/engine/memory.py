@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
     Longs = NDArray[np.int64]
 
-__all__ = ["Memory", "columns_of"]
-
-_ENVELOPE = frozenset({"id", "type", "time", "entity", "channel", "_at"})
+__all__ = ["Memory"]
 
 
 class Memory:
@@ -61,7 +59,6 @@ class Memory:
         self.timers = Timers(kind, journal=journal)
         self._rows, self._completed = Facts(), Facts()
         self._stakes: Stakes | None = None
-        self._columns: dict[tuple[str, ...], frozenset[str]] = {}  # versions of plans -> columns that are kept
 
     @property
     def next_ref(self) -> int:
@@ -77,7 +74,7 @@ class Memory:
 
         A copy that came under another plan may stand for the event, so every plan in force has its columns.
         """
-        return self._rows.append(self.cut(batch, *(held.plan for held in self.plans.held)), self.ring.next)
+        return self._rows.append(batch.only(self.plans.columns), self.ring.next)
 
     def complete(self, batch: EventBatch) -> Longs:
         """Keep rows that were completed; -> their references."""
@@ -117,17 +114,3 @@ class Memory:
         self._rows.free(self.ring.oldest)
         self._completed.free(self.ring.oldest)
         self.scoring.free(self.ring.oldest)
-
-    def cut(self, batch: EventBatch, *plans: Plan) -> EventBatch:
-        """The columns that the rules of some plans and later hops may need, and no arrays computed from them."""
-        versions = tuple(plan.version for plan in plans)
-        wanted = self._columns.get(versions)
-        if wanted is None:
-            wanted = self._columns[versions] = columns_of(*plans)
-        return batch.only(wanted)
-
-
-def columns_of(*plans: Plan) -> frozenset[str]:
-    """The columns of events that the hops and rules of some plans, and what they say, may need."""
-    kinds = (kind.name for kind in plans[0].catalogue.kinds)
-    return _ENVELOPE.union(kinds, *(plan.columns for plan in plans))

@@ -16,7 +16,9 @@ from risk_stream.rules import Delay, Plan
 from risk_stream.rules.evaluation.program import Program
 from risk_stream.rules.language.meaning import Condition
 
-__all__ = ["InForce", "Plans", "WhereMasks"]
+__all__ = ["InForce", "Plans", "WhereMasks", "columns_of"]
+
+_ENVELOPE = frozenset({"id", "type", "time", "entity", "channel", "_at"})
 
 
 @dataclass(slots=True)
@@ -30,10 +32,12 @@ class InForce:
     clock: int = MISSING  # the hop's clock then
     latest: int = MISSING
     after: dict[int, tuple[Delay, ...]] = field(init=False)  # by type code how long after an event rules judge it
+    columns: frozenset[str] = field(init=False)  # of events that it may need
 
     def __post_init__(self) -> None:
         afters = self.plan.afters(self.judge.kind)
         self.after = {self.plan.catalogue.code(name): delays for name, delays in afters.items()}
+        self.columns = columns_of(self.plan)
 
 
 class Plans:
@@ -47,6 +51,7 @@ class Plans:
         self._by_number: dict[int, InForce] = {}
         self.layout = plan.layouts.get(kind)
         self.laid_out: tuple[Plan, ...] = (plan,)  # whose features the layout holds
+        self.columns: frozenset[str] = frozenset()  # of events that any plan in force may need
 
     @property
     def newest(self) -> Plan:
@@ -90,6 +95,7 @@ class Plans:
         return True
 
     def _lay_out(self) -> list[str]:
+        self.columns = frozenset().union(*(held.columns for held in self.held))
         plans = [held.plan for held in self.held]
         dropped = []
         while True:
@@ -125,6 +131,11 @@ class Plans:
             self._by_number[held.number] = held
         if self.held:
             self._lay_out()
+
+
+def columns_of(plan: Plan) -> frozenset[str]:
+    """The columns of events that the hops and rules of a plan, and what they say, may need."""
+    return _ENVELOPE.union((kind.name for kind in plan.catalogue.kinds), plan.columns)
 
 
 def _joined(kind: str, layouts: list[KindLayout]) -> KindLayout | None:
