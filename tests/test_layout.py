@@ -32,7 +32,7 @@ def name(path: Path) -> str:
 #: What connects to Kafka or Redis, by the name it is called by.
 CLIENTS = {
     *("AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient", "KafkaAdminClient", "KafkaConsumer"),
-    *("KafkaProducer", "from_url"),
+    *("KafkaProducer", "ConsumerClient", "ProducerClient", "from_url"),
 }
 CLOCKS = {"time.time", "time.monotonic", "time.time_ns", "datetime.now", "datetime.utcnow"}
 

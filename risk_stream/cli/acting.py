@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from risk_stream.cli.output import CommandError
+from risk_stream.kafka import ConsumerClient
 
 if TYPE_CHECKING:
     from risk_stream.access import Access, Person
@@ -90,7 +91,7 @@ def decided(settings: Settings, act: Act) -> Entry:
 
 async def _decided(settings: Settings, act: Act) -> Entry | None:
     import msgspec
-    from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka import TopicPartition
 
     from risk_stream.alerts import read_entry
     from risk_stream.settings import kafka_options
@@ -98,7 +99,7 @@ async def _decided(settings: Settings, act: Act) -> Entry | None:
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that nobody decides is said here, once
     place = TopicPartition(settings.life_topic, 0)
-    consumer = AIOKafkaConsumer(
+    consumer = ConsumerClient(
         **kafka_options(settings.broker), enable_auto_commit=False, isolation_level="read_committed"
     )
     await consumer.start()

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.kafka import ConsumerClient
 from risk_stream.settings import kafka_options
 
 __all__ = ["Records"]
@@ -22,7 +23,7 @@ class Records:
 
     def __init__(self, broker: str) -> None:
         self._broker = broker
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: ConsumerClient | None = None
         self._turn = asyncio.Lock()
 
     async def read(self, topic: str, partition: int, offsets: Sequence[int]) -> dict[int, bytes]:
@@ -53,7 +54,7 @@ class Records:
             await consumer.stop()
 
     async def _take(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, wanted: set[int], found: dict[int, bytes], first: int
+        self, consumer: ConsumerClient, place: TopicPartition, wanted: set[int], found: dict[int, bytes], first: int
     ) -> None:
         """The record at `first`, and of what comes with it those that are wanted too."""
         until = asyncio.get_running_loop().time() + PATIENCE
@@ -63,9 +64,9 @@ class Records:
             if records and records[-1].offset >= first:
                 return  # what is not there now was compacted away, or is the mark of a transaction
 
-    async def _ready(self) -> AIOKafkaConsumer:
+    async def _ready(self) -> ConsumerClient:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(
+            consumer = ConsumerClient(
                 **kafka_options(self._broker),
                 client_id="risk-stream-console",
                 enable_auto_commit=False,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.alerts import Act, Cause, Desk, Entry, Policy, outcomes_of
@@ -28,7 +28,7 @@ from risk_stream.desk.signing import HeadSigner
 from risk_stream.desk.standings import StandingWriter
 from risk_stream.engine import Alert
 from risk_stream.garbage import settle, unsettle
-from risk_stream.kafka import WAIT_MS, Outgoing, Reader, Turn, lag, read_lives, reject_to
+from risk_stream.kafka import WAIT_MS, ConsumerClient, Outgoing, Reader, Turn, lag, read_lives, reject_to
 from risk_stream.kafka.releases import check_release
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import AlertSink, Metrics
@@ -129,7 +129,7 @@ class DeskClerk:
             self._told("the log is not as it was signed last: risk-stream audit verify says what is wrong")
 
     async def _decide(self, desk: Desk, lives: LifeLog, standings: StandingWriter) -> None:
-        consumer = AIOKafkaConsumer(
+        consumer = ConsumerClient(
             **kafka_options(self.settings.broker),
             enable_auto_commit=False,
             isolation_level="read_committed",
@@ -157,7 +157,7 @@ class DeskClerk:
             with contextlib.suppress(KafkaError, OSError):
                 await consumer.stop()
 
-    async def _begin(self, consumer: AIOKafkaConsumer, desk: Desk) -> None:
+    async def _begin(self, consumer: ConsumerClient, desk: Desk) -> None:
         """Read each partition from behind the last input that an entry names."""
         async with Reader(self.settings.broker) as reader:
             spans = await reader.spans([self.settings.alerts_topic, self.settings.actions_topic])

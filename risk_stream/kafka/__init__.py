@@ -3,6 +3,7 @@
 | for | there is |
 | --- | --- |
 | the topics there must be, and their state | `wanted_topics`, `create_topics`, `describe_topics`, `disagreements` |
+| a connection that begins and ends wholly | `ConsumerClient`, `ProducerClient` |
 | sending | `Producer`; in transactions `FencedProducer`; `FencedLog` where one process of a house writes at a time |
 | saying that a record was refused, and why | `reject_to` |
 | reading to where a topic ends | `Reader`; `read_lives` for the log of lives |
@@ -12,6 +13,7 @@
 
 from __future__ import annotations
 
+from risk_stream.kafka.clients import ConsumerClient, ProducerClient
 from risk_stream.kafka.fenced import FencedLog
 from risk_stream.kafka.follower import LogFollower
 from risk_stream.kafka.lives import read_lives
@@ -41,12 +43,14 @@ __all__ = [
     "WAIT_MS",
     "BrokerError",
     "BrokerWatch",
+    "ConsumerClient",
     "FencedError",
     "FencedLog",
     "FencedProducer",
     "LogFollower",
     "Outgoing",
     "Producer",
+    "ProducerClient",
     "Reader",
     "Record",
     "Span",

@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.kafka.clients import ConsumerClient
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ class LogFollower:
         self.broker, self.partitions, self.client_id, self.name = broker, list(partitions), client_id, name
         self._take, self._isolation = take, "read_committed" if committed else "read_uncommitted"
         self._heard_to: dict[TopicPartition, int] = {}  # all below was taken
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: ConsumerClient | None = None
 
-    def consumer(self) -> AIOKafkaConsumer:
+    def consumer(self) -> ConsumerClient:
         """Another consumer like its own, not started."""
-        return AIOKafkaConsumer(
+        return ConsumerClient(
             **kafka_options(self.broker),
             client_id=self.client_id,
             isolation_level=self._isolation,
@@ -103,7 +104,7 @@ class LogFollower:
         while self._consumer is not None and any(self._heard_to.get(tp, 0) < end for tp, end in ends.items()):
             await asyncio.sleep(STEP)
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> None:
+    async def _fetch(self, consumer: ConsumerClient, timeout_ms: int) -> None:
         got = await consumer.getmany(timeout_ms=timeout_ms)
         reached = {tp: await consumer.position(tp) for tp in self.partitions}
         self._take([record for records in got.values() for record in records])

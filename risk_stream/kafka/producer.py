@@ -11,18 +11,17 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
+from risk_stream.kafka.clients import ProducerClient
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
-__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "Outgoing", "Producer", "fails_aloud", "has_ended"]
+__all__ = ["DELIVERY_TIMEOUT", "MAX_MESSAGE_BYTES", "Outgoing", "Producer"]
 
 log = logging.getLogger(__name__)
 
@@ -46,39 +45,6 @@ class Outgoing:
     partition: int | None = None
 
 
-def fails_aloud(producer: AIOKafkaProducer) -> None:
-    """Have all that waits for a started producer fail where its sender ends though nobody stops it.
-
-    aiokafka's ends so where a future that it waits for is cancelled as a connection breaks, and says nothing: whoever
-    waits for a send, or for the end of a transaction, would wait for ever
-    (https://github.com/aio-libs/aiokafka/issues/1039). Nothing can be sent by such a producer any more.
-    """
-    sender = producer._sender  # noqa: SLF001  aiokafka offers nothing to see it by
-
-    def ended(_: asyncio.Task[None]) -> None:
-        if producer._closed:  # noqa: SLF001
-            return
-        failure = KafkaConnectionError("the Kafka client stopped sending; it connects anew")
-        messages = sender._message_accumulator  # noqa: SLF001
-        waiting = [*chain.from_iterable(messages._batches.values()), *messages._pending_batches]  # noqa: SLF001
-        messages.fail_all(failure)
-        for batch in waiting:
-            batch._drain_waiter.exception()  # noqa: SLF001  as a rule nobody waits for it
-        transactions = sender._txn_manager  # noqa: SLF001
-        end = None if transactions is None else transactions._transaction_waiter  # noqa: SLF001
-        if end is not None and not end.done():
-            transactions.fatal_error(failure)
-            end.exception()  # whether anybody waits for it or not
-
-    sender.sender_task.add_done_callback(ended)
-
-
-def has_ended(producer: AIOKafkaProducer) -> bool:
-    """Whether the sender of a started producer has ended: nothing is sent by it any more."""
-    ended: bool = producer._sender.sender_task.done()  # noqa: SLF001
-    return ended
-
-
 class Producer:
     """Sends to explicit partitions; `await start()` before, `await stop()` after.
 
@@ -98,11 +64,11 @@ class Producer:
     ) -> None:
         self.broker, self.client_id, self.linger_ms, self._quiet = broker, client_id, linger_ms, quiet
         self.idempotent = False
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: ProducerClient | None = None
         self._connecting = asyncio.Lock() if reconnects else None
 
-    def _new(self, *, idempotent: bool) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
+    def _new(self, *, idempotent: bool) -> ProducerClient:
+        return ProducerClient(
             **kafka_options(self.broker),
             client_id=self.client_id,
             acks="all",
@@ -123,25 +89,18 @@ class Producer:
         try:
             await asyncio.wait_for(producer.start(), PROBE_TIMEOUT)
         except (KafkaConnectionError, KafkaTimeoutError, TimeoutError) as exc:
-            await producer.stop()
             raise KafkaTimeoutError(
                 f"Kafka does not answer at {self.broker}: start it, or set RISK_STREAM_BROKER"
             ) from exc
         except KafkaError as exc:
-            await producer.stop()
             log.debug("no idempotent producer: %r", exc)
         else:
             self._producer, self.idempotent = producer, True
-            fails_aloud(producer)
             return
         finally:
             client.setLevel(level)
         producer = self._new(idempotent=False)
-        try:
-            await producer.start()
-        except KafkaError:
-            await producer.stop()
-            raise
+        await producer.start()
         log.log(
             logging.DEBUG if self._quiet else logging.WARNING,
             "the broker at %s has no idempotent producers: a send that is repeated may be stored twice (rows and alerts"
@@ -149,7 +108,6 @@ class Producer:
             self.broker,
         )
         self._producer = producer
-        fails_aloud(producer)
 
     async def stop(self) -> None:
         """Send what is waiting and close the connection."""
@@ -168,7 +126,7 @@ class Producer:
     ) -> asyncio.Future[RecordMetadata]:
         """Hand a message over; the future is done when the broker has stored it, and raises if it has not."""
         assert self._producer is not None, "start() first"
-        if self._connecting is not None and has_ended(self._producer):
+        if self._connecting is not None and self._producer.has_ended:
             await self._reconnect(self._connecting)
         sent: asyncio.Future[RecordMetadata] = await self._producer.send(
             topic, value, key=key, partition=partition, headers=list(headers)
@@ -178,7 +136,7 @@ class Producer:
     async def _reconnect(self, connecting: asyncio.Lock) -> None:
         async with connecting:
             ended = self._producer
-            if ended is None or not has_ended(ended):
+            if ended is None or not ended.has_ended:
                 return  # another send was first
             await self.start()
             with contextlib.suppress(KafkaError):

@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.kafka.clients import ConsumerClient
 from risk_stream.kafka.topics import BrokerError, partition_counts
 from risk_stream.settings import kafka_options
 
@@ -53,11 +54,11 @@ class Reader:
 
     def __init__(self, broker: str, *, fetch_bytes: int = 4 << 20) -> None:
         self.broker, self._fetch_bytes = broker, fetch_bytes
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: ConsumerClient | None = None
 
     async def __aenter__(self) -> Reader:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say is said here, once
-        consumer = AIOKafkaConsumer(
+        consumer = ConsumerClient(
             **kafka_options(self.broker),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -149,7 +150,7 @@ class Reader:
                 del ends[tp]
                 consumer.pause(tp)
 
-    def _started(self) -> AIOKafkaConsumer:
+    def _started(self) -> ConsumerClient:
         assert self._consumer is not None, "async with it"
         return self._consumer
 
@@ -167,7 +168,7 @@ def _why(error: Exception) -> str:
     return type(error).__name__ if not str(error) else f"{type(error).__name__}: {str(error).splitlines()[0]}"
 
 
-async def lag(consumer: AIOKafkaConsumer) -> Counter[str]:
+async def lag(consumer: ConsumerClient) -> Counter[str]:
     """Records of each topic that are yet to be read by a consumer that follows, as of its last fetches."""
     behind: Counter[str] = Counter()
     for tp in consumer.assignment():

@@ -1,6 +1,6 @@
 """A producer of transactions that fences whoever wrote under its name before, and never waits for ever.
 
-aiokafka's `transaction()` does where the client's sender has ended without a word (`fails_aloud`).
+aiokafka's `transaction()` does where the client's sender has ended without a word (`ProducerClient`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerFenced
 
-from risk_stream.kafka.producer import DELIVERY_TIMEOUT, fails_aloud, has_ended
+from risk_stream.kafka.clients import ProducerClient
+from risk_stream.kafka.producer import DELIVERY_TIMEOUT
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class FencedProducer:
 
     def __init__(self, broker: str, *, name: str, client_id: str, transaction_s: float) -> None:
         self.broker, self._longest = broker, transaction_s
-        self._producer = AIOKafkaProducer(
+        self._producer = ProducerClient(
             **kafka_options(broker),
             client_id=client_id,
             transactional_id=name,
@@ -52,12 +52,7 @@ class FencedProducer:
 
     async def start(self) -> None:
         """Raises `KafkaError`; where it does, or is cancelled meanwhile, no connection is left."""
-        try:
-            await self._producer.start()
-        except BaseException:
-            await self._producer.stop()
-            raise
-        fails_aloud(self._producer)
+        await self._producer.start()
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -85,7 +80,7 @@ class FencedProducer:
             ) from exc
 
     async def _abort(self) -> None:
-        if has_ended(self._producer):
+        if self._producer.has_ended:
             return  # nobody would do it
         # An AssertionError is aiokafka's word for a transaction that it has given up itself.
         with contextlib.suppress(KafkaError, TimeoutError, AssertionError):

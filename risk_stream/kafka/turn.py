@@ -10,10 +10,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 
+from risk_stream.kafka.clients import ConsumerClient
 from risk_stream.kafka.holder import HolderAssignor
 from risk_stream.kafka.reader import Reader
 from risk_stream.kafka.topics import BrokerError
@@ -43,7 +44,7 @@ class Turn:
     def __init__(self, broker: str, topic: str, group: str) -> None:
         self._broker = broker
         self._place = TopicPartition(topic, 0)
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = ConsumerClient(
             topic,
             **kafka_options(broker),
             group_id=group,

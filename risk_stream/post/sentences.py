@@ -9,11 +9,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.access import Masking
 from risk_stream.alerts import Cause
+from risk_stream.kafka import ConsumerClient
 from risk_stream.post.telling import CLIENT
 from risk_stream.settings import kafka_options
 
@@ -35,7 +36,7 @@ class Sentences:
         self._masking, self._topic = masking, topic
         self._newest: OrderedDict[Cause, bytes] = OrderedDict()
         self._following: asyncio.Task[None] | None = None
-        self._follower = AIOKafkaConsumer(
+        self._follower = ConsumerClient(
             topic,
             **kafka_options(broker),
             client_id=CLIENT,
@@ -44,7 +45,7 @@ class Sentences:
             auto_offset_reset="latest",
         )
         self._known: OrderedDict[tuple[Cause, bool], str | None] = OrderedDict()
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = ConsumerClient(
             **kafka_options(broker),
             client_id=CLIENT,
             enable_auto_commit=False,

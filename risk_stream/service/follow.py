@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from risk_stream.kafka import ConsumerClient
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Follower:
         self.topic, self._heard = topic, heard
         self._tps = [TopicPartition(topic, p) for p in range(partitions)]
         self.ready = asyncio.Event()
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = ConsumerClient(
             **kafka_options(broker),
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.decisions import BadRequestError, Request, Requests
-from risk_stream.kafka import Producer
+from risk_stream.kafka import ConsumerClient, Producer
 from risk_stream.service.asking import Asking, ConflictError, LostError, OverloadedError
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import Metrics
@@ -73,8 +73,8 @@ class Replies:
         finally:
             await consumer.stop()
 
-    def _new_consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+    def _new_consumer(self) -> ConsumerClient:
+        return ConsumerClient(
             self.settings.requests_topic,
             **kafka_options(self.settings.broker),
             group_id=f"{self.settings.group}-replies",
@@ -132,7 +132,7 @@ class Replies:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     log.error("a reply could not be sent: %r", error)
 
-    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+    async def _commit(self, consumer: ConsumerClient) -> None:
         """Commit up to the oldest request of each partition that is not replied to."""
         self._forget_done()
         mine = consumer.assignment()

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import Catalogue, text_hash
-from risk_stream.kafka import CANARY, BrokerError, Producer, Reader, partition_counts
+from risk_stream.kafka import CANARY, BrokerError, ConsumerClient, Producer, Reader, partition_counts
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import Metrics
 from risk_stream.watch.metrics import CANARY_METRICS
@@ -93,7 +93,7 @@ class Canary:
 
     async def _work(self) -> None:
         place = TopicPartition(self.settings.canary_back_topic, 0)
-        consumer = AIOKafkaConsumer(
+        consumer = ConsumerClient(
             **kafka_options(self.settings.broker),
             client_id="risk-stream-canary",
             enable_auto_commit=False,
@@ -134,7 +134,7 @@ class Canary:
         event: dict[str, Any] = {"id": f"{name}-{now}", "type": CANARY, "time": now}
         return orjson.dumps(event | dict.fromkeys(self._fields, name))
 
-    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+    async def _listen(self, consumer: ConsumerClient) -> None:
         while True:
             for records in (await consumer.getmany(timeout_ms=1000)).values():
                 for record in records:

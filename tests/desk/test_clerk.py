@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,14 +14,17 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import ref
 
 import msgspec
 import pytest
 import redis
 
-from risk_stream.alerts import Act, broken, read_entry
+from risk_stream.alerts import Act, Desk, Policy, broken, read_entry
 from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
+from risk_stream.desk import clerk
+from risk_stream.desk.log import LifeLog
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
 from risk_stream.kafka import create_topics, read_lives, wanted_topics
@@ -143,6 +148,36 @@ def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once
     raised = [life.alert for entry in entries if entry.what == "alert" for life in entry.lives]
     assert (len(acts), len(set(acts))) == (ALERTS, ALERTS)
     assert (len(raised), len(set(raised))) == (ALERTS, ALERTS)
+
+
+def test_of_a_turn_that_ended_the_desk_keeps_nothing(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each broker that goes away may end one: what a turn knew of alerts would stay with every one of them."""
+    settings = house(kafka, "turns")
+    desks, logs = list[ref[Desk]](), list[ref[LifeLog]]()
+
+    def desk(policy: Policy) -> Desk:
+        desks.append(ref(made := Desk(policy)))
+        return made
+
+    def log(settings: Settings) -> LifeLog:
+        logs.append(ref(made := LifeLog(settings)))
+        return made
+
+    monkeypatch.setattr(logging.getLogger("risk_stream.kafka.turn"), "disabled", True)  # pytest keeps what it says
+    monkeypatch.setattr(clerk, "Desk", desk)
+    monkeypatch.setattr(clerk, "LifeLog", log)
+    with running_desk(settings) as told:
+        for turn in range(1, 4):
+            wait_until(lambda turn=turn: sum(said.startswith("active") for said in told) == turn)
+            send(settings, 10 * turn, 10 * turn + 10)
+            if turn < 3:
+                writer = logs[-1]()._fenced._producer  # type: ignore[union-attr]
+                writer._loop.call_soon_threadsafe(writer._sender.sender_task.cancel)
+                del writer
+                send(settings, 100 * turn, 100 * turn + 10)
+        gc.collect()
+        assert [one() is not None for one in desks] == [False, False, True]
+        assert [one() is not None for one in logs] == [False, False, True]
 
 
 def test_alerts_are_worked_from_the_command_line(

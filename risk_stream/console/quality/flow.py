@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import MISSING, Catalogue
 from risk_stream.catalogue.explain import parse_time
 from risk_stream.console.quality.filled import Filled
-from risk_stream.kafka import BrokerError, partition_counts
+from risk_stream.kafka import BrokerError, ConsumerClient, partition_counts
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.stream.intake.origins import Committed
 
@@ -90,8 +90,8 @@ class Flow:
 
 
 @contextlib.asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
+async def _consumer(settings: Settings) -> AsyncIterator[ConsumerClient]:
+    consumer = ConsumerClient(
         **kafka_options(settings.broker),
         client_id="risk-stream-console",
         group_id=settings.group,  # whose commits are asked for; it joins nothing, as it subscribes to nothing
@@ -107,16 +107,14 @@ async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def _commits(
-    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
-) -> dict[TopicPartition, tuple[int, str]]:
+async def _commits(consumer: ConsumerClient, places: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, str]]:
     """(offset, text) of each partition that the workers' group has committed."""
     found = await consumer._coordinator.fetch_committed_offsets(places)  # noqa: SLF001 - the text is told nowhere else
     return {place: (said.offset, said.metadata) for place, said in found.items() if said.offset >= 0}
 
 
 async def _sample(
-    consumer: AIOKafkaConsumer,
+    consumer: ConsumerClient,
     places: Sequence[TopicPartition],
     begins: dict[TopicPartition, int],
     ends: dict[TopicPartition, int],

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from risk_stream.catalogue import MISSING, Decoder, EventBatch
-from risk_stream.kafka import WAIT_MS, Producer, Reader, Span, Turn, lag
+from risk_stream.kafka import WAIT_MS, ConsumerClient, Producer, Reader, Span, Turn, lag
 from risk_stream.lending import MarginDesk, MarginStatus
 from risk_stream.settings import Settings, kafka_options
 from risk_stream.sinks import CLERK_METRICS, Metrics
@@ -133,7 +133,7 @@ class MarginClerk:
 
     async def _follow(self, producer: Producer, ends: dict[TopicPartition, int]) -> None:
         """Say what changes as it comes, as long as it is this clerk's turn."""
-        consumer = AIOKafkaConsumer(
+        consumer = ConsumerClient(
             **kafka_options(self.settings.broker), enable_auto_commit=False, fetch_max_wait_ms=WAIT_MS
         )
         await consumer.start()

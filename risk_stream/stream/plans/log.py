@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from risk_stream.catalogue import Catalogue
-from risk_stream.kafka import LogFollower, Producer
+from risk_stream.kafka import ConsumerClient, LogFollower, Producer
 from risk_stream.rules import Plan
 from risk_stream.stream.plans.book import CURRENT
 from risk_stream.stream.plans.parts import UnknownPlanError, is_part, pack_plan, read_manifest, text_of, unpack_plan
@@ -113,7 +113,7 @@ class PlanLog:
 
     async def _search(
         self,
-        consumer: AIOKafkaConsumer,
+        consumer: ConsumerClient,
         partitions: list[TopicPartition],
         wanted: set[str],
         found: dict[str, bytes],

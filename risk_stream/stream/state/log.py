@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from risk_stream.kafka import FencedProducer
+from risk_stream.kafka import ConsumerClient, FencedProducer
 from risk_stream.settings import kafka_options
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class KafkaWriter:
 class KafkaReader:
     """Reads one lane's partition of the state topic."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+    def __init__(self, consumer: ConsumerClient, tp: TopicPartition) -> None:
         self._consumer, self._tp = consumer, tp
 
     async def bounds(self) -> tuple[int, int]:
@@ -152,7 +152,7 @@ class KafkaStateLog:
     @contextlib.asynccontextmanager
     async def reader(self, lane: int) -> AsyncIterator[KafkaReader]:
         """A connection of its own to read by. Raises `KafkaError`."""
-        consumer = AIOKafkaConsumer(
+        consumer = ConsumerClient(
             **kafka_options(self.broker),
             client_id=f"risk-stream-restore-{lane}",
             isolation_level="read_committed",
