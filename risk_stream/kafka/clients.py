@@ -69,7 +69,7 @@ class ProducerClient(AIOKafkaProducer):
             finally:
                 if self._sender.sender_task is not None:
                     self._sender.sender_task.cancel()  # ends once its requests have failed, as the connections do
-                self._fail(KafkaConnectionError("the Kafka client was stopped before all was sent"))
+                self._fail()
 
     async def send(self, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
         """As aiokafka's; that a message has failed is no news where nobody waits for it any more."""
@@ -79,10 +79,11 @@ class ProducerClient(AIOKafkaProducer):
 
     def _ended(self, _: asyncio.Task[None]) -> None:
         if not self._closed:
-            self._fail(KafkaConnectionError("the Kafka client stopped sending; it connects anew"))
+            self._fail()
 
-    def _fail(self, failure: KafkaConnectionError) -> None:
+    def _fail(self) -> None:
         """Have all that waits for it fail, whether anybody waits for it or not."""
+        failure = KafkaConnectionError("the Kafka client stopped sending; it connects anew")
         messages = self._sender._message_accumulator  # noqa: SLF001
         waiting = [*chain.from_iterable(messages._batches.values()), *messages._pending_batches]  # noqa: SLF001
         messages.fail_all(failure)
