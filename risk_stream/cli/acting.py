@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 from risk_stream.cli.output import CommandError
-from risk_stream.kafka import ConsumerClient
 
 if TYPE_CHECKING:
     from risk_stream.access import Access, Person
@@ -94,6 +93,7 @@ async def _decided(settings: Settings, act: Act) -> Entry | None:
     from aiokafka import TopicPartition
 
     from risk_stream.alerts import read_entry
+    from risk_stream.kafka import ConsumerClient
     from risk_stream.settings import kafka_options
     from risk_stream.stream.past import send_all
 

@@ -12,4 +12,6 @@ class LifeLog(FencedLog):
     """The writer, fenced by the name that desks of a house share."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.broker, name=f"{settings.group}-desk", client_id="risk-stream-desk")
+        super().__init__(
+            settings.broker, settings.life_topic, name=f"{settings.group}-desk", client_id="risk-stream-desk"
+        )

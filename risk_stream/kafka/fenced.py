@@ -18,21 +18,28 @@ TRANSACTION = 60.0
 
 
 class FencedLog:
-    """The writer; `await open()` fences whoever wrote under its name before, `await close()` after."""
+    """The writer; `await open()` fences whoever wrote under its name before, `await close()` after.
 
-    def __init__(self, broker: str, *, name: str, client_id: str) -> None:
-        self.broker, self.name, self.client_id = broker, name, client_id
+    The log is the first partition of `topic`; what is written may have messages for others beside it.
+    """
+
+    def __init__(self, broker: str, topic: str, *, name: str, client_id: str) -> None:
+        self.broker, self.topic, self.name, self.client_id = broker, topic, name, client_id
         self._plain = Producer(broker, client_id=client_id)
         self._fenced: FencedProducer | None = None
 
     async def open(self) -> None:
-        """Raises `KafkaError` where the broker is away."""
+        """Nothing of who wrote before comes into the log from now on, nor counts that was not stored when it ended.
+
+        Raises `FencedError` where another opens it too, and `KafkaError` where the broker is away.
+        """
         await self._plain.start()
         if not self._plain.idempotent:
             return
         fenced = FencedProducer(self.broker, name=self.name, client_id=self.client_id, transaction_s=TRANSACTION)
-        await fenced.start()
         self._fenced = fenced
+        await fenced.start()
+        await fenced.clear(self.topic, 0)
 
     async def write(self, messages: Sequence[Outgoing]) -> None:
         """Store messages, all or none where the broker has transactions; returns when they are.

@@ -60,17 +60,36 @@ class FencedProducer:
 
         Raises `FencedError` where another took over, and `KafkaError` where nobody knows whether it was stored.
         """
+        async with self._in_time():
+            await self._producer.begin_transaction()
+            try:
+                yield
+                await self._producer.commit_transaction()
+            except ProducerFenced:
+                raise
+            except BaseException:
+                await self._abort()
+                raise
+
+    async def clear(self, topic: str, partition: int) -> None:
+        """Have nothing count that was left open under this name in a partition, whether the broker knows of it or not.
+
+        Who begins under a name has the broker end the transaction that was open. One that is restarted meanwhile may
+        forget the mark in a partition whose leader it does not know yet: what was said there would count with the
+        next transaction of that name that is stored. One that says nothing and is given up marks it.
+
+        Raises as `transaction`.
+        """
+        async with self._in_time():
+            await self._producer.begin_transaction()
+            await (await self.send(topic, b"", partition=partition))
+            await self._producer.abort_transaction()
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._longest):
-                await self._producer.begin_transaction()
-                try:
-                    yield
-                    await self._producer.commit_transaction()
-                except ProducerFenced:
-                    raise
-                except BaseException:
-                    await self._abort()
-                    raise
+                yield
         except ProducerFenced as exc:
             raise FencedError from exc
         except TimeoutError as exc:

@@ -103,7 +103,9 @@ class _Shift:
         self._planner = Planner(self._house)
         self._queues: dict[str, ReceiverQueue] = {}
         self._ended: deque[Outcome] = deque()  # bounded by what waits in the queues
-        self._log = FencedLog(self.settings.broker, name=f"{self.settings.group}-notices", client_id=CLIENT)
+        self._log = FencedLog(
+            self.settings.broker, self.settings.notices_topic, name=f"{self.settings.group}-notices", client_id=CLIENT
+        )
         self._sentences = Sentences(self.settings.broker, self.settings.alerts_topic, office.masking)
         self._wake = asyncio.Event()
         self._planned_at: dict[str, float] = {}

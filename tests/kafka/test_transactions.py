@@ -8,8 +8,18 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
-from risk_stream.kafka import FencedError, FencedProducer, LogFollower, Topic, create_topics, transactions
-from tests.live.servers import Kafka
+from risk_stream.kafka import (
+    FencedError,
+    FencedLog,
+    FencedProducer,
+    LogFollower,
+    Outgoing,
+    Reader,
+    Topic,
+    create_topics,
+    transactions,
+)
+from tests.live.servers import LISTENERS, Kafka
 
 pytestmark = [pytest.mark.live]
 
@@ -33,6 +43,11 @@ async def stored(kafka: Kafka, topic: str) -> list[bytes | None]:
     await log.start()
     await log.stop()
     return values
+
+
+async def end_of(kafka: Kafka, topic: str) -> int:
+    async with Reader(kafka.address) as reader:
+        return (await reader.spans([topic]))[0].end
 
 
 async def say(producer: FencedProducer, topic: str, value: bytes) -> None:
@@ -117,3 +132,45 @@ def test_whoever_starts_under_a_name_fences_who_had_it_before(kafka: Kafka) -> N
         return await stored(kafka, topic)
 
     assert asyncio.run(asyncio.wait_for(run(), 60)) == [b"first", b"second"]
+
+
+class Trusting(Kafka):
+    """A broker that takes a client's word for it that a transaction was opened at a partition."""
+
+    def properties(self, listeners: str = LISTENERS, *, internal: int = 4, **more: object) -> str:
+        own = super().properties(listeners, internal=internal, **more)
+        return own + "\ntransaction.partition.verification.enable=false\n"
+
+
+def test_what_an_earlier_writer_left_open_does_not_count_though_the_broker_forgot_it() -> None:
+    """A broker that restarts as a transaction ends may forget to mark it: here it was never told of it."""
+
+    async def run(kafka: Kafka) -> tuple[list[bytes | None], list[bytes | None]]:
+        found = []
+        for topic in ("uncleared", "cleared"):
+            create_topics(kafka.address, [Topic(topic, 1, 1)])
+            before = await started(kafka, topic)
+            await say(before, topic, b"before")
+            while await end_of(kafka, topic) < 2:  # its mark comes after the answer
+                await asyncio.sleep(0.01)
+            client = before._producer
+            await client.begin_transaction()
+            client._txn_manager._txn_partitions.add(TopicPartition(topic, 0))
+            await (await before.send(topic, b"left open", partition=0))
+            if topic == "cleared":
+                log = FencedLog(kafka.address, topic, name=topic, client_id=topic)
+                await log.open()
+                await log.write([Outgoing(topic, b"after", partition=0)])
+                await log.close()
+            else:
+                after = await started(kafka, topic)
+                await say(after, topic, b"after")
+                await after.close()
+            found.append(await stored(kafka, topic))
+            await before.close()
+        return found[0], found[1]
+
+    with Trusting() as kafka:
+        without, cleared = asyncio.run(asyncio.wait_for(run(kafka), 60))
+    assert cleared == [b"before", b"after"]
+    assert without == [b"before", b"left open", b"after"]  # so it is this that was forgotten
