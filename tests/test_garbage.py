@@ -16,7 +16,7 @@ class _Turn:
     names: list[_Turn] = field(default_factory=list)
 
 
-def test_a_turn_that_was_settled_and_is_over_is_let_go():
+def test_a_turn_that_was_settled_and_is_over_is_let_go() -> None:
     turn = _Turn()
     turn.names.append(turn)
     gone = weakref.ref(turn)

@@ -25,11 +25,8 @@ class ConsumerClient(AIOKafkaConsumer):
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError` and `OSError`; no connection is left then."""
-        try:
+        async with _stopped_where_it_fails(self):
             await super().start()
-        except BaseException:
-            await self.stop()
-            raise
 
     async def stop(self) -> None:
         """Disconnect. Raises `KafkaError` and `OSError`."""
@@ -54,11 +51,8 @@ class ProducerClient(AIOKafkaProducer):
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError` and `OSError`; no connection is left then."""
-        try:
+        async with _stopped_where_it_fails(self):
             await super().start()
-        except BaseException:
-            await self.stop()
-            raise
         self._sender.sender_task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
@@ -99,6 +93,15 @@ class ProducerClient(AIOKafkaProducer):
 def _heard(sent: asyncio.Future[Any]) -> None:
     if not sent.cancelled():
         sent.exception()
+
+
+@contextlib.asynccontextmanager
+async def _stopped_where_it_fails(one: ConsumerClient | ProducerClient) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await one.stop()
+        raise
 
 
 @contextlib.asynccontextmanager

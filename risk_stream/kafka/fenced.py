@@ -37,8 +37,8 @@ class FencedLog:
         if not self._plain.idempotent:
             return
         fenced = FencedProducer(self.broker, name=self.name, client_id=self.client_id, transaction_s=TRANSACTION)
-        self._fenced = fenced
         await fenced.start()
+        self._fenced = fenced
         await fenced.clear(self.topic, 0)
 
     async def write(self, messages: Sequence[Outgoing]) -> None:

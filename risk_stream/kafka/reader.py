@@ -67,8 +67,6 @@ class Reader:
         try:
             await asyncio.wait_for(consumer.start(), PATIENCE)
         except (KafkaError, OSError, TimeoutError) as exc:
-            with contextlib.suppress(KafkaError, OSError):
-                await consumer.stop()
             raise BrokerError(
                 f"Kafka does not answer at {self.broker} ({_why(exc)}): start it, or set RISK_STREAM_BROKER"
             ) from exc

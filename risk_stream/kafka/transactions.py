@@ -74,9 +74,9 @@ class FencedProducer:
     async def clear(self, topic: str, partition: int) -> None:
         """Have nothing count that was left open under this name in a partition, whether the broker knows of it or not.
 
-        Who begins under a name has the broker end the transaction that was open. One that is restarted meanwhile may
-        forget the mark in a partition whose leader it does not know yet: what was said there would count with the
-        next transaction of that name that is stored. One that says nothing and is given up marks it.
+        Who begins under a name has the broker end the transaction that was open. A broker that was restarted meanwhile
+        was seen to leave the mark out: what was said there counts with the next transaction of that name that is
+        stored. One that says nothing and is given up marks it.
 
         Raises as `transaction`.
         """

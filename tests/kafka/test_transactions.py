@@ -143,7 +143,7 @@ class Trusting(Kafka):
 
 
 def test_what_an_earlier_writer_left_open_does_not_count_though_the_broker_forgot_it() -> None:
-    """A broker that restarts as a transaction ends may forget to mark it: here it was never told of it."""
+    """A broker that was restarted as a transaction ended left its mark out: here it was never told of it."""
 
     async def run(kafka: Kafka) -> tuple[list[bytes | None], list[bytes | None]]:
         found = []
