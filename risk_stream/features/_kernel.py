@@ -21,7 +21,7 @@ from risk_stream.features._kernel_heap import (
 )
 from risk_stream.features._kernel_index import chunk_of, reindex, remove, slot_of
 from risk_stream.features._kernel_panes import empty_rings, free_panes
-from risk_stream.features._kernel_rows import drop_caches
+from risk_stream.features._kernel_rows import drop_caches, make_room
 from risk_stream.features._words import (
     B_TRUNC,
     FIRST_SLOTS,
@@ -36,6 +36,7 @@ from risk_stream.features._words import (
     K_USED,
     LOW32,
     NEVER,
+    P_BLOCK,
     P_KEEP,
     P_ROW,
     P_SHIFT,
@@ -118,7 +119,12 @@ def _evict(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
 
 @inner
 def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> Word:
-    """Evict expired keys chunk by chunk from chunk `start` on until `budget` slots were seen; -> the next chunk."""
+    """Evict expired keys chunk by chunk from chunk `start` on until `budget` slots were seen; -> the next chunk.
+
+    Of a key that stays the expired rows are let go where they are half of them or more: a key that was busy once and is
+    quiet now fills its block too seldom to do so itself.
+    """
+    keep_from = now - plan[P_KEEP]
     seen = 0
     done = 0
     chunk = start
@@ -132,16 +138,21 @@ def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: i
                 slot -= 1
                 continue
             block = (entry_word & LOW32) << 3
+            first = first_row(heap, block)
             end = end_row(heap, block)
-            newest = NEVER
-            if end > first_row(heap, block):
-                newest = heap[block + HEADER + (end - 1) * row_words(heap, block) + R_TIME]
-            if max(newest, heap[block + B_TRUNC]) <= now - plan[P_KEEP]:
+            rows = block + HEADER
+            row = row_words(heap, block)
+            newest = heap[rows + (end - 1) * row + R_TIME] if end > first else NEVER
+            if max(newest, heap[block + B_TRUNC]) <= keep_from:
                 _evict(heap, chunks, chunk, slot, block)
                 if heap[base + slot] == 0:
                     slot -= 1
-            else:
-                slot -= 1
+                continue
+            if block_class(heap, block) > plan[P_BLOCK]:
+                middle = rows + ((first + end) >> 1) * row
+                if first == end or heap[middle + R_TIME] <= keep_from:
+                    make_room(heap, chunks, plan, chunk, slot, block, now, 0)
+            slot -= 1
         smaller = slots
         while smaller > FIRST_SLOTS and chunks[chunk, K_USED] * 8 < smaller:
             smaller >>= 1

@@ -35,6 +35,7 @@ from risk_stream.features._words import (
     H_RUNNING,
     HEADER,
     MISSING,
+    P_BLOCK,
     P_COLUMNS,
     P_KEEP,
     P_ROW,
@@ -112,8 +113,9 @@ def _trim(heap: Ints, block: int, keep_from: int) -> Word:
 def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block: int, now: int, forced: int) -> Word:
     """Trim a key's log, slide it down, and move it to a larger block if less than a quarter came free.
 
-    Returns its block, with rows as wide as the plan's (columns they did not have are missing). Where memory lacks, 0;
-    if `forced`, the oldest rows give way, and 0 is for a block too small for even one row.
+    To a smaller one that half as many rows again would still fit: a key has the room that its rows need now, not that
+    of its busiest time. Returns its block, with rows as wide as the plan's (columns they did not have are missing).
+    Where memory lacks, 0; if `forced`, the oldest rows give way, and 0 is for a block too small for even one row.
     """
     drop_caches(heap, block)
     width = plan[P_ROW]
@@ -125,11 +127,16 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
     target = size_class
     if width != old_width or rows > room - max(1, room >> 2):
         target = class_for(HEADER + width * (rows + max(2, rows >> 2)))
+    else:
+        target = min(target, max(plan[P_BLOCK], class_for(HEADER + width * (rows + max(2, rows >> 1)))))
     new = block
     if target != size_class or width != old_width:
         new = allocate(heap, target)
-        if new == 0:
+        if new == 0 and target < size_class and width == old_width:
+            new = block  # it is cut where it is
+        elif new == 0:
             return _shrink(heap, plan, block) if forced else 0
+    if new != block:
         copy(heap, block, new, HEADER)
         heap[new + B_SHAPE] = (width << 32) | target
     source = block + HEADER + first * old_width
@@ -147,7 +154,18 @@ def make_room(heap: Ints, chunks: Ints, plan: Ints, chunk: int, slot: int, block
     if new != block:
         moved(heap, chunks, chunk, slot, new)
         release(heap, block, size_class)
+    elif target < size_class:
+        _cut(heap, block, target)
     return new
+
+
+@inner
+def _cut(heap: Ints, block: int, size_class: int) -> None:
+    """Give back what of a block is behind the size of a smaller class."""
+    spare = class_words(block_class(heap, block)) - class_words(size_class)
+    heap[block + B_SHAPE] = (row_words(heap, block) << 32) | size_class
+    heap[H_LIVE] -= spare
+    give_back(heap, block + class_words(size_class), spare)
 
 
 @inner
@@ -187,12 +205,9 @@ def halve(heap: Ints, plan: Ints, block: int) -> None:
     rows_at = block + HEADER
     copy(heap, rows_at + first_row(heap, block) * row, rows_at, stay * row)
     heap[block + B_SPAN] = stay
-    old = class_words(block_class(heap, block))
     target = class_for(HEADER + row * (stay + (stay >> 2)))
-    if class_words(target) < old:
-        heap[block + B_SHAPE] = (row << 32) | target
-        heap[H_LIVE] -= old - class_words(target)
-        give_back(heap, block + class_words(target), old - class_words(target))
+    if target < block_class(heap, block):
+        _cut(heap, block, target)
 
 
 @inner

@@ -55,12 +55,15 @@ FREE: Final = 1 / 32
 
 
 def _reserve(mib: int) -> Ints:
-    """So many MiB of zeros, given by the system page by page as they are first touched; in huge pages where it can."""
+    """So many MiB of zeros and `SCRATCH_MIB` behind them, given by the system page by page as they are first touched.
+
+    In huge pages where it can, but for the working space: that is some KiB.
+    """
     if not hasattr(mmap, "MAP_PRIVATE"):
-        return np.zeros(mib << 17, np.int64)
-    pages = mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return np.zeros((mib + SCRATCH_MIB) << 17, np.int64)
+    pages = mmap.mmap(-1, (mib + SCRATCH_MIB) << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
+        pages.madvise(mmap.MADV_HUGEPAGE, 0, mib << 20)
     return np.frombuffer(pages, np.int64)
 
 
@@ -75,7 +78,7 @@ class Store:
             raise ValueError(f"chunks is {chunks} and must be a power of two, 2 or more")
         mib = max(1, mib)
         self.shift = 64 - (chunks.bit_length() - 1)
-        self.heap = _reserve(mib + SCRATCH_MIB)
+        self.heap = _reserve(mib)
         self.chunks = np.zeros((chunks, K_WORDS), np.int64)
         self.swept = NEVER
         self._next_chunk = 0

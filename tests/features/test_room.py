@@ -1,0 +1,115 @@
+"""A key has the room that its rows need now: memory follows what windows hold, however busy each key once was."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+
+from risk_stream.features import KeyState, Op
+from tests.features.reference import Event
+from tests.features.streams import LATENESS, aggregate, evicted, layout, live_bytes, run
+
+ORDER = frozenset({("order", "")})
+ASKED = layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount"), aggregate(Op.MAX, "amount", window_ms=200)])
+#: Until no window and no late event reaches a row.
+KEPT = 1000 + 2 * LATENESS
+
+
+def state_of(reserve_mib: int = 8) -> KeyState:
+    return KeyState(ASKED, reserve_mib=reserve_mib, chunks=2, lateness_ms=LATENESS)
+
+
+def busy_in_turn(rounds: int, keys: int = 40, busy: int = 400) -> list[list[Event]]:
+    """In each round one key has `busy` events, and every key one in 100 ms: never quiet for as long as a window is."""
+    chance, now, found = Random(7), 10_000, list[list[Event]]()
+    for turn in range(rounds):
+        batch = []
+        for begin in range(now, now + 1000, 100):
+            batch += [Event(begin + key, ORDER, {"amount": chance.randint(1, 99)}, key=key) for key in range(keys)]
+        times = sorted(chance.randint(now, now + 999) for _ in range(busy))
+        batch += [Event(t, ORDER, {"amount": t % 50}, key=turn % keys, id=n) for n, t in enumerate(times)]
+        found.append(sorted(batch, key=lambda e: e.place))
+        now += 1000
+    return found
+
+
+def test_a_key_that_was_busy_once_gives_back_the_room_it_no_longer_needs() -> None:
+    """As it fills its block the next time: by its own events, without a sweep's help."""
+    state = state_of()
+    state.sweep(0, 0)
+    run(state, [Event(10_000 + t // 4, ORDER, id=t) for t in range(1000)])
+    state.sweep(20_000, 0)
+    once = live_bytes(state)
+    for begin in range(20_000, 60_000, 20):
+        run(state, [Event(begin, ORDER, id=begin)])
+        state.sweep(begin, 0)
+    assert state.rows < 120
+    assert live_bytes(state) < once / 4
+
+
+def test_a_quiet_key_is_relieved_of_what_no_window_reaches_by_a_sweep() -> None:
+    """It has too few events to fill its block; the row it still needs stays."""
+    state = state_of()
+    run(state, [Event(t, ORDER, {"amount": 5}, id=t) for t in range(1000)])
+    run(state, [Event(3000, ORDER, {"amount": 7})])
+    once = live_bytes(state)
+    assert state.rows == 1001
+    assert state.sweep(3000) == 0
+    assert (state.keys, state.rows) == (1, 1)
+    assert live_bytes(state) < once / 4
+    values, flags = run(state, [Event(3100, ORDER, {"amount": 1})])
+    assert (values[0].tolist(), flags.tolist()) == ([2, 0.08, 0.07], [0])
+
+
+def test_memory_does_not_grow_with_time_where_keys_are_busy_in_turn() -> None:
+    """A day of it needs no more than an hour."""
+    state, taken = state_of(), []
+    for batch in busy_in_turn(400):
+        run(state, batch)
+        state.sweep(batch[-1].time, 2 * len(batch))
+        taken.append(state.bytes)
+    assert evicted(state) == 0
+    assert taken[-1] <= 1.1 * taken[40]
+    assert state.rows < 3 * (KEPT // 100 * 40 + 2 * 400)
+
+
+def test_a_reserve_that_holds_what_windows_need_does_not_run_out_for_what_keys_once_needed() -> None:
+    """Each at its busiest, all keys would take more than twice the reserve; no row has to go before its time."""
+    state = state_of(reserve_mib=1)
+    for batch in busy_in_turn(90, keys=60, busy=1000):
+        run(state, batch)
+        state.sweep(batch[-1].time, 2 * len(batch))
+    assert (state.early, state.refused) == (0, 0)
+
+
+def test_values_are_the_same_however_often_rows_are_let_go() -> None:
+    """Late events within what is allowed among them."""
+    kept, swept = state_of(), state_of()
+    kept.sweep(-(10**6), 0)
+    for n, batch in enumerate(busy_in_turn(60, keys=5)):
+        chance = Random(n)
+        order = sorted(batch, key=lambda e: (e.time + chance.randint(0, LATENESS), e.place))
+        for begin in range(0, len(order), 50):
+            some = order[begin : begin + 50]
+            for got, want in zip(run(swept, some), run(kept, some), strict=True):
+                assert np.array_equal(got, want, equal_nan=True)
+            swept.sweep(max(e.time for e in order[: begin + 50]), 1000)
+    assert swept.rows < kept.rows / 5
+
+
+def test_a_full_reserve_cuts_a_block_where_it_is() -> None:
+    """There is nowhere to move to, not even to a smaller place."""
+    state = state_of(reserve_mib=1)
+    many = [Event(t, ORDER, {"amount": 1}, key=key, id=t) for key in range(22) for t in range(1000)]
+    run(state, many)
+    while state.refused == 0 and state.early == 0:
+        run(state, [Event(1000, ORDER, {"amount": 1}, key=100 + state.keys)])
+    run(state, [Event(5000, ORDER, {"amount": 1}, key=key) for key in range(22)])
+    state.sweep(5000)
+    full = state.bytes
+    assert state.rows == 22
+    assert live_bytes(state) < full / 4
+    values, flags = run(state, [Event(5500, ORDER, {"amount": 3}, key=key) for key in range(22)])
+    assert np.array_equal(values[:, 0], np.full(22, 2.0))
+    assert flags.tolist() == [0] * 22
