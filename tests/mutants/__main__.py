@@ -82,7 +82,7 @@ def main() -> int:
         os.environ["NUMBA_DISABLE_JIT"] = str(int(args.kind == "kernels"))
         return reach(args.folder, args.kind) if args.step == "reach" else run(args)
     reaching, running = (("reach",),), (("run",), ("run", "--longer"))
-    if args.step == "all":  # places are counted: what was told of another tree is told of others
+    if args.step == "all":
         for kind in TESTS:
             (args.folder / f"{kind}.told").unlink(missing_ok=True)
     steps = {"all": reaching + running, "cover": reaching, "reach": reaching, "run": running}.get(args.step, ())
@@ -146,7 +146,7 @@ def cover(folder: Path) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the mutants of a kind that have not been run; what was told of this tree in a run broken off is kept."""
+    """Run the mutants of a kind that have not been run; what was told in a run broken off is kept."""
     from tests.mutants.plugin import Runner
 
     reached, seconds = reach_of(args.folder, args.kind)
@@ -194,10 +194,10 @@ def sampled(count: int, seed: int) -> list[Mutant]:
     return sorted(every, key=lot)[:count]
 
 
-def read(told: Path) -> dict[tuple[str, int], dict[str, Any]]:
+def read(told: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
     """What became of each mutant at last, by its place."""
     lines = told.read_text().splitlines() if told.exists() else []
-    return {(each["path"], each["number"]): each for each in map(json.loads, lines)}
+    return {tuple(each["place"]): each for each in map(json.loads, lines)}
 
 
 def reach_of(folder: Path, kind: str) -> tuple[dict[tuple[str, int], list[str]], dict[str, float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import gc
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class NotPlantedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault: where it and its statement begin, what stood there and stands there now, its number in the text."""
+    """One fault: where it and its statement begin, what stood there and stands there now, its number in which text."""
 
     path: str
     line: int
@@ -68,14 +69,15 @@ class Mutant:
     was: str
     now: str
     number: int
+    text: str
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line} {self.function}: {self.was} -> {self.now}"
 
     @property
-    def place(self) -> tuple[str, int]:
-        """What it is known by in one text."""
-        return self.path, self.number
+    def place(self) -> tuple[str, str, int]:
+        """What it is known by as long as its module is not edited."""
+        return self.path, self.text, self.number
 
     @property
     def name(self) -> tuple[str, str, str, str]:
@@ -199,10 +201,13 @@ def _short(place: _Place) -> tuple[str, str]:
 
 def mutants_of(path: Path, root: Path) -> list[Mutant]:
     """Every mutant of a module, in the order of its text."""
-    name = str(path.relative_to(root))
+    name, text = str(path.relative_to(root)), path.read_bytes()
+    digest = hashlib.blake2b(text, digest_size=8).hexdigest()
     return [
-        Mutant(name, _line(place.old, place), _line(place.statement, place), place.function, *_short(place), number)
-        for number, place in enumerate(_places(ast.parse(path.read_text())))
+        Mutant(
+            name, _line(place.old, place), _line(place.statement, place), place.function, *_short(place), number, digest
+        )
+        for number, place in enumerate(_places(ast.parse(text)))
     ]
 
 

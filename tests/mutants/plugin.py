@@ -140,7 +140,7 @@ class Runner:
             tests = [items[id] for id in reached or () if id in items]
             began = time.monotonic()
             outcome, by = self._judge(mutant, self._chosen(tests)) if tests else ("unreached", "")
-            line = {"path": mutant.path, "number": mutant.number, "mutant": str(mutant), "outcome": outcome, "by": by}
+            line = {"place": mutant.place, "mutant": str(mutant), "outcome": outcome, "by": by}
             with self._told.open("a") as told:
                 took = round(time.monotonic() - began, 2)
                 told.write(json.dumps({**line, "longer": self._longer, "seconds": took}) + "\n")

@@ -34,6 +34,16 @@ class Sum:
 """
 
 
+def test_a_mutant_of_an_edited_module_is_another(tmp_path: Path) -> None:
+    """What became of it is not known any more, though it stands in the same place."""
+    path = tmp_path / "edited.py"
+    path.write_text("def f(x):\n    return x + 1\n")
+    before = mutants_of(path, tmp_path)
+    assert mutants_of(path, tmp_path) == before
+    path.write_text("def f(x):\n    return x + 2\n")
+    assert not {m.place for m in before} & {m.place for m in mutants_of(path, tmp_path)}
+
+
 @pytest.fixture
 def module(tmp_path: Path) -> ModuleType:
     """A module with something of everything."""
