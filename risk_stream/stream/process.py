@@ -189,7 +189,15 @@ def main() -> NoReturn:
         settings.broker,
     )
     log.debug("joining the group %.2f s after the process began", time.time() - began)
-    _work(faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True), app, settings.broker)
+    _work(_Worker(app, override_logging=False, redirect_stdouts=False, quiet=True), app, settings.broker)
+
+
+class _Worker(faust.Worker):
+    """Faust's, which stops on SIGTERM and SIGINT, and says on SIGUSR1 where each thread and task stands."""
+
+    def _enter_debugger(self) -> None:
+        """SIGUSR2: nobody sits before a process that works, and waiting for commands it would judge nothing."""
+        log.warning("SIGUSR2 means nothing to a worker; SIGUSR1 says where its threads stand")
 
 
 def _work(worker: faust.Worker, app: RiskApp, broker: str) -> NoReturn:

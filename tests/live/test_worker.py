@@ -91,6 +91,15 @@ def test_a_message_a_hop_cannot_read_is_kept_and_stops_nothing(house: House, wor
     assert eventually(lambda: refused() == {"shared.hop.account": 4, "shared.alerts": 2}), refused()
 
 
+def test_a_signal_that_would_ask_for_a_debugger_stops_nothing(house: House, worker: Worker) -> None:
+    """SIGUSR2, as a tool that turns log files over may send it: the worker says a sentence and judges on."""
+    assert worker.child
+    os.kill(worker.child, signal.SIGUSR2)
+    assert eventually(lambda: "SIGUSR2 means nothing to a worker" in worker.log)
+    house.send([transfer("after-usr2", "A745000", 9300)])
+    assert eventually(lambda: "after-usr2" in house.said("large"))
+
+
 def test_an_alert_said_twice_is_one(house: House, worker: Worker) -> None:
     """The same alert comes through the alerts topic again, as after a restart: Redis has it once and counts it."""
     house.send([transfer("twice", "A750000", 9300)])
