@@ -138,7 +138,8 @@ class Flow:
             while True:
                 ends = await _within(consumer.end_offsets(self.partitions), 4)
                 group = await _within(admin.list_consumer_group_offsets(self.house.settings.group), 4)
-                self.committed = {TopicPartition(*tp): max(0, o.offset) for tp, o in group.items()}
+                # A coordinator that has just begun knows no offsets yet, and says so by saying none.
+                self.committed |= {TopicPartition(*tp): o.offset for tp, o in group.items() if o.offset >= 0}
                 self.ends, self.looked = ends, time.monotonic()
                 await asyncio.sleep(LOOK)
         finally:
