@@ -21,14 +21,17 @@ from risk_stream.features._kernel_heap import (
 )
 from risk_stream.features._kernel_index import chunk_of, reindex, remove, slot_of
 from risk_stream.features._kernel_panes import empty_rings, free_panes
+from risk_stream.features._kernel_reserve import move_down
 from risk_stream.features._kernel_rows import drop_caches, make_room
 from risk_stream.features._words import (
     B_TRUNC,
     FIRST_SLOTS,
     H_EVICTED,
     H_KEYS,
+    H_LIVE,
     H_NEWEST,
     H_ROWS,
+    H_WORDS,
     HEADER,
     K_BASE,
     K_MASK,
@@ -122,9 +125,11 @@ def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: i
     """Evict expired keys chunk by chunk from chunk `start` on until `budget` slots were seen; -> the next chunk.
 
     Of a key that stays the expired rows are let go where they are half of them or more: a key that was busy once and is
-    quiet now fills its block too seldom to do so itself.
+    quiet now fills its block too seldom to do so itself. A block that would not be where it is if nothing were free,
+    and an eighth more, moves to the front.
     """
     keep_from = now - plan[P_KEEP]
+    far = H_WORDS + heap[H_LIVE] + (heap[H_LIVE] >> 3)
     seen = 0
     done = 0
     chunk = start
@@ -152,6 +157,10 @@ def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: i
                 middle = rows + ((first + end) >> 1) * row
                 if first == end or heap[middle + R_TIME] <= keep_from:
                     make_room(heap, chunks, plan, chunk, slot, block, now, 0)
+                    slot -= 1
+                    continue
+            if block > far:
+                move_down(heap, chunks, chunk, slot, block)
             slot -= 1
         smaller = slots
         while smaller > FIRST_SLOTS and chunks[chunk, K_USED] * 8 < smaller:

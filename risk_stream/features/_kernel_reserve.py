@@ -1,4 +1,7 @@
-"""Kernels: free pieces of the reserve put together again, so that what one size of block gave back serves another."""
+"""Kernels: free pieces of the reserve put together again, so that what one size of block gave back serves another.
+
+Blocks that stand far behind move into free places before them meanwhile, so that the used part becomes shorter.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,50 @@ from typing import Any
 import numpy as np
 
 from risk_stream.features._jit import SOURCES, Ints, Word, entry, inner
-from risk_stream.features._kernel_heap import LARGEST, class_words, give_back
-from risk_stream.features._words import H_CRUMBS, H_FREE, H_NEXT
+from risk_stream.features._kernel_heap import (
+    LARGEST,
+    allocate,
+    block_class,
+    class_words,
+    copy,
+    end_row,
+    give_back,
+    release,
+    row_words,
+)
+from risk_stream.features._kernel_index import moved
+from risk_stream.features._kernel_rows import drop_caches
+from risk_stream.features._words import H_CRUMBS, H_FREE, H_LIVE, H_NEXT, HEADER
 
-__all__ = ["merge_free"]
+__all__ = ["merge_free", "move_down"]
+
+
+@inner
+def move_down(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
+    """Move a key's block to a free place before it, if there is one.
+
+    Its old place is used again when free pieces are next put together, and not before: else others would move there.
+    """
+    size_class = block_class(heap, block)
+    words = class_words(size_class)
+    used = heap[H_NEXT]
+    new = allocate(heap, size_class)
+    if new == 0:
+        return
+    if heap[H_NEXT] > used:
+        heap[H_NEXT] = used
+        heap[H_LIVE] -= words
+        return
+    if new > block:
+        release(heap, new, size_class)
+        return
+    drop_caches(heap, block)
+    copy(heap, block, new, HEADER + end_row(heap, block) * row_words(heap, block))
+    moved(heap, chunks, chunk, slot, new)
+    heap[H_LIVE] -= words
+    heap[block] = heap[H_CRUMBS]
+    heap[block + 1] = words
+    heap[H_CRUMBS] = block
 
 
 @inner

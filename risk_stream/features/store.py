@@ -46,12 +46,14 @@ __all__ = ["ALWAYS", "Store"]
 ALWAYS: Final = -NEVER
 #: MiB beside the reserve for the layout's working space, of which only what is used is taken from the system.
 SCRATCH_MIB: Final = 80
-#: ms of event time, at least, from one search for room in a full reserve to the next.
+#: ms of event time, at least, from one search for room in a full reserve to the next, and from one end cut off.
 SEARCH_EVERY_MS: Final = 1000
 #: Shares of the used part: how far it grows from one look at its free pieces to the next, and how much of it may be
 #: free without being put together. Keys that grow side by side leave all their smaller blocks behind.
 GROWTH: Final = 1 / 16
 FREE: Final = 1 / 32
+#: Share of the used part that is free when blocks at its end have moved into it: more of it is not left.
+MUCH_FREE: Final = 1 / 8
 
 
 def _reserve(mib: int) -> Ints:
@@ -83,6 +85,7 @@ class Store:
         self.swept = NEVER
         self._next_chunk = 0
         self._searched: int | None = None
+        self._shortened = NEVER
         self._looked_at = 0  # words in use when last looked for free pieces
         self._scratch = mib << 17
         size = FIRST_SLOTS  # itself a size class
@@ -121,8 +124,18 @@ class Store:
         self.swept = max(self.swept, now_ms)
         before = int(self.heap[H_EVICTED])
         if budget > 0:
-            self._next_chunk = sweep_keys(self.heap, self.chunks, plan, self._next_chunk, budget, now_ms)
+            begun = self._next_chunk
+            self._next_chunk = sweep_keys(self.heap, self.chunks, plan, begun, budget, now_ms)
+            if self._next_chunk <= begun:
+                self._shorten()
         return int(self.heap[H_EVICTED]) - before
+
+    def _shorten(self) -> None:
+        """Every key was looked at: where much is free, put it together, and cut off what is free at the end."""
+        used = int(self.heap[H_NEXT])
+        if used - int(self.heap[H_LIVE]) > used * MUCH_FREE and self.swept >= self._shortened + SEARCH_EVERY_MS:
+            self._shortened = self.swept
+            merge_free(self.heap)
 
     def put_together(self) -> None:
         """Put free pieces together when the used part has grown: so what keys outgrew is used before new memory is.
