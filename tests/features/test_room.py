@@ -120,6 +120,37 @@ def test_memory_is_not_cut_to_pieces_where_all_keys_become_busy_and_quiet_togeth
     assert swept.keys == keys
 
 
+def test_what_stands_at_the_end_moves_into_what_became_free_before_it() -> None:
+    """Large keys go, and the one that stays is behind all of them; its values are the same."""
+    state = state_of()
+    run(state, [Event(t, ORDER, {"amount": 1}, key=key, id=t) for key in range(6) for t in range(1000)])
+    run(state, [Event(5000 + t, ORDER, {"amount": 2}, key=100, id=t) for t in range(100)])
+    taken, once = state.bytes, live_bytes(state)
+    assert state.sweep(5100) == 6  # after it the first look at what is in use
+    state.sweep(6100)
+    assert live_bytes(state) < once / 20
+    assert state.bytes < taken / 4
+    values, flags = run(state, [Event(5990, ORDER, {"amount": 5}, key=100)])
+    assert (values[0].tolist(), flags.tolist()) == ([101, 2.05, 0.05], [0])
+    run(state, [Event(5000 + t, ORDER, {"amount": 1}, key=key, id=t) for key in range(200, 205) for t in range(1000)])
+    assert state.bytes < taken
+    assert run(state, [Event(5991, ORDER, {"amount": 5}, key=100)])[0][0].tolist() == [102, 2.10, 0.05]
+
+
+def test_a_block_that_fits_nowhere_before_it_stays_and_nothing_is_taken_for_it() -> None:
+    """Every second of many small keys has gone: what each left is too little."""
+    state = state_of()
+    run(state, [Event(key % 2 * 4000, ORDER, {"amount": 1}, key=key) for key in range(600)])
+    run(state, [Event(5000 + t, ORDER, {"amount": 2}, key=999, id=t) for t in range(300)])
+    assert state.sweep(4500) == 300
+    state.sweep(4580)
+    taken, live = state.bytes, live_bytes(state)
+    for now in range(4600, 5000, 20):
+        assert state.sweep(now) == 0
+        assert (state.bytes <= taken, live_bytes(state)) == (True, live)
+    assert run(state, [Event(5300, ORDER, {"amount": 5}, key=999)])[0][0].tolist() == [301, 6.05, 0.05]
+
+
 def test_a_full_reserve_cuts_a_block_where_it_is() -> None:
     """There is nowhere to move to, not even to a smaller place."""
     state = state_of(reserve_mib=1)
