@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from random import Random
 
 import numpy as np
@@ -17,8 +18,8 @@ ASKED = layout([aggregate(Op.COUNT), aggregate(Op.SUM, "amount"), aggregate(Op.M
 KEPT = 1000 + 2 * LATENESS
 
 
-def state_of(reserve_mib: int = 8) -> KeyState:
-    return KeyState(ASKED, reserve_mib=reserve_mib, chunks=2, lateness_ms=LATENESS)
+def state_of(reserve_mib: int = 8, chunks: int = 2) -> KeyState:
+    return KeyState(ASKED, reserve_mib=reserve_mib, chunks=chunks, lateness_ms=LATENESS)
 
 
 def busy_in_turn(rounds: int, keys: int = 40, busy: int = 400) -> list[list[Event]]:
@@ -142,6 +143,9 @@ def test_a_block_that_fits_nowhere_before_it_stays_and_nothing_is_taken_for_it()
     state = state_of()
     run(state, [Event(key % 2 * 4000, ORDER, {"amount": 1}, key=key) for key in range(600)])
     run(state, [Event(5000 + t, ORDER, {"amount": 2}, key=999, id=t) for t in range(300)])
+    filled, more = state.bytes, itertools.count(1000)
+    while state.bytes == filled:  # what the one at the end outgrew is free, and is taken now
+        run(state, [Event(5000, ORDER, {"amount": 1}, key=next(more))])
     assert state.sweep(4500) == 300
     state.sweep(4580)
     taken, live = state.bytes, live_bytes(state)
@@ -151,18 +155,18 @@ def test_a_block_that_fits_nowhere_before_it_stays_and_nothing_is_taken_for_it()
     assert run(state, [Event(5300, ORDER, {"amount": 5}, key=999)])[0][0].tolist() == [301, 6.05, 0.05]
 
 
-def test_a_full_reserve_cuts_a_block_where_it_is() -> None:
-    """There is nowhere to move to, not even to a smaller place."""
-    state = state_of(reserve_mib=1)
-    many = [Event(t, ORDER, {"amount": 1}, key=key, id=t) for key in range(22) for t in range(1000)]
+def test_a_full_reserve_has_room_again_when_its_large_keys_are_quiet() -> None:
+    """What is left of each is exact."""
+    state = state_of(reserve_mib=1, chunks=1024)  # whose index need not grow
+    many = [Event(t, ORDER, {"amount": 1}, key=key, id=t) for key in range(14) for t in range(1000)]
     run(state, many)
     while state.refused == 0 and state.early == 0:
         run(state, [Event(1000, ORDER, {"amount": 1}, key=100 + state.keys)])
-    run(state, [Event(5000, ORDER, {"amount": 1}, key=key) for key in range(22)])
-    state.sweep(5000)
-    full = state.bytes
-    assert state.rows == 22
-    assert live_bytes(state) < full / 4
-    values, flags = run(state, [Event(5500, ORDER, {"amount": 3}, key=key) for key in range(22)])
-    assert np.array_equal(values[:, 0], np.full(22, 2.0))
-    assert flags.tolist() == [0] * 22
+    full, keys = live_bytes(state), state.keys
+    run(state, [Event(5000, ORDER, {"amount": 1}, key=key) for key in (*range(14), *range(114, 100 + keys))])
+    assert state.sweep(5000) == 0
+    assert state.rows == 14 + 2 * (keys - 14)  # the two rows of a small one are no more than its block has room for
+    assert live_bytes(state) < 0.6 * full
+    values, flags = run(state, [Event(5500, ORDER, {"amount": 3}, key=key) for key in range(14)])
+    assert np.array_equal(values[:, 0], np.full(14, 2.0))
+    assert flags.tolist() == [0] * 14
