@@ -121,14 +121,23 @@ def _evict(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> None:
 
 
 @inner
+def _is_half_expired(heap: Ints, plan: Ints, block: int, now: int) -> bool:
+    """Whether no window reaches half of a key's rows any more: one that is quiet fills its block too seldom to see."""
+    first = first_row(heap, block)
+    end = end_row(heap, block)
+    if block_class(heap, block) <= plan[P_BLOCK]:
+        return False
+    middle = block + HEADER + ((first + end) >> 1) * row_words(heap, block)
+    return bool(first == end or heap[middle + R_TIME] <= now - plan[P_KEEP])
+
+
+@inner
 def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: int) -> Word:
     """Evict expired keys chunk by chunk from chunk `start` on until `budget` slots were seen; -> the next chunk.
 
-    Of a key that stays the expired rows are let go where they are half of them or more: a key that was busy once and is
-    quiet now fills its block too seldom to do so itself. A block that would not be where it is if nothing were free,
-    and an eighth more, moves to the front.
+    Of keys that stay, blocks are cut to what they need now, and those behind all that is in use and an eighth more move
+    into what is free before them.
     """
-    keep_from = now - plan[P_KEEP]
     far = H_WORDS + heap[H_LIVE] + (heap[H_LIVE] >> 3)
     seen = 0
     done = 0
@@ -143,25 +152,20 @@ def _sweep(heap: Ints, chunks: Ints, plan: Ints, start: int, budget: int, now: i
                 slot -= 1
                 continue
             block = (entry_word & LOW32) << 3
-            first = first_row(heap, block)
             end = end_row(heap, block)
-            rows = block + HEADER
-            row = row_words(heap, block)
-            newest = heap[rows + (end - 1) * row + R_TIME] if end > first else NEVER
-            if max(newest, heap[block + B_TRUNC]) <= keep_from:
+            newest = NEVER
+            if end > first_row(heap, block):
+                newest = heap[block + HEADER + (end - 1) * row_words(heap, block) + R_TIME]
+            if max(newest, heap[block + B_TRUNC]) <= now - plan[P_KEEP]:
                 _evict(heap, chunks, chunk, slot, block)
                 if heap[base + slot] == 0:
                     slot -= 1
-                continue
-            if block_class(heap, block) > plan[P_BLOCK]:
-                middle = rows + ((first + end) >> 1) * row
-                if first == end or heap[middle + R_TIME] <= keep_from:
+            else:
+                if _is_half_expired(heap, plan, block, now):
                     make_room(heap, chunks, plan, chunk, slot, block, now, 0)
-                    slot -= 1
-                    continue
-            if block > far:
-                move_down(heap, chunks, chunk, slot, block)
-            slot -= 1
+                elif block > far:
+                    move_down(heap, chunks, chunk, slot, block)
+                slot -= 1
         smaller = slots
         while smaller > FIRST_SLOTS and chunks[chunk, K_USED] * 8 < smaller:
             smaller >>= 1

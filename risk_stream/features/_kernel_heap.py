@@ -42,7 +42,9 @@ __all__ = [
     "prefetch",
     "release",
     "row_words",
+    "set_aside",
     "set_caches",
+    "take_free",
 ]
 
 #: Size classes end here: 2**34 words.
@@ -130,19 +132,28 @@ def class_for(words: int) -> Word:
 
 @inner
 def allocate(heap: Ints, size_class: int) -> Word:
-    """A block, its words as they were left: the free one that fits best, else new; 0 where the reserve is exhausted."""
-    words = class_words(size_class)
+    """A block, its words as they were left: a free one, else new; 0 where the reserve is exhausted."""
+    block = take_free(heap, size_class)
+    if block == 0:
+        words = class_words(size_class)
+        block = heap[H_NEXT]
+        if block + words > heap[H_LIMIT]:
+            return 0
+        heap[H_NEXT] = block + words
+        heap[H_LIVE] += words
+    return block
+
+
+@inner
+def take_free(heap: Ints, size_class: int) -> Word:
+    """The free block that fits best, its words as they were left; 0 where there is none."""
     block = heap[H_FREE + size_class]
     if block != 0:
         heap[H_FREE + size_class] = heap[block]
     else:
         block = _cut_from_larger(heap, size_class)
-        if block == 0:
-            block = heap[H_NEXT]
-            if block + words > heap[H_LIMIT]:
-                return 0
-            heap[H_NEXT] = block + words
-    heap[H_LIVE] += words
+    if block != 0:
+        heap[H_LIVE] += class_words(size_class)
     return block
 
 
@@ -173,9 +184,15 @@ def give_back(heap: Ints, at: int, words: int) -> None:
         at += class_words(size_class)
         words -= class_words(size_class)
     if words > 0:
-        heap[at] = heap[H_CRUMBS]
-        heap[at + 1] = words
-        heap[H_CRUMBS] = at
+        set_aside(heap, at, words)
+
+
+@inner
+def set_aside(heap: Ints, at: int, words: int) -> None:
+    """Keep unused words, two at least, for when free pieces are put together, and from everybody until then."""
+    heap[at] = heap[H_CRUMBS]
+    heap[at + 1] = words
+    heap[H_CRUMBS] = at
 
 
 @inner

@@ -12,7 +12,6 @@ import numpy as np
 from risk_stream.features._jit import SOURCES, Ints, Word, entry, inner
 from risk_stream.features._kernel_heap import (
     LARGEST,
-    allocate,
     block_class,
     class_words,
     copy,
@@ -20,6 +19,8 @@ from risk_stream.features._kernel_heap import (
     give_back,
     release,
     row_words,
+    set_aside,
+    take_free,
 )
 from risk_stream.features._kernel_index import moved
 from risk_stream.features._kernel_rows import drop_caches
@@ -35,25 +36,15 @@ def move_down(heap: Ints, chunks: Ints, chunk: int, slot: int, block: int) -> No
     Its old place is used again when free pieces are next put together, and not before: else others would move there.
     """
     size_class = block_class(heap, block)
-    words = class_words(size_class)
-    used = heap[H_NEXT]
-    new = allocate(heap, size_class)
-    if new == 0:
-        return
-    if heap[H_NEXT] > used:
-        heap[H_NEXT] = used
-        heap[H_LIVE] -= words
-        return
+    new = take_free(heap, size_class)
     if new > block:
         release(heap, new, size_class)
-        return
-    drop_caches(heap, block)
-    copy(heap, block, new, HEADER + end_row(heap, block) * row_words(heap, block))
-    moved(heap, chunks, chunk, slot, new)
-    heap[H_LIVE] -= words
-    heap[block] = heap[H_CRUMBS]
-    heap[block + 1] = words
-    heap[H_CRUMBS] = block
+    elif new != 0:
+        drop_caches(heap, block)
+        copy(heap, block, new, HEADER + end_row(heap, block) * row_words(heap, block))
+        moved(heap, chunks, chunk, slot, new)
+        heap[H_LIVE] -= class_words(size_class)
+        set_aside(heap, block, class_words(size_class))
 
 
 @inner

@@ -132,10 +132,13 @@ class Store:
 
     def _shorten(self) -> None:
         """Every key was looked at: where much is free, put it together, and cut off what is free at the end."""
-        used = int(self.heap[H_NEXT])
-        if used - int(self.heap[H_LIVE]) > used * MUCH_FREE and self.swept >= self._shortened + SEARCH_EVERY_MS:
+        if self._free() > MUCH_FREE and self.swept >= self._shortened + SEARCH_EVERY_MS:
             self._shortened = self.swept
             merge_free(self.heap)
+
+    def _free(self) -> float:
+        """The share of the used part that is free."""
+        return 1 - int(self.heap[H_LIVE]) / int(self.heap[H_NEXT])
 
     def put_together(self) -> None:
         """Put free pieces together when the used part has grown: so what keys outgrew is used before new memory is.
@@ -145,7 +148,7 @@ class Store:
         used = int(self.heap[H_NEXT])
         if used < self._looked_at * (1 + GROWTH):
             return
-        if used - int(self.heap[H_LIVE]) > used * FREE:
+        if self._free() > FREE:
             merge_free(self.heap)
         self._looked_at = int(self.heap[H_NEXT])
 
