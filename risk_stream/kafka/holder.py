@@ -3,6 +3,10 @@
 aiokafka's own assignors go by the members' names, so that one that joins to stand by takes the partition from whoever
 is at work in every second case; its sticky one keeps what is held in attributes of its class, one for all groups of a
 process, and never hears of generations (https://github.com/aio-libs/aiokafka/issues/1176).
+
+A consumer may offer one assignor only. With two aiokafka asks to join twice, and says something else the second time
+(https://github.com/aio-libs/aiokafka/pull/1168): whoever is at the first has the others begin again, so several that
+came together were seen to go on so for minutes, and nobody had the turn.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ class HolderAssignor:
     take it back from whoever came after it.
     """
 
-    name = "risk-stream-holder"
+    #: All members of a group call it the same, and those of earlier releases do so; they say nothing of what they know.
+    name = "roundrobin"
     _version = 0
 
     def __init__(self, topic: str) -> None:
@@ -44,7 +49,7 @@ class HolderAssignor:
         self, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
         """All partitions of the topic to its last holder; to the first by name where that is gone."""
-        known = {member: _KNOWN.unpack(metadata.user_data) for member, metadata in members.items()}
+        known = {member: _known(metadata.user_data) or (False, 0) for member, metadata in members.items()}
         changes = max(count for _, count in known.values())
         held = sorted(member for member, last in known.items() if last == (True, changes))
         if not held:
@@ -59,5 +64,13 @@ class HolderAssignor:
         }
 
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
-        """Learn what was assigned to this member."""
-        self._holds, self._changes = _KNOWN.unpack(assignment.user_data)
+        """Learn what was assigned to this member; one of an earlier release may have done it."""
+        holds = any(partitions for _, partitions in assignment.assignment)
+        self._holds, self._changes = _known(assignment.user_data) or (holds, self._changes)
+
+
+def _known(said: bytes | None) -> tuple[bool, int] | None:
+    if said is None or len(said) != _KNOWN.size:
+        return None
+    holds, changes = _KNOWN.unpack(said)
+    return holds, changes

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import TopicPartition
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 
 from risk_stream.kafka.clients import ConsumerClient
@@ -52,8 +51,7 @@ class Turn:
             auto_offset_reset="latest",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 4,
-            # The second is what members of releases before this one know; a group uses what all its members do.
-            partition_assignment_strategy=(HolderAssignor(topic), RoundRobinPartitionAssignor),
+            partition_assignment_strategy=(HolderAssignor(topic),),
         )
 
     async def join(self) -> None:

@@ -41,6 +41,33 @@ def test_whoever_joins_to_stand_by_takes_no_turn_and_has_it_when_it_is_given_up(
     asyncio.run(asyncio.wait_for(run(), 90))
 
 
+def test_of_several_that_come_together_one_has_the_turn(kafka: Kafka) -> None:
+    """Each joins while another does: where either asked twice, a third of such pairs had nobody at work after 25 s."""
+    groups = [f"turn-together-{i}" for i in range(12)]
+    create_topics(kafka.address, [Topic(group, 1, 1) for group in groups])
+
+    async def settles(group: str, apart: float) -> None:
+        turns = [Turn(kafka.address, group, group) for _ in range(2)]
+        mine = [False] * len(turns)
+        knows = asyncio.Barrier(len(turns))
+
+        async def come(which: int) -> None:
+            await asyncio.sleep(which * apart)
+            await turns[which].join()
+            await knows.wait()  # both are in the group, and were told whose turn it is
+            while sum(mine) != 1:
+                mine[which] = await turns[which].mine(20)
+
+        await asyncio.gather(*map(come, range(len(turns))))
+        for turn in turns:
+            await turn.leave()
+
+    async def run() -> None:
+        await asyncio.gather(*(settles(group, 0.01 * i) for i, group in enumerate(groups)))
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
 @pytest.mark.parametrize("stops", [False, True], ids=["the client's", "its own"])
 def test_a_cancellation_that_nobody_asked_for_begins_a_turn_again(kafka: Kafka, stops: bool) -> None:
     """What the client had in hand is cancelled where a connection breaks; whoever is stopped ends all the same."""
