@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="of all: commit what is measured")
     for name in ("rounds", "seed", "events", "rate"):
         parser.add_argument(f"--{name}", type=int, help="of chaos" if name in {"rounds", "events"} else BOTH)
-    parser.add_argument("--blows", help="of chaos: the kinds that may fall, separated by commas")
+    parser.add_argument("--blows", help=f"{BOTH}: the kinds that may come, separated by commas")
     parser.add_argument("--keep", action="store_const", const=True, help=f"{BOTH}: leave the logs of a good run too")
     parser.add_argument("--for", dest="length", metavar="TIME", help="of soak: how long, as 5m or 1h")
     parser.add_argument("--workers", type=int, choices=(1, 2), help="of soak: how many workers")

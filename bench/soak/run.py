@@ -42,8 +42,9 @@ HOP_BYTES = 256 << 20
 class Soak:
     """What is asked for: seconds of load, of which `warm` are not measured; each round of faults takes `lap` seconds.
 
-    `quiet` seconds at the end of the warm-up and of the load are without a fault. Rules change every `reload` seconds,
-    and half way between two changes somebody saves a file that no worker may take.
+    `faults` are those that come, in this order. `quiet` seconds at the end of the warm-up and of the load are without
+    one. Rules change every `reload` seconds, and half way between two changes somebody saves a file that no worker may
+    take.
     """
 
     seconds: float = 300.0
@@ -54,6 +55,7 @@ class Soak:
     look: float = 5.0
     pace: float = 1.0
     workers: int = 1
+    faults: tuple[str, ...] = tuple(FAULTS)
 
 
 @dataclass
@@ -116,8 +118,8 @@ class _Run(Course):
         self._loaded = time.monotonic()
         self.samples.start()
         came, asked = list[str](), self.asked
-        names = list(FAULTS)
-        while self._until(came, names) < asked.seconds - asked.quiet:
+        names = asked.faults
+        while self._until(came, len(names)) < asked.seconds - asked.quiet:
             name = names[len(came) % len(names)]
             self.note(fault=name)
             began = self.at
@@ -146,15 +148,15 @@ class _Run(Course):
 
         return passed
 
-    def _until(self, came: list[str], names: list[str]) -> float:
+    def _until(self, came: list[str], round_: int) -> float:
         """Wait for the moment of the next fault; seconds of load, or those of the end where there is none any more.
 
         The first round lies in the warm-up: what only the first fault of a kind needs is no leak. The others follow.
         """
         asked = self.asked
-        lap, number = divmod(len(came), len(names))
+        lap, number = divmod(len(came), round_)
         begin = 0.1 * asked.lap + lap * asked.lap if lap == 0 else asked.warm + (lap - 1) * asked.lap
-        moment = begin + number * (asked.lap if lap else asked.warm - asked.quiet) / len(names)
+        moment = begin + number * (asked.lap if lap else asked.warm - asked.quiet) / round_
         if moment > asked.seconds - 2 * asked.quiet:
             return asked.seconds
         self.wait_and_change(moment - self.at)

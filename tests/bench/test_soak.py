@@ -9,7 +9,7 @@ import pytest
 
 from bench.chaos.stream import Shape
 from bench.chaos.trace import explain
-from bench.soak.command import QUICK, figures, seconds_of
+from bench.soak.command import QUICK, faults_of, figures, seconds_of
 from bench.soak.faults import FAULTS
 from bench.soak.run import soak
 from tests.live.servers import MissingServerError
@@ -52,3 +52,13 @@ def test_a_time_is_said_as_people_say_it(text: str, seconds: float) -> None:
 def test_what_is_no_time_is_said() -> None:
     with pytest.raises(ValueError, match="'five' is no time: say it as 90s, 5m or 1h"):
         seconds_of("five")
+
+
+def test_a_soak_has_the_faults_that_are_named() -> None:
+    assert faults_of("slow redis, clock jump") == ("slow redis", "clock jump")
+    assert faults_of("") == tuple(FAULTS)
+
+
+def test_what_is_no_fault_is_said() -> None:
+    with pytest.raises(ValueError, match="'flood' is no fault of a soak: there are slow redis, full disk, "):
+        faults_of("slow redis,flood")
