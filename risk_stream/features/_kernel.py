@@ -125,10 +125,9 @@ def _is_half_expired(heap: Ints, plan: Ints, block: int, now: int) -> bool:
     """Whether no window reaches half of a key's rows any more: one that is quiet fills its block too seldom to see."""
     first = first_row(heap, block)
     end = end_row(heap, block)
-    if block_class(heap, block) <= plan[P_BLOCK]:
-        return False
     middle = block + HEADER + ((first + end) >> 1) * row_words(heap, block)
-    return bool(first == end or heap[middle + R_TIME] <= now - plan[P_KEEP])
+    behind = first == end or heap[middle + R_TIME] <= now - plan[P_KEEP]
+    return bool(behind and block_class(heap, block) > plan[P_BLOCK])
 
 
 @inner
