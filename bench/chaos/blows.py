@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from bench.chaos.house import DESK_SESSION, SESSION, DeskProcess, House, Worker
 
-__all__ = ["BLOWS", "Hurt", "order", "rebuild", "strike"]
+__all__ = ["BLOWS", "Hurt", "kinds_of", "order", "rebuild", "strike"]
 
 #: What is hurt -> how often among the blows; the first of each kind are drawn before any comes twice.
 BLOWS = {
@@ -40,6 +40,15 @@ def order(rounds: int, rng: random.Random, among: Sequence[str] = ()) -> list[st
     kinds = [what for what in BLOWS if not among or what in among]
     first = rng.sample(kinds, len(kinds))
     return (first + rng.choices(kinds, [BLOWS[what] for what in kinds], k=rounds))[:rounds]
+
+
+def kinds_of(text: str, known: Collection[str], what: str) -> list[str]:
+    """Those of `known` that a text names, separated by commas; all where it names none. Raises ValueError."""
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    for name in named:
+        if name not in known:
+            raise ValueError(f"{name!r} is no {what}: there are {', '.join(known)}")
+    return named or list(known)
 
 
 def strike(house: House, what: str, rng: random.Random, wait: Callable[[float], None]) -> Iterator[Hurt]:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.chaos.blows import BLOWS, kinds_of
 from bench.chaos.run import run_chaos
 from bench.chaos.stream import Shape
 from bench.chaos.trace import explain
@@ -33,6 +34,10 @@ def run(
 
     `keep` leaves the folder of a good run too.
     """
+    try:
+        among = kinds_of(blows, BLOWS, "blow of chaos")
+    except ValueError as exc:
+        raise SystemExit(str(exc)) from None
     rounds = rounds or (4 if quick else 20)
     events = events or (20_000 if quick else 500_000)
     rate = rate or (500 if events < 100_000 else 2500)
@@ -43,7 +48,6 @@ def run(
     )
     print(f"seed {seed}: {again}", flush=True)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that the broker is away is no news here
-    among = [b for b in blows.split(",") if b]
     result = run_chaos(shape, rounds, folder, among, lambda text: print(text, flush=True), always=keep)
     each: dict[str, list[float]] = {}
     for done in result.rounds:

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from bench.chaos.blows import kinds_of
 from bench.chaos.stream import Shape
 from bench.chaos.trace import explain
 from bench.report import table
@@ -17,7 +18,7 @@ from bench.soak.run import Soak, Soaked, soak
 from bench.soak.samples import OURS
 from bench.soak.slope import Slope
 
-__all__ = ["QUICK", "faults_of", "figures", "run", "seconds_of"]
+__all__ = ["QUICK", "figures", "run", "seconds_of"]
 
 #: Half a minute of it, of which little can be said but that nothing is lost and nothing left open.
 QUICK = Soak(seconds=26.0, warm=14.0, lap=20.0, quiet=2.0, reload=8.0, look=1.0, pace=0.4)
@@ -29,15 +30,6 @@ def seconds_of(text: str) -> float:
     if found is None:
         raise ValueError(f"{text!r} is no time: say it as 90s, 5m or 1h")
     return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-def faults_of(text: str) -> tuple[str, ...]:
-    """The faults that are named, separated by commas; all where none is. Raises ValueError."""
-    named = tuple(name.strip() for name in text.split(",") if name.strip())
-    for name in named:
-        if name not in FAULTS:
-            raise ValueError(f"{name!r} is no fault of a soak: there are {', '.join(FAULTS)}")
-    return named or tuple(FAULTS)
 
 
 def run(
@@ -53,7 +45,7 @@ def run(
     """A soak of `length` at `rate` events a second, with the faults that `blows` names; `keep` leaves its folder."""
     rate = rate or (2000 if quick else 10_000)
     try:
-        faults = faults_of(blows)
+        faults = kinds_of(blows, FAULTS, "fault of a soak")
         asked = replace(QUICK, faults=faults) if quick else Soak(seconds_of(length), workers=workers, faults=faults)
     except ValueError as exc:
         raise SystemExit(str(exc)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Soak:
     look: float = 5.0
     pace: float = 1.0
     workers: int = 1
-    faults: tuple[str, ...] = tuple(FAULTS)
+    faults: Sequence[str] = tuple(FAULTS)
 
 
 @dataclass
@@ -119,7 +119,7 @@ class _Run(Course):
         self.samples.start()
         came, asked = list[str](), self.asked
         names = asked.faults
-        while self._until(came, len(names)) < asked.seconds - asked.quiet:
+        while self._until(came) < asked.seconds - asked.quiet:
             name = names[len(came) % len(names)]
             self.note(fault=name)
             began = self.at
@@ -148,15 +148,15 @@ class _Run(Course):
 
         return passed
 
-    def _until(self, came: list[str], round_: int) -> float:
+    def _until(self, came: list[str]) -> float:
         """Wait for the moment of the next fault; seconds of load, or those of the end where there is none any more.
 
         The first round lies in the warm-up: what only the first fault of a kind needs is no leak. The others follow.
         """
         asked = self.asked
-        lap, number = divmod(len(came), round_)
+        lap, number = divmod(len(came), len(asked.faults))
         begin = 0.1 * asked.lap + lap * asked.lap if lap == 0 else asked.warm + (lap - 1) * asked.lap
-        moment = begin + number * (asked.lap if lap else asked.warm - asked.quiet) / round_
+        moment = begin + number * (asked.lap if lap else asked.warm - asked.quiet) / len(asked.faults)
         if moment > asked.seconds - 2 * asked.quiet:
             return asked.seconds
         self.wait_and_change(moment - self.at)

@@ -126,8 +126,9 @@ def _is_half_expired(heap: Ints, plan: Ints, block: int, now: int) -> bool:
     first = first_row(heap, block)
     end = end_row(heap, block)
     middle = block + HEADER + ((first + end) >> 1) * row_words(heap, block)
-    behind = first == end or heap[middle + R_TIME] <= now - plan[P_KEEP]
-    return bool(behind and block_class(heap, block) > plan[P_BLOCK])
+    return bool(
+        block_class(heap, block) > plan[P_BLOCK] and (first == end or heap[middle + R_TIME] <= now - plan[P_KEEP])
+    )
 
 
 @inner

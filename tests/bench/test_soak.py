@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.chaos.blows import kinds_of
 from bench.chaos.stream import Shape
 from bench.chaos.trace import explain
-from bench.soak.command import QUICK, faults_of, figures, seconds_of
+from bench.soak.command import QUICK, figures, seconds_of
 from bench.soak.faults import FAULTS
 from bench.soak.run import soak
 from tests.live.servers import MissingServerError
@@ -55,10 +56,10 @@ def test_what_is_no_time_is_said() -> None:
 
 
 def test_a_soak_has_the_faults_that_are_named() -> None:
-    assert faults_of("slow redis, clock jump") == ("slow redis", "clock jump")
-    assert faults_of("") == tuple(FAULTS)
+    assert kinds_of("slow redis, clock jump", FAULTS, "fault of a soak") == ["slow redis", "clock jump"]
+    assert kinds_of("", FAULTS, "fault of a soak") == list(FAULTS)
 
 
 def test_what_is_no_fault_is_said() -> None:
     with pytest.raises(ValueError, match="'flood' is no fault of a soak: there are slow redis, full disk, "):
-        faults_of("slow redis,flood")
+        kinds_of("slow redis,flood", FAULTS, "fault of a soak")
