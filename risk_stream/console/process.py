@@ -8,9 +8,6 @@ import logging
 from collections.abc import Callable
 
 from aiohttp import web
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from risk_stream.access import SERVER_LIMITS, AccessSource, Masking, Patience
 from risk_stream.catalogue import load_catalogue
@@ -26,8 +23,8 @@ from risk_stream.console.plans import Plans
 from risk_stream.console.records import Records
 from risk_stream.garbage import settle
 from risk_stream.kafka.releases import check_release
-from risk_stream.settings import Settings, redis_options
-from risk_stream.sinks import Metrics
+from risk_stream.settings import Settings
+from risk_stream.sinks import Metrics, RedisClient
 
 __all__ = ["Console"]
 
@@ -56,9 +53,7 @@ class Console:
             plans=Plans(settings, catalogue),
             records=Records(settings.broker),
             acts=self.acts,
-            redis=Redis.from_url(
-                settings.redis, **redis_options(settings.redis), retry=Retry(NoBackoff(), 0), socket_timeout=5
-            ),
+            redis=RedisClient.at(settings.redis),
             access=AccessSource(settings.people_folder),
         )
         self.hub = make_hub(self.house)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from risk_stream.sinks.cancelled import heed_cancel
+from risk_stream.sinks.client import RedisClient, heed_cancel
 from risk_stream.sinks.health import STATES, Fired, Health, RuleHealth, WorkerHealth, together
 from risk_stream.sinks.meter import Meter
 from risk_stream.sinks.profiles import ProfileSink, ProfileState
@@ -38,6 +38,7 @@ __all__ = [
     "Metrics",
     "ProfileSink",
     "ProfileState",
+    "RedisClient",
     "RuleHealth",
     "WorkerHealth",
     "Written",

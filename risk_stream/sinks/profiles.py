@@ -22,14 +22,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from risk_stream.engine import Alert
 from risk_stream.profiles import KINDS, Contribution, Past, Record, past_of
-from risk_stream.settings import redis_options
 from risk_stream.sinks._profile_scripts import DUE, HEARD, NEVER, READ, RENEW, SAID, TAKE, WRITE
+from risk_stream.sinks.client import RedisClient
 
 __all__ = ["HISTORY", "ProfileSink", "ProfileState", "contribution_of"]
 
@@ -99,14 +96,7 @@ class ProfileSink:
 
     def __init__(self, url: str, *, prefix: str = "risk:", spread: int = 1, timeout: float = 5.0) -> None:
         self.prefix, self.spread = prefix, spread
-        self._redis = Redis.from_url(
-            url,
-            **redis_options(url),
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        self._redis = RedisClient.at(url, timeout=timeout, protocol=2)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -34,12 +34,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from risk_stream.settings import reason, redis_options
+from risk_stream.settings import reason
 from risk_stream.sinks._scripts import PUT, REMOVE, SEVERITIES, STAND, TRIM
+from risk_stream.sinks.client import RedisClient
 
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
@@ -169,15 +167,7 @@ class AlertSink:
 
     def __init__(self, url: str, *, prefix: str = "risk:", keep: Keep | None = None, timeout: float = 5.0) -> None:
         self.url, self.prefix, self.keep = without_password(url), prefix, keep or Keep()
-        self._redis = Redis.from_url(
-            url,
-            **redis_options(url),
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-            protocol=2,
-        )
+        self._redis = RedisClient.at(url, timeout=timeout, decode_responses=True, protocol=2)
 
     async def close(self) -> None:
         """Close the connection."""
