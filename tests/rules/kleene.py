@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -189,11 +190,16 @@ def _call(name: str, args: list[Any]) -> Any:  # noqa: PLR0911 - one for each gr
 
 
 def _half_up(number: float, digits: float = 0.0) -> float:
-    """As people round: what is a half to fifteen digits goes away from zero."""
-    if abs(number) * 10.0**digits >= 2**52:
+    """As people round: a half goes away from zero, and so does what two roundings of a float have left just below it.
+
+    Above 10**14 no float is just below a half by so little; what has no more digits is as it was.
+    """
+    scale = Fraction(10) ** int(digits)
+    size = abs(number) * 10.0**digits if digits >= 0 else abs(number) / 10.0**-digits
+    if size >= 2**52 or Decimal(repr(number)).scaleb(int(digits)) % 1 == 0:
         return number
-    as_said = Decimal(f"{number:.15g}")
-    return float(as_said.quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP))
+    near = size * (1 + 4e-16) if size < 1e14 else size
+    return math.copysign(float(math.floor(Fraction(near) + Fraction(1, 2)) / scale), number)
 
 
 _NUMBERS: dict[str, Callable[..., float]] = {

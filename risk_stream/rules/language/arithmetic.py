@@ -28,8 +28,9 @@ _EXACT = 2.0**52
 #: Days from 1970 that a calendar date is given for: beyond, which only a computation reaches, it is unknown.
 _MOST_DAYS = 1e8
 
-#: A decimal half that a float is just below of, by at most two roundings, counts as the half that was meant.
-_NUDGE = 1.0 + 4e-16
+#: A decimal half that a float is just below of, by at most two roundings, counts as the half that was meant: where
+#: floats lie so close that it can be told from what is no half.
+_NUDGE, _NUDGED = 1.0 + 4e-16, 1e14
 
 
 def _finite(result: Any) -> Any:
@@ -71,13 +72,17 @@ def _day_of_month(days: Any) -> Any:
 
 
 def _round(value: Any, digits: Any) -> Any:
-    """To so many digits behind the point; halves away from zero, as people do."""
-    scale = np.power(10.0, np.abs(digits))
-    scaled = np.where(digits >= 0, value * scale, value / scale)
-    whole = np.copysign(np.floor(np.abs(scaled) * _NUDGE + 0.5), scaled)
-    rounded = np.where(digits >= 0, whole / scale, whole * scale)
-    # A float this large has no digits there.
-    return np.where(np.abs(scaled) < _EXACT, rounded, value)
+    """To so many digits behind the point; halves away from zero, as people do. What has no more digits stays."""
+    scale, size = np.power(10.0, np.abs(digits)), np.abs(value)
+
+    def moved_back(whole: Any) -> Any:
+        return np.where(digits >= 0, whole / scale, whole * scale)
+
+    scaled = np.where(digits >= 0, size * scale, size / scale)
+    rounded = moved_back(np.floor(np.where(scaled < _NUDGED, scaled * _NUDGE, scaled) + 0.5))
+    # A float this large has no digits there; and moving the point of one that has no more may have made some.
+    stays = (scaled >= _EXACT) | (moved_back(np.floor(scaled)) == size)
+    return np.where(stays, value, np.copysign(rounded, value))
 
 
 def _one_by_one(function: Callable[..., float], *values: Any) -> Any:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from risk_stream.calendars import load_calendars
 from risk_stream.rules import Evaluator, calendars_ending
+from risk_stream.rules.language.arithmetic import compute
 from risk_stream.rules.language.functions import FUNCTIONS
 from risk_stream.rules.plan import Plan, plan_of_texts
 from tests.rules.evaluation.test_evaluate import fired
@@ -47,6 +51,21 @@ def test_every_function_is_in_the_grammar_of_the_reference(function: str) -> Non
 )
 def test_halves_are_rounded_away_from_zero_as_they_are_written(value: str, rounded: str) -> None:
     assert holds(f"ratio == {rounded} - round({value})", ratio=0.0)
+
+
+@given(st.integers(-(2**52), 2**52), st.integers(-3, 6))
+@example(1_953_125_000_000_000, 0)
+@example(566_231_840_817_921, 2)
+def test_a_number_without_more_digits_is_rounded_to_itself(whole: int, digits: int) -> None:
+    number = float(Fraction(whole) / Fraction(10) ** digits)
+    assert compute("round", [number, float(digits)]) == number
+
+
+@given(st.integers(0, 10**14 - 1), st.integers(-3, 6), st.sampled_from([1, -1]))
+def test_a_half_of_fifteen_digits_goes_away_from_zero(below: int, digits: int, sign: int) -> None:
+    scale = Fraction(10) ** digits
+    half, away = float(sign * (below + Fraction(1, 2)) / scale), float(sign * (below + 1) / scale)
+    assert compute("round", [half, float(digits)]) == away
 
 
 @pytest.mark.parametrize(
