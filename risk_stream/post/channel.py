@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, formataddr
 from typing import Any
 
@@ -35,6 +36,9 @@ _GOODBYE = 0.5
 
 #: The longest sentence that is kept of why a server did not take a notice.
 _LONGEST = 300
+
+#: How a mail goes over the wire: lines end as RFC 5321 has it (servers refuse a bare LF), bytes as every server takes.
+_WIRE = SMTP.clone(cte_type="7bit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def _mail(target: Any, notice: Notice) -> Tried:
             code, said = refused[0]
             return Tried(taken=False, refused=code >= 500, why=f"{code} {_text(said)}")
         asked = True
-        code, said = server.data(message.as_bytes())
+        code, said = server.data(message.as_bytes(policy=_WIRE))
         if code != 250:
             return Tried(taken=False, refused=code >= 500, why=f"{code} {_text(said)}")
         return Tried(taken=True, why="; ".join(f"{code} {_text(said)}" for code, said in refused))

@@ -117,8 +117,11 @@ def mail_server() -> Iterator[Inbox]:
                 assert server.transport is not None
                 server.transport.abort()
                 return "451 broken off"
-            message = email.message_from_bytes(envelope.original_content or b"")
-            text = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+            content = envelope.original_content or b""
+            if b"\n" in content.replace(b"\r\n", b"") or not content.isascii():
+                return "550 5.5.2 a line ends with CR and LF, and 8BITMIME was not asked for"
+            message = email.message_from_bytes(content)
+            text = message.get_payload(decode=True).decode().replace("\r\n", "\n")  # type: ignore[union-attr]
             named = str(message["Message-ID"])[1:].partition("@")[0]
             headers = {key: str(value) for key, value in message.items()}
             answered = fault == "take"
