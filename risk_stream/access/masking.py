@@ -7,8 +7,11 @@ search for a masked value finds nothing.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,6 +20,8 @@ from risk_stream.alerts import Act
 from risk_stream.catalogue import MASK, Catalogue, mask_personal
 
 __all__ = ["Masking", "reveal_act"]
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (UTC, written without its offset)
 
 #: Members of an alert whose text a rule's author composed, from anything.
 _SENTENCES = ("summary", "why")
@@ -57,7 +62,9 @@ class Masking:
                 reasons = {value for name, value in values.items() if name.endswith(_REASON) and isinstance(value, str)}
                 seen = open_keys | reasons
                 masked[part] = {name: self._feature(name, value, seen) for name, value in values.items()}
-                hidden |= {str(values[name]) for name in values if masked[part][name] != values[name]}
+                for name in values:
+                    if masked[part][name] != values[name]:
+                        hidden |= _forms(values[name])
         return {**masked, **self._sentences(alert, hidden)}
 
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +89,8 @@ class Masking:
 
     def words(self, text: str, event: Mapping[str, Any]) -> str:
         """A sentence made of an event, without its personal values."""
-        return hide(text, (str(event[name]) for name in event if name in self._personal and event[name] is not None))
+        personal = (event[name] for name in event if name in self._personal and event[name] is not None)
+        return hide(text, (form for value in personal for form in _forms(value)))
 
     def _sentences(self, alert: Mapping[str, Any], hidden: Iterable[str]) -> dict[str, str]:
         values = [*hidden]
@@ -97,6 +105,19 @@ class Masking:
         if isinstance(value, Mapping):
             return self.event(value)
         return [self._inside(item) for item in value] if isinstance(value, list) else value
+
+
+def _forms(value: object) -> set[str]:
+    """A value as sentences may have it: a number grouped or rounded, a time, ms, as ISO 8601."""
+    forms = {str(value)}
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return forms
+    forms |= {f"{value:,}", f"{value:,.2f}", *({f"{int(value)}", f"{int(value):,}"} if value == int(value) else ())}
+    with suppress(OverflowError):
+        moment = _EPOCH + timedelta(milliseconds=value)
+        forms |= {f"{moment.isoformat(timespec=unit)}Z" for unit in ("seconds", "milliseconds")}
+        forms.add(moment.date().isoformat())
+    return forms
 
 
 def hide(text: str, values: Iterable[str]) -> str:

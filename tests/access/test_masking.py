@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from risk_stream.access import Masking
 from risk_stream.access.masking import hide
 from risk_stream.catalogue import MASK, load_catalogue
+from risk_stream.rules.language.meaning import Constant, FieldValue, Kind
+from risk_stream.rules.language.sentence import said
 
 CATALOGUE = load_catalogue()
 MASKING = Masking(CATALOGUE)
@@ -45,6 +47,16 @@ def test_an_alert_without_its_personal_data() -> None:
     assert masked["summary"] == f"{MASK}(C1)以{MASK}申请, resembles {MASK} of {MASK}"
     assert masked["why"] == ALERT["why"]
     assert ALERT["keys"]["id_number"] == ID, "a copy"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("born", [631_152_000_000, 631_152_000_123, -1, 0, 2e14])
+def test_a_personal_time_is_hidden_as_sentences_have_it(born: int) -> None:
+    """A summary has `{birth_date}` as a moment, or as whatever a rule makes of the number."""
+    event = {"birth_date": born}
+    for form in (said(FieldValue(Kind.TIME, "birth_date"), born), said(Constant(Kind.NUMBER, born), born), str(born)):
+        masked = MASKING.alert({"keys": {}, "features": event, "was": None, "summary": f"born {form}, 3 days ago"})
+        assert masked["summary"] == f"born {MASK}, 3 days ago"
+        assert MASKING.words(f"born {form}.", event) == f"born {MASK}."
 
 
 def test_what_moved_a_score_stays() -> None:
