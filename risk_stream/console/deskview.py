@@ -54,9 +54,18 @@ class DeskView:
         """Those that may be seen, the one that changed last first; without those that are over, if so asked."""
         return [case for case in reversed((self.cases if over else self.going_on).values()) if scope.sees(case.entity)]
 
-    def active(self, now: int) -> list[Silence]:
-        """The silences that keep people from being told at `now`, ms."""
-        return [silence for silence in self.silences.values() if silence.begins <= now < silence.ends]
+    def seen_case(self, id: str, scope: Scope) -> Case | None:
+        """A case that may be seen; None where there is none."""
+        case = self.cases.get(id)
+        return case if case is not None and scope.sees(case.entity) else None
+
+    def seen_silences(self, scope: Scope) -> list[Silence]:
+        """Those that may be seen: one that names entities only with a right to one of them."""
+        return [one for one in self.silences.values() if not one.entities or any(map(scope.sees, one.entities))]
+
+    def active(self, now: int, scope: Scope) -> list[Silence]:
+        """The silences that may be seen and keep people from being told at `now`, ms."""
+        return [silence for silence in self.seen_silences(scope) if silence.begins <= now < silence.ends]
 
     def _keep(self, case: Case) -> None:
         self.cases[case.id] = case

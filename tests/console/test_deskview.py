@@ -36,15 +36,27 @@ def test_cases_stand_with_the_one_that_changed_last_first_and_only_where_they_ma
     view = told(alert("r", "1"), alert("r", "2"))
     assert [case.key for case in view.seen_cases(EVERYWHERE)] == ["C2", "C1"]
     assert view.seen_cases(Scope(frozenset({"SEC-SZ"}))) == []
+    (case, _) = view.seen_cases(EVERYWHERE)
+    assert (view.seen_case(case.id, EVERYWHERE), view.seen_case(case.id, Scope(frozenset({"SEC-SZ"})))) == (case, None)
 
 
 def test_a_silence_is_active_from_its_beginning_to_its_end() -> None:
     """And one that was ended is not."""
     silence = Silence(id="", by="", reason="a test", begins=0, ends=60_000, rules=["r"])
     asked = Act(id="s", act="silence", by="li", at=0, silence=silence)
-    assert [one.by for one in told(asked).active(30_000)] == ["li"]
-    assert told(asked).active(60_000) == []
-    assert told(asked, Act(id="u", act="unsilence", by="li", at=0, subject="s")).active(30_000) == []
+    assert [one.by for one in told(asked).active(30_000, EVERYWHERE)] == ["li"]
+    assert told(asked).active(60_000, EVERYWHERE) == []
+    assert told(asked, Act(id="u", act="unsilence", by="li", at=0, subject="s")).active(30_000, EVERYWHERE) == []
+
+
+def test_a_silence_of_another_entity_is_not_there() -> None:
+    """Neither in the list nor in a number; one of every entity is everybody's."""
+    shanghai, shenzhen = Scope(frozenset({"SEC-SH"})), Scope(frozenset({"SEC-SZ"}))
+    for entities, seen in ((["SEC-SH"], [1, 0]), ([], [1, 1])):
+        silence = Silence(id="", by="", reason="a test", begins=0, ends=60_000, rules=["r"], entities=entities)
+        view = told(Act(id="s", act="silence", by="li", at=0, silence=silence))
+        assert [len(view.active(30_000, scope)) for scope in (shanghai, shenzhen)] == seen
+        assert [len(view.seen_silences(scope)) for scope in (shanghai, shenzhen)] == seen
 
 
 def test_cases_that_are_over_are_forgotten_the_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:

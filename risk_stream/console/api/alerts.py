@@ -41,7 +41,7 @@ def routes(house: House) -> list[Route]:
             return missing(_NOT_THERE)
         said, entries = await asyncio.gather(_said(house, house.index.place(id)), _entries(house, id))
         life = _life(entries, id)
-        case = house.view.cases.get(row["case"])
+        case = house.view.seen_case(row["case"], scope)
         now = house.now()
         return answer(
             {
@@ -52,7 +52,9 @@ def routes(house: House) -> list[Route]:
                 "comment": "" if life is None else life.comment,
                 "closed_by": "" if life is None else life.closed_by,
                 "silenced_by": [
-                    silence.id for silence in house.view.active(now) if life is not None and matches(silence, life, now)
+                    silence.id
+                    for silence in house.view.active(now, scope)
+                    if life is not None and matches(silence, life, now)
                 ],
                 "case_row": case and case_row(house, case, scope),
                 "history": history_rows(entries, id),

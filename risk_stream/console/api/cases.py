@@ -61,8 +61,8 @@ def routes(house: House) -> list[Route]:
 
     async def case(request: web.Request) -> web.Response:
         scope, id = scope_of(request), request.match_info["id"]
-        found = house.view.cases.get(id)
-        if found is None or not scope.sees(found.entity):
+        found = house.view.seen_case(id, scope)
+        if found is None:
             return missing("such case: it never was, is forgotten, or is not yours to see")
         alerts = house.index.find(Query(one_of={"case": (id,)}), scope, "-since", 0, 200)
         return answer({**case_row(house, found, scope), "items": alerts.rows, "total": alerts.total})

@@ -50,7 +50,7 @@ async def overview(house: House, scope: Scope) -> dict[str, Any]:
         "cases": [case_row(house, case, scope) for case in cases[:CASES]],
         "cases_open": len(cases),
         "newest": newest,
-        "silences": len(house.view.active(now)),
+        "silences": len(house.view.active(now, scope)),
         "desk": {"entries": house.view.number, "last": house.view.now or None},
     }
 

@@ -36,7 +36,7 @@ def routes(house: House) -> list[Route]:
         scope, (limit, offset) = scope_of(request), page_of(request)
         now = house.now()
         over = request.query.get("over") == "true"
-        found = [one for one in house.view.silences.values() if (over or one.ends > now) and seen(one, scope)]
+        found = [one for one in house.view.seen_silences(scope) if over or one.ends > now]
         found.sort(key=lambda one: (one.ends <= now, -one.ends if one.ends <= now else one.ends))
         items = [shown(house, one, scope, now) for one in found[offset : offset + limit]]
         return answer({"items": items, "total": len(found), "offset": offset, "limit": limit, "now": now})
@@ -73,11 +73,6 @@ def routes(house: House) -> list[Route]:
             answer="{why: a sentence or null, open, items}.",
         ),
     ]
-
-
-def seen(silence: Silence, scope: Scope) -> bool:
-    """Whether somebody sees a silence: one that names entities only with a right to one of them."""
-    return not silence.entities or any(map(scope.sees, silence.entities))
 
 
 def shown(house: House, silence: Silence, scope: Scope, now: int) -> dict[str, Any]:
