@@ -8,23 +8,26 @@ precision) is a fold of these entries.
 
 from __future__ import annotations
 
-from risk_stream.alerts.act import ACTS, DISPOSITIONS, Act, Kind, Ruling
+from risk_stream.alerts.act import ACTS, DISPOSITIONS, MOST_ACT_BYTES, Act, Kind, Ruling
 from risk_stream.alerts.approvals import Approvals
 from risk_stream.alerts.chain import broken
-from risk_stream.alerts.desk import MOST_AT_ONCE, Desk
+from risk_stream.alerts.desk import Desk
 from risk_stream.alerts.entry import Cause, Entry, digest, read_entry
 from risk_stream.alerts.heads import Head, amiss, read_heads, signed_text
 from risk_stream.alerts.life import Case, Disposition, Life, Silence, Standing
 from risk_stream.alerts.memory import Memory
 from risk_stream.alerts.outcomes import outcomes_of
 from risk_stream.alerts.policy import KINDS, SEVERITIES, Inhibit, Policy, circle
+from risk_stream.alerts.room import MOST_AT_ONCE, MOST_BYTES
 from risk_stream.alerts.silences import matches, why_not
 
 __all__ = [
     "ACTS",
     "DISPOSITIONS",
     "KINDS",
+    "MOST_ACT_BYTES",
     "MOST_AT_ONCE",
+    "MOST_BYTES",
     "SEVERITIES",
     "Act",
     "Approvals",

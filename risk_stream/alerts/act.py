@@ -8,7 +8,7 @@ import msgspec
 
 from risk_stream.alerts.life import Disposition, Silence
 
-__all__ = ["ACTS", "DISPOSITIONS", "Act", "Kind", "Ruling"]
+__all__ = ["ACTS", "DISPOSITIONS", "MOST_ACT_BYTES", "Act", "Kind", "Ruling"]
 
 Kind: TypeAlias = Literal[
     "acknowledge",
@@ -30,6 +30,9 @@ ACTS: tuple[str, ...] = get_args(Kind)
 
 #: What people may close an alert as.
 DISPOSITIONS: tuple[str, ...] = tuple(name for name in get_args(Disposition) if name != "withdrawn")
+
+#: Bytes of an act as JSON: the entry that answers it has it whole, and its text again in what it changes.
+MOST_ACT_BYTES = 300_000
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

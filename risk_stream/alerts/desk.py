@@ -19,16 +19,17 @@ from risk_stream.alerts.inhibitions import Inhibitions
 from risk_stream.alerts.life import Case, Life, Silence
 from risk_stream.alerts.memory import Memory
 from risk_stream.alerts.policy import KINDS, SEVERITIES, Policy
+from risk_stream.alerts.room import Room
 from risk_stream.alerts.silences import why_not
 from risk_stream.alerts.standing import after, at_words
 
 if TYPE_CHECKING:
     from risk_stream.engine import Alert
 
-__all__ = ["MOST_AT_ONCE", "Desk"]
+__all__ = ["Desk"]
 
-#: Lives that one entry may change: an entry is one message of Kafka, and each takes some 600 bytes of its megabyte.
-MOST_AT_ONCE = 500
+#: Characters of a text of an alert that a life keeps: the alert has it whole.
+LONGEST = 2_000
 
 
 class Desk:
@@ -78,11 +79,11 @@ class Desk:
         Those wake whose sleep is over, those go a level higher whom nobody has acknowledged, and effects are marked as
         such, or free again.
         """
-        asleep = self.memory.sleepers(now, MOST_AT_ONCE)
+        asleep = self.memory.sleepers(now, Room(self.memory.cases))
         lives = [_changed(life, now, asleep_until=None, waits_since=now) for life in asleep]
         lives = lives or [_changed(life, now, level=life.level + 1, waits_since=now) for life in self._waited(now)]
         if not lives:
-            settled = self._watch()[0].settle(MOST_AT_ONCE)
+            settled = self._watch()[0].settle(Room(self.memory.cases))
             lives = [_changed(life, now, inhibited_by=cause, **_free(cause, now)) for life, cause in settled]
         return self._said(lives, now, "time", None) if lives else None
 
@@ -95,7 +96,8 @@ class Desk:
     def _waited(self, now: int) -> list[Life]:
         """Those to whom the next level is called; not those that somebody silenced."""
         escalations, silences = self._watch()[1], self.memory.silences.values()
-        return [life for life in escalations.due(now, MOST_AT_ONCE) if not escalations.put_off(life, silences, now)]
+        due = escalations.due(now, Room(self.memory.cases))
+        return [life for life in due if not escalations.put_off(life, silences, now)]
 
     # Acts
 
@@ -110,28 +112,29 @@ class Desk:
         if act.act in {"silence", "unsilence"}:
             made = self._silence(act, now) if act.act == "silence" else self._unsilence(act, now)
             return ([_refused(made)], [], []) if isinstance(made, str) else ([_granted()], [], [made])
-        asked, rest = self._asked(act)
+        asked = self._asked(act)
         if not asked:
             return [_refused(self._why_none(act))], [], []
-        rulings, lives = [], []
-        for id in asked:
+        rulings, lives, room = [], [], Room(self.memory.cases, act)
+        for taken, id in enumerate(asked):
             life = self._seen(id, act)
             changed = self._unknown(id) if life is None else after(life, act, now, self.policy)
-            if isinstance(changed, str):
-                rulings.append(_refused(changed, id))
-            else:
-                rulings.append(_granted(id))
+            ruling = _refused(changed, id) if isinstance(changed, str) else _granted(id)
+            if not room.has(changed if isinstance(changed, Life) else None, ruling):
+                rest = len(asked) - taken
+                rulings.append(_refused(f"{taken} were taken, and {rest:,} are left: ask again"))
+                break
+            rulings.append(ruling)
+            if isinstance(changed, Life):
                 lives.append(changed)
-        if rest:
-            rulings.append(_refused(f"{MOST_AT_ONCE} were taken, and {rest:,} are left: ask again"))
         return rulings, lives, []
 
-    def _asked(self, act: Act) -> tuple[Sequence[str], int]:
-        """The lives that an act is of, and how many more than may be changed at once."""
+    def _asked(self, act: Act) -> Sequence[str]:
+        """The lives that an act is of."""
         ids = list(dict.fromkeys(act.alerts))
         if not ids and act.case is not None:
             ids = sorted(id for id in self.memory.members.get(act.case, ()) if self._seen(id, act) is not None)
-        return ids[:MOST_AT_ONCE], max(0, len(ids) - MOST_AT_ONCE)
+        return ids
 
     def _seen(self, id: str, act: Act) -> Life | None:
         """A life that an act may be of: another entity's is not there for who has no right to it."""
@@ -143,11 +146,11 @@ class Desk:
             return f"{act.act} says of which alerts, or of which case: alerts, case"
         if act.case in self.memory.cases:
             return f"no alert of case {act.case} is open that you may work"
-        return f"there is no case {act.case!r}: it never was, or is forgotten"
+        return f"there is no case {act.case[:64]!r}: it never was, or is forgotten"
 
     def _unknown(self, id: str) -> str:
         days = self.policy.remember_ms / 86_400_000
-        return f"there is no alert {id!r}: it was never raised, or closed more than {days:,.0f} days ago"
+        return f"there is no alert {id[:64]!r}: it was never raised, or closed more than {days:,.0f} days ago"
 
     def _silence(self, act: Act, now: int) -> Silence | str:
         if act.silence is None:
@@ -160,12 +163,13 @@ class Desk:
             if foreign or not entities:
                 theirs = ", ".join(act.entities) or "no entity"
                 why = f"you may silence alerts of {theirs} alone: {', '.join(foreign) or 'entities'}"
-        return why or msgspec.structs.replace(act.silence, id=act.id, by=act.by, entities=entities)
+        begins = max(act.silence.begins, now)  # nobody was silent before
+        return why or msgspec.structs.replace(act.silence, id=act.id, by=act.by, begins=begins, entities=entities)
 
     def _unsilence(self, act: Act, now: int) -> Silence | str:
         silence = self.memory.silences.get(act.subject)
         if silence is None or not _within(silence, act):
-            return f"there is no silence {act.subject!r}: name one that is listed"
+            return f"there is no silence {act.subject[:64]!r}: name one that is listed"
         if silence.ends <= now:
             who = f"by {silence.ended_by} " if silence.ended_by else ""
             return f"it was over {who}at {at_words(silence.ends)}"
@@ -177,7 +181,7 @@ class Desk:
         return self.memory.lives.get(self.memory.newest.get(alert, ""))
 
     def _begun(self, alert: Alert, now: int, before: Life | None) -> Life:
-        known = {kind: key for kind in KINDS if (key := alert.keys.get(kind))}
+        known = {kind: _short(key) for kind in KINDS if (key := alert.keys.get(kind))}
         kind, key = next(((kind, known[kind]) for kind in self.policy.case_by if kind in known), ("rule", alert.rule))
         life = Life(
             id=alert.id if before is None else _next_id(before),
@@ -187,10 +191,10 @@ class Desk:
             stage=alert.stage,
             severity=alert.severity,
             owner=alert.owner,
-            entity=alert.entity,
+            entity=_short(alert.entity),
             time=alert.time,
-            summary=alert.summary,
-            event=alert.event,
+            summary=_short(alert.summary),
+            event=_short(alert.event),
             keys={kind: key, **known},
             state=alert.status,
             revision=alert.revision,
@@ -312,11 +316,16 @@ def _revised(life: Life, alert: Alert, now: int) -> Life:
         state=alert.status,
         revision=alert.revision,
         severity=alert.severity,
-        entity=alert.entity,
-        summary=alert.summary,
+        entity=_short(alert.entity),
+        summary=_short(alert.summary),
     )
     untouched = life.standing == "open" and not life.assignee
     return _ended(revised, now) if alert.status == "withdrawn" and untouched else revised
+
+
+def _short(text: str) -> str:
+    """A text of which an entry has room for as many as it needs."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _next_id(life: Life) -> str:

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 
 from risk_stream.alerts.life import Life, Silence
 from risk_stream.alerts.policy import Policy
+from risk_stream.alerts.room import Room
 from risk_stream.alerts.silences import matches
 
 __all__ = ["Escalations"]
@@ -48,14 +49,17 @@ class Escalations:
             self._heap[:] = [(at, id) for at, id in dues if at is not None]
             heapify(self._heap)
 
-    def due(self, now: int, most: int) -> list[Life]:
-        """Those that are due by `now`, the earliest first; not more than `most`, each once."""
+    def due(self, now: int, room: Room) -> list[Life]:
+        """Those that are due by `now`, the earliest first; as many as `room` has, each once."""
         found: dict[str, Life] = {}
-        while self._heap and self._heap[0][0] <= now and len(found) < most:
-            _, id = heappop(self._heap)
+        while self._heap and self._heap[0][0] <= now:
+            id = self._heap[0][1]
             life = self._lives.get(id)
-            if life is not None and (due := self.due_at(life)) is not None and due <= now:
+            if life is not None and id not in found and (due := self.due_at(life)) is not None and due <= now:
+                if not room.has(life):
+                    break
                 found[id] = life
+            heappop(self._heap)
         return list(found.values())
 
     def put_off(self, life: Life, silences: Iterable[Silence], now: int) -> bool:

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from risk_stream.alerts.life import Life
 from risk_stream.alerts.policy import Policy
+from risk_stream.alerts.room import Room
 
 __all__ = ["Inhibitions"]
 
@@ -73,20 +74,21 @@ class Inhibitions:
         self._marked[life.inhibited_by][life.id] = None
         self._mark[life.id] = life.inhibited_by
 
-    def settle(self, most: int) -> list[tuple[Life, str]]:
-        """Lives of which it is another one that inhibits them, or none any more; not more than `most`, each once."""
+    def settle(self, room: Room) -> list[tuple[Life, str]]:
+        """Lives of which it is another one that inhibits them, or none any more; as many as `room` has, each once."""
         found: list[tuple[Life, str]] = []
-        while self._unsettled and len(found) < most:
+        while self._unsettled:
             id = next(iter(self._unsettled))
-            del self._unsettled[id]
             life = self._lives.get(id)
-            if life is None or life.standing == "closed":
-                continue
-            cause = self.cause_of(life)
-            if cause != life.inhibited_by:
-                found.append((life, cause))
-            elif cause:  # it was closed and opened again before this was looked at
-                self._says(life)
+            if life is not None and life.standing != "closed":
+                cause = self.cause_of(life)
+                if cause != life.inhibited_by:
+                    if not room.has(life):
+                        break
+                    found.append((life, cause))
+                elif cause:  # it was closed and opened again before this was looked at
+                    self._says(life)
+            del self._unsettled[id]
         return found
 
     def _of(self, life: Life, *, effects: bool) -> Iterator[_Place]:

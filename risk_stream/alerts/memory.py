@@ -9,6 +9,7 @@ from risk_stream.alerts.approvals import Approvals
 from risk_stream.alerts.entry import Entry, digest, read_entry
 from risk_stream.alerts.life import Case, Life, Silence
 from risk_stream.alerts.policy import Policy
+from risk_stream.alerts.room import Room
 from risk_stream.alerts.tally import Tally
 
 __all__ = ["Memory"]
@@ -71,11 +72,14 @@ class Memory:
             heappop(self._asleep)
         return self._asleep[0][0] if self._asleep else None
 
-    def sleepers(self, now: int, most: int) -> list[Life]:
-        """Those that are to wake by `now`, ms, the earliest first; not more than `most`. Each is given once."""
+    def sleepers(self, now: int, room: Room) -> list[Life]:
+        """Those that are to wake by `now`, ms, the earliest first; as many as `room` has. Each is given once."""
         found: dict[str, Life] = {}
-        while len(found) < most and (due := self.due) is not None and due <= now:
-            _, id = heappop(self._asleep)
+        while (due := self.due) is not None and due <= now:
+            id = self._asleep[0][1]
+            if id not in found and not room.has(self.lives[id]):
+                break
+            heappop(self._asleep)
             found[id] = self.lives[id]
         return list(found.values())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from risk_stream.alerts.life import Life, Silence
-from risk_stream.alerts.policy import Policy
+from risk_stream.alerts.policy import KINDS, Policy
 from risk_stream.alerts.standing import at_words
 
 __all__ = ["matches", "why_not"]
@@ -31,4 +31,6 @@ def why_not(silence: Silence, now: int, policy: Policy) -> str | None:
         return f"a silence that begins now ends by {at_words(now + policy.longest_silence_ms)} at the latest: ends"
     if not (silence.rules or silence.entities or silence.keys):
         return "it would match alerts of every rule, entity and subject: name rules, entities or keys"
+    if unknown := silence.keys.keys() - {*KINDS, "rule"}:
+        return f"alerts have no key {min(unknown)[:64]!r} to be silenced by: say one of {', '.join(KINDS)}"
     return None

@@ -18,7 +18,7 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from risk_stream.alerts import Act, Cause, Desk, Entry, Policy, outcomes_of
+from risk_stream.alerts import MOST_ACT_BYTES, Act, Cause, Desk, Entry, Policy, outcomes_of
 from risk_stream.catalogue import load_catalogue
 from risk_stream.desk.gauges import DESK_METRICS, DeskGauges
 from risk_stream.desk.heads import HeadsError
@@ -182,10 +182,10 @@ class DeskClerk:
             cause = Cause(record.topic, record.partition, record.offset)
             try:
                 if record.topic == self.settings.actions_topic:
-                    entry = desk.act(_ACTS.decode(record.value or b""), cause, now)
+                    entry = desk.act(_act_of(record.value or b""), cause, now)
                 else:
                     entry = desk.hear(_ALERTS.decode(record.value or b""), cause, now)
-            except (msgspec.DecodeError, msgspec.ValidationError) as exc:
+            except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as exc:
                 channel = f"{record.topic}/{record.partition}"
                 said = f"neither an act nor an alert ({exc}): acts are sent by the console and risk-stream alerts"
                 yield _Decided(reject_to(self.settings.rejects_topic, channel, record, "message", said))
@@ -218,6 +218,13 @@ class DeskClerk:
             else:
                 standings.note(one.entry)
                 self._gauges.count(one.entry, max(0.0, now - one.asked) / 1000)
+
+
+def _act_of(value: bytes) -> Act:
+    """Raises `msgspec.DecodeError`, `msgspec.ValidationError` and `RecursionError`."""
+    if len(value) > MOST_ACT_BYTES:
+        raise msgspec.ValidationError(f"it has {len(value):,} bytes, and an act {MOST_ACT_BYTES:,} at most")
+    return _ACTS.decode(value)
 
 
 _ACTS, _ALERTS = msgspec.json.Decoder(Act), msgspec.json.Decoder(Alert)

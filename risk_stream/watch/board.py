@@ -116,7 +116,7 @@ def silence_of(silence: Silence, house: str) -> dict[str, Any]:
     matchers = [*ours, *(_matcher(name, values) for name, values in lists.items() if values)]
     return {
         "matchers": matchers,
-        "startsAt": rfc3339(silence.begins),
+        "startsAt": rfc3339(max(silence.begins, 0)),
         "endsAt": rfc3339(silence.ends),
         "createdBy": silence.by,
         "comment": f"{silence.reason} [silence {silence.id} of {house}]",

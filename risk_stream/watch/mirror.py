@@ -111,8 +111,14 @@ class Told:
         for ended in has.keys() - wanted.keys():
             for id in has[ended]:
                 await alertmanager.unsilence(id)
+        refused: AlertmanagerError | None = None
         for id in sorted(wanted.keys() - has.keys()):
-            await alertmanager.silence(silence_of(wanted[id], self.house))
+            try:
+                await alertmanager.silence(silence_of(wanted[id], self.house))
+            except AlertmanagerError as exc:  # one that it does not take keeps none of the others from it
+                refused = exc
+        if refused is not None:
+            raise refused
 
 
 class Mirror:

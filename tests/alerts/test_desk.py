@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_stream.alerts import MOST_AT_ONCE, Act, Cause, Desk, Entry, Life, Policy, Silence, broken, read_entry
+from risk_stream.alerts import (
+    MOST_AT_ONCE,
+    MOST_BYTES,
+    Act,
+    Cause,
+    Desk,
+    Entry,
+    Inhibit,
+    Life,
+    Policy,
+    Silence,
+    broken,
+    read_entry,
+)
 from tests.alerts.made import alert
 
 MINUTE, DAY = 60_000, 86_400_000
@@ -199,10 +212,71 @@ def test_a_storm_is_closed_in_parts(office: Office) -> None:
     assert max(map(len, office.log)) < 900_000
 
 
+def test_a_storm_with_a_long_comment_is_worked_and_wakes_in_parts(office: Office) -> None:
+    """However much people wrote, an entry is one message that a broker takes; what is left is asked for again."""
+    lives = [office.hear("r", str(i), keys={"customer": f"C{i}"}) for i in range(MOST_AT_ONCE)]
+    left = [life.id for life in lives if life is not None]
+    until = office.now + DAY
+    while left:
+        done = office.act("snooze", *left, until=until, comment="风" * 4_000)
+        taken = sum(not why for why in done)
+        assert taken
+        if taken < len(left):
+            assert done[-1] == f"{taken} were taken, and {len(left) - taken:,} are left: ask again"
+        left = left[taken:]
+    office.now = until
+    while (entry := office.desk.pass_time(office.now)) is not None:
+        office.log.append(entry)
+    assert all(life.asleep_until is None for life in office.desk.memory.lives.values())
+    assert max(map(len, office.log)) <= MOST_BYTES
+    assert broken(office.log) is None
+
+
+def test_a_case_escalates_and_settles_in_parts_with_long_comments() -> None:
+    """Those that time has no room for come with the next entry."""
+    policy = Policy(
+        escalate_ms={"high": MINUTE}, levels=3, inhibits=(Inhibit(causes=("cause",), effects=("r",), same=("group",)),)
+    )
+    office = Office(policy)
+    for i in range(200):
+        life = office.hear("r", str(i), keys={"customer": f"C{i}", "group": "G"})
+        assert life is not None
+        assert office.act("comment", life.id, comment="风" * 4_000) == [""]
+    office.now += MINUTE
+    while (entry := office.desk.pass_time(office.now)) is not None:
+        office.log.append(entry)
+    assert {life.level for life in office.desk.memory.lives.values()} == {1}
+    cause = office.hear("cause", "c", keys={"group": "G"}, severity="low")
+    assert cause is not None
+    while (entry := office.desk.pass_time(office.now)) is not None:
+        office.log.append(entry)
+    assert {life.inhibited_by for life in office.desk.memory.lives.values()} == {"", cause.id}
+    assert sum(not life.inhibited_by for life in office.desk.memory.lives.values()) == 1
+    assert max(map(len, office.log)) <= MOST_BYTES
+
+
+def test_an_alert_with_a_text_without_end_has_an_entry(office: Office) -> None:
+    """The alert has its texts whole; a life has as much of them as an entry has room for."""
+    life = office.hear("r", "1", summary="s" * 700_000, keys={"customer": "k" * 200_000, "account": "A1"})
+    assert life is not None
+    assert life.summary == "s" * 1_999 + "…"
+    assert life.keys["account"] == "A1"
+    assert max(map(len, office.log)) < 20_000
+
+
+def test_a_silence_begins_when_it_is_made(office: Office) -> None:
+    """One that says it began with the world is none that no calendar has."""
+    said = Silence(id="", by="", reason="why", begins=-(10**17), ends=NOON + MINUTE, rules=["r"])
+    assert office.act("silence", silence=said) == [""]
+    (made,) = office.desk.memory.silences.values()
+    assert made.begins == NOON
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
         ({"reason": " "}, "says its reason"),
+        ({"keys": {"customer ": "C1"}}, "alerts have no key 'customer ' to be silenced by: say one of group, customer"),
         ({"ends": NOON}, "ends after it begins"),
         ({"ends": NOON + 31 * DAY}, "at the latest"),
         ({"rules": []}, "would match alerts of every rule"),

@@ -20,21 +20,21 @@ import msgspec
 import pytest
 import redis
 
-from risk_stream.alerts import Act, Desk, Policy, broken, read_entry
+from risk_stream.alerts import MOST_ACT_BYTES, MOST_AT_ONCE, Act, Desk, Policy, broken, read_entry
 from risk_stream.catalogue import load_catalogue
 from risk_stream.cli import run
 from risk_stream.desk import clerk
 from risk_stream.desk.log import LifeLog
 from risk_stream.embedded import free_port
 from risk_stream.engine import Alert
-from risk_stream.kafka import create_topics, read_lives, wanted_topics
+from risk_stream.kafka import Reader, create_topics, read_lives, wanted_topics
 from risk_stream.settings import Settings
 from risk_stream.sinks import AlertSink
 from risk_stream.stream.letters.messages import alert_to
 from risk_stream.stream.past import send_all
 from tests.alerts.made import alert
 from tests.desk.running import running_desk
-from tests.live.house import wait_until
+from tests.live.house import eventually, wait_until
 from tests.live.servers import Kafka, RedisServer
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150)]
@@ -127,6 +127,13 @@ def acts_of(settings: Settings) -> list[str]:
     return [entry.act.id for entry in map(read_entry, records_of(settings)) if entry.act is not None]
 
 
+async def refused(settings: Settings) -> list[str]:
+    """Why each record was refused, as the topic of rejects has it."""
+    async with Reader(settings.broker) as reader:
+        spans = await reader.spans([settings.rejects_topic])
+        return [msgspec.json.decode(r.value)["message"] async for some in reader.read(spans) for r in some if r.value]
+
+
 def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once(kafka: Kafka, tmp_path: Path) -> None:
     """Acts come before and after their alerts; nothing is lost, nothing is decided twice."""
     settings = house(kafka, "desks")
@@ -148,6 +155,29 @@ def test_a_desk_that_is_killed_is_followed_by_another_that_decides_each_act_once
     raised = [life.alert for entry in entries if entry.what == "alert" for life in entry.lives]
     assert (len(acts), len(set(acts))) == (ALERTS, ALERTS)
     assert (len(raised), len(set(raised))) == (ALERTS, ALERTS)
+
+
+def test_what_no_entry_can_hold_is_refused_and_kept_and_the_desk_goes_on(kafka: Kafka) -> None:
+    """An act larger than an entry, lists in lists without end, and many alerts with a comment of 4,000 characters."""
+    settings = house(kafka, "large")
+    many = [alert("r", str(i)) for i in range(MOST_AT_ONCE)]
+    large = msgspec.json.encode(Act(id="large", act="comment", by="wang", at=0, comment="x" * MOST_ACT_BYTES))
+    deep = b'{"id": "deep", "act": "comment", "by": "wang", "at": 0, "x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+    wide = Act(id="wide", act="acknowledge", by="wang", at=0, alerts=[one.id for one in many], comment="风" * 4_000)
+    one = Act(id="one", act="acknowledge", by="wang", at=0, alerts=[many[-1].id])
+    sent = [large, deep, msgspec.json.encode(wide), msgspec.json.encode(one)]
+    with running_desk(settings) as told:
+        said = [(m.topic, m.key, m.value, m.partition) for m in (alert_to(settings.alerts_topic, a, 2) for a in many)]
+        asyncio.run(send_all(settings.broker, said))
+        assert eventually(lambda: len(records_of(settings)) >= MOST_AT_ONCE), told
+        asyncio.run(send_all(settings.broker, [(settings.actions_topic, None, value, 0) for value in sent]))
+        assert eventually(lambda: acts_of(settings) == ["wide", "one"]), told
+    entry = next(e for e in map(read_entry, records_of(settings)) if e.act is not None)
+    taken = len(entry.lives)
+    assert entry.rulings[-1].why == f"{taken} were taken, and {MOST_AT_ONCE - taken} are left: ask again"
+    too_large, too_deep = asyncio.run(refused(settings))
+    assert f"an act {MOST_ACT_BYTES:,} at most" in too_large
+    assert "recursion" in too_deep
 
 
 def test_of_a_turn_that_ended_the_desk_keeps_nothing(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:

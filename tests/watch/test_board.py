@@ -173,6 +173,26 @@ def test_a_silence_is_made_once_and_ended_when_ours_ends() -> None:
     assert to.there == others
 
 
+def test_a_silence_that_is_not_taken_keeps_no_other_from_being_made() -> None:
+    """What an Alertmanager refuses is tried again, behind none of the others."""
+
+    class Particular(Heard):
+        async def silence(self, silence: dict[str, Any]) -> None:
+            if silence["createdBy"] == "li":
+                raise AlertmanagerError("it does not take this one")
+            await super().silence(silence)
+
+    board, to = Board(), Particular()
+    for id, by in (("s1", "li"), ("s2", "wang")):
+        board.silences[id] = Silence(id=id, by=by, reason="why", begins=-(10**17), ends=3_600_000, rules=["r"])
+    told = Told(board, "h", CONSOLE)
+    told.again()
+    for _ in range(2):
+        with pytest.raises(AlertmanagerError, match="does not take"):
+            tell(told, to)
+        assert to.there == ["why [silence s2 of h]"]
+
+
 def test_a_silence_matches_what_ours_matches_and_nothing_of_the_platform() -> None:
     silence = Silence(
         id="s1", by="li", reason="why", begins=0, ends=1, rules=["a-b", "c.d"], entities=["X"], keys={"customer": "C1"}
