@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,7 +13,7 @@ from risk_stream.alerts import Act, Entry, Ruling
 from risk_stream.kafka import Producer
 from risk_stream.settings import Settings
 
-__all__ = ["Acts", "UndecidedError", "act_id"]
+__all__ = ["Acts", "OtherWishError", "UndecidedError", "act_id"]
 
 #: How long the desk has, s; and decided acts that are remembered for who sends one again.
 PATIENCE, REMEMBERED = 10.0, 20_000
@@ -20,8 +21,16 @@ PATIENCE, REMEMBERED = 10.0, 20_000
 MOST_WAITING = 500
 
 
+#: What became of an act, and what it asked for.
+_Decided: TypeAlias = tuple[tuple[Ruling, ...], bytes]
+
+
 class UndecidedError(Exception):
     """Raised where the desk has not decided an act in time; the text is one sentence."""
+
+
+class OtherWishError(Exception):
+    """Raised where an act's id was used for another one; the text is one sentence."""
 
 
 def act_id(person: str, key: str) -> str:
@@ -35,8 +44,8 @@ class Acts:
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.actions_topic
         self._producer = Producer(settings.broker, client_id="risk-stream-console-acts", reconnects=True)
-        self._waiting: dict[str, list[asyncio.Future[tuple[Ruling, ...]]]] = {}
-        self._decided: OrderedDict[str, tuple[Ruling, ...]] = OrderedDict()
+        self._waiting: dict[str, list[asyncio.Future[_Decided]]] = {}
+        self._decided: OrderedDict[str, _Decided] = OrderedDict()
 
     async def start(self) -> None:
         """Connect. Raises `KafkaError`."""
@@ -50,27 +59,30 @@ class Acts:
         """Take an entry: whoever waits for it has their answer."""
         if entry.act is None:
             return
-        rulings = tuple(entry.rulings)
-        self._decided[entry.act.id] = rulings
+        decided = self._decided[entry.act.id] = tuple(entry.rulings), _wish(entry.act)
         while len(self._decided) > REMEMBERED:
             self._decided.popitem(last=False)
         for waiting in self._waiting.pop(entry.act.id, ()):
             if not waiting.done():
-                waiting.set_result(rulings)
+                waiting.set_result(decided)
 
     async def decide(self, act: Act) -> tuple[Ruling, ...]:
         """Send an act and return what became of it; one that was decided before is not sent again.
 
         Raises:
+            OtherWishError: what was decided under its id was another act.
             UndecidedError: nobody has decided it yet.
             KafkaError: the broker is away.
         """
-        known = self._decided.get(act.id)
-        if known is not None:
-            return known
+        rulings, wish = self._decided.get(act.id) or await self._ask(act)
+        if wish != _wish(act):
+            raise OtherWishError("this Idempotency-Key was used for something else: each wish has a key of its own")
+        return rulings
+
+    async def _ask(self, act: Act) -> _Decided:
         if len(self._waiting) >= MOST_WAITING:
             raise UndecidedError("too many acts wait for the desk: is risk-stream desk running?")
-        answer: asyncio.Future[tuple[Ruling, ...]] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Decided] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(act.id, []).append(answer)
         try:
             await self.send(act)
@@ -88,3 +100,10 @@ class Acts:
         """Send an act and return when the broker has stored it. Raises `KafkaError`."""
         sent = await self._producer.send(self._topic, msgspec.json.encode(act), key=act.id.encode(), partition=0)
         await sent
+
+
+def _wish(act: Act) -> bytes:
+    """What an act asks for, whenever it was sent and whatever its sender may see by then."""
+    return hashlib.blake2b(
+        msgspec.json.encode(msgspec.structs.replace(act, at=0, entities=None)), digest_size=16
+    ).digest()

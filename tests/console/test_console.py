@@ -115,6 +115,11 @@ def test_the_same_write_sent_twice_is_done_once(house: Settings, ask: Callable[[
     assert [answer.status for answer in answers] == [200, 200, 200]
     assert answers[0].json == answers[1].json
     assert answers[2].json["id"] != answers[0].json["id"]
+    other = li.post("/v1/acts", {**body, "comment": "something else"}, Idempotency_Key="key-00000001")
+    assert (other.status, other.error) == (
+        422,
+        "this Idempotency-Key was used for something else: each wish has a key of its own",
+    )
     assert len(li.get(f"/v1/alerts/{one.id}/history").json["items"]) == 3
 
 

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from risk_stream.access import ACT_NEEDS, PERMISSIONS, SIGNED_IN
 from risk_stream.alerts import ACTS, Act, Silence
-from risk_stream.console.acts import UndecidedError, act_id
+from risk_stream.console.acts import OtherWishError, UndecidedError, act_id
 from risk_stream.console.answers import answer, bad, body_of, person_of
 from risk_stream.console.house import House
 from risk_stream.console.routes import Route
@@ -65,6 +65,8 @@ def routes(house: House) -> list[Route]:
         )
         try:
             rulings = await house.acts.decide(made)
+        except OtherWishError as exc:
+            return bad(str(exc), 422)
         except UndecidedError as exc:
             return bad(str(exc), 504)
         except KafkaError:

@@ -96,7 +96,7 @@ async def _written_down(house: House, request: web.Request, subject: str) -> web
     person, key = person_of(request).name, request.headers.get("Idempotency-Key", "")
     if key and not _KEY.fullmatch(key):
         return bad("Idempotency-Key is 8 to 64 of A-Z a-z 0-9 _ -")
-    act = reveal_act(act_id(person, key or secrets.token_hex(16)), person, subject, house.now())
+    act = reveal_act(act_id(person, f"reveal {subject} {key or secrets.token_hex(16)}"), person, subject, house.now())
     try:
         rulings = await house.acts.decide(act)
     except UndecidedError as exc:
