@@ -21,13 +21,16 @@ def foreign(headers: Mapping[str, str], host: str) -> bool:
     if fetched is not None:
         return fetched not in {"same-origin", "none"}
     origin = headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != host
+    try:
+        return origin is not None and urlsplit(origin).netloc != host
+    except ValueError:
+        return True
 
 
 def forged(headers: Mapping[str, str], host: str, token: str) -> str | None:
     """Why a write of a session is refused, in a sentence; None: it is the page's own."""
     if foreign(headers, host):
         return "this was sent by a page of another site: nothing was done"
-    if not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), token.encode()):
+    if not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode("utf-8", "surrogatepass"), token.encode()):
         return f"the header {CSRF_HEADER} is missing or old: load the page again (its value is csrf of /v1/me)"
     return None

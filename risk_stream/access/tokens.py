@@ -81,4 +81,4 @@ def _iso(ms: int) -> str:
 
 
 def _hash(salt: str, secret: str) -> str:
-    return sha256(f"{salt}:{secret}".encode()).hexdigest()
+    return sha256(f"{salt}:{secret}".encode("utf-8", "surrogatepass")).hexdigest()  # bytes of a header that are no text

@@ -38,6 +38,9 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PERSON: web.RequestKey[Person] = web.RequestKey("person", Person)
 SESSION: web.RequestKey[Session | None] = web.RequestKey("session", object)  # type: ignore[arg-type]
 
+#: The header by which a page says that it asks by itself, with nobody before it.
+BACKGROUND = "X-Risk-Background"
+
 #: A body is no larger, bytes; and it is here within so long, s.
 MAX_BODY, BODY_SECONDS = 256 << 10, 10.0
 
@@ -170,9 +173,10 @@ class Gate:
     async def _pass(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         response: web.StreamResponse
         access = self.access.current()
-        known = self.known(request, access)
-        request[PERSON], request[SESSION] = known.person, known.session
+        request[PERSON], request[SESSION] = NOBODY, None
         try:
+            known = self.known(request, access)
+            request[PERSON], request[SESSION] = known.person, known.session
             response = self._refused(request, access, known) or await self._handled(request, handler)
         except web.HTTPException as error:
             response = _of_exception(request, error)
@@ -181,18 +185,25 @@ class Gate:
         except Exception as error:  # what goes wrong here is for the log, not for who asks
             log.error("%s %s failed: %r", request.method, request.path, error, exc_info=log.isEnabledFor(logging.DEBUG))
             response = refusal(500, "this should not have happened; the console's log says more")
+        self._renew(request, response, access)
         return response
 
     async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        """What every answer says, streams included; and the session's cookie anew, where it has grown old."""
+        """What every answer says, streams included."""
         for name, value in headers_of(request.path, tls=self.tls).items():
             response.headers.setdefault(name, value)
         response.headers["Server"] = "risk-stream"  # and of which version what is, is nobody's business
-        session = request.get(SESSION)
-        if session is None or self.cookie in response.cookies:
+
+    def _renew(self, request: web.Request, response: web.StreamResponse, access: Access) -> None:
+        """The session's cookie anew, where it has grown old; what a page asks with nobody before it renews nothing.
+
+        A stream, which began before, has sent its cookies.
+        """
+        session = request[SESSION]
+        if session is None or response.prepared or self.cookie in response.cookies or BACKGROUND in request.headers:
             return
         if (fresh := self.sessions.renewed(session, int(time.time() * 1000))) is not None:
-            self.set_cookie(response, fresh, self.access.current())
+            self.set_cookie(response, fresh, access)
 
     def _refused(self, request: web.Request, access: Access, known: Known) -> web.Response | None:
         """The answer to a request that goes no further; None: it may."""
@@ -234,7 +245,10 @@ class Gate:
 
     def _wrong_host(self, request: web.Request, access: Access) -> str | None:
         """Whether a name was made to point at this console by somebody else (DNS rebinding), in a sentence."""
-        host = (urlsplit(f"//{request.host}").hostname or "").lower()
+        try:
+            host = (urlsplit(f"//{request.host}").hostname or "").lower()
+        except ValueError:
+            host = ""  # no host that there can be
         if is_loopback(host) or (self._host and host == self._host):
             return None
         if access.local is None and not self._host:

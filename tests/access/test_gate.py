@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from risk_stream.access import ROLES, Gate, install_gate
+from risk_stream.access.sessions import RENEW_MS
 from risk_stream.access.throttle import BY_ADDRESS
 from risk_stream.settings import Settings
 from tests.access import matrix
@@ -173,6 +176,17 @@ def test_a_session_that_was_given_before_is_not_taken_over(server: Served, token
     assert victim.get("/v1/me").json["name"] == "adam"
 
 
+def test_what_a_page_asks_by_itself_keeps_no_session_alive(server: Served, tokens: dict[str, str]) -> None:
+    """Pages look for news every few seconds: a screen that nobody is at would never be signed out."""
+    browser, now = signed_in(server, tokens["olga"]), int(time.time() * 1000)
+    session, _ = server.gate.sessions.read(browser.cookies[server.gate.cookie], server.gate.access.current(), now)
+    browser.cookies[server.gate.cookie] = old = server.gate.sessions.cookie(replace(session, active=now - 2 * RENEW_MS))
+    assert browser.get("/v1/me", X_Risk_Background="1").status == 200
+    assert browser.cookies[server.gate.cookie] == old
+    assert browser.get("/v1/me").status == 200
+    assert browser.cookies[server.gate.cookie] != old
+
+
 def test_who_signed_out_is_out(server: Served, tokens: dict[str, str]) -> None:
     """With a copy of the cookie too."""
     browser = signed_in(server, tokens["olga"])
@@ -190,6 +204,7 @@ def test_who_signed_out_is_out(server: Served, tokens: dict[str, str]) -> None:
         ("Bearer rst_0_x", "this token is not known"),
         ("Basic b2xnYTo=", "write Bearer TOKEN"),
         ("Bearer", "this token is not known"),
+        ("Bearer rst_a_\xff", "this token is not known"),
     ],
 )
 def test_a_header_that_signs_nobody_in_says_why(server: Served, header: str, said: str) -> None:

@@ -2,7 +2,13 @@
 
 const PATIENCE = 20000; // ms: what has not answered by then is said to be gone
 
+const AWAY = 60000; // ms without a key or a touch: what pages ask by themselves from then on keeps no session alive
+
 let csrf = "";
+let touched = performance.now();
+for (const kind of ["pointerdown", "pointermove", "wheel", "keydown"]) {
+  addEventListener(kind, () => (touched = performance.now()), { capture: true, passive: true });
+}
 
 export class ApiError extends Error {
   constructor(status, sentence, body) {
@@ -52,9 +58,10 @@ export function query(params) {
 async function ask(method, path, { headers, body, signal }) {
   const patience = AbortSignal.timeout(PATIENCE);
   const either = signal && AbortSignal.any ? AbortSignal.any([signal, patience]) : (signal ?? patience);
+  const asked = performance.now() - touched > AWAY ? { ...headers, "X-Risk-Background": "1" } : headers;
   let response;
   try {
-    response = await fetch(path, { method, headers, body, signal: either, credentials: "same-origin" });
+    response = await fetch(path, { method, headers: asked, body, signal: either, credentials: "same-origin" });
   } catch (error) {
     if (signal?.aborted) throw error; // who asked has gone elsewhere
     throw new ApiError(0, "", null);
