@@ -16,6 +16,9 @@ __all__ = ["Reader", "table"]
 
 _OURS = Path(__file__).parent / "tables"
 
+#: Digits before the point, or noughts behind it, that no number of a table has.
+_MOST_PLACES = 30
+
 _E = TypeVar("_E", bound=Enum)
 
 
@@ -66,10 +69,13 @@ class Reader:
         if found is None:
             return Fraction(0)
         try:
-            return Fraction(Decimal(found.raw or str(found.value)))
-        except (InvalidOperation, ValueError, OverflowError):
-            self.report(found, f"{key} is a number, not {found.plain()!r}")
-            return Fraction(0)
+            number = Decimal(found.raw or str(found.value))
+        except (InvalidOperation, ValueError):
+            number = Decimal("NaN")
+        if number.is_finite() and abs(number.adjusted()) <= _MOST_PLACES:
+            return Fraction(number)
+        self.report(found, f"{key} is a number, not {found.plain()!r}")
+        return Fraction(0)
 
     def share(self, node: Node, key: str) -> Fraction:
         """A share from 0 to 1 with at most three decimals."""

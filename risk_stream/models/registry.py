@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -162,10 +163,10 @@ def _wrong_value(allowed: Allowed, value: Parameter) -> str | None:
     if allowed.kind is bool or isinstance(value, bool):
         good = allowed.kind is bool and isinstance(value, bool)
     else:
-        whole = allowed.kind is float or (allowed.kind is int and float(value).is_integer())
+        fits = allowed.kind is float or (allowed.kind is int and isinstance(value, int))
         low = -math.inf if allowed.low is None else allowed.low
         high = math.inf if allowed.high is None else allowed.high
-        good = allowed.kind is not str and whole and math.isfinite(value) and low <= value <= high
+        good = fits and abs(value) <= sys.float_info.max and low <= value <= high
     return None if good else f"must be {_range(allowed)}, not {value}"
 
 

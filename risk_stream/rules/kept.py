@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from risk_stream.rules.language.expression import CARD, FIRED, SCORE
 from risk_stream.rules.load import KINDS, kind_of_file, load_file
 
 __all__ = ["KeptFiles"]
+
+log = logging.getLogger(__name__)
 
 #: A file that so many loads did not name is forgotten; a house that goes back to what it had finds it again.
 FORGOTTEN_AFTER = 4
@@ -123,7 +126,14 @@ class _Load:
     ) -> _Kept:
         if isinstance(root, ProblemsError):
             return _Kept(None, tuple(root.problems), "rules", False, {}, {}, self.number)
-        file = load_file(self.catalogue, self.calendars, root, self.texts[name], libraries, known)
+        try:
+            file = load_file(self.catalogue, self.calendars, root, self.texts[name], libraries, known)
+        except Exception as error:  # of a file that nobody thought of: a worker goes on with what it has
+            log.exception("the checks of %s failed", name)
+            said = (
+                f"this file could not be checked ({type(error).__name__}), which is a fault of risk-stream: report it"
+            )
+            return _Kept(None, (Problem(name, 1, 1, said),), "rules", False, {}, {}, self.number)
         return _Kept(file, (), kind_of_file(root), "import" in root, shared, self.calendars, self.number)
 
 

@@ -70,6 +70,10 @@ def test_a_component_can_be_used_as_it_is(name: str) -> None:
             (0, "height", "height of HalfSpaceTrees must be a whole number from 1 to 14, not 2.5"),
         ),
         (
+            [Step("HalfSpaceTrees", {"n_trees": 25.0})],
+            (0, "n_trees", "n_trees of HalfSpaceTrees must be a whole number from 1 to 200, not 25.0"),
+        ),
+        (
             [Step("HalfSpaceTrees", {"n_trees": True})],
             (0, "n_trees", "n_trees of HalfSpaceTrees must be a whole number from 1 to 200, not True"),
         ),

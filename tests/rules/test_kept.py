@@ -101,6 +101,26 @@ def test_a_file_that_was_wrong_is_said_again_and_not_read_again() -> None:
     assert said({"a.yaml": A}, files) == said({"a.yaml": A}, None)
 
 
+def test_a_file_whose_checks_fail_themselves_is_a_problem_of_that_file(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that reads it says so and goes on with what is in force; what went wrong stands in its log."""
+
+    def fails(*given: Any) -> Any:
+        if given[2].file == "b.yaml":
+            raise OverflowError("beyond all numbers")
+        return load(*given)
+
+    load = kept.load_file
+    monkeypatch.setattr(kept, "load_file", fails)
+    with pytest.raises(PlanError) as caught:
+        plan_of({"a.yaml": A, "b.yaml": B}, KeptFiles())
+    assert [str(problem) for problem in caught.value.problems] == [
+        "b.yaml:1:1: this file could not be checked (OverflowError), which is a fault of risk-stream: report it"
+    ]
+    assert "beyond all numbers" in caplog.text
+
+
 def test_a_file_under_another_name_is_read_for_its_places() -> None:
     """What is wrong in it is said where it stands now."""
     files, wrong = KeptFiles(), A.replace("paid", "piad")

@@ -241,8 +241,9 @@ def _share(node: Node, report: Report) -> int | None:
         report(node, "'p' is missing: say which share of the values lies below it or at it, such as p: 0.95")
         return None
     value = said.value
-    millionths = round(value * _WHOLE) if isinstance(value, int | float) and not isinstance(value, bool) else 0
-    if not 0 < millionths <= _WHOLE or abs(millionths - value * _WHOLE) > 1e-6:
+    share = value if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1 else 0
+    millionths = round(share * _WHOLE)
+    if not millionths or abs(millionths - share * _WHOLE) > 1e-6:
         report(said, "p is a share above 0 and at most 1 with at most six decimals, such as 0.95")
         return None
     return millionths

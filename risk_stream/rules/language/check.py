@@ -32,6 +32,7 @@ from risk_stream.rules.language.expression import (
 from risk_stream.rules.language.functions import Functions, Vocabulary
 from risk_stream.rules.language.kinds import (
     COUNTED,
+    ONE_OF_THEM,
     ORDERED,
     as_time,
     bounds,
@@ -256,6 +257,8 @@ class Checker:
             raise ExpressionError(
                 f"{left.kind.value} cannot be compared with {right.kind.value}{quoted(left, right)}", node.at
             )
+        if Kind.SET in kinds:
+            raise ExpressionError(f"{Kind.SET.value} cannot be compared: {ONE_OF_THEM}", node.at)
         if node.op in ("<", "<=", ">", ">=") and left.kind not in ORDERED:
             raise ExpressionError(f"{left.kind.value} has no order: compare it with == or != or in", node.at)
 
@@ -407,7 +410,7 @@ class Checker:
 def _no_condition(name: str, kind: Kind) -> str:
     """The sentence about a name of a value that stands where a condition is expected."""
     if kind is Kind.SET:
-        return f"'{name}' is {kind.value}, not a condition: ask for one of them, as in has({name}, \"...\")"
+        return f"'{name}' is {kind.value}, not a condition: {ONE_OF_THEM.replace('seen', name)}"
     example = {Kind.TEXT: '== "..."', Kind.TIME: '> "2024-01-31"'}.get(kind, "> 1")
     return f"'{name}' is {kind.value}, not a condition: compare it, as in {name} {example}"
 

@@ -416,18 +416,7 @@ class _Reader:
         if value is None:
             raise self._error("'None' is not part of the language: write x is missing", node)
         if isinstance(value, str):
-            if any("\ud800" <= character <= "\udfff" for character in value):
-                raise self._error("the text holds half a character (a surrogate), which no event can hold", node)
-            if (hidden := hidden_character(value)) is not None:
-                # what Python makes of \b and \1, which a pattern may be meant to hold
-                swallowed = any("\x01" <= character <= "\x08" for character in value)
-                advice = "a backslash is written twice" if swallowed else "remove it"
-                raise self._error(f"the text holds the character {hidden[1]}, which nobody sees: {advice}", node)
-            if not _STRINGS.fullmatch(self._written(node)):
-                raise self._error(
-                    "a text stands in one pair of quotation marks, with nothing before it; between two is a comma", node
-                )
-            return Literal(value, at)
+            return Literal(self._text(value, node), at)
         if isinstance(value, int | float):
             # an int is compared as it is: a huge one cannot be made a float
             if not -MAX_LITERAL <= value <= MAX_LITERAL:
@@ -452,10 +441,25 @@ class _Reader:
             return self._asking(node.func.id, node)
         return Call(node.func.id, tuple(self.read(argument, depth) for argument in node.args), self._at(node))
 
+    def _text(self, value: str, node: ast.Constant) -> str:
+        """A written text as it is, if it is one that an event can hold and people can see."""
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise self._error("the text holds half a character (a surrogate), which no event can hold", node)
+        if (hidden := hidden_character(value)) is not None:
+            # what Python makes of \b and \1, which a pattern may be meant to hold
+            swallowed = any("\x01" <= character <= "\x08" for character in value)
+            advice = "a backslash is written twice" if swallowed else "remove it"
+            raise self._error(f"the text holds the character {hidden[1]}, which nobody sees: {advice}", node)
+        if not _STRINGS.fullmatch(self._written(node)):
+            raise self._error(
+                "a text stands in one pair of quotation marks, with nothing before it; between two is a comma", node
+            )
+        return value
+
     def _asking(self, function: str, node: ast.Call) -> Name:
         match node.args:
-            case [ast.Constant(value=str(name))] if name.strip():
-                return Name(f'{function}("{name}")', self._at(node))
+            case [ast.Constant(value=str(name)) as given] if name.strip():
+                return Name(f'{function}("{self._text(name, given)}")', self._at(node))
         raise self._error(f'{function}() takes the name of {ASKING[function]} in quotes: {function}("name")', node)
 
     def _compare(self, node: ast.Compare, depth: int) -> Node:
@@ -494,7 +498,7 @@ class _Reader:
         named = node.args[0] if len(node.args) == 1 and not node.keywords else None
         if not isinstance(named, ast.Constant) or not isinstance(named.value, str) or not named.value.strip():
             raise self._error('list takes the name of a list of the house in quotes: in list("watch")', node)
-        return named.value
+        return self._text(named.value, named)
 
     def _list(self, node: ast.expr, depth: int) -> tuple[Literal, ...]:
         if not isinstance(node, ast.List):

@@ -12,7 +12,17 @@ from types import MappingProxyType
 from risk_stream.calendars import Calendar
 from risk_stream.features import MOST_VALUES
 from risk_stream.rules.language.expression import ASKING, Call, ExpressionError, Node
-from risk_stream.rules.language.kinds import COUNTED, ORDERED, as_time, folded, must_be, nearest, quoted, wording_of
+from risk_stream.rules.language.kinds import (
+    COUNTED,
+    ONE_OF_THEM,
+    ORDERED,
+    as_time,
+    folded,
+    must_be,
+    nearest,
+    quoted,
+    wording_of,
+)
 from risk_stream.rules.language.meaning import (
     AggregateValue,
     Chosen,
@@ -287,6 +297,8 @@ class Functions:
         kind = (kinds - {Kind.NUMBER} or kinds).pop()
         if len(kinds) > 1 and (Kind.NUMBER not in kinds or len(kinds) > 2 or kind not in COUNTED):
             raise ExpressionError(f"the arguments of {node.function}() must be of one kind{quoted(*values)}", node.at)
+        if kind is Kind.SET:
+            raise ExpressionError(f"{node.function}() does not work on {kind.value}: {ONE_OF_THEM}", node.at)
         self._of_one_currency(values, node.at)
         return kind, values
 

@@ -26,6 +26,7 @@ from risk_stream.rules.language.meaning import (
 
 __all__ = [
     "COUNTED",
+    "ONE_OF_THEM",
     "ORDERED",
     "as_time",
     "bounds",
@@ -63,6 +64,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{found[0]}'?" if found else ""
 
 
+#: The end of a sentence about texts that were seen, where one value is wanted.
+ONE_OF_THEM = 'ask for one of them, as in has(seen, "...")'
+
+
 def must_be(value: Value, kinds: tuple[Kind, ...], what: str, at: int) -> None:
     """Refuse a value that is of none of some kinds; `what` does not work on it. Raises `ExpressionError`."""
     if value.kind not in kinds:
@@ -76,7 +81,9 @@ def as_time(side: Value, other: Value, node: Node) -> Value:
     try:
         moment = datetime.fromisoformat(side.value)
         moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-        return Constant(Kind.TIME, float(round(moment.timestamp() * 1000)))
+        ms = float(round(moment.timestamp() * 1000))
+        datetime.fromtimestamp(ms / 1000, UTC)  # also in UTC and to the millisecond it is in the calendar
+        return Constant(Kind.TIME, ms)
     except (ValueError, OverflowError):
         raise ExpressionError('a time is written "2024-01-31" or "2024-01-31T09:30:00Z"', node.at) from None
 

@@ -180,7 +180,7 @@ class Compiler:
 
     def _first_that(self, feature: str, conditions: Sequence[str], names: Sequence[str]) -> str:
         """For a sentence: the name behind the first of some conditions that is true, one of which is."""
-        if len(names) == 1:
+        if len(set(names)) == 1:
             return names[0].replace("{", "{{").replace("}", "}}")
         said = [f"{when}, {_text(name)}" for when, name in zip(conditions, names, strict=True)][:_MOST_NAMED]
         last = _text(names[-1] if len(names) <= _MOST_NAMED else "another step")

@@ -7,6 +7,7 @@ from typing import Any
 
 from risk_stream.rules.lifecycle.model import Lifecycle, Step
 from risk_stream.rules.lifecycle.proof import BY, NO_STEP, PROCESS_STEP, Loans, Proof
+from risk_stream.rules.limits import MAX_WINDOW_MS
 
 __all__ = ["Examples"]
 
@@ -36,7 +37,7 @@ class Examples:
     def of_overdue(self, step: Step, on: Step) -> dict[str, Any]:
         """Nothing within the limit fires; the step, or an end, does not."""
         assert step.limit is not None
-        until = {"until": f"{step.limit.delay.longest_ms // _DAY_MS + 1}d"}
+        until = {"until": f"{min(step.limit.delay.longest_ms + _DAY_MS, MAX_WINDOW_MS) // _DAY_MS}d"}
         ends = [end for end in self._cycle.ends if end != step.id]
         behind = self._others(on) if on is step else []  # what is judged last is not the step, which is awaited again
         found = self._tests(on, [on.id], [on.id, step.id], others=[step.id, *ends], behind=behind)

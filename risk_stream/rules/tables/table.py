@@ -164,8 +164,9 @@ class Tables(Judging):
             reason = self._reader.text(node, "reason", None)
             terms.placeholders(node["reason"])
             return None if reason is None else with_constants(self._reader, node["reason"], reason, self._known)
-        for function, name in tuple(self._known.neighbours.asked):
-            if function == FIRED and node["when"].value.strip() in (f'{FIRED}("{name}")', f"{FIRED}('{name}')"):
+        when = node["when"].value
+        for function, name in tuple(self._known.neighbours.asked) if isinstance(when, str) else ():
+            if function == FIRED and when.strip() in (f'{FIRED}("{name}")', f"{FIRED}('{name}')"):
                 return None if condition is None else terms.said_of(name, self._known.neighbours.rule(name).summary)
         self._reader.report(node, "'reason' is missing: say in a sentence why, with {names} of fields and features")
         return None

@@ -182,6 +182,23 @@ def test_every_rule_brings_tests_that_pass_and_see_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
+    "instead",
+    [
+        {"within: 2d": "within: 3650d"},
+        {"Deed at the notary": "Contract signed", "{all: approval, any: [contract, notary]}": "[contract, notary]"},
+    ],
+    ids=["the longest limit", "two steps of one name"],
+)
+def test_what_may_be_written_brings_tests_that_pass(instead: dict[str, str]) -> None:
+    """At the bounds of the language too."""
+    text = CYCLE
+    for written, other in instead.items():
+        assert written in text
+        text = text.replace(written, other)
+    assert [f"{one.rule}: {one.message}" for one in run_tests(plan(text)) if not one.passed] == []
+
+
+@pytest.mark.parametrize(
     ("proof", "where"),
     [
         ("repayment", "prepays"),
