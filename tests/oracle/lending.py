@@ -26,7 +26,7 @@ ORDERS = {
 
 
 Item: TypeAlias = tuple[date, str, int]
-#: What a new contract makes due, by what was unpaid the evening before.
+#: What a new contract makes due, by what the payments of its day leave unpaid.
 Replaced: TypeAlias = Callable[[int], list[Item]]
 
 
@@ -80,25 +80,21 @@ def walk(loan: Loan, until: date, known: date) -> dict[date, Day]:
     last_over = dict.fromkeys((0, 30, 90), date.min)
     new_terms = dict(loan.replaced)
     while day <= until:
-        if day in new_terms:
-            unpaid = owed + sum(item[2] for item in debts if item[1] != "principal")
-            items = new_terms[day](unpaid)
-            debts, due_on = [], {due: found for due, found in due_on.items() if due < day}
-            owed = sum(amount for _, kind, amount in items if kind == "principal")
-            for due, kind, amount in items:
-                due_on.setdefault(due, []).append([due, kind, amount])
         debts += [item for item in due_on.get(day, []) if item[2]]
         money += paid.get(day, 0)
         if money and debts:
-            for group in ORDERS[loan.order]:
-                kinds = group.split("+")
-                of_group = [item for item in debts if item[1] in kinds]
-                for item in sorted(of_group, key=lambda item: (item[0], kinds.index(item[1]))):
-                    part = min(money, item[2])
-                    item[2] -= part
-                    money -= part
-                    owed -= part if item[1] == "principal" else 0
+            owing = sum(item[2] for item in debts if item[1] == "principal")
+            money = _pay(debts, money, loan.order)
             debts = [item for item in debts if item[2]]
+            owed -= owing - sum(item[2] for item in debts if item[1] == "principal")
+        if day in new_terms:
+            items = new_terms[day](owed + sum(item[2] for item in debts if item[1] != "principal"))
+            for item in debts:
+                item[2] = 0
+            debts, due_on = [], {due: found for due, found in due_on.items() if due <= day}
+            owed = sum(amount for _, kind, amount in items if kind == "principal")
+            for due, kind, amount in items:
+                due_on.setdefault(due, []).append([due, kind, amount])
         if day == loan.written_off:
             for item in debts:
                 item[2] = 0
@@ -115,6 +111,18 @@ def walk(loan: Loan, until: date, known: date) -> dict[date, Day]:
         days[day] = Day(late, past, material, outstanding, missed, day in due_on, last_over)
         day += DAY
     return days
+
+
+def _pay(debts: list[list[Any]], money: int, order: str) -> int:
+    """Settles what is due with money there is; what is left of it."""
+    for group in ORDERS[order]:
+        kinds = group.split("+")
+        of_group = [item for item in debts if item[1] in kinds]
+        for item in sorted(of_group, key=lambda item: (item[0], kinds.index(item[1]))):
+            part = min(money, item[2])
+            item[2] -= part
+            money -= part
+    return money
 
 
 def later(day: date, months: int) -> date:

@@ -22,8 +22,6 @@ from risk_stream.lending.schedules import Accrual, Terms, schedule
 
 __all__ = ["Change", "Early", "Restructured", "Version", "WrittenOff", "versions"]
 
-_DAY = np.timedelta64(1, "D")
-
 
 @dataclass(frozen=True, slots=True)
 class Restructured:
@@ -130,9 +128,9 @@ def _apply(account: _Account, change: Change) -> None:
 
 
 def _restructure(account: _Account, change: Restructured) -> None:
-    """What was due before the day is cleared, what would come is replaced by the new schedule."""
-    unpaid, _ = account.left(change.day - _DAY)
-    before = account.due.due < change.day
+    """What the day's payments leave of what is due is cleared, what would come is replaced by the new schedule."""
+    unpaid, _ = account.left(change.day)
+    before = account.due.due <= change.day
     principal = change.principal
     if principal is None:
         principal = int(unpaid[before].sum() + unpaid[~before & (account.due.kind == Kind.PRINCIPAL)].sum())

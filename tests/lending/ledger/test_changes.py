@@ -86,6 +86,22 @@ def test_new_terms_of_a_smaller_principal_forgive_the_rest() -> None:
     assert owed(book_of(loan(), change), "2026-03-20") == (0, 0, 10_000_00)
 
 
+@pytest.mark.parametrize(
+    ("payments", "left"), [((), 12_120_00), ((1_066.19,), 11_053_81), ((500,), 11_620_00), ((6_066.19,), 11_053_81)]
+)
+def test_new_terms_on_a_due_date_take_what_its_payment_leaves_of_interest_and_principal(
+    payments: tuple[float, ...], left: int
+) -> None:
+    """120.00 of interest and 946.19 of principal fall due on the day itself; what is paid over them waits."""
+    change = event("restructuring", "2026-02-15", first_due="2026-03-15", instalments=6, in_difficulty=True)
+    found = book_of(loan(), change, *(paid("2026-02-15", amount=amount) for amount in payments))
+    assert owed(found, "2026-02-15") == (0, 0, left)
+    waits = max(0, round(100 * sum(payments)) - 1_066_19)
+    late = arrears(found.book("2026-02-15"), "2026-02-15")
+    assert (late.principal.tolist(), late.credit.tolist()) == ([left], [waits])
+    assert late.last_day_over(0).astype(str).tolist() == ["0001-01-01"]
+
+
 def test_what_is_written_off_leaves_the_book_and_comes_back_as_a_recovery() -> None:
     found = book_of(loan(), event("write_off", "2026-05-20"), event("recovery", "2026-06-01", amount=700))
     assert owed(found, "2026-05-19")[0] == 93
