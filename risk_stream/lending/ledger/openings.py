@@ -139,12 +139,13 @@ def check_openings(
     day, late = days_written(batch), batch.fixed("days_past_due")
     past, principal = _money(batch, "amount_past_due"), batch.fixed("principal")
     part, owed = _money(batch, "principal_past_due"), batch.fixed("outstanding")
-    first, start = events.dates(batch, "first_due"), events.dates(batch, "start_date")
+    first, start, clean = (events.dates(batch, name) for name in ("first_due", "start_date", "clean_from"))
     no_rest = np.isnat(first) | (batch.fixed("instalments") == MISSING)
     said: dict[int, str] = {}
     checks = (
         (np.isnat(day), "business_date is no day such as 2026-11-27"),
         (start > day, "its start is after the day of the opening"),
+        ((clean > day) & (late <= 0), "clean_from is after the day of the opening"),
         ((past > 0) != (late > 0), "days past due and an amount past due go together"),
         (part > past, "more principal is past due than there is past due"),
         (owed != principal + past, "outstanding is not the principal not yet due and what is past due"),

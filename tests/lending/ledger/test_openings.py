@@ -142,6 +142,7 @@ def test_a_late_loan_that_was_opened_can_be_restructured() -> None:
         ({"first_due": "2026-02-15"}, "first_due is before the day of the opening: that is past due"),
         ({"instalments": None}, "principal that is not yet due needs instalments and first_due"),
         ({"start_date": "2026-03-01"}, "its start is after the day of the opening"),
+        ({"clean_from": "2026-03-01"}, "clean_from is after the day of the opening"),
     ],
 )
 def test_an_opening_that_does_not_add_up_is_left_out(fields: dict[str, Any], sentence: str) -> None:
@@ -153,6 +154,12 @@ def test_an_opening_that_does_not_add_up_is_left_out(fields: dict[str, Any], sen
 def test_an_opening_later_than_it_began_is_left_out() -> None:
     found = book_of(late(start_date="2025-12-01"))
     assert [one.message for one in found.faults.told] == ["loan L1: it cannot be late since before it began"]
+
+
+def test_a_late_loan_may_say_that_it_is_clean_from_the_next_day_at_the_earliest() -> None:
+    found = book_of(late(clean_from="2026-03-01"))
+    assert found.faults.total == 0
+    assert arrears(found.book("2026-02-28"), "2026-02-28").days.tolist() == [100]
 
 
 def test_an_instalment_below_the_interest_is_no_contract() -> None:
