@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import msgspec
@@ -71,12 +72,10 @@ class Answers:
 
     def __init__(self) -> None:
         self._held: dict[str, Answer] = {}
+        self._ages: list[tuple[int, str]] = []  # a heap: partitions are read one before the other, not by age
 
     def __len__(self) -> int:
         return len(self._held)
-
-    def __contains__(self, application: str) -> bool:
-        return application in self._held
 
     def get(self, application: str) -> Answer | None:
         """The answer; None where the log has none."""
@@ -84,16 +83,16 @@ class Answers:
 
     def take(self, application: str, answer: Answer) -> bool:
         """A record of the log; -> whether it is the first of its application, and so the answer."""
-        return self._held.setdefault(application, answer) is answer
+        if self._held.setdefault(application, answer) is not answer:
+            return False
+        heappush(self._ages, (answer.at, application))
+        return True
 
     def forget(self, before: int) -> int:
         """Forget what the broker got before a time, ms; -> how many."""
         gone = 0
-        while self._held:
-            application = next(iter(self._held))
-            if self._held[application].at >= before:
-                break
-            del self._held[application]
+        while self._ages and self._ages[0][0] < before:
+            del self._held[heappop(self._ages)[1]]
             gone += 1
         return gone
 

@@ -93,7 +93,7 @@ class Asking:
         try:
             event = orjson.loads(record.value or b"")
             application = event["id"]
-            if isinstance(application, str) and event.get("type") == APPLICATION and application not in self.answers:
+            if isinstance(application, str) and event.get("type") == APPLICATION and self.known(application) is None:
                 body = event.get("request") or body_hash(event)
                 self._asked.setdefault(application, (body, record.timestamp / 1000))
         except (ValueError, KeyError, TypeError, BadRequestError):
@@ -112,11 +112,19 @@ class Asking:
         waiting = self._waiting.pop(decision.id, None)
         body = decision.request or (asked[0] if asked else waiting.body if waiting else None)
         answer = Answer(record.value, body, record.timestamp)
+        self._forget()
         if not self.answers.take(decision.id, answer):
             return
-        self.answers.forget(int(self._wall() * 1000) - self.keep_ms)
         if waiting is not None and not waiting.told.done():
             waiting.told.set_result(answer)
+
+    def known(self, application: str) -> Answer | None:
+        """The answer of an application; None where the log has none that is still kept."""
+        self._forget()
+        return self.answers.get(application)
+
+    def _forget(self) -> None:
+        self.answers.forget(int(self._wall() * 1000) - self.keep_ms)
 
     # Asking
 
@@ -130,7 +138,7 @@ class Asking:
             OverloadedError: too many requests wait.
             LostError: the broker stores nothing.
         """
-        answer = self.answers.get(request.id)
+        answer = self.known(request.id)
         if answer is None:
             if self.in_flight >= self.most:
                 raise OverloadedError(f"{self.in_flight:,} requests wait for an answer: ask again in a second")

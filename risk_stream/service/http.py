@@ -52,7 +52,7 @@ class _Handlers:
             return _error(503, _NOT_READY)
         try:
             request = self._read(asked, await asked.read())
-            known = request.id in self.asking.answers
+            known = self.asking.known(request.id) is not None
             left = request.deadline_ms / 1000 - (time.monotonic() - began)
             answer = await self.asking.answer(request, waits=left)
         except web.HTTPRequestEntityTooLarge:
@@ -71,7 +71,7 @@ class _Handlers:
     async def get(self, asked: web.Request) -> web.Response:
         """The answer to an application; 404 where there is none."""
         application = asked.match_info["application"]
-        answer = self.asking.answers.get(application)
+        answer = self.asking.known(application)
         if answer is not None:
             return web.Response(body=answer.value, content_type="application/json")
         if not self.ready():

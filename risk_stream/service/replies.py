@@ -104,7 +104,7 @@ class Replies:
         while not value:
             try:
                 request = self._read(record, headers)
-                known = request.id in self.asking.answers
+                known = self.asking.known(request.id) is not None
                 left = request.deadline_ms / 1000 - (time.time() - record.timestamp / 1000)
                 value = (await self.asking.answer(request, waits=max(0.0, left), is_asked=True)).value
                 self._count("known" if known else "answered" if time.monotonic() - began < left else "deadline")

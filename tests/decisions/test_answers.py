@@ -52,6 +52,20 @@ def test_answers_are_forgotten_by_age_alone(log: list[tuple[str, str]], before: 
     assert {a for a in "abcd" if answers.get(a)} == {a for a, at in firsts.items() if at >= before}
 
 
+@given(st.lists(st.integers(0, 9), max_size=12), st.lists(st.integers(0, 12), max_size=3))
+def test_no_answer_outlives_its_age_in_whatever_order_partitions_are_read(ages: list[int], befores: list[int]) -> None:
+    """One partition is read to its end before another begins: what is new comes before what is old."""
+    answers = Answers()
+    for number, at in enumerate(ages):
+        answers.take(str(number), Answer(b"", None, at))
+    latest = 0
+    for before in befores:
+        answers.forget(before)
+        latest = max(latest, before)
+        assert [n for n in range(len(ages)) if answers.get(str(n))] == [n for n, at in enumerate(ages) if at >= latest]
+        assert len(answers) == sum(at >= latest for at in ages)
+
+
 @given(LOGS)
 def test_an_officer_hears_of_each_record_with_another_verdict_and_of_the_end_of_it(log: list[tuple[str, str]]) -> None:
     """What stands of an application's differences is whether its last record has the answer's verdict."""

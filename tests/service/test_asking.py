@@ -41,9 +41,10 @@ class Log:
     away: bool = False
     refuses: bool = False
     heard: dict[int, tuple[int, int]] = field(default_factory=dict)
+    now: int = NOW
 
-    def server(self, most: int = 100) -> Asking:
-        made = Asking(self.ask, self.decide, most=most, keep_ms=10**12, wall=lambda: NOW / 1000)
+    def server(self, most: int = 100, keep_ms: int = 10**12) -> Asking:
+        made = Asking(self.ask, self.decide, most=most, keep_ms=keep_ms, wall=lambda: self.now / 1000)
         self.servers.append(made)
         return made
 
@@ -62,9 +63,9 @@ class Log:
         of = self.servers.index(server)
         asked, decided = self.heard.get(of, (0, 0))
         for value in self.requests[asked:]:
-            server.hear_request(Record(value))  # type: ignore[arg-type]
+            server.hear_request(Record(value, self.now))  # type: ignore[arg-type]
         for said in self.decisions[decided:]:
-            server.hear_decision(Record(said.to_json()))  # type: ignore[arg-type]
+            server.hear_decision(Record(said.to_json(), self.now))  # type: ignore[arg-type]
         self.heard[of] = len(self.requests), len(self.decisions)
 
     async def flow(self, chance: random.Random) -> None:
@@ -190,6 +191,27 @@ def test_another_body_under_the_same_id_is_refused() -> None:
             with pytest.raises(ConflictError):
                 await server.answer(request(amount=6), waits=0.5)
             assert (await server.answer(request(), waits=0.5)).request == request().body
+
+    run(story())
+
+
+def test_an_answer_is_given_as_long_as_it_is_kept_and_then_its_id_may_be_asked_anew() -> None:
+    """Also on a server that hears of no other decision meanwhile; with another body too."""
+
+    async def story() -> None:
+        log = Log()
+        server = log.server(keep_ms=1_000)
+        log.decisions.append(decision("A1", "approve", request=request().body))
+        log.tell(server)
+        log.now += 1_000
+        assert answered((await server.answer(request(), waits=0.5)).value)["verdict"] == "approve"
+        log.now += 1
+        asked = asyncio.create_task(server.answer(request(amount=6), waits=0.5))
+        await asyncio.sleep(0)
+        assert len(log.requests) == 1
+        log.decisions.append(decision("A1", "decline", request=request(amount=6).body))
+        log.tell(server)
+        assert answered((await asked).value)["verdict"] == "decline"
 
     run(story())
 

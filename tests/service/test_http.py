@@ -25,7 +25,7 @@ class Door:
 
     def __init__(self) -> None:
         self.log, self.ready, self.slow = Log(), True, False
-        self.asking = Asking(self.ask, self.decide, most=2, keep_ms=10**12)
+        self.asking = Asking(self.ask, self.decide, most=2, keep_ms=10**12, wall=lambda: self.log.now / 1000)
         self.log.servers.append(self.asking)
         self.metrics = Metrics(of=SERVER_METRICS)
 
@@ -65,6 +65,20 @@ def test_an_application_is_answered_with_the_record_and_again_with_the_same() ->
         bare = {name: said for name, said in BODY.items() if name != "application"}
         by_header = await client.post("/v1/decisions", json=bare, headers={"Idempotency-Key": "A1"})
         assert await by_header.read() == value
+
+    visit(story)
+
+
+def test_an_answer_that_is_no_longer_kept_is_not_shown() -> None:
+    """404 as for an application that nobody asked for, and a request for it counts as a new one."""
+
+    async def story(door: Door, client: TestClient[Any, Any]) -> None:
+        await client.post("/v1/decisions", json=BODY)
+        door.log.now += 10**12 + 1
+        assert (await client.get("/v1/decisions/A1")).status == 404
+        assert (await client.post("/v1/decisions", json=BODY)).status == 200
+        assert len(door.log.requests) == 2
+        assert door.metrics.get("risk_stream_decision_requests_total", "http", "answered") == 2
 
     visit(story)
 
