@@ -96,8 +96,6 @@ class DecisionWatch:
             tp = messages[0].topic, messages[0].partition
             mine, records = await self.runs.take(messages, self._anew)
             outgoing = [out for record in records for out in self._hear(tp[1], record)]
-            if records:
-                self._verdicts[tp[1]].forget(int(records[-1].timestamp - self.settings.decisions_days * _DAY_MS))
             self.runs.acknowledge(tp, mine, await self.runs.hand_over(outgoing))
 
     def _anew(self, tp: TopicPartition) -> None:
@@ -111,6 +109,7 @@ class DecisionWatch:
             if is_new:
                 yield self._no_decision(partition, record, str(exc))
             return
+        verdicts.forget(int(record.timestamp - self.settings.decisions_days * _DAY_MS))
         if is_new and verdicts.is_answer(decision):
             self.metrics.add("risk_stream_decisions_total", 1, decision.verdict, decision.table, decision.by)
         difference = verdicts.take(decision, record.timestamp)

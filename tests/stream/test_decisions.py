@@ -119,6 +119,17 @@ def test_alerts_are_the_same_after_a_restart_anywhere(log: list[tuple[str, str]]
         assert again.get("risk_stream_decisions_total") == counted.get("risk_stream_decisions_total")
 
 
+def test_an_application_that_is_asked_anew_after_its_answer_was_kept_has_no_other_verdict() -> None:
+    """Also where nothing was decided in between: as long as it is kept it differs, a millisecond later it is new."""
+    kept = int(Settings().decisions_days * 86_400_000)
+    log = [decision("A1", "approve"), decision("A1", "decline")]
+    for passed, alerts in ((kept, 1), (kept + 1, 0)):
+        first, second = (FakeRecord(i, d.to_json(), NOW + i * passed) for i, d in enumerate(log))
+        kafka, metrics = watched([first, second])
+        assert len(kafka.alerts) == alerts
+        assert metrics.get("risk_stream_decisions_total", "decline", "t", "engine") == 1 - alerts
+
+
 def test_what_is_no_decision_is_refused_and_stops_nothing() -> None:
     """Somebody else has written into the topic."""
     log = records([decision("A1", "approve"), decision("A1", "decline")])
