@@ -17,6 +17,9 @@ __all__ = ["MarginRules", "load_margin_rules"]
 _KEYS = ("name", "source", "lines", "deadline", "ratios", "concentration", "haircuts", "house")
 _LINES = ("withdrawal", "warning", "call", "forced_sale")
 _HAIRCUTS = ("special_treatment", "index_member", "share", "fund", "bond", "future", "option")
+#: The indices whose shares the exchanges let count more, as they are compared: SSE 180, with SSE 50 that is chosen from
+#: it, and SZSE 100.
+_INDICES = frozenset({"SSE180", "SSE50", "SZSE100"})
 #: Ratios are compared exactly in int64: a line is at most five, with at most three decimals.
 _MOST, _STEPS = 5, 1000
 
@@ -44,7 +47,7 @@ class MarginRules:
         """The share of an instrument's value that counts as margin; nothing of a kind that nobody has told."""
         if special_treatment:
             return self.haircuts["special_treatment"]
-        if index_member:
+        if kind == "share" and "".join((index_member or "").split()).upper() in _INDICES:
             return self.haircuts["index_member"]
         return self.haircuts.get(kind or "", Fraction(0))
 

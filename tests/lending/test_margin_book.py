@@ -226,3 +226,20 @@ def test_haircuts_go_by_treatment_then_index_then_kind() -> None:
     assert RULES.haircut("share", "SSE 180", False) == Fraction(7, 10)
     assert RULES.haircut("share", "SSE 180", True) == 0
     assert RULES.haircut(None, None, None) == 0
+
+
+@pytest.mark.parametrize("index", ["SSE 180", "SZSE 100", "SSE 50", "sse180", " SZSE  100 "])
+def test_a_share_of_an_index_that_the_exchanges_name_counts_more(index: str) -> None:
+    """SSE 50 is a part of SSE 180."""
+    assert RULES.haircut("share", index, False) == Fraction(7, 10)
+
+
+@pytest.mark.parametrize("index", ["CSI 1000", "SSE 18", "none", "", " "])
+def test_a_share_of_any_other_index_counts_as_a_share(index: str) -> None:
+    assert RULES.haircut("share", index, False) == Fraction(13, 20)
+
+
+@pytest.mark.parametrize("kind", ["fund", "bond", "future", "option", None])
+def test_what_is_no_share_counts_by_its_kind_whatever_index_it_names(kind: str | None) -> None:
+    """A future on an index is no collateral, and a fund of it counts as a fund."""
+    assert RULES.haircut(kind, "SSE 180", False) == RULES.haircut(kind, None, False)
