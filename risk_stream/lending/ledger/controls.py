@@ -18,6 +18,8 @@ __all__ = ["Controls", "Total", "differences", "load_controls"]
 
 _KEYS = ("business_date", "totals")
 _ROW = ("entity", "product", "loans", "outstanding", "past_due")
+#: In major units; no book adds up to so much.
+_MOST = 10**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,16 @@ def _minor(reader: Reader, row: Node, key: str) -> int:
     if found is None:
         return 0
     try:
-        amount = Decimal(found.raw or str(found.value)) * 100
+        amount = Decimal(found.raw or str(found.value))
     except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or abs(amount) >= _MOST:
         reader.report(found, f"{key} is an amount such as 12345.67, not {found.plain()!r}")
         return 0
-    if amount != amount.to_integral_value():
+    minor = amount * 100
+    if minor != minor.to_integral_value():
         reader.report(found, f"{key} has more than two decimals: {found.plain()}")
-    return int(amount)
+    return int(minor)
 
 
 def differences(openings: EventBatch, controls: Controls) -> list[str]:
