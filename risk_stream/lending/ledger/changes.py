@@ -7,7 +7,7 @@ payment of that day, and nobody paid it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -71,6 +71,7 @@ class _Account:
     money: tuple[Dates, Amounts]  # that came in
     due: Due
     cleared: list[tuple[np.datetime64, int]]
+    early: list[np.datetime64] = field(default_factory=list)  # days with amounts due that no contract made due
     written_off: int = 0
     ended: np.datetime64 | None = None
 
@@ -156,7 +157,7 @@ def _repay_early(account: _Account, day: np.datetime64) -> None:
     if waiting == 0 or rest == 0:
         return
     following = np.unique(due.due[coming])
-    earlier = due.due[~coming]
+    earlier = np.setdiff1d(due.due[~coming], np.array(account.early, "datetime64[D]"))
     begun = max(earlier.max() if len(earlier) else one_date(account.terms.start), one_date(account.terms.start))
     running = int(due.amount[(due.due == following[0]) & (due.kind == Kind.INTEREST)].sum())
     passed, period = (int((end - begun).astype(np.int64)) for end in (day, following[0]))
@@ -169,6 +170,8 @@ def _repay_early(account: _Account, day: np.datetime64) -> None:
     now = Due(
         np.array([day, day]), np.array([Kind.INTEREST, Kind.PRINCIPAL], np.int8), np.array([interest, repaid], np.int64)
     )
+    if day not in due.due:
+        account.early.append(day)
     kept = _joined(_some(due, ~coming), now)
     if repaid < rest:
         terms = replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,6 +66,53 @@ def test_a_loan_paid_off_between_two_dates_owes_the_interest_of_the_days() -> No
     assert owed(found, "2026-12-31") == (0, 0, 0)
     short = book_of(loan(), first, off | {"amount": 11_109.07})
     assert owed(short, "2026-03-02")[2] == 1
+
+
+def test_each_of_two_early_payments_in_a_period_bears_the_interest_on_it_since_the_last_due_date() -> None:
+    """Of 28 days 14 and 21 have passed: a half of a percent of 5,000.00, then three quarters of one of the rest."""
+    some = paid("2026-03-01", amount=5_025.01, prepays=True)
+    found = book_of(loan(), paid("2026-02-15"), some, paid("2026-03-08", amount=6_099.21, prepays=True))
+    assert owed(found, "2026-03-01") == (0, 0, 6_053_81)
+    assert owed(found, "2026-03-08") == (0, 0, 0)
+    short = book_of(loan(), paid("2026-02-15"), some, paid("2026-03-08", amount=6_099.20, prepays=True))
+    assert owed(short, "2026-03-08")[2] > 0
+
+
+_DUE = np.arange("2026-02", "2027-02", dtype="datetime64[M]").astype("datetime64[D]") + 14
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    early=st.lists(st.tuples(st.integers(0, 380), st.integers(1, 400_000)), min_size=1, max_size=6),
+    method=st.sampled_from(("annuity", "equal_principal", "interest_only")),
+    accrual=st.sampled_from(("months", "unadjusted")),
+)
+def test_interest_is_that_of_each_days_principal_however_often_money_is_paid_early(
+    early: list[tuple[int, int]], method: str, accrual: str
+) -> None:
+    """Counted day by day: by 1/360 of a year, or the month's interest spread over its days."""
+    first = np.datetime64("2026-01-15")
+    events = [paid(str(day), id=f"R{day}") for day in _DUE]
+    events += [paid(str(first + day), minor / 100, id=f"P{i}", prepays=True) for i, (day, minor) in enumerate(early)]
+    found = book_of(loan(method=method, accrual=accrual), *events)
+    assert found.faults.total == 0
+    assert_interest_of_days(found, _DUE, accrual)
+
+
+def assert_interest_of_days(found: Ledger, ends: np.ndarray, accrual: str) -> None:
+    """Interest at 12 % due up to each end of a period is that of every day's principal, within half a cent a line."""
+    book = found.book("2027-12-31")
+    due = book.due.astype("datetime64[D]")
+    interest, principal = book.kind == Kind.INTEREST, book.kind == Kind.PRINCIPAL
+    wanted, begin = Fraction(0), np.datetime64("2026-01-15")
+    for end in ends:
+        of_day = Fraction(1, 360) if accrual != "months" else Fraction(1, 12 * int((end - begin).astype(int)))
+        for day in np.arange(begin, end):
+            left = 12_000_00 - int(book.amount[principal & (due <= day)].sum())
+            wanted += left * Fraction(12, 100) * of_day
+        got = int(book.amount[interest & (due <= end)].sum())
+        assert abs(got - wanted) <= Fraction(int((interest & (due <= end)).sum()), 2), end
+        begin = end
 
 
 @pytest.mark.parametrize("late_days", [0, 40])
