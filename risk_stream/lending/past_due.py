@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -61,13 +61,19 @@ class Book:
     pay_at: NDArray[np.int64]
     value: Days
     paid: Amounts
+    #: Days with amounts due that end no period, as money was paid early on them: the loan, and the day since 1970.
+    early_loan: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    early: Days = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.item_at) - 1
 
     def due_days(self, start: Dates, end: Any) -> Days:
         """How many due dates of each loan lie from its `start` to before `end`: the repayment periods that passed."""
-        found: Days = kernel.count_due_days(self.item_at, self.due, start.astype(np.int64), _day(end))
+        begin, last = start.astype(np.int64), _day(end)
+        found: Days = kernel.count_due_days(self.item_at, self.due, begin, last)
+        inside = (begin[self.early_loan] <= self.early) & (self.early < last)
+        np.subtract.at(found, self.early_loan[inside], 1)
         return found
 
 

@@ -52,11 +52,15 @@ Change: TypeAlias = Restructured | Early | WrittenOff
 
 @dataclass(frozen=True)
 class Version:
-    """A loan from a day on: what is due, what is paid with the clearings, and what was written off."""
+    """A loan from a day on: what is due, what is paid with the clearings, and what was written off.
+
+    `early` are the days with amounts due that no contract made due: those of money that was paid early.
+    """
 
     since: np.datetime64
     due: Due
     paid: tuple[Dates, Amounts]
+    early: Dates
     written_off: int = 0
     ended: bool = False  # written off as a whole: money that comes now is a recovery
 
@@ -71,7 +75,7 @@ class _Account:
     money: tuple[Dates, Amounts]  # that came in
     due: Due
     cleared: list[tuple[np.datetime64, int]]
-    early: list[np.datetime64] = field(default_factory=list)  # days with amounts due that no contract made due
+    early: list[np.datetime64] = field(default_factory=list)  # days as of `Version`
     written_off: int = 0
     ended: np.datetime64 | None = None
 
@@ -92,7 +96,8 @@ class _Account:
         return account.unpaid, account.credit
 
     def version(self, day: np.datetime64) -> Version:
-        return Version(day, self.due, self.paid(), self.written_off, self.ended is not None)
+        early = np.array(self.early, "datetime64[D]")
+        return Version(day, self.due, self.paid(), early, self.written_off, self.ended is not None)
 
 
 def versions(

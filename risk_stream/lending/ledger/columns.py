@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,12 @@ class Columns:
             payments = _exchanged(*payments, numbers, [(day.astype(np.int64), amount) for day, amount in moneys])
         item_at, (due, kind, amount, by) = items
         pay_at, (value, paid) = payments
-        return Book(start, item_at, due, kind, amount, by, pay_at, value, paid)
+        found = Book(start, item_at, due, kind, amount, by, pay_at, value, paid)
+        early = [(loan, day) for loan, one in changed.items() for day in one.early.astype(np.int64).tolist()]
+        if not early:
+            return found
+        loans, days = np.array(early, np.int64).T
+        return replace(found, early_loan=loans, early=days)
 
 
 def columns_of(

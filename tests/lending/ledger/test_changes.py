@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk_stream.lending import Kind, arrears
-from risk_stream.lending.ledger import Ledger
+from risk_stream.lending import Class, Kind, arrears
+from risk_stream.lending.ledger import Ledger, close
 from tests.lending.ledger.said import book_of, event, loan, paid
 
 
@@ -113,6 +113,19 @@ def assert_interest_of_days(found: Ledger, ends: np.ndarray, accrual: str) -> No
         got = int(book.amount[interest & (due <= end)].sum())
         assert abs(got - wanted) <= Fraction(int((interest & (due <= end)).sum()), 2), end
         begin = end
+
+
+@pytest.mark.parametrize("early", [(), ("2027-02-10",), ("2027-02-10", "2027-02-11"), ("2027-01-15",)])
+def test_money_paid_early_makes_no_period_of_good_conduct(early: tuple[str, ...]) -> None:
+    """97 days late until 20 October; the second half-yearly instalment paid on time since then is that of July."""
+    half_yearly = loan(instalments=6, period_months=6, first_due="2026-07-15")
+    events = [paid("2026-10-20", amount=2_440.35), paid("2027-01-15", amount=2_440.35, id="R")]
+    events += [paid("2027-07-15", amount=2_440.35)]
+    events += [paid(day, amount=100, id=f"P{day}", prepays=True) for day in early]
+    found = book_of(half_yearly, *events)
+    months = ("2026-10-31", "2027-04-30", "2027-06-30", "2027-07-31")
+    classes = [close(found, day).state.classes.reported.tolist() for day in months]
+    assert classes == [[Class.SUBSTANDARD], [Class.SUBSTANDARD], [Class.SUBSTANDARD], [Class.NORMAL]]
 
 
 @pytest.mark.parametrize("late_days", [0, 40])
