@@ -21,12 +21,14 @@ __all__ = [
     "MAX_RATE",
     "Accrual",
     "Method",
+    "Periods",
     "Prepayment",
     "Schedule",
     "Terms",
     "check_schedule",
     "check_terms",
     "level_factor",
+    "periods",
     "prepay",
     "schedule",
 ]
@@ -111,8 +113,7 @@ def schedule(terms: Terms) -> Schedule:
     the days, A is solved so that the last balance is 0. Interest is balance x r, rounded half up in each line; the
     last line takes the rest of the principal. Raises `LendingError` for terms that make no schedule.
     """
-    periods = _periods(terms)
-    return periods.lines(terms.principal, _principal(terms, periods.rates, periods.nominal))
+    return periods(terms).spread(terms)
 
 
 def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:
@@ -122,18 +123,17 @@ def prepay(terms: Terms, after: int, amount: int, mode: Prepayment) -> Schedule:
     and the loan ends sooner; where principal is due at the end, both are the same. Raises `LendingError` for an amount
     over the balance.
     """
-    periods = _periods(terms)
-    principal_of = _principal(terms, periods.rates, periods.nominal)
-    before = periods.lines(terms.principal, principal_of)
+    made = periods(terms)
+    principal_of = _principal(terms, made.rates, made.nominal)
+    before = made.lines(terms.principal, principal_of)
     if not 1 <= after < len(before):
         raise LendingError(f"there is no instalment {after} with others behind it: the schedule has {len(before)}")
     left = int(before.closing[after - 1]) - int(amounts([amount], "a prepayment")[0])
     if left < 0:
         raise LendingError(f"{amount} is more than the principal of {before.closing[after - 1]} that is left")
     if mode is Prepayment.SMALLER_INSTALMENT:
-        rest = replace(terms, principal=left, instalments=terms.instalments - after)
-        principal_of = _principal(rest, periods.rates[after:], periods.nominal)
-    return periods.lines(left, principal_of, after)
+        return made.spread(replace(terms, principal=left, instalments=terms.instalments - after), after)
+    return made.lines(left, principal_of, slice(after, None))
 
 
 def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) -> None:
@@ -160,23 +160,37 @@ def check_schedule(lines: Schedule, principal: int, start: str | np.datetime64) 
 
 
 @dataclass(frozen=True, slots=True)
-class _Periods:
+class Periods:
     """The dates of a contract and the rate of each period between them; `nominal` is that of months / 12."""
 
-    start: Dates
-    unadjusted: Dates
+    start: Dates  # of the accrual
+    end: Dates
+    unadjusted: Dates  # the due date before holidays move it
     due: Dates
     rates: list[Fraction]
     nominal: Fraction
 
-    def lines(self, principal: int, principal_of: Callable[[int, int, int], int], after: int = 0) -> Schedule:
-        """The lines that repay a principal from the period behind number `after` on, until nothing is left."""
-        opening, interest, repaid = _lines(principal, self.rates[after:] if principal else [], principal_of)
-        used = slice(after, after + len(opening))
-        return Schedule(self.start[used], self.unadjusted[used], self.due[used], opening, interest, repaid)
+    def passed(self, number: int, day: np.datetime64) -> Fraction:
+        """The part of a period's days that has passed by a day, from 0 to 1."""
+        days, whole = (int((end - self.start[number]).astype(np.int64)) for end in (day, self.end[number]))
+        return Fraction(min(max(days, 0), whole), whole) if whole > 0 else Fraction(0)
+
+    def spread(self, terms: Terms, after: int = 0) -> Schedule:
+        """The lines that repay the principal of some terms in as many of these periods behind number `after`."""
+        which = slice(after, after + terms.instalments)
+        return self.lines(terms.principal, _principal(terms, self.rates[which], self.nominal), which)
+
+    def lines(
+        self, principal: int, principal_of: Callable[[int, int, int], int], which: slice = slice(None)
+    ) -> Schedule:
+        """The lines that repay a principal in some of the periods, one behind the other, until nothing is left."""
+        opening, interest, repaid = _lines(principal, self.rates[which] if principal else [], principal_of)
+        start, unadjusted, due = (days[which][: len(opening)] for days in (self.start, self.unadjusted, self.due))
+        return Schedule(start, unadjusted, due, opening, interest, repaid)
 
 
-def _periods(terms: Terms) -> _Periods:
+def periods(terms: Terms) -> Periods:
+    """The periods of a contract. Raises `LendingError` for terms that make no schedule."""
     rate = check_terms(terms)
     start, first = dates(terms.start), dates(terms.first_due)
     after = terms.months * np.arange(terms.instalments)
@@ -189,7 +203,7 @@ def _periods(terms: Terms) -> _Periods:
     else:
         numerators, denominator = year_fractions(begins, ends, terms.day_count)
         rates = [rate * Fraction(int(part), denominator) for part in numerators]
-    return _Periods(begins, unadjusted, due, rates, nominal)
+    return Periods(begins, ends, unadjusted, due, rates, nominal)
 
 
 def check_terms(terms: Terms) -> Fraction:

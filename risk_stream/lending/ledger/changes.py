@@ -13,12 +13,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from risk_stream.lending.business_days import Adjustment
-from risk_stream.lending.day_count import Dates, one_date
+from risk_stream.lending.day_count import Dates
 from risk_stream.lending.errors import LendingError
 from risk_stream.lending.money import Amounts, half_up
 from risk_stream.lending.payments import Due, Kind, Order, due_of, sequence, settle
-from risk_stream.lending.schedules import Accrual, Terms, schedule
+from risk_stream.lending.schedules import Terms, periods, schedule
 
 __all__ = ["Change", "Early", "Restructured", "Version", "WrittenOff", "versions"]
 
@@ -162,11 +161,10 @@ def _repay_early(account: _Account, day: np.datetime64) -> None:
     if waiting == 0 or rest == 0:
         return
     following = np.unique(due.due[coming])
-    earlier = np.setdiff1d(due.due[~coming], np.array(account.early, "datetime64[D]"))
-    begun = max(earlier.max() if len(earlier) else one_date(account.terms.start), one_date(account.terms.start))
+    of_terms = periods(account.terms)
+    number = int(np.searchsorted(of_terms.due, day, side="right"))
     running = int(due.amount[(due.due == following[0]) & (due.kind == Kind.INTEREST)].sum())
-    passed, period = (int((end - begun).astype(np.int64)) for end in (day, following[0]))
-    share = Fraction(running * passed, rest * period) if period else Fraction(0)
+    share = Fraction(running, rest) * of_terms.passed(number, day)
     repaid = min(rest, int(waiting / (1 + share)))
     interest = half_up(repaid * share)
     repaid = min(repaid, waiting - interest)
@@ -179,19 +177,8 @@ def _repay_early(account: _Account, day: np.datetime64) -> None:
         account.early.append(day)
     kept = _joined(_some(due, ~coming), now)
     if repaid < rest:
-        terms = replace(
-            account.terms,
-            principal=rest - repaid,
-            instalments=len(following),
-            start=begun,
-            first_due=following[0],
-            adjustment=Adjustment.UNADJUSTED,
-            accrual=account.terms.accrual if account.terms.accrual is Accrual.MONTHS else Accrual.UNADJUSTED,
-        )
-        lines = schedule(terms)
-        lines = replace(lines, due=following[: len(lines)])
-        kept = _joined(kept, due_of(lines))
-        account.terms = terms
+        terms = replace(account.terms, principal=rest - repaid, instalments=len(following))
+        kept = _joined(kept, due_of(of_terms.spread(terms, number)))
     account.due = kept
 
 

@@ -99,6 +99,42 @@ def test_interest_is_that_of_each_days_principal_however_often_money_is_paid_ear
     assert_interest_of_days(found, _DUE, accrual)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    early=st.lists(st.tuples(st.integers(0, 380), st.integers(1, 400_000)), min_size=1, max_size=4),
+    method=st.sampled_from(("annuity", "equal_principal", "interest_only")),
+    terms=st.sampled_from(
+        (
+            {"accrual": "unadjusted", "end_of_month": True},
+            {"accrual": "adjusted", "calendar": "china", "adjustment": "following"},
+            {"accrual": "adjusted", "calendar": "china", "adjustment": "modified_following"},
+            {"accrual": "adjusted", "calendar": "china", "adjustment": "preceding"},
+        )
+    ),
+    first_due=st.sampled_from(("2026-01-31", "2026-02-28", "2026-03-14")),
+)
+def test_money_paid_early_leaves_the_periods_of_the_contract_as_they_are(
+    early: list[tuple[int, int]], method: str, terms: dict[str, object], first_due: str
+) -> None:
+    """Dates roll from the contract's first, the 31st or a month's last day, and interest runs between those it says."""
+    contract = loan(method=method, first_due=first_due, **terms)
+    ends = np.unique(book_of(contract).book("2026-01-15").due).astype("datetime64[D]")
+    first = np.datetime64("2026-01-15")
+    events = [paid(str(day), id=f"R{day}") for day in ends]
+    events += [paid(str(first + day), minor / 100, id=f"P{i}", prepays=True) for i, (day, minor) in enumerate(early)]
+    found = book_of(contract, *events)
+    assert found.faults.total == 0
+    assert_interest_of_days(found, ends, str(terms["accrual"]))
+
+
+def test_a_small_early_payment_changes_later_interest_by_that_on_it_alone() -> None:
+    """From 31 January come 28 February and 31 March: a day of 12,000.00 bears 4.00, one of 11,880.00 bears 3.96."""
+    contract = loan(method="interest_only", accrual="unadjusted", first_due="2026-01-31", instalments=6)
+    found = book_of(contract, paid("2026-01-31", amount=184, prepays=True)).book("2026-01-31")
+    interest = found.amount[(found.kind == Kind.INTEREST) & (found.amount > 0)]
+    assert interest.tolist() == [64_00, 28 * 3_96, 31 * 3_96, 30 * 3_96, 31 * 3_96, 30 * 3_96]
+
+
 def assert_interest_of_days(found: Ledger, ends: np.ndarray, accrual: str) -> None:
     """Interest at 12 % due up to each end of a period is that of every day's principal, within half a cent a line."""
     book = found.book("2027-12-31")
