@@ -92,6 +92,7 @@ class World:
             floor=self.floor[month],
             restructured=np.where(seen, self.restructured[rows, last], NEVER),
             observed_from=np.where(seen, self.observed_from[rows, last], NEVER),
+            changed_before=np.where(last > 0, self.restructured[:, 0], NEVER),
             solved=self.solved[month],
             able=self.able[month],
             increased=self.increased[month],

@@ -129,6 +129,7 @@ class Claims:
     floor: NDArray[np.int64]  # the class that triggers ask for at least (`class_floor`)
     restructured: Dates  # the day of the last change that made it a restructured claim, or NEVER
     observed_from: Dates  # the first due date agreed after that change
+    changed_before: Dates  # the day of such a change before that one, or NEVER
     solved: NDArray[np.bool_]  # whether the difficulty that led to it is over
     able: NDArray[np.bool_]  # whether it was assessed that the debtor can go on performing
     other_debt: Amounts  # owed to other banks
@@ -239,7 +240,7 @@ def _observe(
     claim becomes non-performing, and where it ends with the difficulty unsolved.
     """
     changed = claims.restructured > previous.restructured
-    twice = changed & previous.observing
+    twice = changed & (previous.observing | (claims.changed_before > previous.restructured))
     observing = previous.observing | changed
     since = np.where(changed, claims.observed_from, previous.observed_from)
     since = np.maximum(since, np.where(observing, claims.missed, NEVER))

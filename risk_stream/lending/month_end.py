@@ -31,6 +31,7 @@ class Holding:
     floor: NDArray[np.int64]
     restructured: Dates
     observed_from: Dates
+    changed_before: Dates
     solved: NDArray[np.bool_]
     able: NDArray[np.bool_]
     increased: NDArray[np.bool_]
@@ -97,6 +98,7 @@ def month_end(
         floor=held.floor,
         restructured=held.restructured,
         observed_from=held.observed_from,
+        changed_before=held.changed_before,
         solved=held.solved,
         able=held.able,
         other_debt=held.other_debt,

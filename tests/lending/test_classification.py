@@ -47,6 +47,7 @@ def claims(count: int, **columns: object) -> Claims:
         "floor": 0,
         "restructured": NEVER,
         "observed_from": NEVER,
+        "changed_before": NEVER,
         "solved": False,
         "able": True,
     }
@@ -145,6 +146,18 @@ def test_a_second_restructuring_in_the_period_makes_a_claim_substandard() -> Non
     state = judge(state, again, one_date("2025-03-31"))
     assert state.reported[0] == Class.SUBSTANDARD
     assert state.observed_from[0] == one_date("2025-04-20")
+
+
+def test_two_restructurings_between_two_judgements_make_a_claim_substandard() -> None:
+    """The one before is new too, or the last would be the first of a period that is over."""
+    last: dict[str, object] = {"restructured": one_date("2025-03-03"), "observed_from": one_date("2025-04-20")}
+    first, both = claims(1, **last), claims(1, **last, changed_before=one_date("2025-03-01"))
+    state = judge(unclassified(1), claims(1), one_date("2025-02-28"))
+    assert judge(state, first, one_date("2025-03-31")).reported[0] == Class.SPECIAL_MENTION
+    assert judge(state, both, one_date("2025-03-31")).reported[0] == Class.SUBSTANDARD
+    over = judge(state, claims(1, restructured=one_date("2025-03-01")), one_date("2025-03-02"))
+    served = replace(over, observing=np.zeros(1, np.bool_))
+    assert judge(served, both, one_date("2025-03-31")).reported[0] == Class.SPECIAL_MENTION
 
 
 def test_triggers_and_the_expected_loss_ask_for_a_class() -> None:

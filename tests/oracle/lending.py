@@ -246,9 +246,9 @@ def _classes(claims: list[_Claim], other: tuple[int, int]) -> list[int]:
 def _observe(claim: _Claim, entered: bool) -> bool:
     """Moves the observation period on; whether the claim was restructured a second time inside one."""
     memory, twice = claim.memory, False
-    changes = [(day, first) for day, first in claim.loan.restructured if day <= claim.end]
+    changes = sorted({day: first for day, first in claim.loan.restructured if day <= claim.end}.items())
     if len(changes) > memory.changes:
-        twice = memory.watch_from is not None
+        twice = memory.watch_from is not None or len(changes) > memory.changes + 1
         memory.watch_from, memory.changes = changes[-1][1], len(changes)
     if memory.watch_from is None:
         return False

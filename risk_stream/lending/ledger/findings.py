@@ -34,7 +34,14 @@ class Findings:
     debt: NDArray[np.int64]  # minor units
     late: NDArray[np.int64]
 
-    def holding(self, day: np.datetime64, contracts: Contracts, restructured: Dates, observed_from: Dates) -> Holding:
+    def holding(
+        self,
+        day: np.datetime64,
+        contracts: Contracts,
+        restructured: Dates,
+        observed_from: Dates,
+        changed_before: Dates,
+    ) -> Holding:
         """What was known at the end of a day: the newest review of each loan, the newest report on each debtor."""
         loans, debtors = len(contracts), len(contracts.customer)
         row = _newest(self.loan, self.reviewed <= day, loans)
@@ -46,6 +53,7 @@ class Findings:
             floor=_of(self.floor, row),
             restructured=restructured,
             observed_from=observed_from,
+            changed_before=changed_before,
             solved=~_of(self.unsolved, row),
             able=~_of(self.not_able, row),
             increased=_of(self.increased, row),

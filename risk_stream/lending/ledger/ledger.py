@@ -69,16 +69,17 @@ class Ledger:
         """What a judgement of a day needs beside: the debtor, marks of restructuring, findings of officers."""
         day = one_date(as_of)
         contracts = self.contracts
-        restructured, observed = np.full(len(self), NEVER), np.full(len(self), NEVER)
+        restructured, observed, before = (np.full(len(self), NEVER) for _ in range(3))
         for loan, marks in self.marks.items():
             seen = [mark for mark in marks if mark[0] <= day]
             if seen:
                 restructured[loan], observed[loan] = seen[-1]
+                before[loan] = max((mark[0] for mark in seen if mark[0] < seen[-1][0]), default=NEVER)
         opened = contracts.opened <= day
         openings = contracts.openings
         restructured = np.where(opened, np.maximum(restructured, openings.restructured), restructured)
         observed = np.where(opened, np.maximum(observed, openings.observed_from), observed)
-        return self.findings.holding(day, contracts, restructured, observed)
+        return self.findings.holding(day, contracts, restructured, observed, before)
 
     def written_off(self, as_of: object) -> tuple[Amounts, NDArray[np.bool_]]:
         """What was written off of each loan up to a day, and whether that ended it."""

@@ -136,6 +136,23 @@ def test_new_terms_and_write_offs_are_the_oracles(catalogue: Catalogue) -> None:
         assert wrong.tolist() == [], (ends[month], figures(state)[wrong[:3]], want[wrong[:3]], rows[wrong[:3]])
 
 
+def test_two_restructurings_however_close_are_the_oracles(catalogue: Catalogue) -> None:
+    """Of all loans, most of them twice: in a month, in the next, later, or twice on one day, which is once."""
+    rng = np.random.default_rng(13)
+    small = world(300, 24, seed=3)
+    first = small.start + rng.integers(20, 400, size=300)
+    second = first + rng.choice((0, 1, 3, 9, 25, 40, 300), size=300)
+    change = np.stack((first, second), axis=1)
+    small = replace(small, restructured=change, observed_from=change + 20)
+    found = ledger(events_of(small, catalogue), catalogue, known=small.ends[-1])
+    ends, rows = small.ends.astype(object).tolist(), rows_of(found)
+    wanted = slow.judge_months(slow_loans(small, np.arange(300)), ends, ends[-1], elsewhere(small, 24))
+    for month, state in enumerate(month_ends(found, small.ends)):
+        want = slow_figures(wanted, month)[rows]
+        wrong = np.flatnonzero((figures(state) != want).any(axis=1))
+        assert wrong.tolist() == [], (ends[month], figures(state)[wrong[:3]], want[wrong[:3]], rows[wrong[:3]])
+
+
 def _owes(loan: slow.Loan, day: np.datetime64, known: np.datetime64) -> bool:
     """Whether anything is owed the evening before a day and on it."""
     end: date = day.astype(object)
