@@ -48,6 +48,7 @@ class Look:
     long: list[str] = field(default_factory=list)
     clocks: list[str] = field(default_factory=list)
     unproven: list[str] = field(default_factory=list)  # clients made without what says who we are
+    missing: list[str] = field(default_factory=list)  # names it offers and does not have
 
 
 @cache
@@ -71,7 +72,23 @@ def look(path: Path) -> Look:
             spread = [ast.unparse(one.value) for one in node.keywords if one.arg is None]
             proven = any(said == "options" or "_options(" in said for said in spread)
             found.unproven += [f"{name(path)}:{node.lineno}"] * (not proven)
+    found.missing = lacking(tree)
     return found
+
+
+def lacking(tree: ast.Module) -> list[str]:
+    """What a module offers in `__all__` and neither imports nor makes; none of one that answers for any name."""
+    has, offered = set(), list[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            has |= {(one.asname or one.name).partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            has.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            has.add(node.id)
+        if isinstance(node, ast.Assign) and "__all__" in map(ast.unparse, node.targets):
+            offered = [one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant)]
+    return [] if "__getattr__" in has else sorted(set(offered) - has)
 
 
 def across(*, bench: bool = False) -> Iterator[tuple[Path, str, str, str]]:
@@ -210,6 +227,12 @@ def test_a_module_says_what_it_is_for_and_can_be_read() -> None:
 def test_a_package_only_exports() -> None:
     """`__init__.py` holds a docstring, imports and names, no code."""
     assert [where for path in MODULES if path.name == "__init__.py" for where in look(path).code] == []
+
+
+def test_all_that_a_module_offers_is_there() -> None:
+    """`from module import *` takes every name of its `__all__`."""
+    missing = [f"{name(path)} has no {lost}" for path in MODULES for lost in look(path).missing]
+    assert missing == []
 
 
 def test_every_client_proves_who_it_is() -> None:
