@@ -33,11 +33,14 @@ class _Kept:
     libraries: Mapping[str, str]  # all that were there to be imported, name -> text
     calendars: Mapping[str, Calendar]  # all that were there to go by
     used: int  # the load that named it last
+    failed: bool = False  # its checks did, and nobody knows by what
 
     def stands(
         self, libraries: Mapping[str, str], calendars: Mapping[str, Calendar], known: Mapping[Name, Neighbour]
     ) -> bool:
         """Whether it would be read the same again, with these to be imported, to go by and to be asked."""
+        if self.failed:
+            return False
         if self.imports and self.libraries != libraries:
             return False
         if self.file is not None and any(known.get(n, NOTHING) is not told for n, told in self.file.asked.items()):
@@ -51,7 +54,8 @@ class KeptFiles:
     """Reads rule files, and keeps what they say for the next time.
 
     A file is read again where its name or its text is another, where it imports and one of the files to be imported is
-    another, and where the event types are or a calendar that it goes by. Of loads at the same time one is kept.
+    another, and where the event types are or a calendar that it goes by; one whose checks failed is read each time.
+    Of loads at the same time one is kept.
     """
 
     def __init__(self) -> None:
@@ -133,7 +137,8 @@ class _Load:
             said = (
                 f"this file could not be checked ({type(error).__name__}), which is a fault of risk-stream: report it"
             )
-            return _Kept(None, (Problem(name, 1, 1, said),), "rules", False, {}, {}, self.number)
+            kind, problem = kind_of_file(root), Problem(name, 1, 1, said)
+            return _Kept(None, (problem,), kind, False, {}, {}, self.number, failed=True)
         return _Kept(file, (), kind_of_file(root), "import" in root, shared, self.calendars, self.number)
 
 

@@ -121,6 +121,22 @@ def test_a_file_whose_checks_fail_themselves_is_a_problem_of_that_file(
     assert "beyond all numbers" in caplog.text
 
 
+def test_a_file_whose_checks_failed_is_checked_again_once_another_file_is_mended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The fault may lie in what it imports, asks or goes by: nobody need touch the file itself."""
+
+    def fails(*given: Any) -> Any:
+        return load(*given) if given[2].file == "shared.yaml" else 1 / 0
+
+    load, files, texts = kept.load_file, KeptFiles(), {"shared.yaml": LIBRARY, "a.yaml": IMPORTS}
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "load_file", fails)
+        assert "could not be checked (ZeroDivisionError)" in str(said(texts, files))
+    mended = {"shared.yaml": LIBRARY.replace("5", "6"), "a.yaml": IMPORTS}
+    assert said(mended, files) == said(mended, None)
+
+
 def test_a_file_under_another_name_is_read_for_its_places() -> None:
     """What is wrong in it is said where it stands now."""
     files, wrong = KeptFiles(), A.replace("paid", "piad")
