@@ -193,6 +193,7 @@ def loaded_or_refused(text: str) -> Plan | None:
         assert 8 < len(problem.message) < 1_100
         assert "\n" not in problem.message
         assert "Traceback" not in problem.message
+        assert "could not be checked" not in problem.message, problem.message
     return None
 
 

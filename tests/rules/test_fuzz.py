@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from risk_stream.rules import kept
 from tests.rules.fuzz import ROOT, damaged, grown, knot, loaded_or_refused, real_files, tree
 
 #: Kinds of damage, how many of each a run tries in a process of its own, and how long that may hang at most, s.
@@ -28,6 +29,13 @@ def test_the_files_that_are_damaged_are_there_and_some_are_sound() -> None:
     """Else nothing would be tried."""
     assert len(real_files()) > 150
     assert any(loaded_or_refused(text) is not None for text in real_files())
+
+
+def test_checks_that_fail_are_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker takes them for a bad file; here they are what is looked for."""
+    monkeypatch.setattr(kept, "load_file", lambda *given: 1 / 0)
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        loaded_or_refused("stage: trading")
 
 
 @settings(deadline=None, max_examples=150)

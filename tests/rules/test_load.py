@@ -240,6 +240,7 @@ def refused_or_loaded(text: str) -> Plan | None:
         problems = error.problems
     assert problems
     assert all(p.file == "f0.yaml" and len(p.message) > 8 and "Traceback" not in p.message for p in problems)
+    assert not any("could not be checked" in p.message for p in problems), problems
     return None
 
 
