@@ -180,12 +180,15 @@ class Compiler:
 
     def _first_that(self, feature: str, conditions: Sequence[str], names: Sequence[str]) -> str:
         """For a sentence: the name behind the first of some conditions that is true, one of which is."""
-        if len(set(names)) == 1:
-            return names[0].replace("{", "{{").replace("}", "}}")
-        said = [f"{when}, {_text(name)}" for when, name in zip(conditions, names, strict=True)][:_MOST_NAMED]
-        last = _text(names[-1] if len(names) <= _MOST_NAMED else "another step")
-        chosen = said if len(names) > _MOST_NAMED else said[:-1]
-        self._named[feature] = f"choose({', '.join([*chosen, last])})"
+        texts = [_text(name) for name in names]
+        if len(set(texts)) == 1:
+            return _escaped(names[0])
+        last = texts.pop() if len(names) <= _MOST_NAMED else _text("another step")
+        texts = texts[:_MOST_NAMED]
+        while texts[-1] == last:  # the last one need not be told from one of the same name
+            texts.pop()
+        said = [f"{when}, {text}" for when, text in zip(conditions, texts, strict=False)]
+        self._named[feature] = f"choose({', '.join([*said, last])})"
         return f"{{{feature}}}"
 
     def _name(self, id: str) -> str:

@@ -186,8 +186,17 @@ def test_every_rule_brings_tests_that_pass_and_see_both_sides() -> None:
     [
         {"within: 2d": "within: 3650d"},
         {"Deed at the notary": "Contract signed", "{all: approval, any: [contract, notary]}": "[contract, notary]"},
+        {
+            "Deed at the notary": "Contract signed",
+            "{all: approval, any: [contract, notary]}": "[approval, contract, notary]",
+        },
+        {
+            "Deed at the notary": 'A"s',
+            "Contract signed": "A's",
+            "{all: approval, any: [contract, notary]}": "[contract, notary]",
+        },
     ],
-    ids=["the longest limit", "two steps of one name"],
+    ids=["the longest limit", "two steps of one name", "of three the last two", "names that differ in a mark"],
 )
 def test_what_may_be_written_brings_tests_that_pass(instead: dict[str, str]) -> None:
     """At the bounds of the language too."""
