@@ -43,7 +43,7 @@ class Compiler:
         self._groups = [by_id[at : at + MOST_VALUES] for at in range(0, len(by_id), MOST_VALUES)]
         self._seen = {id: f"steps_{n}" for n, group in enumerate(self._groups, 1) for id in group}
         self._window = f"{self._cycle.window_ms // 1000}s"
-        self._named: dict[str, str] = {}  # features that name a step in a sentence
+        self.named: dict[str, str] = {}  # features that name a step in a sentence; made with the rules
         self._asked: set[str] = set()  # steps with a proof of their own that some rule asks for
 
     def rules(self) -> Iterator[tuple[Step, dict[str, Any]]]:
@@ -66,7 +66,7 @@ class Compiler:
             if step.limit is not None and step.limit.every:
                 within = {"by": BY, "window": step.limit.written}
                 found[_again(step.id)] = {"count": pattern_name(step.id), **within}
-        return found | self._named
+        return found | self.named
 
     def came(self, step: Step) -> dict[str, Any]:
         """A rule that fires on each event that proves a step."""
@@ -188,7 +188,7 @@ class Compiler:
         while texts[-1] == last:  # the last one need not be told from one of the same name
             texts.pop()
         said = [f"{when}, {text}" for when, text in zip(conditions, texts, strict=False)]
-        self._named[feature] = f"choose({', '.join([*said, last])})"
+        self.named[feature] = f"choose({', '.join([*said, last])})"
         return f"{{{feature}}}"
 
     def _name(self, id: str) -> str:

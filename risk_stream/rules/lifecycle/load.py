@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from risk_stream.calendars import Calendar
 from risk_stream.catalogue import Catalogue, Node
@@ -18,6 +19,7 @@ from risk_stream.rules.lifecycle.model import Lifecycle, Step
 from risk_stream.rules.lifecycle.nodes import made
 from risk_stream.rules.lifecycle.proof import BY, NOT_REFUSED, PROCESS_STEP, Loans, Proof, equalities
 from risk_stream.rules.lifecycle.read import Written, read_lifecycle
+from risk_stream.rules.limits import MAX_EXPRESSION, MAX_TEXT
 from risk_stream.rules.model import Rule
 from risk_stream.rules.reading import Reader, kind_of
 from risk_stream.rules.rule.rule import Rules, Shared
@@ -49,6 +51,8 @@ def load_lifecycle(parts: Parts, root: Node) -> None:
         return
     compiler = Compiler(written, loans, proofs)
     rules = list(compiler.rules())
+    if not _are_short(parts.reader, written, rules, compiler.named):
+        return
     came = [(step, compiler.came(step)) for step in written.lifecycle.steps]
     parts.declarations.read(made({"features": compiler.features()}, root["steps"]))
     cycle = _with_proofs(written.lifecycle, proofs)
@@ -58,6 +62,27 @@ def load_lifecycle(parts: Parts, root: Node) -> None:
         parts.rules.read(made(rule, written.nodes[step.id]), shared)
     if len(parts.loaded.problems) == before:
         parts.loaded.lifecycle = replace(cycle, came=_came(parts, written, came))
+
+
+def _are_short(
+    reader: Reader, written: Written, rules: Iterable[tuple[Step, dict[str, Any]]], named: Mapping[str, str]
+) -> bool:
+    """Whether what is made of a file is as short as what rules say and ask must be; if not, it is noted.
+
+    `named` are the expressions by which sentences name one of several steps.
+    """
+    good = True
+    for step, rule in rules:
+        naming = [text for name, text in named.items() if f"{{{name}}}" in rule["summary"]]
+        condition = max([rule["when"], *naming], key=len)
+        for what, text, most in (("sentence", rule["summary"], MAX_TEXT), ("condition", condition, MAX_EXPRESSION)):
+            if len(text) > most:
+                said = f"the {what} of {rule['id']} has {len(text):,} characters, at most {most:,} are allowed"
+                reader.report(
+                    written.nodes[step.id], f"{said}: give steps shorter names and conditions, or fewer needs"
+                )
+                good = False
+    return good
 
 
 def _loans(parts: Parts, root: Node) -> Loans | None:
