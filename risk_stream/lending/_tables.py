@@ -16,8 +16,8 @@ __all__ = ["Reader", "table"]
 
 _OURS = Path(__file__).parent / "tables"
 
-#: Digits before the point, or noughts behind it, that no number of a table has.
-_MOST_PLACES = 30
+#: Digits of a number before the point, and behind it: what has more is slow to make a fraction of.
+_MOST_PLACES = 60
 
 _E = TypeVar("_E", bound=Enum)
 
@@ -72,9 +72,14 @@ class Reader:
             number = Decimal(found.raw or str(found.value))
         except (InvalidOperation, ValueError):
             number = Decimal("NaN")
-        if number.is_finite() and abs(number.adjusted()) <= _MOST_PLACES:
+        if not number.is_finite():
+            self.report(found, f"{key} is a number, not {found.plain()!r}")
+            return Fraction(0)
+        places = number.as_tuple().exponent
+        if isinstance(places, int) and places >= -_MOST_PLACES and number.adjusted() < _MOST_PLACES:
             return Fraction(number)
-        self.report(found, f"{key} is a number, not {found.plain()!r}")
+        said = f"{key} has at most {_MOST_PLACES} digits before the point and {_MOST_PLACES} behind it"
+        self.report(found, f"{said}: round it")
         return Fraction(0)
 
     def share(self, node: Node, key: str) -> Fraction:
