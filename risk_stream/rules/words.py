@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from risk_stream.catalogue import Node
 
-__all__ = ["LENGTH", "Report", "begins_with", "content_hash", "keys", "length_ms"]
+__all__ = ["LENGTH", "Report", "begins_with", "content_hash", "keys", "length_ms", "written"]
 
 Report = Callable[[Node, str], None]
 """Notes a problem at a node."""
@@ -32,6 +32,13 @@ def begins_with(root: Node, key: str) -> bool:
     """Whether a file begins with a key, which says of what kind it is."""
     found = keys(root)
     return bool(found) and found[0].value == key
+
+
+def written(node: Node) -> str:
+    """What stands at a node as somebody wrote it, in quotes, or what it is: for a sentence."""
+    if node.is_mapping or node.is_list:
+        return f"a {node.kind}"
+    return f"'{node.raw}'" if node.raw or node.style else "nothing"
 
 
 def keys(node: Node) -> list[Node]:

@@ -17,7 +17,7 @@ from risk_stream.rules.language.expression import ExpressionError
 from risk_stream.rules.language.expression import Node as Tree
 from risk_stream.rules.language.meaning import Condition, wording
 from risk_stream.rules.limits import MAX_WINDOW_MS
-from risk_stream.rules.words import Report, content_hash, keys, length_ms
+from risk_stream.rules.words import Report, content_hash, keys, length_ms, written
 
 __all__ = ["LEAST", "MAX_LEAST", "Feature", "calendar_named", "periods_of", "read_aggregate"]
 
@@ -296,7 +296,7 @@ def _by(catalogue: Catalogue, node: Node, types: tuple[EventType, ...] | None, r
     if by.value not in kinds:
         report(
             by,
-            f"'{by.plain()}' is no kind of key{nearest(str(by.plain()), kinds) or ': there are ' + ', '.join(kinds)}",
+            f"{written(by)} is no kind of key{nearest(by.raw, kinds) or ': there are ' + ', '.join(kinds)}",
         )
         return None
     for event_type in types or ():
@@ -315,11 +315,11 @@ def _window(calendars: Mapping[str, Calendar], node: Node, report: Report) -> _W
         return _calendar_window(calendars, node, window.value, report)
     ms = length_ms(window.value)
     if ms is None or not 0 < ms <= MAX_WINDOW_MS:
-        said = str(window.plain())
+        said = window.raw
         advice = ("" if any(c.isdigit() for c in said) else nearest(said, UNITS)) or (
             ": write a whole number and s, m, h, d or w, such as 10m, up to 3650d, or a calendar's: " + ", ".join(UNITS)
         )
-        report(window, f"'{said}' is no window{advice}")
+        report(window, f"{written(window)} is no window{advice}")
         return None
     if "calendar" in node:
         report(node.key("calendar"), f"a window of {window.value} slides by no calendar: leave 'calendar' out")
@@ -344,8 +344,8 @@ def calendar_named(node: Node, calendars: Mapping[str, Calendar], report: Report
     name = node.plain()
     calendar = calendars.get(name) if isinstance(name, str) else None
     if calendar is None:
-        advice = nearest(str(name), tuple(calendars)) or f": there are {', '.join(sorted(calendars))}"
-        report(node, f"'{name}' is no calendar{advice}")
+        advice = nearest(node.raw, tuple(calendars)) or f": there are {', '.join(sorted(calendars))}"
+        report(node, f"{written(node)} is no calendar{advice}")
     return calendar
 
 

@@ -9,7 +9,7 @@ from risk_stream.features import Bit
 from risk_stream.rules.language.events import Reading, Step, events_named, shared_field
 from risk_stream.rules.language.expression import ExpressionError
 from risk_stream.rules.limits import MAX_LOAN_MS
-from risk_stream.rules.words import Report, length_ms
+from risk_stream.rules.words import Report, length_ms, written
 
 __all__ = ["ACCOUNT_PARTS", "DUE_DATE", "Account", "read_account"]
 
@@ -104,7 +104,7 @@ def _window(node: Node, report: Report) -> int | None:
         most = f"{MAX_LOAN_MS // 86_400_000}d"
         report(
             window,
-            f"'{window.plain()}' is no window of arrears: write how long loans last, such as 3650d, up to {most}",
+            f"{written(window)} is no window of arrears: write how long loans last, such as 3650d, up to {most}",
         )
         return None
     return ms

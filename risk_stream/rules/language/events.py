@@ -11,7 +11,7 @@ from risk_stream.rules.language.check import Checker, Resolver, field_value, nea
 from risk_stream.rules.language.expression import ExpressionError
 from risk_stream.rules.language.functions import Vocabulary
 from risk_stream.rules.language.meaning import Condition, Every, Meaning, lists_of, wording
-from risk_stream.rules.words import Report
+from risk_stream.rules.words import Report, written
 
 __all__ = [
     "Pattern",
@@ -104,8 +104,8 @@ def event_types(
             report(item, f"'{item.value}' is a pattern, which stands by itself: take it out of the list")
         elif not item.is_text or item.value not in catalogue:
             known = [*(t.name for t in catalogue.types), *patterns]
-            advice = nearest(str(item.plain()), known) or f": there are {', '.join(known)}"
-            report(item, f"'{item.plain()}' is no event type{' or pattern' if patterns else ''}{advice}")
+            advice = nearest(item.raw, known) or f": there are {', '.join(known)}"
+            report(item, f"{written(item)} is no event type{' or pattern' if patterns else ''}{advice}")
         elif catalogue.type(item.value) in found:
             report(item, f"'{item.value}' stands twice in the list")
         else:

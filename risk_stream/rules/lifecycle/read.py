@@ -15,7 +15,7 @@ from risk_stream.rules.limits import MAX_WINDOW_MS
 from risk_stream.rules.model import MODES, SEVERITIES, STAGES
 from risk_stream.rules.reading import Reader, kind_of
 from risk_stream.rules.rule.later import read_after
-from risk_stream.rules.words import length_ms
+from risk_stream.rules.words import length_ms, written
 
 __all__ = [
     "JUDGEMENT_KEYS",
@@ -96,7 +96,9 @@ class _LifecycleReader:
         cycle = root["lifecycle"]
         id = str(cycle.plain())
         if not _CYCLE_ID.fullmatch(id):
-            reader.report(cycle, f"'{id}' cannot be a life cycle's id: use a-z 0-9 - and at most 20 characters")
+            reader.report(
+                cycle, f"{written(cycle)} cannot be a life cycle's id: use a-z 0-9 - and at most 20 characters"
+            )
         name = reader.text(root, "name", id) or id
         self.owner = reader.text(root, "owner", "") or ""
         where = root.get("where")
@@ -140,7 +142,9 @@ class _LifecycleReader:
             return
         id = str(node["id"].plain())
         if not _STEP_ID.fullmatch(id):
-            reader.report(node["id"], f"'{id}' cannot be a step's id: use a-z 0-9 - and at most 30 characters")
+            reader.report(
+                node["id"], f"{written(node['id'])} cannot be a step's id: use a-z 0-9 - and at most 30 characters"
+            )
         elif id in self.nodes:
             line = self.nodes[id]["id"].line
             reader.report(node["id"], f"there is a step '{id}' already, in line {line}: choose another id")
@@ -175,9 +179,11 @@ class _LifecycleReader:
         id = node.plain()
         if isinstance(id, str) and id in self.nodes:
             return id
-        self.reader.report(
-            node, f"there is no step '{id}' {what}{nearest(str(id), self.nodes) or ': name one of this file'}"
-        )
+        if node.is_text:
+            advice = nearest(node.value, self.nodes) or ": name one of this file"
+            self.reader.report(node, f"there is no step '{node.value}' {what}{advice}")
+        else:
+            self.reader.report(node, f"{written(node)} is no step {what}: name one of this file")
         return ""
 
     def _needs(self, node: Node | None, id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
