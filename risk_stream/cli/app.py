@@ -134,6 +134,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         "kafka",
     ):  # what they would say of a broker is said here, once; a server lets them again
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    if logging.lastResort is not None:  # by which that is said which nobody has set up a log for
+        logging.lastResort.setFormatter(_Aside())
     try:
         code = _command()(args=arguments, prog_name="risk-stream", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -157,7 +159,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             for said in sentences:
                 _say(said)
             return 1
-        _say(f"This should not happen: {type(error).__name__}: {error}. What led to it is in {_keep_traceback()}.")
+        _say(f"This should not happen: {type(error).__name__}: {error}. What led to it is in {_keep_traceback(error)}.")
         return 70
 
 
@@ -226,7 +228,15 @@ def _known(error: Exception) -> list[str]:
     return [str(error)] if isinstance(error, BrokerError | EmbeddedError | LaterFormatError | SettingsError) else []
 
 
-def _keep_traceback() -> Path:
+class _Aside(logging.Formatter):
+    """Of an exception the file that has its traceback, which is for a log and not for the user."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name for it
+        """The sentence that stands in its place."""
+        return f"Send {_keep_traceback(ei[1])} with it, which has what led to it."
+
+
+def _keep_traceback(error: BaseException | None) -> Path:
     with tempfile.NamedTemporaryFile("w", prefix="risk-stream-", suffix=".log", delete=False) as file:
-        traceback.print_exc(file=file)
+        traceback.print_exception(error, file=file)
         return Path(file.name)

@@ -133,7 +133,7 @@ class _Load:
         try:
             file = load_file(self.catalogue, self.calendars, root, self.texts[name], libraries, known)
         except Exception as error:  # of a file that nobody thought of: a worker goes on with what it has
-            log.exception("%s could not be checked, and what is in force stays: report what stands below", name)
+            log.exception("the checks of %s failed, the rules in force stay: report it", name)
             said = (
                 f"this file could not be checked ({type(error).__name__}), which is a fault of risk-stream: report it"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +161,26 @@ def test_help_is_there_at_once() -> None:
     code = f"import sys; import risk_stream.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_checks_that_fail_show_no_traceback_and_name_the_file_that_has_it(tmp_path: Path) -> None:
+    """A command has no log: what led to it is kept for whoever mends it."""
+    script = (
+        "import sys, importlib; from risk_stream.rules import kept; kept.load_file = lambda *given: 1 / 0;"
+        "sys.exit(importlib.import_module('risk_stream.cli.app').run(['rules', 'check', sys.argv[1]]))"
+    )
+    (tmp_path / "a.yaml").write_text("stage: trading\n")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "a.yaml")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "this file could not be checked (ZeroDivisionError)" in done.stdout
+    assert "Traceback" not in done.stderr
+    kept = re.search(r"Send (\S+) with it, which has what led to it", done.stderr)
+    assert kept is not None
+    assert "ZeroDivisionError: division by zero" in Path(kept[1]).read_text()
