@@ -100,11 +100,11 @@ def test_an_entry_is_told_without_others_alerts() -> None:
 def test_a_silence_is_told_without_keys_that_are_personal(log: Log) -> None:
     """As they may be shown."""
     silence = Silence(
-        id="", by="", reason="x", begins=0, ends=900_000, keys={"id_number": "11010119900307", "account": "A1"}
+        id="", by="", reason="x", begins=0, ends=900_000, keys={"device": "11010119900307", "account": "A1"}
     )
     log.act("silence", "li", silence=silence)
-    said = told(read_entry(log.records[-1]), EVERYWHERE, lambda kind, key: "***" if kind == "id_number" else key)
-    assert said["silence"].keys == {"id_number": "***", "account": "A1"}  # type: ignore[attr-defined]
+    said = told(read_entry(log.records[-1]), EVERYWHERE, lambda kind, key: "***" if kind == "device" else key)
+    assert said["silence"].keys == {"device": "***", "account": "A1"}  # type: ignore[attr-defined]
 
 
 def test_a_log_that_was_changed_is_noticed_as_it_is_read(log: Log) -> None:
