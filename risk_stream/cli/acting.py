@@ -67,8 +67,16 @@ def ruled(settings: Settings, act: Act) -> Entry:
     """Send an act, and wait until the desk has decided it.
 
     Raises:
-        CommandError: nobody decides.
+        CommandError: it is more than one act may be, or nobody decides.
     """
+    import msgspec
+
+    from risk_stream.alerts import MOST_ACT_BYTES
+
+    if (size := len(msgspec.json.encode(act))) > MOST_ACT_BYTES:
+        raise CommandError(
+            f"It has {size:,} bytes, and an act {MOST_ACT_BYTES:,} at most: name fewer alerts, or say it shorter."
+        )
     entry = asyncio.run(_decided(settings, act))
     if entry is None:
         raise CommandError(f"Nobody decided it within {PATIENCE:.0f} s: is risk-stream desk running?")
