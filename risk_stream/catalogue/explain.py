@@ -90,7 +90,9 @@ def read_record(catalogue: Catalogue, limits: Limits, value: bytes | None) -> St
 
 
 def parse_time(text: str) -> int:
-    """ms since 1970 UTC of ISO 8601 text; UTC where it names no zone. Raises ValueError."""
+    """ms since 1970 UTC of ISO 8601 text; UTC where it names no zone. Raises ValueError, also for ms in quotes."""
+    if text.isdigit() and len(text) != len("20260301"):  # Python would read 1801012800000 as a day of 1801
+        raise ValueError(text)
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -202,7 +204,8 @@ def _read_time(field: Field, found: Any, limits: Limits) -> int:
         try:
             ms = parse_time(found)
         except (ValueError, OverflowError):
-            raise Refusal("time", f'"{field.name}" is {_shown(field, found)}; expected {expected}') from None
+            hint = "; write ms without quotes" if found.isdigit() else ""
+            raise Refusal("time", f'"{field.name}" is {_shown(field, found)}; expected {expected}{hint}') from None
     elif isinstance(found, bool) or not isinstance(found, int | float):
         raise _wrong(field, found, expected)
     elif not abs(found) < 2**62:

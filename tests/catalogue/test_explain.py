@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from risk_stream.catalogue import load_catalogue
+from risk_stream.catalogue import Decoder, load_catalogue
 from risk_stream.catalogue.explain import Limits, Refusal, parse_time, read_record
 from tests.catalogue.events import NOON, transfer
 
@@ -109,3 +109,14 @@ def test_times_are_read_to_the_millisecond() -> None:
     """Before 1970 too."""
     assert parse_time("1969-12-31T23:59:59.999Z") == -1
     assert parse_time("2026-03-01T12:00:00.0009") == NOON
+    assert parse_time("20260301T120000") == NOON
+
+
+@pytest.mark.parametrize("text", ["1801012800000", "1772366400000", "202603011200"])
+def test_milliseconds_in_quotes_are_no_day_of_another_century(text: str) -> None:
+    """Python's reader takes the first of these for 28 January 1801; the sentence says what is wrong."""
+    with pytest.raises(ValueError, match=text):
+        parse_time(text)
+    record = json.dumps({**transfer(), "time": text}).encode()
+    (refused,) = Decoder(CORE).decode([record], str)[2]
+    assert "write ms without quotes" in refused.message
